@@ -1,0 +1,1 @@
+"""The contract: what travels between Tocsin's processes and what is stored."""

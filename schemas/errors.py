@@ -1,0 +1,195 @@
+"""Every error Tocsin raises on purpose, in one tree.
+
+TocsinError
+├── UserError                   the person at the command line acts; exit code 2
+│   ├── SettingsError           a setting is unknown or out of range
+│   ├── InputError              a file or folder cannot be used
+│   │   ├── UnreadableInput     it does not exist, or may not be read
+│   │   ├── NotAudio            it holds no sound we can decode
+│   │   └── EmptyAudio          it decodes to no sample, or to none that is finite
+│   ├── CaptureError            the microphone cannot be opened
+│   └── OutputError             a result cannot be written (no space, no permission)
+├── StackError                  the local Kafka or Redis cannot run; the person acts
+│   ├── PartMissing             Java, Kafka or Redis is not to be had on this platform
+│   ├── PortInUse               another program listens where a part should
+│   ├── StackBusy               another stack runs in the same data folder
+│   └── PartDied                a part ended by itself; carries the end of its log
+├── Unavailable                 a service does not answer; retried by itself
+│   ├── BrokerUnavailable
+│   └── RedisUnavailable
+├── ContractError               a message breaks the contract; it goes to the dead letters
+│   ├── MissingHeader · RepeatedHeader · MalformedHeader · HeaderFlood
+│   ├── UnsupportedVersion · UnknownType · UnknownEncoding
+│   ├── EmptyValue · TruncatedValue · OversizedValue
+│   ├── WrongSampleRate · WrongChannelCount · WrongKey
+│   └── MalformedRecord         JSON that is not what its type says
+└── ModelRefused                an artefact is not loaded; the last good one goes on
+    ├── DigestMismatch · ManifestInvalid · FeatureMismatch · ShapeMismatch
+    └── GoldenMismatch
+"""
+
+from __future__ import annotations
+
+
+class TocsinError(Exception):
+    """Root of the tree. ``exit_code`` is what a command ends with; ``retriable`` says whether waiting may help."""
+
+    exit_code = 1
+    retriable = False
+
+
+class UserError(TocsinError):
+    """The person who gave the command can mend it."""
+
+    exit_code = 2
+
+
+class SettingsError(UserError):
+    """A setting or option is unknown or out of its range."""
+
+
+class InputError(UserError):
+    """A file or folder named by the user cannot be used."""
+
+
+class UnreadableInput(InputError):
+    """The path does not exist or may not be read."""
+
+
+class NotAudio(InputError):
+    """The file holds no sound or waveform that can be decoded."""
+
+
+class EmptyAudio(InputError):
+    """The file decodes to no sample, or to values that are not finite."""
+
+
+class CaptureError(UserError):
+    """The microphone cannot be opened."""
+
+
+class OutputError(UserError):
+    """A result cannot be written."""
+
+
+class StackError(TocsinError):
+    """The local Kafka or Redis cannot run."""
+
+    exit_code = 2
+
+
+class PartMissing(StackError):
+    """Java, Kafka or Redis cannot be had on this platform without the user's help."""
+
+
+class PortInUse(StackError):
+    """Another program listens on a port the stack was told to use."""
+
+
+class StackBusy(StackError):
+    """Another stack runs in the same data folder."""
+
+
+class PartDied(StackError):
+    """A part of the stack ended by itself; the message carries the end of its log."""
+
+    exit_code = 1
+
+
+class Unavailable(TocsinError):
+    """A service does not answer."""
+
+    exit_code = 2
+    retriable = True
+
+
+class BrokerUnavailable(Unavailable):
+    """Kafka does not answer."""
+
+
+class RedisUnavailable(Unavailable):
+    """Redis does not answer."""
+
+
+class ContractError(TocsinError):
+    """A message breaks the contract; it is kept in the dead letters and the stream goes on."""
+
+
+class MissingHeader(ContractError):
+    """A header the type requires is not there."""
+
+
+class RepeatedHeader(ContractError):
+    """A header stands twice, so that its meaning is open."""
+
+
+class MalformedHeader(ContractError):
+    """A header's value cannot be read as what it must be."""
+
+
+class HeaderFlood(ContractError):
+    """More headers, or larger ones, than any message of ours carries."""
+
+
+class UnsupportedVersion(ContractError):
+    """The CloudEvents version or the version of the type is not one this build reads."""
+
+
+class UnknownType(ContractError):
+    """The event type does not belong on this topic."""
+
+
+class UnknownEncoding(ContractError):
+    """The content type names an encoding this build does not decode."""
+
+
+class EmptyValue(ContractError):
+    """The record has no value."""
+
+
+class TruncatedValue(ContractError):
+    """The value ends in the middle of a sample frame."""
+
+
+class OversizedValue(ContractError):
+    """The value is longer than the contract allows."""
+
+
+class WrongSampleRate(ContractError):
+    """The sample rate is out of range, or not the session's."""
+
+
+class WrongChannelCount(ContractError):
+    """The channel count is out of range, or not the session's."""
+
+
+class WrongKey(ContractError):
+    """The record's key is not the device it speaks of."""
+
+
+class MalformedRecord(ContractError):
+    """A JSON value does not parse as its type."""
+
+
+class ModelRefused(TocsinError):
+    """An artefact is not loaded."""
+
+
+class DigestMismatch(ModelRefused):
+    """The file's sha256 is not the one announced."""
+
+
+class ManifestInvalid(ModelRefused):
+    """The file says nothing of itself, or nothing this build can read."""
+
+
+class FeatureMismatch(ModelRefused):
+    """The model wants features this build does not compute."""
+
+
+class ShapeMismatch(ModelRefused):
+    """Inputs or outputs differ from what the manifest says."""
+
+
+class GoldenMismatch(ModelRefused):
+    """The model does not reproduce its own golden vectors."""

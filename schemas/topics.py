@@ -1,0 +1,52 @@
+"""The topics: names, partitions, retention and sizes, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as it is created.
+
+    Attributes:
+        name: lowercase, dotted, versioned.
+        partitions: how many, unless the topic exists already.
+        cleanup: Kafka's ``cleanup.policy``.
+        retention_ms: how long records stay; ``-1`` for ever.
+        max_bytes: Kafka's ``max.message.bytes``.
+        key: what the record's key is.
+    """
+
+    name: str
+    partitions: int
+    cleanup: Literal["delete", "compact"]
+    retention_ms: int
+    max_bytes: int
+    key: str
+
+    def config(self) -> dict[str, str]:
+        """Topic configuration in Kafka's own words."""
+        return {
+            "cleanup.policy": self.cleanup,
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.max_bytes),
+        }
+
+
+AUDIO = Topic("tocsin.audio.v1", 8, "delete", 6 * HOUR_MS, 640 * 1024, "device_id")
+SCORES = Topic("tocsin.scores.v1", 8, "delete", 14 * DAY_MS, 256 * 1024, "device_id")
+ALERTS = Topic("tocsin.alerts.v1", 8, "delete", 90 * DAY_MS, 256 * 1024, "device_id")
+ALERT_STATE = Topic("tocsin.alert-state.v1", 8, "compact", -1, 256 * 1024, "device_id/detector")
+MODELS = Topic("tocsin.models.v1", 1, "compact", -1, 256 * 1024, "detector")
+DEVICES = Topic("tocsin.devices.v1", 1, "compact", -1, 64 * 1024, "device_id")
+FEEDBACK = Topic("tocsin.feedback.v1", 1, "delete", -1, 64 * 1024, "device_id")
+# A dead letter is the original record and a few headers more, however large the original was.
+DEADLETTER = Topic("tocsin.deadletter.v1", 8, "delete", 14 * DAY_MS, 2 * 1024 * 1024, "as the original")
+
+TOPICS = (AUDIO, SCORES, ALERTS, ALERT_STATE, MODELS, DEVICES, FEEDBACK, DEADLETTER)
+"""All of them, in the order they are created."""
