@@ -99,7 +99,9 @@ def parse_time(text: str) -> int:
         year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
         whole = int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
     except (ValueError, OverflowError):
-        raise MalformedHeader(f"ce_time {text[:64]!r} is not an RFC 3339 time in UTC, such as {format_time(0)}") from None
+        raise MalformedHeader(
+            f"ce_time {text[:64]!r} is not an RFC 3339 time in UTC, such as {format_time(0)}"
+        ) from None
     if whole < 0:
         raise MalformedHeader(f"ce_time {text!r} lies before 1970")
     return whole * 1_000_000_000 + int((match[7] or "0").ljust(9, "0"))

@@ -1,0 +1,118 @@
+"""An alert: opened, updated, closed; one record a revision."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.device import Name
+from schemas.event import Event
+from schemas.record import Record
+from schemas.score import ModelRef, ThresholdState
+
+AlertState = Literal["opened", "updated", "closed"]
+Severity = Literal["warning", "critical"]
+
+
+class Band(BaseModel):
+    """One mel band that explains the score.
+
+    Attributes:
+        hz_low, hz_high: the band's edges, Hz.
+        excess: how much of the window's score lies in this band, as a share from 0 to 1.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    hz_low: float
+    hz_high: float
+    excess: float
+
+
+class AudioSpan(BaseModel):
+    """Where the sound lies.
+
+    Attributes:
+        topic, partition: of the audio.
+        first_offset, last_offset: records that hold the window that made this revision, both included.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+
+
+class Alert(Event):
+    """One revision of an alert.
+
+    Attributes:
+        alert_id: derived from device, detector, session and the opening window's first sample.
+        dedup_key: ``device_id/detector``: at most one alert is open under it.
+        state: ``opened``, ``updated`` or ``closed``.
+        revision: 0 when opened, then 1, 2, ...
+        severity: ``critical`` when the peak passes the threshold by twice the device's usual margin.
+        device_id, detector, session_id: whose.
+        opened_first_sample: first sample of the window that opened it.
+        first_sample: first sample of the window that made this revision.
+        sample_rate: the device's rate, Hz.
+        opened_ns: capture time of the opening window's first sample, nanoseconds since 1970.
+        captured_ns: capture time of this revision's window.
+        score, threshold: of this revision's window.
+        peak_score: the largest score so far.
+        confirmations: windows above their threshold among the last ``window_count``.
+        window_count: how many windows confirmation looks at.
+        threshold_state: ``learning`` while the device's threshold is not yet its own.
+        degraded: True when Redis was away.
+        bands: the mel bands that explain the score most, largest first.
+        audio: where the sound lies, or None where it was not read from a topic.
+        model: which model scored.
+        summary: one line for people.
+    """
+
+    event_type: ClassVar[str] = "tocsin.alert.v1"
+
+    alert_id: str
+    dedup_key: str
+    state: AlertState
+    revision: Annotated[int, Field(ge=0)]
+    severity: Severity
+    device_id: Name
+    detector: Name
+    session_id: Name
+    opened_first_sample: Annotated[int, Field(ge=0)]
+    first_sample: Annotated[int, Field(ge=0)]
+    sample_rate: int
+    opened_ns: Annotated[int, Field(ge=0)]
+    captured_ns: Annotated[int, Field(ge=0)]
+    score: float
+    threshold: float
+    peak_score: float
+    confirmations: int
+    window_count: int
+    threshold_state: ThresholdState
+    degraded: bool = False
+    bands: tuple[Band, ...] = ()
+    audio: AudioSpan | None = None
+    model: ModelRef
+    summary: str
+
+    def key(self) -> str:
+        return self.device_id
+
+    def event_id(self) -> str:
+        return f"{self.alert_id}/{self.revision}"
+
+    def source(self) -> str:
+        return f"/tocsin/detectors/{self.detector}"
+
+    def time_ns(self) -> int:
+        return self.captured_ns
+
+    def to_state_record(self) -> Record:
+        """The same revision for the compacted topic, keyed so that one open alert a detector stays."""
+        record = self.to_record()
+        return Record(self.dedup_key.encode(), record.value, record.headers)

@@ -1,0 +1,35 @@
+"""Dead letters: the original record byte for byte, and why it was set aside."""
+
+from __future__ import annotations
+
+from schemas.errors import ContractError
+from schemas.record import Record
+
+PREFIX = "tocsin_error_"
+_MAX_MESSAGE_BYTES = 1024
+
+
+def dead_letter(record: Record, error: ContractError, *, topic: str, partition: int, offset: int) -> Record:
+    """The record for the dead letter topic: key, value and headers as they came, then ``tocsin_error_*`` headers.
+
+    Args:
+        record: what could not be read.
+        error: why.
+        topic, partition, offset: where it stands.
+    """
+    added = {
+        "class": type(error).__name__,
+        "message": str(error),
+        "topic": topic,
+        "partition": str(partition),
+        "offset": str(offset),
+    }
+    extra = tuple((PREFIX + name, text.encode()[:_MAX_MESSAGE_BYTES]) for name, text in added.items())
+    return Record(record.key, record.value, record.headers + extra)
+
+
+def original(record: Record) -> Record:
+    """The record as it was before it became a dead letter."""
+    own = [index for index, (name, _) in enumerate(record.headers) if name == PREFIX + "class"]
+    # The last run of our headers is ours; a dead letter of a dead letter keeps the earlier ones.
+    return Record(record.key, record.value, record.headers[: own[-1]] if own else record.headers)

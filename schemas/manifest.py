@@ -1,0 +1,129 @@
+"""A model's manifest: what an artefact says of itself, in the ONNX file's ``metadata_props``."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas.device import Name
+from schemas.errors import ManifestInvalid
+from schemas.features import FeatureSpec
+
+MANIFEST_KEY = "tocsin.manifest"
+GOLDEN_FEATURES_KEY = "tocsin.golden.features"
+GOLDEN_SCORES_KEY = "tocsin.golden.scores"
+
+INPUT = "log_mel"
+"""Model input: float32 (batch, n_frames, n_mels), log-mel after level normalisation."""
+SCORE_OUTPUT = "score"
+"""Model output: float32 (batch,), higher is more anomalous."""
+BANDS_OUTPUT = "bands"
+"""Optional model output: float32 (batch, n_mels), >= 0, how much each mel band adds to the score."""
+
+MAX_GOLDEN_WINDOWS = 64
+
+
+class Calibration(BaseModel):
+    """How the model scores normal sound it did not learn from.
+
+    Attributes:
+        transfer: ``absolute`` scores mean the same on every device, so ``threshold`` holds from the first window;
+            ``relative`` ones do not, so a device learns its own level first.
+        threshold: score above which a window counts, before a device has its own.
+        spread: the scores' usual spread on normal sound (a standard deviation), > 0.
+        n: how many windows this was measured on.
+        quantiles: score quantiles on normal sound, by probability as text.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    transfer: Literal["absolute", "relative"]
+    threshold: float
+    spread: Annotated[float, Field(gt=0)]
+    n: Annotated[int, Field(gt=0)]
+    quantiles: dict[str, float]
+
+
+class Manifest(BaseModel):
+    """What an artefact says of itself.
+
+    Attributes:
+        model_id: the model's name.
+        version: its version, as text.
+        detector: the role it plays.
+        features: what it is fed.
+        features_hash: ``features.hash()`` of the trainer; a reader refuses a file whose hash it cannot reproduce.
+        calibration: see :class:`Calibration`.
+        trained_on: which sound it learned from, for people.
+        training_digest: sha256 over the training data.
+        code_revision: of the trainer.
+        seed: of the training run.
+        metrics: measured quality, by name.
+        parameters: number of weights.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+    manifest_version: Literal[1] = 1
+    model_id: Name
+    version: Name
+    detector: Name
+    features: FeatureSpec
+    features_hash: str
+    calibration: Calibration
+    trained_on: str
+    training_digest: str
+    code_revision: str
+    seed: int
+    metrics: dict[str, float]
+    parameters: Annotated[int, Field(gt=0)]
+
+
+def write_metadata(
+    manifest: Manifest, features: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]
+) -> dict[str, str]:
+    """The ``metadata_props`` of an artefact.
+
+    Args:
+        manifest: what it says of itself.
+        features: golden inputs, float32 (n, n_frames, n_mels), 1 <= n <= 64.
+        scores: what the model answered, float32 (n,).
+    """
+    return {
+        MANIFEST_KEY: manifest.model_dump_json(),
+        GOLDEN_FEATURES_KEY: base64.b64encode(features.astype("<f4").tobytes()).decode(),
+        GOLDEN_SCORES_KEY: base64.b64encode(scores.astype("<f4").tobytes()).decode(),
+    }
+
+
+def read_metadata(
+    metadata: dict[str, str],
+) -> tuple[Manifest, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Manifest, golden features (n, n_frames, n_mels) and golden scores (n,) of an artefact.
+
+    Raises:
+        ManifestInvalid: a part is missing or cannot be read.
+    """
+    missing = [key for key in (MANIFEST_KEY, GOLDEN_FEATURES_KEY, GOLDEN_SCORES_KEY) if key not in metadata]
+    if missing:
+        raise ManifestInvalid(f"the model file has no {', '.join(missing)}: it was not exported by tocsin's trainers")
+    try:
+        manifest = Manifest.model_validate_json(metadata[MANIFEST_KEY])
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ManifestInvalid(f"manifest: {where}: {first['msg']} (got {first['input']!r:.80})") from None
+    try:
+        raw = base64.b64decode(metadata[GOLDEN_FEATURES_KEY], validate=True)
+        scores = np.frombuffer(base64.b64decode(metadata[GOLDEN_SCORES_KEY], validate=True), dtype="<f4")
+        features = np.frombuffer(raw, dtype="<f4").reshape(-1, manifest.features.n_frames, manifest.features.n_mels)
+    except (binascii.Error, ValueError) as error:
+        raise ManifestInvalid(f"golden vectors cannot be read: {error}") from None
+    if not 1 <= len(scores) <= MAX_GOLDEN_WINDOWS or len(scores) != len(features):
+        raise ManifestInvalid(f"{len(features)} golden inputs and {len(scores)} scores; 1 to 64 pairs are read")
+    return manifest, features, scores

@@ -1,0 +1,80 @@
+"""One window's score, on the scores topic."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from schemas.device import Name
+from schemas.event import Event
+from schemas.identity import window_id
+
+ThresholdState = Literal["learning", "ready"]
+Stage = Literal["champion", "shadow"]
+
+
+class ModelRef(Event):
+    """Which model scored.
+
+    Attributes:
+        name: the model's id.
+        version: its version.
+        sha256: digest of the artefact.
+    """
+
+    event_type: ClassVar[str] = "tocsin.model-ref.v1"
+
+    name: str
+    version: str
+    sha256: str
+
+
+class Score(Event):
+    """What one detector heard in one window.
+
+    Attributes:
+        device_id, detector, session_id: whose window.
+        first_sample: index of the window's first sample in its session, at the device's own rate.
+        n_samples: the window's length in samples at the device's own rate.
+        sample_rate: the device's rate, Hz.
+        captured_ns: when the first sample was captured, nanoseconds since 1970, by the device's clock.
+        score: higher is more anomalous; the scale is the model's.
+        threshold: what the score was compared with; None while there is none yet.
+        exceeds: whether score > threshold.
+        threshold_state: ``learning`` until the device's own sound decides.
+        degraded: True when Redis was away and the last known threshold was used.
+        level_dbfs: RMS level of the window, dB relative to full scale, -120 and up.
+        model: which model scored.
+        stage: ``champion`` scores may alert, ``shadow`` scores never do.
+    """
+
+    event_type: ClassVar[str] = "tocsin.score.v1"
+
+    device_id: Name
+    detector: Name
+    session_id: Name
+    first_sample: Annotated[int, Field(ge=0)]
+    n_samples: Annotated[int, Field(gt=0)]
+    sample_rate: int
+    captured_ns: Annotated[int, Field(ge=0)]
+    score: float
+    threshold: float | None
+    exceeds: bool
+    threshold_state: ThresholdState
+    degraded: bool = False
+    level_dbfs: float
+    model: ModelRef
+    stage: Stage = "champion"
+
+    def key(self) -> str:
+        return self.device_id
+
+    def event_id(self) -> str:
+        return window_id(self.device_id, self.detector, self.session_id, self.first_sample)
+
+    def source(self) -> str:
+        return f"/tocsin/detectors/{self.detector}"
+
+    def time_ns(self) -> int:
+        return self.captured_ns
