@@ -93,13 +93,14 @@ def parse_time(text: str) -> int:
         MalformedHeader: not such a time.
     """
     match = _TIME.fullmatch(text)
+    malformed = MalformedHeader(f"ce_time {text[:64]!r} is not an RFC 3339 UTC time, such as {format_time(0)}")
+    if match is None:
+        raise malformed
     try:
-        if match is None:
-            raise ValueError
         year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
         whole = int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
     except (ValueError, OverflowError):
-        raise MalformedHeader(
+        raise malformed from None
             f"ce_time {text[:64]!r} is not an RFC 3339 time in UTC, such as {format_time(0)}"
         ) from None
     if whole < 0:

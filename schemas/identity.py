@@ -6,14 +6,14 @@ import re
 import uuid
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-"""What device ids, session ids and detector names look like."""
+"""Device ids, session ids and detector names: 1 to 100 letters, digits, ``.``, ``_``, ``-``."""
 
 _NAME = re.compile(NAME)
 _ROOT = uuid.uuid5(uuid.NAMESPACE_URL, "urn:tocsin")
 
 
 def is_name(text: str) -> bool:
-    """Whether ``text`` may be a device id, session id or detector name: 1 to 100 letters, digits, ``.``, ``_``, ``-``."""
+    """Whether ``text`` may be a device id, session id or detector name."""
     return _NAME.fullmatch(text) is not None
 
 

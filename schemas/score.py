@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.device import Name
 from schemas.event import Event
@@ -14,7 +14,7 @@ ThresholdState = Literal["learning", "ready"]
 Stage = Literal["champion", "shadow"]
 
 
-class ModelRef(Event):
+class ModelRef(BaseModel):
     """Which model scored.
 
     Attributes:
@@ -23,7 +23,7 @@ class ModelRef(Event):
         sha256: digest of the artefact.
     """
 
-    event_type: ClassVar[str] = "tocsin.model-ref.v1"
+    model_config = ConfigDict(frozen=True)
 
     name: str
     version: str

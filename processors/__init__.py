@@ -1,0 +1,1 @@
+"""The stream: chunks into scores into alerts."""

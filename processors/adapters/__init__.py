@@ -1,0 +1,1 @@
+"""I/O, one library a file."""

@@ -1,0 +1,1 @@
+"""Pure: no clock, network, log, randomness. State in, state out."""

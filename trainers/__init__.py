@@ -1,0 +1,1 @@
+"""Offline: recordings into models."""
