@@ -36,6 +36,8 @@ FULL_SCALE = 32_768
 
 _EXTENSIONS = ("partitionkey", "sessionid", "sequence", "firstsample", "samplerate", "channels", "time")
 _MAX_INT64 = 2**63 - 1
+MAX_SAMPLE = 2**48
+"""Largest sample index: 46 years at 192 kHz, and small enough that resampling stays within int64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,5 +162,5 @@ def _check(chunk: Chunk) -> None:
     if chunk.n_samples > MAX_SECONDS * chunk.sample_rate:
         seconds = chunk.n_samples / chunk.sample_rate
         raise OversizedValue(f"{seconds:.3f} s of sound; a chunk holds at most {MAX_SECONDS} s: send shorter chunks")
-    if chunk.end_sample > _MAX_INT64:
-        raise MalformedHeader(f"ce_firstsample {chunk.first_sample} leaves no room for the chunk's samples")
+    if chunk.end_sample > MAX_SAMPLE:
+        raise MalformedHeader(f"ce_firstsample {chunk.first_sample}; samples are counted to {MAX_SAMPLE}")

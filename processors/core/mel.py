@@ -101,4 +101,5 @@ def normalise_level(windows: Float32, spec: FeatureSpec) -> Float32:
     """
     if spec.level == "none":
         return np.ascontiguousarray(windows, dtype=np.float32)
-    return windows - windows.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    normalised: Float32 = windows - windows.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    return normalised

@@ -1,0 +1,61 @@
+"""Extraction: chunks of many devices in, windows out, with one log-mel call a front end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.core.frame_stream import FrameStream
+from processors.core.mel import LogMel
+from processors.core.segment import Segment
+from processors.core.window import Window
+from schemas.chunk import Chunk
+from schemas.features import FeatureSpec
+
+Float32 = npt.NDArray[np.float32]
+
+
+class Extractor:
+    """Holds one log-mel engine a front end. Thread-compatible: one call at a time."""
+
+    def __init__(self) -> None:
+        self._engines: dict[str, LogMel] = {}
+
+    def extract(self, arrivals: Iterable[tuple[Segment, Chunk, int]]) -> list[Window]:
+        """Windows that the chunks complete.
+
+        Args:
+            arrivals: segment, its next chunk, and the chunk's offset; in order within each segment.
+
+        Returns:
+            The windows, in order of their first sample within each device and session.
+        """
+        pending: dict[str, list[tuple[FrameStream, Float32]]] = {}
+        segments: dict[int, Segment] = {}
+        for segment, chunk, offset in arrivals:
+            segments[id(segment)] = segment
+            for front_end, stream, frames in segment.push(chunk, offset):
+                if len(frames):
+                    spec = next(spec for spec in segment.specs.values() if spec.front_end() == front_end)
+                    self._engine(front_end, spec)
+                    pending.setdefault(front_end, []).append((stream, frames))
+        for front_end, jobs in pending.items():
+            self._compute(self._engines[front_end], jobs)
+        return [window for segment in segments.values() for window in segment.take_windows()]
+
+    def _engine(self, front_end: str, spec: FeatureSpec) -> None:
+        if front_end not in self._engines:
+            self._engines[front_end] = LogMel(spec)
+
+    @staticmethod
+    def _compute(engine: LogMel, jobs: list[tuple[FrameStream, Float32]]) -> None:
+        frames = np.concatenate([frames for _, frames in jobs])
+        log_mel = engine(frames)
+        power = np.einsum("nt,nt->n", frames, frames) / np.float32(frames.shape[1])
+        start = 0
+        for stream, part in jobs:
+            rows = slice(start, start + len(part))
+            stream.add(log_mel[rows], power[rows])
+            start += len(part)

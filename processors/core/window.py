@@ -1,0 +1,36 @@
+"""A window: one model input, and where it lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """One window of one device for one detector.
+
+    Attributes:
+        device_id, session_id, detector: whose.
+        first_sample: index of its first sample in the session, at the device's rate.
+        n_samples: its length at the device's rate.
+        sample_rate: the device's rate, Hz.
+        captured_ns: capture time of its first sample, nanoseconds since 1970.
+        level_dbfs: RMS level, dB relative to full scale, at least -120.
+        log_mel: float32 (n_frames, n_mels), dB, level not yet normalised.
+        first_offset, last_offset: records of the audio topic that hold it, both included.
+    """
+
+    device_id: str
+    session_id: str
+    detector: str
+    first_sample: int
+    n_samples: int
+    sample_rate: int
+    captured_ns: int
+    level_dbfs: float
+    log_mel: npt.NDArray[np.float32]
+    first_offset: int
+    last_offset: int
