@@ -20,6 +20,7 @@ class Topic:
         retention_ms: how long records stay; ``-1`` for ever.
         max_bytes: Kafka's ``max.message.bytes``.
         key: what the record's key is.
+        timestamps: ``LogAppendTime`` where the broker's clock must order records, whatever a device's clock says.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Topic:
     retention_ms: int
     max_bytes: int
     key: str
+    timestamps: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
 
     def config(self) -> dict[str, str]:
         """Topic configuration in Kafka's own words."""
@@ -35,10 +37,11 @@ class Topic:
             "cleanup.policy": self.cleanup,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_bytes),
+            "message.timestamp.type": self.timestamps,
         }
 
 
-AUDIO = Topic("tocsin.audio.v1", 8, "delete", 6 * HOUR_MS, 640 * 1024, "device_id")
+AUDIO = Topic("tocsin.audio.v1", 8, "delete", 6 * HOUR_MS, 640 * 1024, "device_id", "LogAppendTime")
 SCORES = Topic("tocsin.scores.v1", 8, "delete", 14 * DAY_MS, 256 * 1024, "device_id")
 ALERTS = Topic("tocsin.alerts.v1", 8, "delete", 90 * DAY_MS, 256 * 1024, "device_id")
 ALERT_STATE = Topic("tocsin.alert-state.v1", 8, "compact", -1, 256 * 1024, "device_id/detector")

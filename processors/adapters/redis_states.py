@@ -1,0 +1,101 @@
+"""Detector states in Redis: one record a device and detector, one script, one round trip a batch."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Sequence
+from importlib import resources
+from typing import TypeVar
+
+import redis.asyncio
+from pydantic import ValidationError
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from processors.adapters.state_store import Change, StateKey
+from processors.core.detector_state import DetectorState
+from schemas.errors import RedisUnavailable, SettingsError
+
+T = TypeVar("T")
+
+_PREFIX = "tocsin:state:v1:"
+_FORGET_AFTER_S = 90 * 24 * 3600
+
+
+class RedisStates:
+    """See :class:`processors.adapters.state_store.StateStore`.
+
+    Args:
+        url: ``redis://host:port/db`` or ``rediss://``.
+        timeout_s: longest a round trip may take, seconds.
+
+    Raises:
+        SettingsError: the address is none.
+    """
+
+    def __init__(self, url: str, timeout_s: float = 1.0) -> None:
+        self._url, self._timeout = url, timeout_s
+        try:
+            self._redis = redis.asyncio.Redis.from_url(
+                url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
+            )
+        except ValueError as error:
+            raise SettingsError(f"Redis address {url!r}: {error}; write it as redis://host:port/0") from None
+        self._script = resources.files("processors.adapters").joinpath("store_state.lua").read_text()
+        self._sha = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
+
+    async def load(self, keys: Sequence[StateKey]) -> dict[StateKey, DetectorState]:
+        """See the port. A record that cannot be read counts as missing, and is overwritten."""
+        if not keys:
+            return {}
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.hget(_name(key), "body")
+            bodies = await self._bounded(pipe.execute())
+        found = {key: _parse(body) for key, body in zip(keys, bodies, strict=True) if body is not None}
+        return {key: state for key, state in found.items() if state is not None}
+
+    async def store(self, changes: Sequence[Change]) -> dict[StateKey, DetectorState]:
+        """See the port."""
+        if not changes:
+            return {}
+        async with self._redis.pipeline(transaction=False) as pipe:
+            # Loading it again costs 1 KB and no round trip, and holds after a restart of Redis as well.
+            pipe.script_load(self._script)
+            for change in changes:
+                pipe.evalsha(self._sha, 1, _name(change.key), *_arguments(change))
+            _, *bodies = await self._bounded(pipe.execute())
+        standing = {change.key: _parse(body) for change, body in zip(changes, bodies, strict=True) if body is not None}
+        return {key: state or DetectorState() for key, state in standing.items()}
+
+    async def close(self) -> None:
+        """Ends the connection."""
+        await self._redis.aclose()
+
+    async def _bounded(self, call: Awaitable[T]) -> T:
+        try:
+            return await asyncio.wait_for(call, self._timeout)
+        except (RedisError, OSError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+            raise RedisUnavailable(f"Redis at {self._url} does not answer: {reason}") from None
+
+
+def _name(key: StateKey) -> str:
+    return _PREFIX + "/".join(key)
+
+
+def _arguments(change: Change) -> tuple[str | int, ...]:
+    base, position = change.base, change.state.position
+    if position is None:
+        raise ValueError(f"{change.key}: a state without a position is not stored")
+    before = ("", "") if base is None else (base.session_id, str(base.first_sample))
+    return (*before, position.session_id, position.first_sample, change.state.model_dump_json(), _FORGET_AFTER_S)
+
+
+def _parse(body: bytes) -> DetectorState | None:
+    try:
+        return DetectorState.model_validate_json(body)
+    except ValidationError:
+        return None

@@ -1,0 +1,53 @@
+"""The detectors a device may run, and which it runs unless it says otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.device import Device, DeviceKind
+from schemas.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """A named model role and how its exceedances become alerts.
+
+    Attributes:
+        name: the role.
+        confirm: windows above their threshold that open an alert,
+        among: out of this many latest windows, 1 to 16.
+        release: consecutive windows below that close it.
+        hysteresis: a window counts as below when it lies this share of the margin under the threshold, 0 to 1.
+        update_every: windows between two updates of an open alert.
+        title: what an alert is called, for people.
+    """
+
+    name: str
+    confirm: int
+    among: int
+    release: int
+    hysteresis: float
+    update_every: int
+    title: str
+
+
+# Machine windows come every 0.96 s, scream windows every 0.24 s.
+MACHINE = Detector("machine", confirm=3, among=4, release=6, hysteresis=0.1, update_every=10, title="Unusual sound")
+SCREAM = Detector("scream", confirm=2, among=3, release=12, hysteresis=0.0, update_every=20, title="Scream")
+
+DETECTORS = {detector.name: detector for detector in (MACHINE, SCREAM)}
+
+_BY_KIND: dict[DeviceKind, tuple[str, ...]] = {"machine": ("machine",), "room": ("scream",)}
+
+
+def detectors_of(device: Device) -> tuple[str, ...]:
+    """Names of the detectors a device runs: its own choice, or its kind's.
+
+    Raises:
+        SettingsError: it names one that does not exist.
+    """
+    names = _BY_KIND[device.kind] if device.detectors is None else device.detectors
+    for name in names:
+        if name not in DETECTORS:
+            raise SettingsError(f"device {device.device_id!r}: no detector {name!r}; there are {', '.join(DETECTORS)}")
+    return names

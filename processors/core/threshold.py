@@ -1,0 +1,104 @@
+"""The threshold rule: what a score is compared with, and how a device's own sound moves it.
+
+Pure and small, so that another rule can take its place: state in, state out, no clock.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.manifest import Calibration
+from schemas.score import ThresholdState
+
+
+class RuleState(BaseModel):
+    """What the rule remembers of a device and detector.
+
+    Attributes:
+        n: windows learned from.
+        mean: exponentially weighted mean of the scores.
+        variance: exponentially weighted variance of the scores, >= 0.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    n: int = 0
+    mean: float = 0.0
+    variance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What the next score is compared with.
+
+    Attributes:
+        threshold: None while there is none.
+        margin: how far the threshold lies above the device's usual score, > 0.
+        state: ``learning`` until the device's own sound decides.
+    """
+
+    threshold: float | None
+    margin: float
+    state: ThresholdState
+
+
+class Rule(Protocol):
+    """A threshold rule."""
+
+    def limit(self, state: RuleState, calibration: Calibration) -> Limit:
+        """What the next score is compared with."""
+        ...
+
+    def learn(self, state: RuleState, calibration: Calibration, score: float) -> RuleState:
+        """The state after a score that no open alert covers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MeanAndSpread:
+    """Threshold = mean + k sd of the device's own scores, both exponentially weighted.
+
+    A score enters at most at the threshold, so that one event cannot carry the threshold away, and what chance
+    brings still enters. Where scores mean the same on every device (``absolute``), the model's own threshold holds
+    from the first window and the device can only raise it, by at most ``head_room`` spreads, so that no noise makes
+    a detector deaf.
+
+    Attributes:
+        k: standard deviations between mean and threshold.
+        warm_up: windows before a device's own sound decides.
+        memory: windows after which a score has lost 63 % of its weight.
+        head_room: see above, in the calibration's spreads.
+    """
+
+    k: float = 6.0
+    warm_up: int = 8
+    memory: int = 900
+    head_room: float = 2.0
+
+    def limit(self, state: RuleState, calibration: Calibration) -> Limit:
+        """See :class:`Rule`. The calibration's spread bounds the sd of few or very steady scores from below."""
+        spread = math.sqrt(max(state.variance, 0.0))
+        # A spread estimated from n windows is uncertain by about 1 / sqrt(2 n): stand further off at first.
+        k = self.k * (1.0 + self.warm_up / max(state.n, 1))
+        ready = state.n >= self.warm_up
+        if calibration.transfer == "absolute":
+            own = state.mean + k * spread if ready else -math.inf
+            highest = calibration.threshold + self.head_room * calibration.spread
+            threshold = max(calibration.threshold, min(own, highest))
+            usual = state.mean if ready else calibration.threshold - self.k * calibration.spread
+            return Limit(threshold, max(threshold - usual, calibration.spread), "ready" if ready else "learning")
+        margin = k * max(spread, calibration.spread)
+        return Limit(state.mean + margin, margin, "ready") if ready else Limit(None, margin, "learning")
+
+    def learn(self, state: RuleState, calibration: Calibration, score: float) -> RuleState:
+        """See :class:`Rule`. West's weighted update (Comm. ACM 22, 1979)."""
+        threshold = self.limit(state, calibration).threshold
+        x = score if threshold is None else min(score, threshold)
+        weight = 1.0 / min(state.n + 1, self.memory)
+        step = x - state.mean
+        mean = state.mean + weight * step
+        return RuleState(n=state.n + 1, mean=mean, variance=(1.0 - weight) * (state.variance + weight * step * step))
