@@ -9,6 +9,7 @@ from importlib import resources
 from typing import TypeVar
 
 import redis.asyncio
+import structlog
 from pydantic import ValidationError
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -17,6 +18,8 @@ from redis.exceptions import RedisError
 from processors.adapters.state_store import Change, StateKey
 from processors.core.detector_state import DetectorState
 from schemas.errors import RedisUnavailable, SettingsError
+
+_log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -47,15 +50,14 @@ class RedisStates:
         self._sha = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
 
     async def load(self, keys: Sequence[StateKey]) -> dict[StateKey, DetectorState]:
-        """See the port. A record that cannot be read counts as missing, and is overwritten."""
+        """See the port. A record that cannot be read counts as missing, and is removed."""
         if not keys:
             return {}
         async with self._redis.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.hget(_name(key), "body")
             bodies = await self._bounded(pipe.execute())
-        found = {key: _parse(body) for key, body in zip(keys, bodies, strict=True) if body is not None}
-        return {key: state for key, state in found.items() if state is not None}
+        return await self._read({key: body for key, body in zip(keys, bodies, strict=True) if body is not None})
 
     async def store(self, changes: Sequence[Change]) -> dict[StateKey, DetectorState]:
         """See the port."""
@@ -67,12 +69,25 @@ class RedisStates:
             for change in changes:
                 pipe.evalsha(self._sha, 1, _name(change.key), *_arguments(change))
             _, *bodies = await self._bounded(pipe.execute())
-        standing = {change.key: _parse(body) for change, body in zip(changes, bodies, strict=True) if body is not None}
-        return {key: state or DetectorState() for key, state in standing.items()}
+        standing = {change.key: body for change, body in zip(changes, bodies, strict=True) if body is not None}
+        states = await self._read(standing)
+        return {key: states.get(key, DetectorState()) for key in standing}
 
     async def close(self) -> None:
         """Ends the connection."""
         await self._redis.aclose()
+
+    async def _read(self, bodies: dict[StateKey, bytes]) -> dict[StateKey, DetectorState]:
+        states, unreadable = {}, []
+        for key, body in bodies.items():
+            try:
+                states[key] = DetectorState.model_validate_json(body)
+            except ValidationError:
+                unreadable.append(key)
+        if unreadable:
+            _log.warning("unreadable states removed; these devices learn anew", keys=unreadable)
+            await self._bounded(self._redis.delete(*map(_name, unreadable)))
+        return states
 
     async def _bounded(self, call: Awaitable[T]) -> T:
         try:
@@ -92,10 +107,3 @@ def _arguments(change: Change) -> tuple[str | int, ...]:
         raise ValueError(f"{change.key}: a state without a position is not stored")
     before = ("", "") if base is None else (base.session_id, str(base.first_sample))
     return (*before, position.session_id, position.first_sample, change.state.model_dump_json(), _FORGET_AFTER_S)
-
-
-def _parse(body: bytes) -> DetectorState | None:
-    try:
-        return DetectorState.model_validate_json(body)
-    except ValidationError:
-        return None

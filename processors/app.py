@@ -1,0 +1,232 @@
+"""The Faust app: one agent that queues, one task that handles batches, and the rules that keep acknowledgements right.
+
+The form is the one that lost nothing on a real broker through kills, joins, zombies and broker restarts; its reasons
+stand in docs/adr/0003-acknowledge-by-frontier.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import faust
+import mode
+import structlog
+
+from processors.adapters.device_registry import DeviceRegistry
+from processors.adapters.onnx_model import OnnxModel, load_shipped
+from processors.adapters.redis_states import RedisStates
+from processors.core.decision import Judge
+from processors.core.detectors import DETECTORS
+from processors.core.threshold import MeanAndSpread
+from processors.listener import Listener
+from processors.options import WorkerOptions
+from processors.pipeline import Delivery, Ears, Pipeline
+from processors.states import States
+from processors.transport import install
+from schemas.record import Record
+from schemas.topics import AUDIO, Topic
+
+_log = structlog.get_logger(__name__)
+
+EXIT_CRASH = 70
+"""The process ends with this when a crash's own shutdown hangs."""
+_HARD_EXIT_S = 3.0
+_DRAIN_S = 10.0
+
+
+def load_models() -> dict[str, OnnxModel]:
+    """The shipped models by detector, verified.
+
+    Raises:
+        ModelRefused: one does not pass its checks.
+    """
+    return {name: load_shipped(name) for name in DETECTORS}
+
+
+def judges_of(models: dict[str, OnnxModel], topic: str | None) -> dict[str, Judge]:
+    """A judge a detector; ``topic`` names where the audio comes from."""
+    return {
+        name: Judge(
+            detector=DETECTORS[name],
+            rule=MeanAndSpread(),
+            calibration=model.manifest.calibration,
+            model=model.ref,
+            spec=model.manifest.features,
+            topic=topic,
+        )
+        for name, model in models.items()
+    }
+
+
+def new_app(options: WorkerOptions) -> faust.App:
+    """A Faust app with the verified settings, without agents."""
+    app = faust.App(
+        options.group,
+        broker=";".join(f"kafka://{address.strip()}" for address in options.kafka.split(",")),
+        autodiscover=False,
+        value_serializer="raw",
+        key_serializer="raw",
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        broker_commit_interval=0.5,
+        broker_session_timeout=12.0,
+        broker_heartbeat_interval=3.0,
+        broker_request_timeout=30.0,
+        broker_max_poll_interval=1e6,
+        broker_max_poll_records=500,
+        broker_client_id="tocsin-worker",
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=options.instance_id,
+        stream_buffer_maxsize=2048,
+        stream_wait_empty=False,
+        producer_request_timeout=30.0,
+        producer_max_request_size=2 * 1024 * 1024,
+        agent_supervisor=mode.CrashingSupervisor,
+    )
+    install(app)
+    return app
+
+
+class Worker:
+    """Wires the app to the pipeline. Nothing connects before Faust starts it.
+
+    Args:
+        options: see :class:`processors.options.WorkerOptions`.
+        wrap: replaces the ears, for tests that make them fail.
+    """
+
+    def __init__(self, options: WorkerOptions, wrap: Callable[[Ears], Ears] = lambda ears: ears) -> None:
+        self.app = new_app(options)
+        self._options = options
+        models = load_models()
+        self._registry = DeviceRegistry(options.kafka)
+        self._store = RedisStates(options.redis_url)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="listener")
+        self._pipeline = Pipeline(
+            ears=wrap(Listener(models)),
+            judges=judges_of(models, AUDIO.name),
+            states=States(self._store),
+            registry=self._registry,
+            send=self._send,
+            executor=self._executor,
+            default_kind=options.default_kind,
+        )
+        self._queue: asyncio.Queue[tuple[int, Any]] = asyncio.Queue(4 * options.batch_chunks)
+        self._busy = asyncio.Lock()
+        self._epoch = 0
+        self._live = False
+        self._stopping = False
+        self._wire()
+
+    def _wire(self) -> None:
+        app = self.app
+        channel = app.topic(AUDIO.name, value_serializer="raw", key_serializer="raw")
+        app.agent(channel, name="hear", concurrency=1)(self._take)
+        app.task(self._run)
+        app.on_partitions_revoked.connect(self._on_revoked, weak=False)
+        app.on_partitions_assigned.connect(self._on_assigned, weak=False)
+        app.on_before_shutdown.connect(self._on_before_shutdown, weak=False)
+
+    async def _take(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            await self._queue.put((self._epoch, event))
+
+    async def _run(self) -> None:
+        try:
+            await self._registry.start()
+            _log.info("worker is ready", group=self._options.group, kafka=self._options.kafka)
+            while not self._stopping:
+                batch = await self._next_batch()
+                async with self._busy:
+                    if not self._stopping:
+                        await asyncio.wait_for(self._handle(batch), self._options.stall_s)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            _log.exception("the worker stops, nothing of this batch is acknowledged")
+            threading.Thread(target=_exit_hard, name="hard-exit", daemon=True).start()
+            await self.app.crash(error)
+            raise
+
+    async def _next_batch(self) -> list[tuple[int, Any]]:
+        batch = [await self._queue.get()]
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._options.batch_wait_s
+        while len(batch) < self._options.batch_chunks:
+            try:
+                batch.append(self._queue.get_nowait())
+            except asyncio.QueueEmpty:
+                if (rest := deadline - loop.time()) <= 0:
+                    break
+                await asyncio.sleep(rest)
+        return batch
+
+    async def _handle(self, batch: Sequence[tuple[int, Any]]) -> None:
+        epoch = self._epoch
+        current = [event for tagged, event in batch if tagged == epoch and self._is_current(event)]
+        if self._live and current:
+            await self._pipeline.handle(
+                [_delivery(event) for event in current], lambda: self._live and self._epoch == epoch
+            )
+
+    def _is_current(self, event: Any) -> bool:
+        return bool(event.message.generation_id == self.app.consumer_generation_id)
+
+    async def _send(self, messages: Sequence[tuple[Topic, Record]]) -> None:
+        producer = self.app.producer
+        pending = [
+            await producer.send(topic.name, record.key, record.value, None, None, list(record.headers))
+            for topic, record in messages
+        ]
+        await asyncio.gather(*pending)
+
+    def _forget(self) -> None:
+        self._epoch += 1
+        self._pipeline.forget()
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+    async def _on_revoked(self, *_: Any, **__: Any) -> None:
+        self._live = False
+        self._forget()
+
+    async def _on_assigned(self, *_: Any, **__: Any) -> None:
+        self._forget()
+        self._live = True
+
+    async def _on_before_shutdown(self, *_: Any, **__: Any) -> None:
+        self._stopping = True
+        try:
+            # The running batch ends and is acknowledged; the final commit follows.
+            await asyncio.wait_for(self._busy.acquire(), _DRAIN_S)
+        except TimeoutError:
+            _log.warning("the running batch did not end; it will be read again", waited_s=_DRAIN_S)
+        await self._registry.stop()
+        await self._store.close()
+        self._executor.shutdown(wait=False)
+
+
+def _delivery(event: Any) -> Delivery:
+    message = event.message
+    return Delivery(
+        partition=message.partition,
+        offset=message.offset,
+        timestamp_ms=int(message.timestamp * 1000),
+        record=Record(message.key, message.value, tuple(message.headers or ())),
+        acknowledge=event.ack,
+    )
+
+
+def _exit_hard() -> None:
+    # After a crash faust may wait for ever for a thread that has ended.
+    threading.Event().wait(_HARD_EXIT_S)
+    os._exit(EXIT_CRASH)

@@ -1,0 +1,32 @@
+"""What a worker is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.device import DeviceKind
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """One worker process's options.
+
+    Attributes:
+        kafka: bootstrap address, ``host:port[,host:port]``.
+        redis_url: ``redis://host:port/db``.
+        group: consumer group; workers of one group share the partitions.
+        instance_id: static membership, unique among live workers; None joins dynamically.
+        default_kind: what a device without a manifest is taken for.
+        batch_chunks: most chunks scored together.
+        batch_wait_s: longest a chunk waits for others to be scored with, seconds.
+        stall_s: a batch that takes longer ends the process, seconds.
+    """
+
+    kafka: str
+    redis_url: str
+    group: str = "tocsin"
+    instance_id: str | None = None
+    default_kind: DeviceKind = "machine"
+    batch_chunks: int = 64
+    batch_wait_s: float = 0.02
+    stall_s: float = 180.0

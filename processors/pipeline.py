@@ -1,0 +1,206 @@
+"""A chunk's way through a worker: decode, hear, decide, send, release."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from processors.core.decision import Judge, ScoredWindow
+from processors.core.detector_state import Output
+from processors.core.detectors import detectors_of
+from processors.core.device_stream import Arrival, DeviceStream
+from processors.core.partition import Partition
+from processors.core.segment import Segment
+from processors.states import States
+from schemas.chunk import Chunk, decode_chunk
+from schemas.deadletter import dead_letter
+from schemas.device import Device, DeviceKind
+from schemas.errors import ContractError, SettingsError
+from schemas.record import Record
+from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, SCORES, Topic
+
+_log = structlog.get_logger(__name__)
+
+Send = Callable[[Sequence[tuple[Topic, Record]]], Awaitable[None]]
+"""Sends records and returns once Kafka has confirmed them all."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delivery:
+    """One record of the audio topic.
+
+    Attributes:
+        partition, offset: where it stands.
+        timestamp_ms: the broker's time, milliseconds since 1970.
+        record: key, value, headers.
+        acknowledge: marks it as done; in offset order within the partition.
+    """
+
+    partition: int
+    offset: int
+    timestamp_ms: int
+    record: Record
+    acknowledge: Callable[[], object]
+
+
+class Registry(Protocol):
+    """Knows devices' manifests."""
+
+    def get(self, device_id: str) -> Device | None:
+        """A device's manifest, as far as known."""
+        ...
+
+    async def settle(self) -> None:
+        """Returns once all manifests announced so far are known."""
+        ...
+
+
+class Ears(Protocol):
+    """Scores the windows that chunks complete; see :class:`processors.listener.Listener`."""
+
+    def hear(self, arrivals: Sequence[tuple[Segment, Chunk, int]], partitions: Mapping[str, int]) -> list[ScoredWindow]:
+        """Scored windows; those of one device and detector are in stream order."""
+        ...
+
+
+class Pipeline:
+    """Handles batches, one at a time.
+
+    Args:
+        ears: scores windows; called in ``executor``.
+        judges: by detector.
+        states: thresholds and alerts.
+        registry: manifests.
+        send: see :data:`Send`.
+        executor: one thread is enough: batches do not overlap.
+        default_kind: what a device without a manifest is taken for.
+    """
+
+    def __init__(
+        self,
+        *,
+        ears: Ears,
+        judges: Mapping[str, Judge],
+        states: States,
+        registry: Registry,
+        send: Send,
+        executor: Executor,
+        default_kind: DeviceKind,
+    ) -> None:
+        self._ears = ears
+        self._judges = judges
+        self._states = states
+        self._registry = registry
+        self._send = send
+        self._executor = executor
+        self._default_kind: DeviceKind = default_kind
+        self._partitions: dict[int, Partition[Delivery]] = {}
+
+    def forget(self) -> None:
+        """Drops all partitions: they come anew, from their frontier."""
+        self._partitions = {}
+        self._states.forget()
+
+    async def handle(self, batch: Sequence[Delivery], is_current: Callable[[], bool]) -> None:
+        """Takes a batch all the way.
+
+        Args:
+            batch: records in offset order within each partition.
+            is_current: False once the partitions were revoked; then nothing is acknowledged.
+        """
+        partitions = self._partitions
+        letters: list[tuple[Topic, Record]] = []
+        chunks = self._decode(batch, letters)
+        await self._meet(chunks)
+        arrivals, homes = self._admit(chunks, partitions, letters)
+        loop = asyncio.get_running_loop()
+        scored = await loop.run_in_executor(self._executor, self._ears.hear, arrivals, homes) if arrivals else []
+        if not is_current():
+            return
+        outputs = await self._states.apply(self._judges, scored) if scored else []
+        if outputs or letters:
+            await self._send([*letters, *(message for output in outputs for message in _messages(output))])
+        if not is_current():
+            return
+        for number in {delivery.partition for delivery in batch}:
+            for delivery in partitions[number].release():
+                delivery.acknowledge()
+
+    def _decode(self, batch: Sequence[Delivery], letters: list[tuple[Topic, Record]]) -> list[tuple[Delivery, Chunk]]:
+        chunks = []
+        for delivery in batch:
+            partition = self._partitions.setdefault(delivery.partition, Partition())
+            partition.append(delivery.offset, delivery.timestamp_ms, delivery)
+            try:
+                chunks.append((delivery, decode_chunk(delivery.record)))
+            except ContractError as error:
+                letters.append(_letter(delivery, error))
+        return chunks
+
+    async def _meet(self, chunks: Sequence[tuple[Delivery, Chunk]]) -> None:
+        """Makes sure that devices met for the first time have their manifests read, if they have any."""
+        if any(self._registry.get(chunk.device_id) is None for _, chunk in chunks if not self._knows(chunk.device_id)):
+            await self._registry.settle()
+
+    def _knows(self, device_id: str) -> bool:
+        return any(device_id in partition.members for partition in self._partitions.values())
+
+    def _admit(
+        self,
+        chunks: Sequence[tuple[Delivery, Chunk]],
+        partitions: Mapping[int, Partition[Delivery]],
+        letters: list[tuple[Topic, Record]],
+    ) -> tuple[list[tuple[Segment, Chunk, int]], dict[str, int]]:
+        arrivals, homes = [], {}
+        for delivery, chunk in chunks:
+            partition = partitions[delivery.partition]
+            stream = partition.stream(chunk.device_id, delivery.timestamp_ms)
+            try:
+                stream = self._stream(chunk.device_id, stream)
+                arrival = stream.admit(chunk)
+            except ContractError as error:
+                letters.append(_letter(delivery, error))
+                continue
+            partition.seen(stream, delivery.timestamp_ms)
+            if arrival is Arrival.GAP:
+                _log.warning("gap", device=chunk.device_id, session=chunk.session_id, first_sample=chunk.first_sample)
+            if arrival is not Arrival.DUPLICATE and stream.segment is not None:
+                arrivals.append((stream.segment, chunk, delivery.offset))
+                homes[chunk.device_id] = delivery.partition
+        return arrivals, homes
+
+    def _stream(self, device_id: str, known: DeviceStream | None) -> DeviceStream:
+        """The device's stream; a new one where it is new or its manifest has changed."""
+        device = self._registry.get(device_id) or Device(device_id=device_id, kind=self._default_kind)
+        try:
+            names = detectors_of(device)
+        except SettingsError as error:
+            _log.warning("defaults of its kind taken", error=str(error))
+            names = detectors_of(device.model_copy(update={"detectors": None}))
+        if known is not None and tuple(known.specs) == names and known.sample_rate == device.sample_rate:
+            return known
+        return DeviceStream(device_id, {name: self._judges[name].spec for name in names}, device.sample_rate)
+
+
+def _messages(output: Output) -> list[tuple[Topic, Record]]:
+    messages = [(SCORES, output.score.to_record())]
+    if output.alert is not None:
+        messages += [(ALERTS, output.alert.to_record()), (ALERT_STATE, output.alert.to_state_record())]
+    return messages
+
+
+def _letter(delivery: Delivery, error: ContractError) -> tuple[Topic, Record]:
+    _log.warning(
+        "dead letter",
+        error=type(error).__name__,
+        message=str(error),
+        partition=delivery.partition,
+        offset=delivery.offset,
+    )
+    letter = dead_letter(delivery.record, error, topic=AUDIO.name, partition=delivery.partition, offset=delivery.offset)
+    return DEADLETTER, letter

@@ -1,0 +1,47 @@
+"""One worker process, from its options to its exit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+
+import structlog
+
+from processors.adapters.kafka_ready import wait_for_topics
+from processors.app import Worker
+from processors.options import WorkerOptions
+from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, DEVICES, SCORES
+
+_log = structlog.get_logger(__name__)
+_GRACE_S = 20.0
+
+
+def run_worker(options: WorkerOptions, *, with_parent: bool = False) -> None:
+    """Runs until SIGTERM or SIGINT; exits the process.
+
+    Args:
+        options: see there.
+        with_parent: stop when standard input ends, that is, when the supervisor is gone.
+
+    Raises:
+        SettingsError: a topic is missing or an address is none.
+        ModelRefused: a shipped model does not pass its checks.
+    """
+    if with_parent:
+        threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
+    needed = (AUDIO, SCORES, ALERTS, ALERT_STATE, DEVICES, DEADLETTER)
+    asyncio.run(wait_for_topics(options.kafka, needed, lambda text: _log.warning(text)))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = Worker(options)
+    worker.app.Worker(loop=loop, quiet=True, override_logging=False, redirect_stdouts=False).execute_from_commandline()
+
+
+def _stop_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(_GRACE_S)
+    os._exit(1)
