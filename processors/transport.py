@@ -16,7 +16,7 @@ _log = structlog.get_logger(__name__)
 _COMMIT_S = 3.0
 
 
-class Consumer(FaustConsumer):  # type: ignore[misc]
+class Consumer(FaustConsumer):
     """Commits what is acknowledged before its bookkeeping is dropped at a rebalance."""
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
@@ -29,14 +29,14 @@ class Consumer(FaustConsumer):  # type: ignore[misc]
         await super().on_partitions_revoked(revoked)
 
 
-class Producer(FaustProducer):  # type: ignore[misc]
+class Producer(FaustProducer):
     """Idempotent, confirmed by all replicas; faust has no setting for it."""
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
 
 
-class Transport(FaustTransport):  # type: ignore[misc]
+class Transport(FaustTransport):
     """Uses both."""
 
     Consumer = Consumer

@@ -13,7 +13,8 @@ TocsinError
 │   ├── PartMissing             Java, Kafka or Redis is not to be had on this platform
 │   ├── PortInUse               another program listens where a part should
 │   ├── StackBusy               another stack runs in the same data folder
-│   └── PartDied                a part ended by itself; carries the end of its log
+│   ├── PartDied                a part ended by itself; carries the end of its log
+│   └── WorkerRefused           a worker process ended with exit code 2; its own line says why
 ├── Unavailable                 a service does not answer; retried by itself
 │   ├── BrokerUnavailable
 │   └── RedisUnavailable
@@ -94,6 +95,10 @@ class PartDied(StackError):
     """A part of the stack ended by itself; the message carries the end of its log."""
 
     exit_code = 1
+
+
+class WorkerRefused(StackError):
+    """A worker process could not start; its own line says why."""
 
 
 class Unavailable(TocsinError):
