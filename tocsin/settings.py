@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -43,14 +42,14 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
-def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+def load_settings() -> Settings:
     """The settings in the environment.
 
     Raises:
         SettingsError: a ``TOCSIN_`` variable is unknown or its value is not allowed.
     """
     known = [PREFIX + name.upper() for name in Settings.model_fields]
-    for name, value in environment.items():
+    for name, value in os.environ.items():
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             near = difflib.get_close_matches(name.upper(), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

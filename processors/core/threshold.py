@@ -62,8 +62,8 @@ class Rule(Protocol):
 class MeanAndSpread:
     """Threshold = mean + k sd of the device's own scores, both exponentially weighted.
 
-    A score enters at most at the threshold, so that one event cannot carry the threshold away, and what chance
-    brings still enters. Where scores mean the same on every device (``absolute``), the model's own threshold holds
+    A score enters at most one spread above the threshold, so that one event cannot carry the threshold away, and
+    what chance brings still enters. Where scores mean the same on every device (``absolute``), the model's own threshold holds
     from the first window and the device can only raise it, by at most ``head_room`` spreads, so that no noise makes
     a detector deaf.
 
@@ -97,7 +97,7 @@ class MeanAndSpread:
     def learn(self, state: RuleState, calibration: Calibration, score: float) -> RuleState:
         """See :class:`Rule`. West's weighted update (Comm. ACM 22, 1979)."""
         threshold = self.limit(state, calibration).threshold
-        x = score if threshold is None else min(score, threshold)
+        x = score if threshold is None else min(score, threshold + calibration.spread)
         weight = 1.0 / min(state.n + 1, self.memory)
         step = x - state.mean
         mean = state.mean + weight * step

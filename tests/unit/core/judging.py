@@ -1,0 +1,50 @@
+"""Scored windows and a judge for tests of decisions."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from processors.core.decision import Judge, ScoredWindow
+from processors.core.detectors import Detector
+from processors.core.threshold import MeanAndSpread
+from processors.core.window import Window
+from schemas.features import FeatureSpec
+from schemas.manifest import Calibration
+from schemas.score import ModelRef
+
+HOP = 16_000
+DETECTOR = Detector("machine", confirm=2, among=3, release=3, hysteresis=0.1, update_every=4, title="Unusual sound")
+
+
+def judge(transfer: Literal["absolute", "relative"] = "relative", warm_up: int = 8) -> Judge:
+    return Judge(
+        detector=DETECTOR,
+        rule=MeanAndSpread(warm_up=warm_up),
+        calibration=Calibration(transfer=transfer, threshold=5.0, spread=0.5, n=100, quantiles={"0.5": 0.0}),
+        model=ModelRef(name="m", version="1", sha256="0" * 64),
+        spec=FeatureSpec(n_frames=4, window_hop=2, n_mels=8),
+        topic="tocsin.audio.v1",
+    )
+
+
+def window(index: int, score: float, session: str = "s1", device: str = "d1") -> ScoredWindow:
+    return ScoredWindow(
+        window=Window(
+            device_id=device,
+            session_id=session,
+            detector="machine",
+            first_sample=index * HOP,
+            n_samples=2 * HOP,
+            sample_rate=16_000,
+            captured_ns=1_000_000_000 * (1_700_000_000 + index),
+            level_dbfs=-30.0,
+            log_mel=np.full((4, 8), -40.0, np.float32),
+            first_offset=10 * index,
+            last_offset=10 * index + 3,
+        ),
+        partition=3,
+        score=score,
+        bands=np.array([0, 0, 3, 0, 1, 0, 0, 0], np.float32),
+    )

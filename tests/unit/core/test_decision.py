@@ -1,0 +1,177 @@
+"""Decisions: alerts open, update and close; a replay changes nothing and loses nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.core.decision import ScoredWindow, decide
+from processors.core.detector_state import DetectorState, Output
+
+from .judging import HOP, judge, window
+
+QUIET = [0.0, 0.1, -0.1, 0.05] * 5
+
+
+def run(windows: list[ScoredWindow], state: DetectorState | None = None) -> tuple[DetectorState, list[Output]]:
+    return decide(state or DetectorState(), judge(), windows)
+
+
+def numbered(scores: list[float], first: int = 0, session: str = "s1") -> list[ScoredWindow]:
+    return [window(first + index, score, session) for index, score in enumerate(scores)]
+
+
+def alerts(outputs: list[Output]) -> list[tuple[str, int, int]]:
+    return [(o.alert.state, o.alert.revision, o.alert.first_sample // HOP) for o in outputs if o.alert is not None]
+
+
+def test_normal_sound_alerts_nobody() -> None:
+    _, outputs = run(numbered(QUIET * 10))
+
+    assert alerts(outputs) == []
+    assert len(outputs) == len(QUIET) * 10
+
+
+def test_m_of_n_windows_open_and_quiet_ones_close() -> None:
+    _, outputs = run(numbered([*QUIET, 9.0, 0.0, 9.0, 9.0, 0.0, 0.0, 0.0, 0.0]))
+
+    assert alerts(outputs) == [("opened", 0, 22), ("closed", 1, 26)]
+
+
+def test_one_window_above_is_no_alert() -> None:
+    _, outputs = run(numbered([*QUIET, 9.0, 0.0, 0.0, 9.0, 0.0, 0.0]))
+
+    assert [o.score.exceeds for o in outputs[20:]] == [True, False, False, True, False, False]
+    assert alerts(outputs) == []
+
+
+def test_a_lasting_fault_is_updated_stays_open_and_is_not_learned() -> None:
+    before, _ = run(numbered(QUIET))
+    after, outputs = run(numbered([9.0] * 30, first=20), before)
+
+    assert [state for state, _, _ in alerts(outputs)] == ["opened", *["updated"] * 7]
+    assert after.life.alert is not None
+    thresholds = [o.score.threshold for o in outputs[1:]]
+    assert thresholds[1:] == [thresholds[1]] * 28
+
+
+def test_alert_says_where_when_and_why() -> None:
+    _, outputs = run(numbered([*QUIET, 19.0, 19.0]))
+    alert = outputs[-1].alert
+
+    assert alert is not None
+    assert (alert.device_id, alert.detector, alert.session_id) == ("d1", "machine", "s1")
+    assert alert.dedup_key == "d1/machine"
+    assert alert.audio is not None
+    assert (alert.audio.partition, alert.audio.first_offset, alert.audio.last_offset) == (3, 210, 213)
+    assert [band.excess for band in alert.bands] == [0.75, 0.25, 0.0]
+    assert alert.threshold < alert.score == alert.peak_score == 19.0
+    assert alert.severity == "critical"
+
+
+def test_hysteresis_a_score_just_below_the_threshold_does_not_close() -> None:
+    state, outputs = run(numbered([*QUIET, 9.0, 9.0]))
+    threshold = outputs[-1].score.threshold
+    assert threshold is not None
+
+    _, near = run(numbered([threshold - 0.05] * 10, first=22), state)
+    _, far = run(numbered([0.0] * 10, first=22), state)
+
+    assert "closed" not in [state for state, _, _ in alerts(near)]
+    assert "closed" in [state for state, _, _ in alerts(far)]
+
+
+@pytest.mark.parametrize("cut", range(1, 27, 4))
+def test_a_replay_repeats_the_last_batch_word_for_word_and_nothing_else(cut: int) -> None:
+    scores = [*QUIET, 9.0, 9.0, 9.0, 0.0, 0.0, 0.0, 0.0]
+    windows = numbered(scores)
+    first, sent = run(windows[:cut])
+    state, more = run(windows[cut:], first)
+
+    # Scores of a replay come from other batch shapes and differ in the last digits.
+    again, repeated = run([window(w.window.first_sample // HOP, w.score + 1e-7) for w in windows], state)
+
+    assert again is state
+    assert [o.model_dump_json() for o in repeated] == [o.model_dump_json() for o in more]
+    assert {o.score.event_id() for o in sent}.isdisjoint({o.score.event_id() for o in repeated})
+
+
+def test_a_replay_that_goes_on_keeps_what_nobody_has_confirmed() -> None:
+    state, sent = run(numbered([*QUIET, 9.0, 9.0]))
+
+    after, outputs = run(numbered([9.0, 9.0, 9.0], first=20), state)
+
+    assert [o.model_dump_json() for o in outputs[:2]] == [o.model_dump_json() for o in sent[-2:]]
+    assert after.outbox == tuple(outputs)
+
+
+def test_windows_of_an_earlier_session_are_replays() -> None:
+    first, _ = run(numbered(QUIET, session="s1"))
+    second, _ = run(numbered(QUIET, session="s2"), first)
+
+    again, outputs = run(numbered(QUIET, session="s1"), second)
+
+    assert again is second
+    assert outputs == []
+
+
+def test_a_new_session_keeps_threshold_and_open_alert_but_confirms_anew() -> None:
+    state, _ = run(numbered([*QUIET, 9.0]))
+    after, outputs = run(numbered([9.0, 0.0, 0.0], session="s2"), state)
+
+    assert alerts(outputs) == []
+    assert after.rule.n == state.rule.n + 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    scores=st.lists(st.sampled_from([0.0, 0.1, -0.1, 9.0]), min_size=1, max_size=60),
+    cuts=st.lists(st.integers(0, 60), max_size=8),
+    crashes=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=5),
+)
+def test_any_batches_and_replays_give_the_outputs_of_one_run(
+    scores: list[float], cuts: list[int], crashes: list[tuple[int, int]]
+) -> None:
+    windows = numbered([*QUIET, *scores])
+    _, whole = run(windows)
+    expected = {o.score.event_id(): o.model_dump_json() for o in whole}
+
+    state, seen = DetectorState(), {}
+    edges = sorted({0, *(min(cut, len(windows)) for cut in cuts), len(windows)})
+    for start, end in zip(edges, edges[1:], strict=False):
+        state, outputs = decide(state, judge(), windows[start:end])
+        seen |= {o.score.event_id(): o.model_dump_json() for o in outputs}
+        for a, b in crashes:
+            low, high = sorted((min(a, end), min(b, end)))
+            state, outputs = decide(state, judge(), windows[low:high])
+            seen |= {o.score.event_id(): o.model_dump_json() for o in outputs}
+
+    assert seen == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(scores=st.lists(st.floats(-50, 50), max_size=120))
+def test_at_most_one_alert_is_open_and_each_closes_once(scores: list[float]) -> None:
+    _, outputs = run(numbered([*QUIET, *scores]))
+    open_id = None
+    closed = set()
+    for alert in (o.alert for o in outputs if o.alert is not None):
+        if alert.state == "opened":
+            assert open_id is None
+            open_id, revision = alert.alert_id, 0
+            assert alert.alert_id not in closed
+        else:
+            revision += 1
+            assert alert.alert_id == open_id
+        assert alert.revision == revision
+        if alert.state == "closed":
+            closed.add(alert.alert_id)
+            open_id = None
+
+
+def test_scores_are_finite_json() -> None:
+    _, outputs = run([window(0, float(np.float32(1.25)))])
+
+    assert type(outputs[0].score).from_record(outputs[0].score.to_record()) == outputs[0].score

@@ -1,0 +1,85 @@
+"""What the live view knows: the latest score of every device and the alerts so far."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from schemas.alert import Alert
+from schemas.score import Score
+
+_CURVE = 40
+"""Scores shown as a curve."""
+
+
+@dataclass(slots=True)
+class DeviceView:
+    """One row.
+
+    Attributes:
+        device_id, kind: whose.
+        latest: its latest score; None before the first.
+        curve: latest scores relative to their thresholds, in thresholds' margins; newest last.
+        alert: its open alert, or None.
+        alerts: how many alerts it has opened.
+        windows: how many windows were scored.
+    """
+
+    device_id: str
+    kind: str
+    latest: Score | None = None
+    curve: deque[float] = field(default_factory=lambda: deque(maxlen=_CURVE))
+    alert: Alert | None = None
+    alerts: int = 0
+    windows: int = 0
+
+    @property
+    def state(self) -> str:
+        """``waiting``, ``learning``, ``normal``, ``above`` or ``ALERT``."""
+        if self.alert is not None:
+            return "ALERT"
+        if self.latest is None:
+            return "waiting"
+        if self.latest.exceeds:
+            return "above"
+        return "learning" if self.latest.threshold is None else "normal"
+
+
+@dataclass(slots=True)
+class FleetView:
+    """All rows, and what has happened.
+
+    Attributes:
+        devices: by id, in the order they are shown.
+        events: alert revisions in the order they came, each once.
+        scores: every score, once, by device and detector, in order of arrival.
+    """
+
+    devices: dict[str, DeviceView]
+    events: list[Alert] = field(default_factory=list)
+    scores: dict[str, list[Score]] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
+
+    def hear(self, score: Score) -> None:
+        """Takes a score; one that came before changes nothing."""
+        if score.event_id() in self._seen:
+            return
+        self._seen.add(score.event_id())
+        row = self._row(score.device_id, score.detector)
+        row.latest = score
+        row.windows += 1
+        row.curve.append(score.score if score.threshold is None else score.score - score.threshold)
+        self.scores.setdefault(f"{score.device_id}/{score.detector}", []).append(score)
+
+    def take(self, alert: Alert) -> None:
+        """Takes an alert's revision; one that came before changes nothing."""
+        if alert.event_id() in self._seen:
+            return
+        self._seen.add(alert.event_id())
+        row = self._row(alert.device_id, alert.detector)
+        row.alert = None if alert.state == "closed" else alert
+        row.alerts += alert.state == "opened"
+        self.events.append(alert)
+
+    def _row(self, device_id: str, detector: str) -> DeviceView:
+        return self.devices.setdefault(device_id, DeviceView(device_id, detector))

@@ -1,0 +1,96 @@
+"""The live view as rich draws it, and the same as plain lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from schemas.alert import Alert
+from tocsin.demo.fleet_view import DeviceView, FleetView
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_STYLES = {"waiting": "dim", "learning": "cyan", "normal": "green", "above": "yellow", "ALERT": "bold white on red"}
+_LEVEL_WIDTH = 10
+_QUIETEST_DBFS = -80.0
+_ALERTS_SHOWN = 6
+
+
+def draw(view: FleetView, title: str, subtitle: str) -> RenderableType:
+    """The whole view: one row a device, alerts below."""
+    table = Table(expand=True, box=None, header_style="bold", pad_edge=False)
+    for column, options in (
+        ("device", {"no_wrap": True}),
+        ("hears", {"no_wrap": True}),
+        ("level", {"no_wrap": True}),
+        ("score", {"justify": "right"}),
+        ("threshold", {"justify": "right"}),
+        ("last scores", {"no_wrap": True, "ratio": 1}),
+        ("state", {"no_wrap": True}),
+    ):
+        table.add_column(column, **options)  # type: ignore[arg-type]
+    for row in view.devices.values():
+        table.add_row(*_cells(row))
+    alerts = [_alert_line(alert) for alert in view.events[-_ALERTS_SHOWN:]]
+    below = Text("\n").join(alerts) if alerts else Text("none", style="dim")
+    return Group(
+        Panel(table, title=f"[bold]{title}", subtitle=subtitle, border_style="blue"),
+        Panel(below, title="[bold]alerts", border_style="red" if _any_open(view) else "blue", title_align="left"),
+    )
+
+
+def plain_line(alert: Alert) -> str:
+    """One alert revision on one line."""
+    return f"{alert.state.upper():7} {alert.severity:8} {alert.summary}"
+
+
+def plain_status(view: FleetView) -> str:
+    """One line on all devices."""
+    return "  ".join(f"{row.device_id}={row.state}" for row in view.devices.values())
+
+
+def _cells(row: DeviceView) -> Iterable[RenderableType]:
+    score = row.latest
+    hears = "room" if row.kind == "room" else row.kind
+    state = Text(f" {row.state} ", style=_STYLES[row.state])
+    if score is None:
+        return (Text(row.device_id), Text(hears, style="dim"), "", "", "", "", state)
+    threshold = "" if score.threshold is None else f"{score.threshold:.2f}"
+    return (
+        Text(row.device_id, style="bold" if row.alert else ""),
+        Text(hears, style="dim"),
+        _level(score.level_dbfs),
+        f"{score.score:.2f}",
+        threshold,
+        _curve(row),
+        state,
+    )
+
+
+def _level(dbfs: float) -> Text:
+    share = min(max(1.0 - dbfs / _QUIETEST_DBFS, 0.0), 1.0)
+    filled = round(share * _LEVEL_WIDTH)
+    return Text("█" * filled, style="green") + Text("░" * (_LEVEL_WIDTH - filled), style="dim") + f" {dbfs:4.0f} dB"
+
+
+def _curve(row: DeviceView) -> Text:
+    low, high = min(row.curve), max(row.curve)
+    span = high - low or 1.0
+    text = Text()
+    for value in row.curve:
+        block = _BLOCKS[int((value - low) / span * (len(_BLOCKS) - 1))]
+        above = row.latest is not None and row.latest.threshold is not None and value > 0
+        text.append(block, style="red" if above else "blue")
+    return text
+
+
+def _alert_line(alert: Alert) -> Text:
+    style = {"opened": "bold red", "updated": "yellow", "closed": "green"}[alert.state]
+    return Text(f"{alert.state:8}", style=style) + Text(f"{alert.severity:9}") + Text(alert.summary)
+
+
+def _any_open(view: FleetView) -> bool:
+    return any(row.alert is not None for row in view.devices.values())
