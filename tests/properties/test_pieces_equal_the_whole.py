@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -38,7 +40,7 @@ def chunks_of(samples: np.ndarray, rate: int, cuts: list[int], start: int = 0) -
             captured_ns=START_NS + first * 1_000_000_000 // rate,
             pcm=samples[first:last].tobytes(),
         )
-        for number, (first, last) in enumerate(zip(edges, edges[1:], strict=False))
+        for number, (first, last) in enumerate(itertools.pairwise(edges))
     ]
 
 

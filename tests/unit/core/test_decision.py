@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -140,7 +142,7 @@ def test_any_batches_and_replays_give_the_outputs_of_one_run(
 
     state, seen = DetectorState(), {}
     edges = sorted({0, *(min(cut, len(windows)) for cut in cuts), len(windows)})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         state, outputs = decide(state, judge(), windows[start:end])
         seen |= {o.score.event_id(): o.model_dump_json() for o in outputs}
         for a, b in crashes:

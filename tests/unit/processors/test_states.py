@@ -1,0 +1,135 @@
+"""States: each window counts once, whoever else writes and whether or not the store answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from processors.adapters.state_store import Change, MemoryStates, StateKey
+from processors.core.decision import ScoredWindow
+from processors.core.detector_state import DetectorState
+from processors.states import States
+from schemas.errors import RedisUnavailable
+from tests.unit.core.judging import judge, window
+
+JUDGES = {"machine": judge()}
+KEY = ("d1", "machine")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Away(MemoryStates):
+    """A store that can be away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.calls = 0
+
+    async def load(self, keys: Sequence[StateKey]) -> dict[StateKey, DetectorState]:
+        self._answer()
+        return await super().load(keys)
+
+    async def store(self, changes: Sequence[Change]) -> dict[StateKey, DetectorState]:
+        self._answer()
+        return await super().store(changes)
+
+    def _answer(self) -> None:
+        self.calls += 1
+        if self.away:
+            raise RedisUnavailable("away")
+
+
+def windows(first: int, last: int, score: float = 0.0) -> list[ScoredWindow]:
+    return [window(index, score) for index in range(first, last)]
+
+
+async def test_states_are_stored_and_taken_up_by_another_worker() -> None:
+    store = MemoryStates()
+    await States(store).apply(JUDGES, windows(0, 5))
+
+    await States(store).apply(JUDGES, windows(5, 9))
+
+    assert store.states[KEY].rule.n == 9
+
+
+async def test_a_worker_whose_state_was_moved_on_counts_no_window_twice() -> None:
+    store = MemoryStates()
+    zombie, owner = States(store), States(store)
+    await zombie.apply(JUDGES, windows(0, 5))
+    await owner.apply(JUDGES, windows(3, 9))
+
+    outputs = await zombie.apply(JUDGES, windows(5, 12))
+
+    assert store.states[KEY].rule.n == 12
+    # 5 to 8 stand in the owner's outbox: unconfirmed as far as anyone knows, so they are sent again.
+    assert [o.score.first_sample // 16_000 for o in outputs] == list(range(5, 12))
+
+
+async def test_without_the_store_scores_go_on_and_say_degraded_and_it_catches_up() -> None:
+    store, clock = Away(), Clock()
+    states = States(store, clock)
+    await states.apply(JUDGES, windows(0, 10))
+    store.away = True
+    lost = await states.apply(JUDGES, windows(10, 12))
+    degraded = await states.apply(JUDGES, windows(12, 20))
+    store.away = False
+    clock.now += 2.0
+    back = await states.apply(JUDGES, windows(20, 22))
+
+    assert states.degraded is False
+    assert [o.score.degraded for o in [*lost, *degraded, *back]] == [False] * 2 + [True] * 8 + [False] * 2
+    assert [o.score.threshold_state for o in degraded] == ["ready"] * 8
+    assert store.states[KEY].rule.n == 22
+
+
+async def test_an_unreachable_store_is_left_alone_for_a_while() -> None:
+    store, clock = Away(), Clock()
+    states = States(store, clock)
+    store.away = True
+
+    for index in range(20):
+        await states.apply(JUDGES, windows(index, index + 1))
+
+    assert store.calls == 1
+
+
+async def test_a_store_that_lost_its_latest_writes_is_brought_up() -> None:
+    store = MemoryStates()
+    states = States(store)
+    await states.apply(JUDGES, windows(0, 5))
+    old = store.states[KEY]
+    await states.apply(JUDGES, windows(5, 8))
+    store.states[KEY] = old
+
+    await states.apply(JUDGES, windows(8, 9))
+
+    assert store.states[KEY].rule.n == 9
+
+
+async def test_a_flushed_store_is_filled_again() -> None:
+    store = MemoryStates()
+    states = States(store)
+    await states.apply(JUDGES, windows(0, 8))
+    store.states.clear()
+
+    await states.apply(JUDGES, windows(8, 9))
+
+    assert store.states[KEY].rule.n == 9
+
+
+async def test_forgetting_reads_the_store_again() -> None:
+    store = MemoryStates()
+    states, other = States(store), States(store)
+    await states.apply(JUDGES, windows(0, 5))
+    await other.apply(JUDGES, windows(5, 9))
+    states.forget()
+
+    outputs = await states.apply(JUDGES, windows(0, 5))
+
+    assert outputs == []
