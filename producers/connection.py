@@ -1,0 +1,41 @@
+"""How Kafka is reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ssl import SSLContext
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How Kafka is reached.
+
+    Attributes:
+        bootstrap: ``host:port``, several separated by commas.
+        security_protocol: ``PLAINTEXT``, ``SSL``, ``SASL_PLAINTEXT`` or ``SASL_SSL``.
+        ssl_context: certificates, for the two SSL protocols.
+        sasl_mechanism: for the two SASL protocols.
+        sasl_username, sasl_password: for the two SASL protocols.
+        client_id: what the broker's logs call this producer.
+    """
+
+    bootstrap: str
+    security_protocol: str = "PLAINTEXT"
+    ssl_context: SSLContext | None = None
+    sasl_mechanism: str = "PLAIN"
+    sasl_username: str | None = None
+    sasl_password: str | None = field(default=None, repr=False)
+    client_id: str = "tocsin-producer"
+
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments in aiokafka's own words."""
+        return {
+            "bootstrap_servers": [host.strip() for host in self.bootstrap.split(",")],
+            "client_id": self.client_id,
+            "security_protocol": self.security_protocol,
+            "ssl_context": self.ssl_context,
+            "sasl_mechanism": self.sasl_mechanism,
+            "sasl_plain_username": self.sasl_username,
+            "sasl_plain_password": self.sasl_password,
+        }

@@ -1,0 +1,180 @@
+"""Tables of sensor values: NumPy archives and CSV files, never larger than a stated size."""
+
+from __future__ import annotations
+
+import csv
+import math
+import warnings
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.errors import EmptyAudio, InputError, NotAudio, UnreadableInput
+
+MAX_BYTES = 256 * 1024 * 1024
+"""Largest file, or unpacked array, that is taken into memory: 46 minutes of float64 at 12 kHz."""
+
+DEFAULT_COLUMN = "acceleration_g"
+RATE_KEY = "sample_rate_hz"
+
+_TIME_NAMES = frozenset({"time", "t", "time_s", "time [s]", "time (s)", "seconds", "timestamp"})
+_EVEN = 0.01
+"""How far a step of the time column may stray from the mean step, as a share of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waveform:
+    """One sensor's values.
+
+    Attributes:
+        column: what it was called.
+        values: float (n, channels), n >= 1; may hold values that are not finite.
+        sample_rate: Hz as the file says; None where it says nothing.
+    """
+
+    column: str
+    values: npt.NDArray[np.floating]
+    sample_rate: int | None
+
+
+def read_table(path: Path, column: str | None = None, *, timed: bool = True) -> Waveform:
+    """One waveform of an ``.npz`` archive or, by any other name, of a CSV file.
+
+    Args:
+        path: the file.
+        column: an archive's array, or a CSV's column by its name or its number from 1; where only one can be meant,
+            it need not be given.
+        timed: whether a time column must be even and gives the rate.
+
+    Raises:
+        UnreadableInput: it does not exist or may not be read.
+        NotAudio: it is not such a file, or the column is not numbers.
+        EmptyAudio: it holds no row.
+        InputError: it is too large, or the column is not there or not the only one.
+    """
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise UnreadableInput(f"{path} is a folder: name the files in it")
+        if size > MAX_BYTES:
+            raise InputError(f"{path} is {size} bytes; at most {MAX_BYTES} are read: split it")
+        return _read_npz(path, column) if path.suffix.lower() == ".npz" else _read_csv(path, column, timed)
+    except OSError as error:
+        raise UnreadableInput(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _read_npz(path: Path, column: str | None) -> Waveform:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # A small archive may unpack into a large array: its directory is asked before anything is unpacked.
+            sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
+        name = _choose(path, column, [key for key in sizes if key != RATE_KEY])
+        for key in {name, RATE_KEY} & sizes.keys():
+            if sizes[key] > MAX_BYTES:
+                raise InputError(f"{path}: {key!r} is {sizes[key]} bytes; at most {MAX_BYTES} are read: split it")
+        with np.load(path, allow_pickle=False) as arrays:
+            values = arrays[name]
+            rate = arrays[RATE_KEY] if RATE_KEY in sizes else None
+    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+        raise NotAudio(f"{path} is no NumPy archive of plain arrays ({error})") from None
+    if values.dtype.kind not in "fiu" or values.ndim not in (1, 2):
+        raise NotAudio(
+            f"{path}: {name!r} is {values.dtype} {values.shape}; numbers of shape (n,) or (n, channels) are read"
+        )
+    if values.size == 0:
+        raise EmptyAudio(f"{path}: {name!r} holds no samples")
+    if values.dtype.kind != "f":
+        values = values.astype(np.float64)
+    return Waveform(name, values.reshape(len(values), -1), _rate(path, rate))
+
+
+def _rate(path: Path, rate: npt.NDArray[np.generic] | None) -> int | None:
+    if rate is None:
+        return None
+    if rate.size != 1 or rate.dtype.kind not in "fiu" or not float(rate.item()).is_integer():
+        raise NotAudio(f"{path}: {RATE_KEY} is {rate!r}, not one whole number of Hz")
+    return int(rate.item())
+
+
+def _choose(path: Path, column: str | None, names: Sequence[str]) -> str:
+    if column is not None:
+        if column in names:
+            return column
+        if column.isascii() and column.isdigit() and 1 <= int(column) <= len(names):
+            return names[int(column) - 1]
+        raise InputError(f"{path} has no column {column!r}; it has {', '.join(map(repr, names))}")
+    if DEFAULT_COLUMN in names:
+        return DEFAULT_COLUMN
+    if len(names) != 1:
+        raise InputError(f"{path} has {', '.join(map(repr, names)) or 'no column'}: choose one with --column")
+    return names[0]
+
+
+def _read_csv(path: Path, column: str | None, timed: bool) -> Waveform:
+    delimiter, names = _head(path)
+    skip = 0 if names is None else 1
+    try:
+        # Opened here: NumPy would unpack a file named .gz without a bound.
+        with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # no rows is an error of ours below
+            # comments=None: '#' is no comment in CSV, and NumPy would pass over what follows it without a word.
+            table = np.loadtxt(file, delimiter=delimiter, skiprows=skip, ndmin=2, comments=None)
+    except ValueError as error:
+        raise NotAudio(f"{path} is no table of numbers ({error}): give one header line at most") from None
+    if table.size == 0:
+        raise EmptyAudio(f"{path} holds no rows below its header")
+    if names is None:
+        names = [str(number) for number in range(1, table.shape[1] + 1)]
+    if len(names) != table.shape[1]:
+        raise NotAudio(f"{path}: {len(names)} names in the header, {table.shape[1]} columns below it")
+    time = next((i for i, name in enumerate(names) if name.strip().lower() in _TIME_NAMES), None)
+    rate = _rate_of_times(path, table[:, time]) if timed and time is not None else None
+    candidates = [name for i, name in enumerate(names) if i != time]
+    if column is not None and column.isascii() and column.isdigit() and column not in names:
+        candidates = names  # a number counts all columns, as people see them
+    name = _choose(path, column, candidates)
+    chosen = names.index(name)
+    return Waveform(name, np.ascontiguousarray(table[:, chosen : chosen + 1]), rate)
+
+
+def _head(path: Path) -> tuple[str | None, list[str] | None]:
+    """A CSV's delimiter (None is white space) and its header, None without one."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            line = file.readline(65_536)
+    except UnicodeDecodeError as error:
+        raise NotAudio(f"{path} is not text ({error.reason} at byte {error.start})") from None
+    if not line.strip():
+        raise EmptyAudio(f"{path} holds no first line")
+    delimiter = next((mark for mark in (";", "\t", ",") if mark in line), None)
+    cells = line.split() if delimiter is None else next(csv.reader([line], delimiter=delimiter))
+    return delimiter, (None if all(_is_number(cell) for cell in cells) else [cell.strip() for cell in cells])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _rate_of_times(path: Path, times: npt.NDArray[np.floating]) -> int | None:
+    """Hz of an even time column in seconds; None for fewer than two rows."""
+    if len(times) < 2:
+        return None
+    steps = np.diff(times)
+    mean = float((times[-1] - times[0]) / len(steps))
+    if not (math.isfinite(mean) and mean > 0):
+        raise InputError(f"{path}: its time column goes from {times[0]} to {times[-1]}: give --rate")
+    worst = int(np.argmax(np.abs(steps - mean)))
+    if not abs(steps[worst] - mean) <= _EVEN * mean:
+        raise InputError(
+            f"{path}: its time column steps by {steps[worst]:.6g} s at row {worst + 1}, by {mean:.6g} s on average:"
+            " resample it evenly, or give --rate to pass over the times"
+        )
+    return round(1 / mean)
