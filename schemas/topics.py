@@ -42,8 +42,8 @@ class Topic:
 
 
 AUDIO = Topic("tocsin.audio.v1", 8, "delete", 6 * HOUR_MS, 640 * 1024, "device_id", "LogAppendTime")
-SCORES = Topic("tocsin.scores.v1", 8, "delete", 14 * DAY_MS, 256 * 1024, "device_id")
-ALERTS = Topic("tocsin.alerts.v1", 8, "delete", 90 * DAY_MS, 256 * 1024, "device_id")
+SCORES = Topic("tocsin.scores.v1", 8, "delete", 14 * DAY_MS, 256 * 1024, "device_id", "LogAppendTime")
+ALERTS = Topic("tocsin.alerts.v1", 8, "delete", 90 * DAY_MS, 256 * 1024, "device_id", "LogAppendTime")
 ALERT_STATE = Topic("tocsin.alert-state.v1", 8, "compact", -1, 256 * 1024, "device_id/detector")
 MODELS = Topic("tocsin.models.v1", 1, "compact", -1, 256 * 1024, "detector")
 DEVICES = Topic("tocsin.devices.v1", 1, "compact", -1, 64 * 1024, "device_id")

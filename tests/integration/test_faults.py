@@ -1,0 +1,165 @@
+"""Whatever happens to workers, broker and Redis: every window scored, every alert once, no commit too far."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from processors.core.detector_state import Output
+from tests.integration.failing_worker import MARK
+from tests.integration.fleet import Fleet
+from tests.integration.oracle import (
+    Heard,
+    assert_no_commit_passed_an_unscored_window,
+    assert_same,
+    heard,
+    start_group_at_end,
+    wait_for,
+)
+from tests.integration.worker_process import WorkerProcess
+from tocsin.stack.stack import Stack
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+Start = Callable[..., WorkerProcess]
+
+# 30 s that hold the demo's fault and its screams.
+FIRST_S, SECONDS = 25.0, 30.0
+
+
+class Run:
+    """A fleet on its way through workers."""
+
+    def __init__(self, kafka: str, group: str) -> None:
+        self.kafka, self.group = kafka, group
+        self.fleet = Fleet.of_factory(SECONDS, FIRST_S)
+        self.expected: list[Output] = self.fleet.expected()
+
+    async def begin(self, speed: float = 3.0) -> asyncio.Task[None]:
+        await start_group_at_end(self.kafka, self.group)
+        return asyncio.create_task(self.fleet.publish(self.kafka, speed))
+
+    async def some(self, share: float, timeout: float = 60.0) -> None:
+        """Returns once a share of the expected windows is out."""
+        async with asyncio.timeout(timeout):
+            while len((await heard(self.kafka, set(self.fleet.devices))).scores) < share * len(self.expected):
+                await asyncio.sleep(0.3)
+
+    async def finish(self, publishing: asyncio.Task[None]) -> Heard:
+        await publishing
+        result = await wait_for(self.kafka, self.expected)
+        # Late duplicates of a zombie or a last commit may still come.
+        await asyncio.sleep(2.0)
+        result = await heard(self.kafka, set(self.fleet.devices))
+        assert_same(result, self.expected)
+        checked = await assert_no_commit_passed_an_unscored_window(
+            self.kafka, self.group, self.expected, set(self.fleet.devices)
+        )
+        assert checked > 8, "the group has committed next to nothing"
+        return result
+
+
+@pytest.fixture
+def run(kafka: str, group: str) -> Run:
+    run = Run(kafka, group)
+    opened = [output for output in run.expected if output.alert is not None and output.alert.state == "opened"]
+    assert len(opened) >= 2, "the sound of this test must open alerts"
+    return run
+
+
+async def test_undisturbed(run: Run, start_worker: Start) -> None:
+    worker = start_worker()
+    result = await run.finish(await run.begin())
+
+    assert worker.alive
+    assert {len(scores) for scores in result.scores.values()} == {1}, "nothing is sent twice without a fault"
+
+
+async def test_worker_killed(run: Run, start_worker: Start) -> None:
+    publishing = await run.begin()
+    worker = start_worker()
+    await run.some(0.25)
+    worker.kill()
+    start_worker()
+
+    await run.finish(publishing)
+
+
+async def test_worker_terminated(run: Run, start_worker: Start) -> None:
+    publishing = await run.begin()
+    worker = start_worker()
+    await run.some(0.25)
+    code = worker.terminate()
+    start_worker()
+
+    result = await run.finish(publishing)
+    assert code == 0
+    assert {len(scores) for scores in result.scores.values()} == {1}, "a drained worker leaves nothing to repeat"
+
+
+async def test_second_worker_joins_and_leaves(run: Run, start_worker: Start) -> None:
+    publishing = await run.begin(speed=1.5)
+    start_worker()
+    await run.some(0.15)
+    second = start_worker()
+    await run.some(0.6)
+    second.terminate()
+
+    await run.finish(publishing)
+
+
+async def test_worker_stopped_for_20_s_and_woken(run: Run, start_worker: Start) -> None:
+    publishing = await run.begin(speed=1.0)
+    zombie = start_worker()
+    start_worker()
+    await run.some(0.2)
+    zombie.signal(signal.SIGSTOP)
+    await asyncio.sleep(20.0)
+    zombie.signal(signal.SIGCONT)
+
+    await run.finish(publishing)
+    assert zombie.alive
+
+
+async def test_exception_inside_the_scorer(
+    run: Run, start_worker: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "failed"
+    monkeypatch.setenv(MARK, str(mark))
+    publishing = await run.begin()
+    failing = start_worker("tests.integration.failing_worker")
+    code = await asyncio.to_thread(failing.wait)
+    assert mark.exists()
+    assert code != 0
+    start_worker("tests.integration.failing_worker")
+
+    await run.finish(publishing)
+
+
+async def test_broker_killed_and_back_after_5_s(run: Run, start_worker: Start, stack: Stack) -> None:
+    publishing = await run.begin(speed=1.0)
+    worker = start_worker()
+    await run.some(0.2)
+    stack.kafka.kill()
+    await asyncio.sleep(5.0)
+    await asyncio.to_thread(stack.kafka.start)
+
+    await run.finish(publishing)
+    assert worker.alive
+
+
+async def test_redis_restarted(run: Run, start_worker: Start, stack: Stack) -> None:
+    publishing = await run.begin(speed=1.0)
+    worker = start_worker()
+    await run.some(0.3)
+    stack.redis.kill()
+    await asyncio.sleep(4.0)
+    await asyncio.to_thread(stack.redis.start)
+
+    result = await run.finish(publishing)
+    assert worker.alive
+    assert any(score.degraded for scores in result.scores.values() for score in scores), "the outage was not noticed"

@@ -1,0 +1,59 @@
+"""A real worker in a process of its own, to be stopped in every way there is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+class WorkerProcess:
+    """One ``tocsin worker``.
+
+    Args:
+        kafka, redis_url, group: what it is told.
+        log: file its output is added to.
+        module: another program in its place, run with the same options.
+    """
+
+    def __init__(self, kafka: str, redis_url: str, group: str, log: Path, module: str = "tocsin") -> None:
+        command = [sys.executable, "-m", module, "worker", "--kafka", kafka, "--redis", redis_url, "--group", group]
+        self.log = log
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ}, start_new_session=True
+            )
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait."""
+        self._process.kill()
+        self._process.wait(10)
+
+    def terminate(self, timeout: float = 30.0) -> int:
+        """SIGTERM; returns the exit code."""
+        self._process.terminate()
+        return self.wait(timeout)
+
+    def wait(self, timeout: float = 30.0) -> int:
+        """Waits for the end; returns the exit code."""
+        return self._process.wait(timeout)
+
+    def end(self) -> None:
+        """Whatever its state, it is gone afterwards."""
+        if self.alive:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+        self._process.wait(10)
+
+    def tail(self, lines: int = 30) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

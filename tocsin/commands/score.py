@@ -1,0 +1,84 @@
+"""`tocsin score`: files, offline, with the core that scores the stream."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from processors.core.detectors import DETECTORS
+from producers.file import AudioFile
+from producers.sensor import SensorOptions, read_sensor
+from producers.source import Source
+from schemas.errors import InputError, SettingsError
+from tocsin.scoring import FileScorer
+
+_TABLES = {".npz", ".csv"}
+
+
+def score(
+    files: Annotated[list[Path], typer.Argument(help="Audio files, or npz and CSV waveforms.")],
+    detector: Annotated[str, typer.Option(help="scream or machine.")],
+    json: Annotated[bool, typer.Option("--json", help="One JSON line a window.")] = False,
+    one_device: Annotated[
+        bool, typer.Option("--one-device", help="Score the files as sessions of one device, threshold and all.")
+    ] = False,
+) -> None:
+    """Score files as a device would be scored that sends them: the same windows, features, model and threshold.
+
+    A file that cannot be read is named, the others are scored, and the exit code is 2.
+    """
+    if detector not in DETECTORS:
+        raise SettingsError(f"--detector {detector!r}: there are {', '.join(DETECTORS)}")
+    scorer = FileScorer(detector)
+    table = Table("file", "windows", "alarms", "alerts", "median score", "highest score", "at second")
+    refused = 0
+    for file in files:
+        if not one_device:
+            scorer.forget()
+        try:
+            _score_file(scorer, file, json=json, table=table)
+        except InputError as error:
+            refused += 1
+            print(f"tocsin: {error}", file=sys.stderr)
+    if not json:
+        Console().print(table)
+    if refused:
+        raise typer.Exit(InputError.exit_code)
+
+
+def _score_file(scorer: FileScorer, file: Path, *, json: bool, table: Table) -> None:
+    scores, alerts = [], 0
+    for output in scorer.score(_source(file)):
+        score = output.score
+        start_s = score.first_sample / score.sample_rate
+        scores.append((score.score, start_s, score.exceeds))
+        alerts += output.alert is not None and output.alert.state == "opened"
+        if json:
+            line = {
+                "file": str(file),
+                "first_sample": score.first_sample,
+                "start_s": round(start_s, 6),
+                "score": score.score,
+                "threshold": score.threshold,
+                "alarm": score.exceeds,
+            }
+            print(jsonlib.dumps(line))
+    if not scores:
+        table.add_row(file.name, "0", "", "", "", "", "too short for a window")
+        return
+    highest, at, _ = max(scores)
+    median = sorted(value for value, _, _ in scores)[len(scores) // 2]
+    alarms = sum(exceeds for _, _, exceeds in scores)
+    table.add_row(file.name, str(len(scores)), str(alarms), str(alerts), f"{median:.2f}", f"{highest:.2f}", f"{at:.2f}")
+
+
+def _source(file: Path) -> Source:
+    if file.suffix.lower() in _TABLES:
+        return read_sensor(file, SensorOptions())
+    return AudioFile.probe(file)

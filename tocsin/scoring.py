@@ -1,0 +1,57 @@
+"""Scoring files with the very core that scores the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from processors.adapters.onnx_model import load_shipped
+from processors.app import judges_of
+from processors.core.decision import decide
+from processors.core.detector_state import DetectorState, Output
+from processors.core.segment import Segment
+from processors.listener import Listener
+from producers.source import Source
+from schemas.chunk import Chunk
+
+_DEVICE = "file"
+
+
+class FileScorer:
+    """Scores sources with one detector's shipped model, as one device would hear them.
+
+    Args:
+        detector: its name.
+
+    Raises:
+        ModelRefused: its model does not pass its checks.
+    """
+
+    def __init__(self, detector: str) -> None:
+        models = {detector: load_shipped(detector)}
+        self._judge = judges_of(models, None)[detector]
+        self._detector = detector
+        self._listener = Listener(models)
+        self._state = DetectorState()
+        self._sessions = 0
+
+    def forget(self) -> None:
+        """Begins with a device that has heard nothing."""
+        self._state = DetectorState()
+
+    def score(self, source: Source) -> Iterator[Output]:
+        """Scores of all windows, in order; the threshold goes on from the source before, unless forgotten.
+
+        Raises:
+            InputError: the source cannot be read.
+        """
+        session = f"{_DEVICE}-{self._sessions}"
+        self._sessions += 1
+        segment = Segment(_DEVICE, session, source.sample_rate, 0, {self._detector: self._judge.spec})
+        first = 0
+        for number, block in enumerate(source.blocks()):
+            samples = block.samples
+            chunk = Chunk(_DEVICE, session, number, first, source.sample_rate, source.channels, 0, samples.tobytes())
+            first += len(samples)
+            scored = self._listener.hear([(segment, chunk, number)], {_DEVICE: 0})
+            self._state, outputs = decide(self._state, self._judge, scored)
+            yield from outputs
