@@ -1,0 +1,117 @@
+"""A stack that runs in the background, seen and stopped from another process."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+from schemas.errors import BrokerUnavailable, RedisUnavailable, StackBusy
+from tocsin.stack import kafka_probe, redis_part
+from tocsin.stack.locks import lock_commands
+from tocsin.stack.record import PartRecord, StackRecord
+
+State = Literal["running", "unreachable", "died", "stopped"]
+
+
+class PartStatus(BaseModel):
+    """One part as it is now.
+
+    Attributes:
+        name: "kafka" or "redis".
+        state: ``unreachable``: its process runs, or it was given, but it does not answer; ``died``: it was started,
+            not stopped, and runs no more.
+        address: bootstrap address or Redis URL, without a password.
+        given: whether it was given and not started here.
+        pid: of our own part.
+        version: of our own part, and of any Redis that answers.
+        memory_bytes: resident set of our own part.
+        data: the part's folder; None for one that was given.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    state: State
+    address: str | None = None
+    given: bool = False
+    pid: int | None = None
+    version: str = ""
+    memory_bytes: int | None = None
+    data: Path | None = None
+
+
+def status(data: Path) -> list[PartStatus]:
+    """Kafka and Redis of a data folder, whoever started them; a folder that is not there has both stopped."""
+    data = data.absolute()
+    record = StackRecord.load(data)
+    return [_part_status(name, record, data) for name in ("kafka", "redis")]
+
+
+def addresses(data: Path) -> tuple[str, str] | None:
+    """Bootstrap address and Redis URL of the stack that runs in ``data``; None where it does not run whole."""
+    record = StackRecord.load(data.absolute())
+    running = record.processes()
+    kafka, redis = record.parts.get("kafka"), record.parts.get("redis")
+    if kafka is None or redis is None or not all(part.given or name in running for name, part in record.parts.items()):
+        return None
+    return kafka.address, redis.address
+
+
+def down(data: Path) -> list[str]:
+    """Stop what runs in ``data`` and return the names of the parts that were stopped.
+
+    In order at first (SIGTERM), by force after a while; a process that merely has a part's old pid is left alone.
+
+    Raises:
+        StackBusy: a live process owns the stack; it is stopped with that process.
+        OutputError: the folder cannot be written.
+    """
+    data = data.absolute()
+    if not data.is_dir():
+        return []
+    with lock_commands(data):
+        record = StackRecord.load(data)
+        owner = record.owner_runs()
+        if owner is not None:
+            raise StackBusy(f"the stack in {data} belongs to process {owner.pid}: stop that process")
+        return record.stop(data)
+
+
+def _part_status(name: str, record: StackRecord, data: Path) -> PartStatus:
+    part = record.parts.get(name)
+    if part is None:
+        return PartStatus(name=name, state="stopped", data=data / name)
+    process = part.process.running() if part.process is not None else None
+    address = redis_part.without_password(part.address)
+    if not part.given and process is None:
+        died = part.process is not None
+        return PartStatus(name=name, state="died" if died else "stopped", address=address, data=data / name)
+    version = _answering(name, part)
+    memory = None
+    with suppress(psutil.Error):
+        memory = process.memory_info().rss if process is not None else None
+    return PartStatus(
+        name=name,
+        state="unreachable" if version is None else "running",
+        address=address,
+        given=part.given,
+        pid=process.pid if process is not None else None,
+        version=version or part.version,
+        memory_bytes=memory,
+        data=None if part.given else data / name,
+    )
+
+
+def _answering(name: str, part: PartRecord) -> str | None:
+    # Its version (empty where it does not tell), or None when it does not answer.
+    try:
+        if name == "redis":
+            return redis_part.reach(part.address, timeout_s=2.0)
+        kafka_probe.reach(part.address, timeout_s=2.0)
+    except (BrokerUnavailable, RedisUnavailable):
+        return None
+    return part.version

@@ -1,0 +1,56 @@
+"""Everything the stack runs, found or fetched."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tocsin.stack.jars import Jars, Progress
+from tocsin.stack.programs import Program, find_java, find_redis
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts as they lie on this machine.
+
+    Attributes:
+        folder: the parts folder, absolute.
+        java: what runs Kafka.
+        jars: Kafka itself.
+        redis: redis-server or valkey-server.
+    """
+
+    folder: Path
+    java: Program
+    jars: Jars
+    redis: Program
+
+
+def parts_folder(parts: Path | None = None) -> Path:
+    """The folder given, else the virtual environment's own, else one in the user's cache; absolute, may not exist."""
+    if parts is not None:
+        return parts.absolute()
+    if sys.prefix != sys.base_prefix:
+        return Path(sys.prefix, "share", "tocsin", "parts")
+    if sys.platform == "darwin":
+        cache = Path.home() / "Library" / "Caches"
+    else:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "tocsin" / "parts"
+
+
+def install_parts(parts_dir: Path | None, progress: Progress) -> Parts:
+    """Find Java and Redis and fetch Kafka's jars into ``parts_dir`` (None: the default); later starts need no network.
+
+    Raises:
+        PartMissing: Java, Kafka or Redis is not to be had; the message says what to install.
+        OutputError: the folder cannot be written.
+        StackBusy: another install has held the folder for ten minutes.
+    """
+    folder = parts_folder(parts_dir)
+    java, redis = find_java(), find_redis()
+    jars = Jars(folder)
+    jars.install(progress)
+    return Parts(folder, java, jars, redis)

@@ -1,0 +1,66 @@
+"""TCP ports on 127.0.0.1: which are free, who holds one, which to take."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Container
+
+import psutil
+
+from schemas.errors import PortInUse
+
+HOST = "127.0.0.1"
+# Below the range from which systems draw the ports of outgoing connections: there a client that knocks at a broker that
+# is down can be given the broker's own port, connect to itself and keep the broker from coming back.
+CHOICE = range(20_000, 32_000)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on ``port`` (1 to 65535) now; ports of connections just closed count as free."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def holder(port: int) -> str:
+    """``" (python, pid 17)"`` for the program that listens on ``port``; empty where the system does not tell."""
+    try:
+        for connection in psutil.net_connections(kind="tcp"):
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port
+            if listens and connection.pid:
+                return f" ({psutil.Process(connection.pid).name()}, pid {connection.pid})"
+    except psutil.Error:
+        pass
+    return ""
+
+
+def require(port: int, name: str) -> int:
+    """Return ``port``, which was asked for by the user.
+
+    Raises:
+        PortInUse: somebody listens there.
+    """
+    if not is_free(port):
+        raise PortInUse(
+            f"port {port} for {name} is in use{holder(port)}: stop that program, name another port, or none for any"
+        )
+    return port
+
+
+def choose(remembered: int | None, taken: Container[int]) -> int:
+    """A free port that is not in ``taken``: the remembered one where it still is free, else any.
+
+    Raises:
+        PortInUse: none of the range is free.
+    """
+    if remembered is not None and remembered not in taken and is_free(remembered):
+        return remembered
+    for port in random.sample(CHOICE, k=200):
+        if port not in taken and is_free(port):
+            return port
+    raise PortInUse(f"no free port found between {CHOICE.start} and {CHOICE.stop - 1}: name one that is free")
