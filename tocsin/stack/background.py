@@ -51,16 +51,6 @@ def status(data: Path) -> list[PartStatus]:
     return [_part_status(name, record, data) for name in ("kafka", "redis")]
 
 
-def addresses(data: Path) -> tuple[str, str] | None:
-    """Bootstrap address and Redis URL of the stack that runs in ``data``; None where it does not run whole."""
-    record = StackRecord.load(data.absolute())
-    running = record.processes()
-    kafka, redis = record.parts.get("kafka"), record.parts.get("redis")
-    if kafka is None or redis is None or not all(part.given or name in running for name, part in record.parts.items()):
-        return None
-    return kafka.address, redis.address
-
-
 def down(data: Path) -> list[str]:
     """Stop what runs in ``data`` and return the names of the parts that were stopped.
 

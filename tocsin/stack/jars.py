@@ -72,6 +72,8 @@ class Jars:
         pins: what must be there.
     """
 
+    version = KAFKA_VERSION
+
     def __init__(self, parts: Path, pins: list[Pin] | None = None) -> None:
         self._parts = parts
         self._pins = read_pins() if pins is None else pins

@@ -1,0 +1,133 @@
+"""Making the topics of the table on a cluster, and telling where existing ones differ from it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from pydantic import BaseModel, ConfigDict
+
+from schemas.errors import BrokerUnavailable, SettingsError
+from schemas.topics import TOPICS, Topic
+
+ADVICE = "check the address and that the broker runs"
+
+
+class TopicReport(BaseModel):
+    """One topic after :func:`create_topics`.
+
+    Attributes:
+        name: the topic.
+        partitions: how many it has now.
+        created: whether it was made just now; an existing one is left as it is.
+        differences: where an existing one is not what the table says, one phrase each.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    partitions: int
+    created: bool
+    differences: tuple[str, ...] = ()
+
+
+async def create_topics(
+    bootstrap: str, partitions: int | None = None, topics: Sequence[Topic] = TOPICS, timeout_s: float = 30.0
+) -> list[TopicReport]:
+    """Create the topics that are missing and wait until each partition has a leader.
+
+    Args:
+        bootstrap: address of the cluster; the replication is the cluster's default.
+        partitions: for the topics that are split by device (all with more than one partition in the table), instead
+            of the table's number; at least 1.
+        topics: what to create.
+        timeout_s: for every request, and for the leaders.
+
+    Returns:
+        A report for each topic, in the order of ``topics``.
+
+    Raises:
+        SettingsError: ``partitions`` is not positive.
+        BrokerUnavailable: the cluster does not answer, or refuses to create a topic.
+    """
+    if partitions is not None and partitions < 1:
+        raise SettingsError(f"{partitions} partitions: a topic has at least 1")
+    counts = {topic.name: partitions if partitions and topic.partitions > 1 else topic.partitions for topic in topics}
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout_s * 1000))
+    try:
+        await admin.start()
+        created = await _create(admin, topics, counts)
+        found = await _wait_for_leaders(admin, list(counts), timeout_s)
+        configs = await _configs(admin, [topic for topic in topics if topic.name not in created])
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise BrokerUnavailable(f"Kafka at {bootstrap} did not create the topics ({error}): {ADVICE}") from error
+    finally:
+        await admin.close()
+    return [_report(topic, counts[topic.name], found[topic.name], configs.get(topic.name)) for topic in topics]
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic], counts: dict[str, int]) -> set[str]:
+    new = [
+        # -1: the cluster's own default; the client takes it only together with assignments, be they none.
+        NewTopic(topic.name, counts[topic.name], -1, replica_assignments={}, topic_configs=topic.config())
+        for topic in topics
+    ]
+    response = await admin.create_topics(new)
+    created = set()
+    for name, code, *message in response.topic_errors:
+        kind = for_code(code)
+        if code == 0:
+            created.add(name)
+        elif kind is not TopicAlreadyExistsError:
+            raise kind(f"{name}: {message[0] if message and message[0] else kind.description}")
+    return created
+
+
+async def _wait_for_leaders(admin: AIOKafkaAdminClient, names: list[str], timeout_s: float) -> dict[str, int]:
+    # Partitions of each topic, once all of them can be written to.
+    deadline = time.monotonic() + timeout_s
+    while True:
+        answer = cast("list[dict[str, Any]]", await admin.describe_topics(names))
+        ready = {
+            topic["topic"]: len(topic["partitions"])
+            for topic in answer
+            if topic["error_code"] == 0 and all(partition["leader"] >= 0 for partition in topic["partitions"])
+        }
+        missing = [name for name in names if not ready.get(name)]
+        if not missing:
+            return ready
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no leader for {', '.join(missing)} in {timeout_s:g} s")
+        await asyncio.sleep(0.05)
+
+
+async def _configs(admin: AIOKafkaAdminClient, existing: list[Topic]) -> dict[str, dict[str, str]]:
+    if not existing:
+        return {}
+    wanted = [
+        ConfigResource(ConfigResourceType.TOPIC, topic.name, configs=dict.fromkeys(topic.config(), ""))
+        for topic in existing
+    ]
+    configs = {}
+    for response in await admin.describe_configs(wanted):
+        for code, message, _, name, entries in response.resources:
+            if code != 0:
+                raise for_code(code)(f"{name}: {message}")
+            configs[name] = {entry[0]: entry[1] for entry in entries}
+    return configs
+
+
+def _report(topic: Topic, wanted: int, found: int, config: dict[str, str] | None) -> TopicReport:
+    differences = []
+    if config is not None:
+        if found != wanted:
+            differences.append(f"{found} partitions, not {wanted}")
+        for key, value in topic.config().items():
+            if config.get(key) != value:
+                differences.append(f"{key} is {config.get(key)}, not {value}")
+    return TopicReport(name=topic.name, partitions=found, created=config is None, differences=tuple(differences))
