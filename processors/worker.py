@@ -36,8 +36,9 @@ def run_worker(options: WorkerOptions, *, with_parent: bool = False) -> None:
     asyncio.run(wait_for_topics(options.kafka, needed, lambda text: _log.warning(text)))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    worker = Worker(options)
-    worker.app.Worker(loop=loop, quiet=True, override_logging=False, redirect_stdouts=False).execute_from_commandline()
+    program = Worker(options).app.Worker(loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
+    program.spinner = None
+    program.execute_from_commandline()
 
 
 def _stop_with_parent() -> None:

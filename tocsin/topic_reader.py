@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from schemas.errors import BrokerUnavailable, SettingsError
 from schemas.record import Record
@@ -25,27 +25,27 @@ async def consumer_of(bootstrap: str, topics: Sequence[Topic]) -> AsyncIterator[
         BrokerUnavailable: nothing answers at the address within 10 s.
         SettingsError: a topic does not exist there.
     """
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        *(topic.name for topic in topics),
+        bootstrap_servers=bootstrap,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
     try:
         try:
             async with asyncio.timeout(_CONNECT_S):
                 await consumer.start()
+        except UnknownTopicOrPartitionError:
+            names = ", ".join(topic.name for topic in topics)
+            raise SettingsError(
+                f"the broker at {bootstrap} lacks a topic of {names}: create them with"
+                f" `tocsin topics --kafka {bootstrap}`"
+            ) from None
         except (KafkaError, OSError, TimeoutError):
             raise BrokerUnavailable(
                 f"no Kafka broker answers at {bootstrap}: is the address right? `tocsin up` starts one"
             ) from None
-        names = await consumer.topics()
-        if missing := [topic.name for topic in topics if topic.name not in names]:
-            raise SettingsError(
-                f"the broker at {bootstrap} has no topic {', '.join(missing)}: `tocsin topics --kafka {bootstrap}`"
-            )
-        partitions = [
-            TopicPartition(topic.name, number)
-            for topic in topics
-            for number in sorted(consumer.partitions_for_topic(topic.name) or ())
-        ]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
         yield consumer
     finally:
         await consumer.stop()

@@ -37,10 +37,12 @@ class DeviceStream:
     sample_rate: int | None = None
     segment: Segment | None = None
     _sequence: int = -1
+    _end_sample: int = 0
     _channels: int = 0
 
     def admit(self, chunk: Chunk) -> Arrival:
-        """Prepares ``segment`` for a chunk, which the caller pushes next unless it is a duplicate.
+        """Prepares ``segment`` for a chunk, which the caller pushes there unless it is a duplicate; later chunks may
+        be admitted before.
 
         Raises:
             WrongSampleRate: not the rate of the manifest or of the session so far.
@@ -65,18 +67,22 @@ class DeviceStream:
             raise WrongChannelCount(
                 f"{chunk.channels} channels in a session of {self._channels}: begin a new session to change channels"
             )
-        if chunk.first_sample < segment.end_sample:
+        if chunk.first_sample < self._end_sample:
             raise MalformedHeader(
                 f"ce_firstsample {chunk.first_sample} of sequence {chunk.sequence} lies before sample"
-                f" {segment.end_sample}, which has already come: count samples on, or begin a new session"
+                f" {self._end_sample}, which has already come: count samples on, or begin a new session"
             )
-        if chunk.first_sample > segment.end_sample:
+        if chunk.first_sample > self._end_sample:
             return self._begin(chunk, Arrival.GAP)
-        self._sequence = chunk.sequence
+        self._note(chunk)
         return Arrival.NEXT
 
     def _begin(self, chunk: Chunk, arrival: Arrival) -> Arrival:
         self.segment = Segment(self.device_id, chunk.session_id, chunk.sample_rate, chunk.first_sample, self.specs)
-        self._sequence = chunk.sequence
         self._channels = chunk.channels
+        self._note(chunk)
         return arrival
+
+    def _note(self, chunk: Chunk) -> None:
+        self._sequence = chunk.sequence
+        self._end_sample = chunk.end_sample

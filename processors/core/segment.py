@@ -52,7 +52,6 @@ class Segment:
         self.session_id = session_id
         self.sample_rate = sample_rate
         self.specs = dict(specs)
-        self.end_sample = start
         self._streams: dict[str, FrameStream] = {}
         self._next_window: dict[str, int] = {}
         for detector, spec in specs.items():
@@ -61,14 +60,13 @@ class Segment:
         self._held: deque[_Held] = deque()
 
     def push(self, chunk: Chunk, offset: int) -> list[tuple[str, FrameStream, Float32]]:
-        """Takes the next chunk; its first sample is ``end_sample``.
+        """Takes the next chunk; it begins where the one before ended.
 
         Returns:
             For every front end: its hash, its stream, and the frames float32 (m, n_fft) the chunk completes.
             The caller computes their log-mels and hands them to ``stream.add`` in the same order.
         """
         self._held.append(_Held(chunk.first_sample, chunk.end_sample, chunk.captured_ns, offset))
-        self.end_sample = chunk.end_sample
         mono = to_mono(chunk.samples())
         return [(front_end, stream, stream.push(mono)) for front_end, stream in self._streams.items()]
 

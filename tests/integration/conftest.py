@@ -17,13 +17,13 @@ from tocsin.stack.topics import create_topics
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The session's own stack, in a folder of its own, on free ports."""
     with Stack(tmp_path_factory.mktemp("stack")) as running:
-        create_topics(running.kafka_address)
+        create_topics(running.bootstrap)
         yield running
 
 
 @pytest.fixture
 def kafka(stack: Stack) -> str:
-    return stack.kafka_address
+    return stack.bootstrap
 
 
 @pytest.fixture

@@ -28,14 +28,16 @@ def place(score: Score) -> Window:
 async def read_all(kafka: str, topic: str, only: set[str] | None = None) -> list[Any]:
     """All records of a topic now; those whose key is in ``only``."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka, group_id=None, enable_auto_commit=False, exclude_internal_topics=False
+        topic,
+        bootstrap_servers=kafka,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        exclude_internal_topics=False,
     )
     await consumer.start()
     try:
-        await consumer.topics()
-        partitions = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
+        partitions = list(consumer.assignment())
         ends = await consumer.end_offsets(partitions)
         found = []
         while [tp for tp in partitions if await consumer.position(tp) < ends[tp]]:
@@ -51,8 +53,7 @@ async def start_group_at_end(kafka: str, group: str, topic: Topic = AUDIO) -> No
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=group, enable_auto_commit=False)
     await consumer.start()
     try:
-        await consumer.topics()
-        partitions = [TopicPartition(topic.name, p) for p in sorted(consumer.partitions_for_topic(topic.name) or ())]
+        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         await consumer.commit(ends)
@@ -159,6 +160,6 @@ async def assert_no_commit_passed_an_unscored_window(
         checked += 1
         for offset, out, window in windows[partition]:
             assert offset >= committed or out <= at, (
-                f"partition {partition}: {committed} was committed at {at}, {window} at offset {offset} came out at {out}"
+                f"partition {partition}: {committed} committed at {at}; {window} at {offset} came out at {out}"
             )
     return checked

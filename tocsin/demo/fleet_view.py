@@ -71,15 +71,16 @@ class FleetView:
         row.curve.append(score.score if score.threshold is None else score.score - score.threshold)
         self.scores.setdefault(f"{score.device_id}/{score.detector}", []).append(score)
 
-    def take(self, alert: Alert) -> None:
-        """Takes an alert's revision; one that came before changes nothing."""
+    def take(self, alert: Alert) -> bool:
+        """Takes an alert's revision; False, and nothing changes, for one that came before."""
         if alert.event_id() in self._seen:
-            return
+            return False
         self._seen.add(alert.event_id())
         row = self._row(alert.device_id, alert.detector)
         row.alert = None if alert.state == "closed" else alert
         row.alerts += alert.state == "opened"
         self.events.append(alert)
+        return True
 
     def _row(self, device_id: str, detector: str) -> DeviceView:
         return self.devices.setdefault(device_id, DeviceView(device_id, detector))

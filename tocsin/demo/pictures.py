@@ -7,7 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
+from processors.core.mel import band_edges
 from processors.core.recording import log_mel_frames
 from schemas.alert import Alert
 from schemas.errors import OutputError
@@ -33,9 +37,6 @@ def draw_alert(
     Raises:
         OutputError: the file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rate = alert.sample_rate
     start_s, end_s = start_sample / rate, (start_sample + len(samples)) / rate
     figure = Figure(figsize=(11, 6), layout="constrained")
@@ -59,11 +60,7 @@ def draw_alert(
         raise OutputError(f"{path}: {error.strerror}: make room or name another folder with --out") from None
 
 
-def _draw_scores(axes: object, alert: Alert, scores: Sequence[Score], start_s: float, end_s: float) -> None:
-    from matplotlib.axes import Axes
-
-    if not isinstance(axes, Axes):
-        raise TypeError(f"{axes!r} is no Axes")
+def _draw_scores(axes: Axes, alert: Alert, scores: Sequence[Score], start_s: float, end_s: float) -> None:
     rate = alert.sample_rate
     # A score belongs to the whole window; it is drawn at the window's end, when it was known.
     known = [score for score in scores if start_s <= (score.first_sample + score.n_samples) / rate <= end_s]
@@ -85,6 +82,6 @@ def _length(scores: Sequence[Score], alert: Alert) -> int:
 
 
 def _mel_row(hz: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
-    from processors.core.mel import band_edges
-
-    return np.interp(hz, band_edges(_SPEC)[1:-1], np.arange(_SPEC.n_mels) + 0.5)
+    centres = band_edges(_SPEC)[1:-1]
+    rows: npt.NDArray[np.float64] = np.interp(hz, centres, np.arange(_SPEC.n_mels) + 0.5)
+    return rows

@@ -31,7 +31,7 @@ def draw(view: FleetView, title: str, subtitle: str) -> RenderableType:
         ("last scores", {"no_wrap": True, "ratio": 1}),
         ("state", {"no_wrap": True}),
     ):
-        table.add_column(column, **options)  # type: ignore[arg-type]
+        table.add_column(column, **options)
     for row in view.devices.values():
         table.add_row(*_cells(row))
     alerts = [_alert_line(alert) for alert in view.events[-_ALERTS_SHOWN:]]

@@ -1,0 +1,240 @@
+"""A chunk's way through a worker, with everything outside replaced by its twin in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from processors.adapters.state_store import MemoryStates
+from processors.core.decision import Judge, ScoredWindow
+from processors.core.detectors import MACHINE, SCREAM
+from processors.core.extraction import Extractor
+from processors.core.segment import Segment
+from processors.core.threshold import MeanAndSpread
+from processors.pipeline import Delivery, Pipeline
+from processors.states import States
+from schemas.chunk import Chunk, encode_chunk
+from schemas.deadletter import original
+from schemas.device import Device
+from schemas.features import FeatureSpec
+from schemas.manifest import Calibration
+from schemas.record import Record
+from schemas.score import ModelRef, Score
+from schemas.topics import DEADLETTER, SCORES, Topic
+
+SPECS = {"machine": FeatureSpec(n_frames=24, window_hop=12), "scream": FeatureSpec(n_frames=12, window_hop=3)}
+SAMPLES = 8_000
+
+
+class Loudness:
+    """Scores a window by its level."""
+
+    def __init__(self) -> None:
+        self._extractor = Extractor()
+
+    def hear(self, arrivals: Sequence[tuple[Segment, Chunk, int]], partitions: Mapping[str, int]) -> list[ScoredWindow]:
+        return [
+            ScoredWindow(window, partitions[window.device_id], window.level_dbfs, None)
+            for window in self._extractor.extract(arrivals)
+        ]
+
+
+class Registry:
+    def __init__(self) -> None:
+        self.devices: dict[str, Device] = {}
+        self.late: dict[str, Device] = {}
+        self.settled = 0
+
+    def get(self, device_id: str) -> Device | None:
+        return self.devices.get(device_id)
+
+    async def settle(self) -> None:
+        self.settled += 1
+        self.devices |= self.late
+
+
+def judge(name: str) -> Judge:
+    detector = {"machine": MACHINE, "scream": SCREAM}[name]
+    calibration = Calibration(transfer="relative", threshold=0.0, spread=1.0, n=1, quantiles={})
+    return Judge(detector, MeanAndSpread(), calibration, ModelRef(name=name, version="1", sha256=""), SPECS[name])
+
+
+class Bench:
+    """A pipeline whose outputs and acknowledgements can be looked at."""
+
+    def __init__(self) -> None:
+        self.registry = Registry()
+        self.store = MemoryStates()
+        self.sent: list[tuple[Topic, Record]] = []
+        self.acknowledged: list[int] = []
+        self.current = True
+        self._offset = 0
+        self.pipeline = Pipeline(
+            ears=Loudness(),
+            judges={name: judge(name) for name in SPECS},
+            states=States(self.store),
+            registry=self.registry,
+            send=self._send,
+            executor=ThreadPoolExecutor(1),
+            default_kind="machine",
+        )
+
+    async def _send(self, messages: Sequence[tuple[Topic, Record]]) -> None:
+        self.sent += messages
+
+    def delivery(self, record: Record) -> Delivery:
+        offset = self._offset
+        self._offset += 1
+        return Delivery(3, offset, 1_000 + offset, record, lambda: self.acknowledged.append(offset))
+
+    async def handle(self, *records: Record) -> None:
+        await self.pipeline.handle([self.delivery(record) for record in records], lambda: self.current)
+
+    def scores(self) -> list[Score]:
+        return [Score.from_record(record) for topic, record in self.sent if topic is SCORES]
+
+    def letters(self) -> list[Record]:
+        return [record for topic, record in self.sent if topic is DEADLETTER]
+
+
+def chunk(device: str, number: int, session: str = "s", **changes: object) -> Record:
+    pcm = np.random.default_rng(number).normal(0, 300, SAMPLES).astype("<i2").tobytes()
+    fields: dict[str, object] = {
+        "device_id": device, "session_id": session, "sequence": number, "first_sample": number * SAMPLES,
+        "sample_rate": 16_000, "channels": 1, "captured_ns": number * 500_000_000, "pcm": pcm,
+    }  # fmt: skip
+    return encode_chunk(Chunk(**(fields | changes)))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.mark.parametrize("together", [1, 3, 12])
+async def test_batches_of_any_size_give_every_window_once(bench: Bench, together: int) -> None:
+    records = [chunk(device, number) for number in range(12) for device in ("a", "b")]
+
+    for start in range(0, len(records), together):
+        await bench.handle(*records[start : start + together])
+
+    starts = [score.first_sample for score in bench.scores() if score.device_id == "a"]
+    assert starts == [index * 12 * 320 for index in range(len(starts))]
+    assert len(starts) == (12 * SAMPLES - (23 * 320 + 1024)) // (12 * 320) + 1
+
+
+async def test_acknowledged_is_a_prefix_and_trails_by_what_is_still_needed(bench: Bench) -> None:
+    for number in range(10):
+        await bench.handle(chunk("a", number))
+
+    assert bench.acknowledged == list(range(len(bench.acknowledged)))
+    assert 7 <= len(bench.acknowledged) < 10
+
+
+async def test_the_kind_decides_the_detectors(bench: Bench) -> None:
+    bench.registry.devices["room-1"] = Device(device_id="room-1", kind="room")
+    bench.registry.devices["both"] = Device(device_id="both", kind="room", detectors=("scream", "machine"))
+
+    for number in range(3):
+        await bench.handle(*(chunk(name, number) for name in ("room-1", "both", "unknown")))
+
+    heard = {(score.device_id, score.detector) for score in bench.scores()}
+    assert heard == {("room-1", "scream"), ("both", "scream"), ("both", "machine"), ("unknown", "machine")}
+
+
+async def test_a_device_just_announced_is_waited_for(bench: Bench) -> None:
+    bench.registry.late["room-1"] = Device(device_id="room-1", kind="room")
+
+    for number in range(3):
+        await bench.handle(chunk("room-1", number))
+
+    assert {score.detector for score in bench.scores()} == {"scream"}
+    assert bench.registry.settled == 1
+
+
+async def test_an_unknown_detector_falls_back_to_the_kinds(bench: Bench) -> None:
+    bench.registry.devices["d"] = Device(device_id="d", kind="room", detectors=("sirens",))
+
+    for number in range(3):
+        await bench.handle(chunk("d", number))
+
+    assert {score.detector for score in bench.scores()} == {"scream"}
+
+
+HOSTILE = [
+    Record(b"a", None, ()),
+    Record(b"a", b"", chunk("a", 0).headers),
+    Record(b"a", b"\0" * 7, chunk("a", 0).headers),
+    Record(b"a", b"\0" * 700_000, chunk("a", 0).headers),
+    Record(b"b", chunk("a", 0).value, chunk("a", 0).headers),
+    Record(None, b"\xff" * 100, (("x", b"\xff"),)),
+    Record(b"a", chunk("a", 0).value, chunk("a", 0).headers * 2),
+]
+
+
+@pytest.mark.parametrize("record", HOSTILE)
+async def test_hostile_records_become_dead_letters_and_the_stream_goes_on(bench: Bench, record: Record) -> None:
+    await bench.handle(chunk("a", 0), record, chunk("a", 1))
+    await bench.handle(*(chunk("a", number) for number in range(2, 8)))
+
+    assert [original(letter) for letter in bench.letters()] == [record]
+    assert dict(bench.letters()[0].headers)["tocsin_error_offset"] == b"1"
+    assert len({score.first_sample for score in bench.scores()}) == (8 * SAMPLES - (23 * 320 + 1024)) // (12 * 320) + 1
+    assert bench.acknowledged[:2] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"sample_rate": 8_000}, b"WrongSampleRate"),
+        ({"channels": 2}, b"WrongChannelCount"),
+        ({"first_sample": 3}, b"MalformedHeader"),
+    ],
+)
+async def test_a_chunk_that_contradicts_its_session_is_a_dead_letter(
+    bench: Bench, changes: dict[str, object], name: bytes
+) -> None:
+    await bench.handle(chunk("a", 0), chunk("a", 1), chunk("a", 2, **changes))
+
+    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.letters()] == [name]
+
+
+async def test_a_rate_other_than_the_manifests_is_a_dead_letter(bench: Bench) -> None:
+    bench.registry.devices["a"] = Device(device_id="a", kind="machine", sample_rate=48_000)
+
+    await bench.handle(chunk("a", 0))
+
+    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.letters()] == [b"WrongSampleRate"]
+    assert bench.acknowledged == [0]
+
+
+async def test_after_a_revoke_nothing_is_acknowledged_and_a_replay_gives_the_rest(bench: Bench) -> None:
+    records = [chunk("a", number) for number in range(10)]
+    for record in records[:5]:
+        await bench.handle(record)
+    committed = len(bench.acknowledged)
+    bench.current = False
+    await bench.handle(records[5])
+    assert len(bench.acknowledged) == committed
+
+    bench.pipeline.forget()
+    bench.current = True
+    before = {score.event_id() for score in bench.scores()}
+    for record in records[committed:]:
+        await bench.handle(record)
+
+    starts = sorted({score.first_sample for score in bench.scores()})
+    assert starts == [index * 12 * 320 for index in range((10 * SAMPLES - (23 * 320 + 1024)) // (12 * 320) + 1)]
+    assert before < {score.event_id() for score in bench.scores()}
+
+
+async def test_duplicates_are_acknowledged_and_not_scored(bench: Bench) -> None:
+    for number in range(6):
+        await bench.handle(chunk("a", number), chunk("a", number))
+
+    starts = [score.first_sample for score in bench.scores()]
+    assert len(starts) == len(set(starts))
+    assert len(bench.acknowledged) >= 6

@@ -1,0 +1,53 @@
+"""The demo's folders: its stack's, fresh for every run, and its results'."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from schemas.errors import OutputError
+from tocsin.stack.locks import FolderLock
+
+_PREFIX = "demo-"
+
+
+@contextmanager
+def stack_folder(data: Path) -> Iterator[Path]:
+    """A new folder inside ``data``, gone afterwards; so are those that killed demos have left.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        for left in data.glob(f"{_PREFIX}*"):
+            lock = FolderLock(left / "lock", f"the folder {left}")
+            if lock.try_acquire():
+                lock.release()
+                shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=data))
+    except OSError as error:
+        raise OutputError(f"{data}: {error.strerror}: name another folder with --data") from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def results_folder(out: Path) -> Path:
+    """The results' folder, without the results of an earlier run.
+
+    Raises:
+        OutputError: it cannot be made, or written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for path in (*out.glob("alert-*.png"), out / "alerts.jsonl", out / "live-view.svg", out / "worker.log"):
+            path.unlink(missing_ok=True)
+        (out / "alerts.jsonl").touch()
+    except OSError as error:
+        raise OutputError(f"{out}: {error.strerror}: name another folder with --out") from None
+    return out
