@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json as jsonlib
 import signal
 import sys
@@ -63,7 +62,7 @@ def up(
         started = stack.up()
         say("creating the topics")
         try:
-            reports = asyncio.run(create_topics(stack.bootstrap, partitions))
+            reports = create_topics(stack.bootstrap, partitions)
         except BaseException:
             if started:  # half an `up` leaves nothing behind
                 stop_stack(data)
@@ -125,7 +124,7 @@ def parts(parts: PartsFolder = None, json: Json = False) -> None:
 def topics(data: Data = DATA, kafka: Kafka = None, partitions: Partitions = None, json: Json = False) -> None:
     """Create the topics that are missing, and say where existing ones differ from the table."""
     address = kafka_address(load_settings().model_copy(update={"data": data}), kafka)
-    reports = asyncio.run(create_topics(address, partitions))
+    reports = create_topics(address, partitions)
     if json:
         _print_json({"topics": [report.model_dump(mode="json") for report in reports]})
         return

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.errors import BrokerUnavailable, SettingsError
 from schemas.topics import TOPICS, Topic
+from tocsin.stack.kafka_probe import reach
 
-ADVICE = "check the address and that the broker runs"
+ADVICE = "read the broker's log, or create them there by hand"
 
 
 class TopicReport(BaseModel):
@@ -36,10 +37,12 @@ class TopicReport(BaseModel):
     differences: tuple[str, ...] = ()
 
 
-async def create_topics(
+def create_topics(
     bootstrap: str, partitions: int | None = None, topics: Sequence[Topic] = TOPICS, timeout_s: float = 30.0
 ) -> list[TopicReport]:
     """Create the topics that are missing and wait until each partition has a leader.
+
+    Blocks, with an event loop of its own; from a coroutine call it in a thread.
 
     Args:
         bootstrap: address of the cluster; the replication is the cluster's default.
@@ -52,23 +55,32 @@ async def create_topics(
         A report for each topic, in the order of ``topics``.
 
     Raises:
-        SettingsError: ``partitions`` is not positive.
+        SettingsError: ``partitions`` is not positive, or ``bootstrap`` is not host:port.
         BrokerUnavailable: the cluster does not answer, or refuses to create a topic.
     """
     if partitions is not None and partitions < 1:
         raise SettingsError(f"{partitions} partitions: a topic has at least 1")
+    reach(bootstrap)  # the client would log of its own and wait
     counts = {topic.name: partitions if partitions and topic.partitions > 1 else topic.partitions for topic in topics}
+    try:
+        found, configs = asyncio.run(_ensure(bootstrap, topics, counts, timeout_s))
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise BrokerUnavailable(f"Kafka at {bootstrap} did not create the topics ({error}): {ADVICE}") from error
+    return [_report(topic, counts[topic.name], found[topic.name], configs.get(topic.name)) for topic in topics]
+
+
+async def _ensure(
+    bootstrap: str, topics: Sequence[Topic], counts: dict[str, int], timeout_s: float
+) -> tuple[dict[str, int], dict[str, dict[str, str]]]:
+    # Partitions of every topic, and the settings of those that were there before.
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout_s * 1000))
     try:
         await admin.start()
         created = await _create(admin, topics, counts)
         found = await _wait_for_leaders(admin, list(counts), timeout_s)
-        configs = await _configs(admin, [topic for topic in topics if topic.name not in created])
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerUnavailable(f"Kafka at {bootstrap} did not create the topics ({error}): {ADVICE}") from error
+        return found, await _configs(admin, [topic for topic in topics if topic.name not in created])
     finally:
         await admin.close()
-    return [_report(topic, counts[topic.name], found[topic.name], configs.get(topic.name)) for topic in topics]
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic], counts: dict[str, int]) -> set[str]:
