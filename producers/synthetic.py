@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from synthesis.factory import SyntheticDevice, demo_factory
-
 from producers.pcm import Block, to_block
 from producers.source import Part
 from schemas.device import Device
 from schemas.errors import SettingsError
+from synthesis.device import SyntheticDevice
+from synthesis.factory import demo_factory
+
+_BLOCK_SAMPLES = 8_192
+"""A multiple of what a device renders at once, so that nothing is rendered twice."""
+_MAX_SEED = 2**62
+_MAX_SECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,10 @@ class Synthetic:
         return 1
 
     def blocks(self) -> Iterator[Block]:
-        """Half-second blocks, int16 (n, 1)."""
+        """Blocks of 8,192 samples, int16 (n, 1)."""
         at = 0
         while self.n_samples is None or at < self.n_samples:
-            n = self.sample_rate // 2
-            if self.n_samples is not None:
-                n = min(n, self.n_samples - at)
+            n = _BLOCK_SAMPLES if self.n_samples is None else min(_BLOCK_SAMPLES, self.n_samples - at)
             yield to_block(self.device.render(at, n)[:, None], at=at)
             at += n
 
@@ -60,15 +63,17 @@ def synthetic_parts(*, seed: int, seconds: float | None, chosen: Sequence[str] =
     """The demo factory's devices, or those chosen from it.
 
     Args:
-        seed: decides the sound.
+        seed: decides the sound, 0 <= seed < 2**62.
         seconds: how much of it, > 0; None goes on without end.
         chosen: device ids; all by default.
 
     Raises:
-        SettingsError: the factory has no such device, or ``seconds`` is not above 0.
+        SettingsError: the factory has no such device, or ``seed`` or ``seconds`` is out of range.
     """
-    if seconds is not None and not seconds > 0:
-        raise SettingsError(f"--seconds {seconds}; choose more than 0")
+    if not 0 <= seed < _MAX_SEED:
+        raise SettingsError(f"--seed {seed}; choose 0 to {_MAX_SEED - 1}")
+    if seconds is not None and not 0 < seconds <= _MAX_SECONDS:
+        raise SettingsError(f"--seconds {seconds}; choose more than 0 and at most {_MAX_SECONDS}")
     factory = {device.device_id: device for device in demo_factory(seed)}
     unknown = [name for name in chosen if name not in factory]
     if unknown:
