@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.errors import BrokerUnavailable, RedisUnavailable, StackBusy
 from tocsin.stack import kafka_probe, redis_part
-from tocsin.stack.locks import lock_commands
+from tocsin.stack.locks import LAST_BREATH_S, FolderLock, lock_commands
 from tocsin.stack.record import PartRecord, StackRecord
 
 State = Literal["running", "unreachable", "died", "stopped"]
@@ -68,7 +68,12 @@ def down(data: Path) -> list[str]:
         owner = record.owner_runs()
         if owner is not None:
             raise StackBusy(f"the stack in {data} belongs to process {owner.pid}: stop that process")
-        return record.stop(data)
+        stopped = record.stop(data)
+        # Only when the last of them has let go of the folder are its files and ports free.
+        lock = FolderLock(data / "lock", f"the data folder {data}")
+        lock.acquire(LAST_BREATH_S)
+        lock.release()
+        return stopped
 
 
 def _part_status(name: str, record: StackRecord, data: Path) -> PartStatus:

@@ -13,6 +13,7 @@ from typing import Self
 from schemas.errors import OutputError, StackBusy
 
 COMMAND_WAIT_S = 180.0
+LAST_BREATH_S = 10.0
 
 
 class FolderLock:

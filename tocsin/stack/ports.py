@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import time
 from collections.abc import Container
 
 import psutil
@@ -27,6 +28,16 @@ def is_free(port: int) -> bool:
     return True
 
 
+def becomes_free(port: int) -> bool:
+    """Whether ``port`` is free, or falls free in half a second: the ports of a process just killed close one by one."""
+    deadline = time.monotonic() + 0.5
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def holder(port: int) -> str:
     """``" (python, pid 17)"`` for the program that listens on ``port``; empty where the system does not tell."""
     try:
@@ -45,7 +56,7 @@ def require(port: int, name: str) -> int:
     Raises:
         PortInUse: somebody listens there.
     """
-    if not is_free(port):
+    if not becomes_free(port):
         raise PortInUse(
             f"port {port} for {name} is in use{holder(port)}: stop that program, name another port, or none for any"
         )
@@ -58,7 +69,7 @@ def choose(remembered: int | None, taken: Container[int]) -> int:
     Raises:
         PortInUse: none of the range is free.
     """
-    if remembered is not None and remembered not in taken and is_free(remembered):
+    if remembered is not None and remembered not in taken and becomes_free(remembered):
         return remembered
     for port in random.sample(CHOICE, k=200):
         if port not in taken and is_free(port):

@@ -12,7 +12,7 @@ from schemas.errors import OutputError, SettingsError, StackBusy, StackError
 from tocsin.stack import kafka_probe, ports, redis_part
 from tocsin.stack.jars import Jars, Progress
 from tocsin.stack.kafka_part import KafkaPart
-from tocsin.stack.locks import FolderLock, lock_commands
+from tocsin.stack.locks import LAST_BREATH_S, FolderLock, lock_commands
 from tocsin.stack.part import Hold, Part
 from tocsin.stack.parts import parts_folder
 from tocsin.stack.programs import find_java, find_redis
@@ -198,8 +198,12 @@ class Stack:
     def _start(self, record: StackRecord, *, tie: bool) -> None:
         if record.mode == "owned" and record.owner_runs() is None:
             record.stop(self.data)  # its owner was killed, and the system did not end them, or not yet
-        if not self._lock.try_acquire():
-            raise StackBusy(_busy(self.data, record, self._lock.owner()))
+        # A process just killed may hold the lock a little longer than it is to be seen.
+        wait_s = 0.0 if record.owner_runs() or record.processes() else LAST_BREATH_S
+        try:
+            self._lock.acquire(wait_s)
+        except StackBusy:
+            raise StackBusy(_busy(self.data, record, self._lock.owner())) from None
         try:
             self._record = record
             self._record.mode = "owned" if tie else "detached"
