@@ -10,32 +10,31 @@ import traceback
 from importlib import metadata
 from typing import Annotated
 
-import click
 import typer
+from pydantic import ValidationError
 
 from schemas.errors import TocsinError
-from tocsin.commands.alerts import alerts
-from tocsin.commands.demo import demo
-from tocsin.commands.devices import devices
-from tocsin.commands.produce import produce
-from tocsin.commands.score import score
-from tocsin.commands.stack import down, parts, status, topics, up
-from tocsin.commands.train import train
-from tocsin.commands.worker import worker
+from tocsin.lazy_group import LazyGroup
 
 INTERRUPTED = 130
+_DEBUG = "_TOCSIN_DEBUG"
+
+_USERS_TO_MEND = {
+    errno.ENOSPC: "free some disk space or choose another folder",
+    errno.EDQUOT: "free some disk space or choose another folder",
+    errno.EACCES: "give yourself permission or choose another path",
+    errno.EPERM: "give yourself permission or choose another path",
+    errno.EROFS: "choose a folder that can be written",
+}
 
 app = typer.Typer(
     name="tocsin",
+    cls=LazyGroup,
     help="Hears a fleet of machines and rooms, and raises an alert when something sounds wrong.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, up, down, status, topics, parts, worker, score, train):
-    app.command()(command)
-for group in (produce, alerts, devices):
-    app.add_typer(group)
 
 
 def _version(wanted: bool) -> None:
@@ -56,42 +55,37 @@ def _options(
         os.environ[_DEBUG] = "1"
 
 
-_DEBUG = "_TOCSIN_DEBUG"
-
-
 def main() -> None:
     """Runs a command; every mistake of the user's ends in one line and exit code 2."""
-    logging.captureWarnings(True)
+    # aiokafka logs what we say ourselves; without a handler Python would print it.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         code = app(standalone_mode=False)
-    except click.exceptions.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except click.ClickException as error:
-        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "tocsin"
-        code = _fail(f"{error.format_message()} See `{where} --help`.", error.exit_code)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        where = "tocsin" if context is None else context.command_path
+        code = _fail(f"{_text(error)}; `{where} --help` shows what there is", 2)
     except TocsinError as error:
         code = _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `tocsin alerts | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
     except OSError as error:
-        if error.errno == errno.EPIPE:
-            # The reader of our output has gone, as in `tocsin alerts | head`.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 1
-        elif error.errno in _USERS_TO_MEND:
-            code = _fail(f"{error.filename or 'a file'}: {error.strerror}: {_USERS_TO_MEND[error.errno]}", 2)
-        else:
+        if error.errno not in _USERS_TO_MEND:
             raise
+        code = _fail(f"{error.filename or 'a file'}: {error.strerror}: {_USERS_TO_MEND[error.errno]}", 2)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-_USERS_TO_MEND = {
-    errno.ENOSPC: "free some disk space or choose another folder",
-    errno.EDQUOT: "free some disk space or choose another folder",
-    errno.EACCES: "give yourself permission or choose another path",
-    errno.EPERM: "give yourself permission or choose another path",
-    errno.EROFS: "choose a folder that can be written",
-}
+def _text(error: typer.TyperException) -> str:
+    text = error.format_message().rstrip(".")
+    # typer's own text leaves out the value.
+    if isinstance(error.__cause__, ValidationError):
+        text += f" (got {error.__cause__.errors(include_url=False)[0]['input']!r})"
+    return text
 
 
 def _fail(message: str, code: int) -> int:

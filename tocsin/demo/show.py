@@ -36,6 +36,7 @@ from tocsin.topic_reader import consumer_of, follow, record_of
 _REFRESH_S = 0.25
 _PLAIN_STATUS_S = 10.0
 _CATCH_UP_S = 20.0
+_SETTLED_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +110,15 @@ class Show:
             await play_all(parts, publisher, Tally(), realtime=True)
 
     async def _catch_up(self) -> None:
-        """Waits until the last window that the sound makes whole is scored, or no score has come for a while."""
+        """Waits until the sound is scored to its end and no further score comes, or none has come for a while."""
         end = int(self.options.seconds * 16_000)
         last = time.monotonic()
         counted = 0
-        while time.monotonic() - last < _CATCH_UP_S:
+        while (silent := time.monotonic() - last) < _CATCH_UP_S:
             windows = sum(row.windows for row in self.view.devices.values())
             if windows != counted:
                 counted, last = windows, time.monotonic()
-            if all(self._is_done(row, end) for row in self.view.devices.values()):
+            elif silent > _SETTLED_S and all(self._is_done(row, end) for row in self.view.devices.values()):
                 return
             await asyncio.sleep(_REFRESH_S)
 

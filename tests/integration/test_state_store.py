@@ -1,0 +1,127 @@
+"""One contract suite for the state store: its twin in memory and the real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+import redis
+
+from processors.adapters.redis_states import RedisStates
+from processors.adapters.state_store import Change, MemoryStates, StateKey, StateStore
+from processors.core.detector_state import DetectorState, Position
+from processors.core.threshold import RuleState
+from schemas.errors import RedisUnavailable, SettingsError
+from tocsin.stack.stack import Stack
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[StateStore]:
+    made: StateStore = MemoryStates()
+    if request.param == "redis":
+        made = RedisStates(request.getfixturevalue("redis_url"))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def key() -> StateKey:
+    return f"device-{uuid.uuid4().hex[:8]}", "machine"
+
+
+def at(first_sample: int, session: str = "s1") -> Position:
+    return Position(session_id=session, first_sample=first_sample)
+
+
+def state(position: Position) -> DetectorState:
+    return DetectorState(position=position, rule=RuleState(n=position.first_sample + 1, mean=0.5, variance=0.25))
+
+
+async def test_what_was_stored_is_loaded(store: StateStore, key: StateKey) -> None:
+    assert await store.store([Change(key, None, state(at(5)))]) == {}
+
+    assert await store.load([key, ("nobody", "machine")]) == {key: state(at(5))}
+
+
+async def test_a_writer_that_built_on_what_stands_there_wins(store: StateStore, key: StateKey) -> None:
+    await store.store([Change(key, None, state(at(5)))])
+
+    assert await store.store([Change(key, at(5), state(at(9)))]) == {}
+    assert (await store.load([key]))[key] == state(at(9))
+
+
+async def test_a_stale_writer_gets_what_stands_there(store: StateStore, key: StateKey) -> None:
+    await store.store([Change(key, None, state(at(5)))])
+    await store.store([Change(key, at(5), state(at(9)))])
+
+    assert await store.store([Change(key, at(5), state(at(8)))]) == {key: state(at(9))}
+    assert await store.store([Change(key, None, state(at(1)))]) == {key: state(at(9))}
+    assert (await store.load([key]))[key] == state(at(9))
+
+
+async def test_a_store_that_lost_writes_yields_to_the_newer_state(store: StateStore, key: StateKey) -> None:
+    await store.store([Change(key, None, state(at(5)))])
+
+    assert await store.store([Change(key, at(7), state(at(9)))]) == {}
+    assert (await store.load([key]))[key] == state(at(9))
+
+
+async def test_another_session_is_not_newer(store: StateStore, key: StateKey) -> None:
+    await store.store([Change(key, None, state(at(5, "s2")))])
+
+    assert await store.store([Change(key, at(100, "s1"), state(at(101, "s1")))]) == {key: state(at(5, "s2"))}
+
+
+async def test_changes_are_independent(store: StateStore, key: StateKey) -> None:
+    other = (key[0], "scream")
+    await store.store([Change(key, None, state(at(5)))])
+
+    refused = await store.store([Change(key, None, state(at(1))), Change(other, None, state(at(1)))])
+
+    assert set(refused) == {key}
+    assert (await store.load([other]))[other] == state(at(1))
+
+
+async def test_of_two_writers_at_once_one_wins(store: StateStore, key: StateKey) -> None:
+    await store.store([Change(key, None, state(at(5)))])
+
+    answers = await asyncio.gather(*(store.store([Change(key, at(5), state(at(6 + n)))]) for n in range(8)))
+
+    assert sum(not refused for refused in answers) == 1
+
+
+async def test_an_unreadable_record_is_removed(redis_url: str, key: StateKey) -> None:
+    client = redis.Redis.from_url(redis_url)
+    name = f"tocsin:state:v1:{key[0]}/{key[1]}"
+    client.hset(name, mapping={"session_id": "s", "first_sample": "3", "body": "{nonsense"})
+    store = RedisStates(redis_url)
+
+    assert await store.load([key]) == {}
+    assert await store.store([Change(key, None, state(at(1)))]) == {}
+    assert client.ttl(name) > 80 * 24 * 3600
+    client.close()
+    await store.close()
+
+
+async def test_a_store_that_is_away_says_so_and_comes_back(stack: Stack, key: StateKey) -> None:
+    store = RedisStates(stack.redis_url)
+    await store.store([Change(key, None, state(at(1)))])
+    await asyncio.to_thread(stack.redis.terminate)
+    try:
+        with pytest.raises(RedisUnavailable, match=r"redis://127\.0\.0\.1:\d+"):
+            await store.store([Change(key, at(1), state(at(2)))])
+    finally:
+        await asyncio.to_thread(stack.redis.start)
+
+    assert await store.store([Change(key, at(1), state(at(3)))]) == {}
+    assert (await store.load([key]))[key] == state(at(3))
+    await store.close()
+
+
+def test_an_address_that_is_none_is_a_settings_error() -> None:
+    with pytest.raises(SettingsError, match="nonsense"):
+        RedisStates("nonsense")
