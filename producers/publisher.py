@@ -266,5 +266,6 @@ class Publisher:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self._patience_s / 4)
-            if self._connected and self._undelivered and time.monotonic() - self._delivered_at > self._patience_s:
+            waits = self._undelivered or not self._connected
+            if waits and time.monotonic() - self._delivered_at > self._patience_s:
                 self._outage.away(self._last_word.text, self.undelivered_chunks)

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
 from schemas.record import Record
@@ -86,8 +87,8 @@ class Alert(Event):
     opened_first_sample: Annotated[int, Field(ge=0)]
     first_sample: Annotated[int, Field(ge=0)]
     sample_rate: int
-    opened_ns: Annotated[int, Field(ge=0)]
-    captured_ns: Annotated[int, Field(ge=0)]
+    opened_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
+    captured_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
     score: float
     threshold: float
     peak_score: float
@@ -102,6 +103,9 @@ class Alert(Event):
 
     def key(self) -> str:
         return self.device_id
+
+    def record_keys(self) -> tuple[str, ...]:
+        return (self.device_id, self.dedup_key)
 
     def event_id(self) -> str:
         return f"{self.alert_id}/{self.revision}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from schemas.cloudevents import decode_headers, encode_headers, format_time, parse_time
+from schemas.cloudevents import MAX_NS, decode_headers, encode_headers, format_time, parse_time
 from schemas.errors import (
     EmptyValue,
     MalformedHeader,
@@ -121,7 +121,8 @@ def decode_chunk(record: Record) -> Chunk:
         raise UnknownEncoding(f"content-type {attributes['content-type']!r}; this build decodes {CONTENT_TYPE!r}")
     device_id = attributes["partitionkey"]
     if record.key != device_id.encode():
-        raise WrongKey(f"key {record.key!r:.80} is not ce_partitionkey {device_id!r}: key chunks by their device")
+        key = None if record.key is None else record.key[:80]
+        raise WrongKey(f"key {key!r} is not ce_partitionkey {device_id!r}: key chunks by their device")
     chunk = Chunk(
         device_id=device_id,
         session_id=attributes["sessionid"],
@@ -148,6 +149,13 @@ def _check(chunk: Chunk) -> None:
     for name, text in (("ce_partitionkey", chunk.device_id), ("ce_sessionid", chunk.session_id)):
         if not is_name(text):
             raise MalformedHeader(f"{name} {text[:120]!r} is not 1 to 100 letters, digits, '.', '_' or '-'")
+    for name, number, most in (
+        ("ce_sequence", chunk.sequence, _MAX_INT64),
+        ("ce_firstsample", chunk.first_sample, MAX_SAMPLE),
+        ("ce_time", chunk.captured_ns, MAX_NS),
+    ):
+        if not 0 <= number <= most:
+            raise MalformedHeader(f"{name} {number} is not a whole number from 0 to {most}")
     if not MIN_SAMPLE_RATE <= chunk.sample_rate <= MAX_SAMPLE_RATE:
         raise WrongSampleRate(f"{chunk.sample_rate} Hz; {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz are read")
     if not 1 <= chunk.channels <= MAX_CHANNELS:

@@ -16,8 +16,12 @@ SPEC_VERSION = "1.0"
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 1024
 
-_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z")
-_TYPE = re.compile(r"(?P<name>tocsin\.[a-z-]+)\.v(?P<version>\d+)")
+MAX_NS = 253_402_300_799_999_999_999
+"""The last nanosecond of the year 9999, which RFC 3339 can still write."""
+
+# ASCII: \d would take every digit of Unicode.
+_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
+_TYPE = re.compile(r"(?P<name>tocsin\.[a-z-]+)\.v(?P<version>\d+)", re.ASCII)
 
 
 def encode_headers(
@@ -54,18 +58,18 @@ def decode_headers(headers: Headers, *, event_type: str, required: tuple[str, ..
         raise HeaderFlood(f"{len(headers)} headers; at most {MAX_HEADERS} are read: send the contract's headers only")
     found: dict[str, str] = {}
     for name, value in headers:
-        if not (name.startswith("ce_") or name == "content-type"):
+        if not (name.startswith("ce_") or name == "content-type") or name == "ce_content-type":
             continue
         if value is None or len(value) > MAX_HEADER_BYTES:
             size = "null" if value is None else f"{len(value)} bytes"
             raise HeaderFlood(f"header {name[:64]!r} is {size}; it must hold 1 to {MAX_HEADER_BYTES} bytes")
         short = name.removeprefix("ce_")
         if short in found:
-            raise RepeatedHeader(f"header {name!r} stands more than once; send it once")
+            raise RepeatedHeader(f"header {name[:64]!r} stands more than once; send it once")
         try:
             found[short] = value.decode()
         except UnicodeDecodeError:
-            raise MalformedHeader(f"header {name!r} is not UTF-8: {value[:32]!r}") from None
+            raise MalformedHeader(f"header {name[:64]!r} is not UTF-8: {value[:32]!r}") from None
     for name in ("specversion", "type", "id", "source", "content-type", *required):
         if not found.get(name):
             full = name if name == "content-type" else f"ce_{name}"

@@ -24,8 +24,13 @@ def dead_letter(record: Record, error: ContractError, *, topic: str, partition: 
         "partition": str(partition),
         "offset": str(offset),
     }
-    extra = tuple((PREFIX + name, text.encode()[:_MAX_MESSAGE_BYTES]) for name, text in added.items())
+    extra = tuple((PREFIX + name, _cut(text)) for name, text in added.items())
     return Record(record.key, record.value, record.headers + extra)
+
+
+def _cut(text: str) -> bytes:
+    """UTF-8 of at most ``_MAX_MESSAGE_BYTES``, whole characters only; a lone surrogate becomes a question mark."""
+    return text.encode(errors="replace")[:_MAX_MESSAGE_BYTES].decode(errors="ignore").encode()
 
 
 def original(record: Record) -> Record:

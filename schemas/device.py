@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
+from schemas.cloudevents import MAX_NS
 from schemas.event import Event
 from schemas.identity import NAME
 
@@ -38,7 +39,7 @@ class Device(Event):
     unit: Annotated[str, Field(max_length=32)] = "full scale"
     full_scale: Annotated[float, Field(gt=0)] = 1.0
     description: Annotated[str, Field(max_length=500)] = ""
-    announced_ns: Annotated[int, Field(ge=0)] = 0
+    announced_ns: Annotated[int, Field(ge=0, le=MAX_NS)] = 0
 
     def key(self) -> str:
         return self.device_id

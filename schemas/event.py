@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.cloudevents import decode_headers, encode_headers, format_time
-from schemas.errors import EmptyValue, MalformedRecord, OversizedValue, UnknownEncoding
+from schemas.errors import EmptyValue, MalformedRecord, OversizedValue, UnknownEncoding, WrongKey
 from schemas.record import Record
 
 CONTENT_TYPE = "application/json"
@@ -27,6 +27,10 @@ class Event(BaseModel):
     def key(self) -> str:
         """The Kafka key."""
         raise TypeError(f"{type(self).__name__} has no key")
+
+    def record_keys(self) -> tuple[str, ...]:
+        """The Kafka keys a record of it may have."""
+        return (self.key(),)
 
     def event_id(self) -> str:
         """Unique id; a replay repeats it."""
@@ -67,8 +71,14 @@ class Event(BaseModel):
         if attributes["content-type"].partition(";")[0].strip() != CONTENT_TYPE:
             raise UnknownEncoding(f"content-type {attributes['content-type']!r}; {cls.event_type} is {CONTENT_TYPE!r}")
         try:
-            return cls.model_validate_json(record.value)
+            event = cls.model_validate_json(record.value)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the whole value"
             raise MalformedRecord(f"{cls.event_type}: {where}: {first['msg']} (got {first['input']!r:.80})") from None
+        if record.key not in [key.encode() for key in event.record_keys()]:
+            got = None if record.key is None else record.key[:80]
+            raise WrongKey(
+                f"key {got!r} is not {' or '.join(map(repr, event.record_keys()))}: key {cls.event_type} by it"
+            )
+        return event

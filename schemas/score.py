@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
 from schemas.identity import window_id
@@ -57,7 +58,7 @@ class Score(Event):
     first_sample: Annotated[int, Field(ge=0)]
     n_samples: Annotated[int, Field(gt=0)]
     sample_rate: int
-    captured_ns: Annotated[int, Field(ge=0)]
+    captured_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
     score: float
     threshold: float | None
     exceeds: bool
