@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from schemas.errors import TocsinError
+from schemas.errors import PartDied, TocsinError
 from tocsin.lazy_group import LazyGroup
 
 INTERRUPTED = 130
@@ -67,6 +67,9 @@ def main() -> None:
         context = getattr(error, "ctx", None)
         where = "tocsin" if context is None else context.command_path
         code = _fail(f"{_text(error)}; `{where} --help` shows what there is", 2)
+    except PartDied as error:
+        # Carries the end of the part's log, which is worth its lines.
+        code = _fail(str(error), error.exit_code, one_line=False)
     except TocsinError as error:
         code = _fail(str(error), error.exit_code)
     except BrokenPipeError:
@@ -88,10 +91,10 @@ def _text(error: typer.TyperException) -> str:
     return text
 
 
-def _fail(message: str, code: int) -> int:
+def _fail(message: str, code: int, *, one_line: bool = True) -> int:
     if os.environ.get(_DEBUG):
         traceback.print_exc()
-    print(f"tocsin: {' '.join(message.split())}", file=sys.stderr)
+    print(f"tocsin: {' '.join(message.split()) if one_line else message}", file=sys.stderr)
     return code
 
 

@@ -42,9 +42,10 @@ class LazyGroup(TyperGroup):
         module, _, name = COMMANDS[cmd_name].partition(":")
         found = getattr(import_module(module), name)
         if not isinstance(found, typer.Typer):
-            alone = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+            alone = typer.Typer(add_completion=False)
             alone.command(cmd_name)(found)
             found = alone
+        found.rich_markup_mode = None
         command = typer.main.get_command(found)
         if not isinstance(command, TyperCommand | TyperGroup):
             raise TypeError(f"{COMMANDS[cmd_name]} is no command")

@@ -13,7 +13,6 @@ from rich.console import Console
 from schemas.errors import SettingsError
 from tocsin.demo.folders import results_folder, stack_folder
 from tocsin.demo.outcome import Outcome, print_outcome, write_alerts
-from tocsin.demo.pictures import draw_alert
 from tocsin.demo.show import DemoOptions, Show
 from tocsin.demo.sound_archive import SoundArchive
 from tocsin.settings import load_settings
@@ -59,6 +58,9 @@ def _starting(console: Console, folder: Path, parts: Path | None) -> Stack:
 
 async def _run(show: Show, stack: Stack, results: Path) -> Outcome:
     outcome = await show.run(stack)
+    # Read late: matplotlib takes a second, and the show need not wait for it.
+    from tocsin.demo.pictures import draw_alert
+
     opened = [alert for alert in show.view.events if alert.state == "opened"]
     archive = await SoundArchive.of(stack.bootstrap, {alert.device_id for alert in opened})
     for number, alert in enumerate(opened, start=1):

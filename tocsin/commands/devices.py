@@ -21,6 +21,11 @@ from tocsin.topic_reader import consumer_of, read_to_end, record_of
 devices = typer.Typer(name="devices", help="Look at the fleet.", no_args_is_help=True)
 
 
+@devices.callback()
+def _group() -> None:
+    """Look at the fleet."""
+
+
 @devices.command("list")
 def list_devices(
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,

@@ -1,0 +1,115 @@
+"""A user's mistakes at the command line: one line that names the value and the way out, exit code 2."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tocsin.lazy_group import COMMANDS
+
+NOWHERE = "127.0.0.1:1"
+
+
+def tocsin(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+    root = str(Path(__file__).parents[3])
+    return subprocess.run(
+        [sys.executable, "-m", "tocsin", *arguments],
+        capture_output=True, text=True, timeout=60, cwd=cwd, env={**clean, "PYTHONPATH": root, **environment},
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with files to trip over."""
+    (tmp_path / "text.wav").write_text("this is no sound")
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "nothing").mkdir()
+    soundfile.write(tmp_path / "silent.wav", np.zeros(0, np.float32), 16_000)
+    soundfile.write(tmp_path / "good.wav", np.zeros(16_000, np.float32), 16_000)
+    np.savez(tmp_path / "nan.npz", acceleration_g=np.array([1.0, np.nan] * 600), sample_rate_hz=12_000)
+    return tmp_path
+
+
+MISTAKES = [
+    (["nonsense"], "nonsense"),
+    (["score", "good.wav", "--detector", "sirens"], "sirens"),
+    (["score", "missing.wav", "--detector", "scream"], "missing.wav"),
+    (["score", "text.wav", "--detector", "scream"], "text.wav"),
+    (["score", "empty.wav", "--detector", "scream"], "empty.wav"),
+    (["score", "silent.wav", "--detector", "machine"], "silent.wav"),
+    (["score", "nan.npz", "--detector", "machine"], "nan"),
+    (["score", "nothing", "--detector", "machine"], "nothing"),
+    (["produce", "file", "good.wav", "--kind", "garden", "--kafka", NOWHERE], "garden"),
+    (["produce", "file", "missing.wav", "--kafka", NOWHERE], "missing.wav"),
+    (["produce", "file", "text.wav", "--kafka", NOWHERE], "text.wav"),
+    (["produce", "file", "nothing", "--kafka", NOWHERE], "nothing"),
+    (["produce", "file", "good.wav", "--device", "a b", "--kafka", NOWHERE], "a b"),
+    (["produce", "sensor", "nan.npz", "--kafka", NOWHERE], "nan"),
+    (["produce", "synthetic", "--seconds", "-1", "--kafka", NOWHERE], "-1"),
+    (["worker", "--processes", "0"], "0"),
+    (["worker", "--default-kind", "garden"], "garden"),
+    (["worker"], ".tocsin"),
+    (["alerts"], ".tocsin"),
+    (["alerts", "--kafka", NOWHERE], NOWHERE),
+    (["devices", "list", "--kafka", NOWHERE], NOWHERE),
+    (["demo", "--seconds", "0"], "0"),
+    (["demo", "--out", "good.wav"], "good.wav"),
+    (["up", "--kafka-port", "99999"], "99999"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value"), MISTAKES, ids=lambda item: " ".join(item) if isinstance(item, list) else ""
+)
+def test_a_mistake_is_one_line_that_names_the_value(folder: Path, arguments: list[str], value: str) -> None:
+    result = tocsin(*arguments, cwd=folder)
+
+    lines = result.stderr.strip().splitlines()
+    assert result.returncode == 2, result.stderr
+    assert len(lines) == 1, result.stderr
+    assert value in lines[0]
+    assert lines[0].startswith("tocsin: ")
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest(folder: Path) -> None:
+    result = tocsin("worker", cwd=folder, TOCSIN_KAFAK="x:1")
+
+    assert result.returncode == 2
+    assert "TOCSIN_KAFKA?" in result.stderr
+
+
+def test_a_traceback_only_with_debug(folder: Path) -> None:
+    plain = tocsin("score", "good.wav", "--detector", "sirens", cwd=folder)
+    debug = tocsin("--debug", "score", "good.wav", "--detector", "sirens", cwd=folder)
+
+    assert "Traceback" not in plain.stderr
+    assert "Traceback" in debug.stderr
+    assert debug.returncode == 2
+
+
+def test_one_bad_file_does_not_lose_the_others(folder: Path) -> None:
+    rng = np.random.default_rng(1)
+    soundfile.write(folder / "noise.wav", rng.normal(0, 0.1, 48_000).astype(np.float32), 16_000)
+
+    result = tocsin("score", "text.wav", "noise.wav", "--detector", "scream", "--json", cwd=folder)
+
+    assert result.returncode == 2
+    assert "text.wav" in result.stderr
+    assert len(result.stdout.splitlines()) == (48_000 - 16_064) // (12 * 320) + 1
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
+    result = tocsin(command, "--help", cwd=tmp_path)
+
+    assert result.returncode == 0
+    assert re.search(r"^Usage: .* " + command, result.stdout, re.MULTILINE)

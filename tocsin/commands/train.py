@@ -1,0 +1,60 @@
+"""`tocsin train`: recordings into a model."""
+
+from __future__ import annotations
+
+import json as json_format
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from schemas.errors import PartMissing, SettingsError
+
+_NEEDED = ("torch", "onnx", "onnxscript")
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="machine or scream.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of recordings; the machine recipe needs none.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for model, figures and pictures.")] = Path("trained"),
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="The same seed gives the same model.")] = 7,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the recipe; repeatable.")
+    ] = None,
+    version: Annotated[str, typer.Option(help="The model's version.")] = "0.1.0",
+    install: Annotated[
+        Path | None, typer.Option(help="Folder of models to copy the result into; its index.json is kept.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the measured figures as JSON.")] = False,
+) -> None:
+    """Train a model, measure it, and write it as an ONNX file that says what it is."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise PartMissing(f"training needs {', '.join(missing)}: install the extra with pip install 'tocsin[train]'")
+    # Training's libraries load in seconds; no other command should wait for them.
+    from trainers.artefact import install as install_model
+    from trainers.artefact import write
+    from trainers.registry import recipe as recipe_of
+
+    trained = recipe_of(recipe).train(data, seed, _pairs(settings or []))
+    model = write(trained, out, seed, version)
+    if install is not None:
+        install_model(model, install)
+    if json:
+        print(json_format.dumps({"model": str(model), "metrics": trained.metrics}))
+        return
+    print(f"{model}: {model.stat().st_size / 1_000:.0f} kB, trained on {trained.trained_on}")
+    for name, value in trained.metrics.items():
+        print(f"  {name:32} {value:.3f}")
+
+
+def _pairs(settings: list[str]) -> dict[str, str]:
+    """Raises SettingsError where one is not KEY=VALUE."""
+    pairs = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise SettingsError(f"--set {setting!r} is not KEY=VALUE")
+        pairs[key] = value
+    return pairs
