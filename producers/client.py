@@ -39,22 +39,15 @@ _REFUSALS = (
 
 
 def new_client(connection: Connection) -> Any:
-    """An idempotent producer, acknowledged by all replicas, with Kafka's own murmur2 partitioner; not yet connected.
-
-    Raises:
-        SettingsError: the address cannot be read.
-    """
-    try:
-        return AIOKafkaProducer(
-            **connection.options(),
-            enable_idempotence=True,
-            acks="all",
-            max_request_size=AUDIO.max_bytes,
-            # The topic's limit holds for a whole batch; a chunk larger than this travels alone.
-            max_batch_size=AUDIO.max_bytes // 2,
-        )
-    except ValueError as error:
-        raise SettingsError(f"{connection.bootstrap!r} is no Kafka address ({error}): give host:port") from None
+    """An idempotent producer, acknowledged by all replicas, with Kafka's own murmur2 partitioner; not yet connected."""
+    return AIOKafkaProducer(
+        **connection.options(),
+        enable_idempotence=True,
+        acks="all",
+        max_request_size=AUDIO.max_bytes,
+        # The topic's limit holds for a whole batch; a chunk larger than this travels alone.
+        max_batch_size=AUDIO.max_bytes // 2,
+    )
 
 
 async def connect(make: Callable[[], Any], *, away: Callable[[str], None]) -> Any:

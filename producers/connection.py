@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import Any
+
+from schemas.errors import SettingsError
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+)(:(?P<port>[0-9]{1,5}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,9 @@ class Connection:
         sasl_mechanism: for the two SASL protocols.
         sasl_username, sasl_password: for the two SASL protocols.
         client_id: what the broker's logs call this producer.
+
+    Raises:
+        SettingsError: ``bootstrap`` is no such list.
     """
 
     bootstrap: str
@@ -27,6 +35,12 @@ class Connection:
     sasl_username: str | None = None
     sasl_password: str | None = field(default=None, repr=False)
     client_id: str = "tocsin-producer"
+
+    def __post_init__(self) -> None:
+        for host in self.bootstrap.split(","):
+            match = _HOST.fullmatch(host.strip())
+            if match is None or not 1 <= int(match["port"] or 9092) <= 65_535:
+                raise SettingsError(f"{host.strip()!r} is no Kafka address: give host:port, several with commas")
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments in aiokafka's own words."""

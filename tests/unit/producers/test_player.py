@@ -1,0 +1,157 @@
+"""Playing: paced or not, one after another, many at once, and one bad source among good ones."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from producers.pcm import Block
+from producers.player import TOGETHER_FAST, TOGETHER_REALTIME, play_all, play_session
+from producers.session import Session
+from producers.sink import MemorySink
+from producers.source import Part
+from producers.tally import Tally
+from schemas.chunk import Chunk
+from schemas.device import Device
+from schemas.errors import NotAudio, SettingsError
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """Counts up; fails after ``fails_at`` samples."""
+
+    name: str = "ramp"
+    sample_rate: int = 8_000
+    n_samples: int | None = 6_000
+    fails_at: int | None = None
+    channels: int = 1
+    unit: str = "full scale"
+    full_scale: float = 1.0
+
+    def blocks(self) -> Iterator[Block]:
+        for at in range(0, self.n_samples or 0, 700):
+            if self.fails_at is not None and at >= self.fails_at:
+                raise NotAudio(f"{self.name} is broken")
+            end = min(at + 700, self.n_samples or 0)
+            yield Block(np.arange(at, end, dtype=np.int16)[:, None], clipped=1)
+
+
+def part(device_id: str, *sources: Ramp, passes: int = 1) -> Part:
+    return Part(Device(device_id=device_id, kind="room"), sources, passes)
+
+
+def heard(sink: MemorySink, device_id: str) -> list[Chunk]:
+    return [chunk for chunk in sink.chunks if chunk.device_id == device_id]
+
+
+async def test_a_device_is_announced_and_its_sources_are_sessions() -> None:
+    sink, tally = MemorySink(), Tally()
+    before = time.time_ns()
+    await play_all([part("d", Ramp(), Ramp(n_samples=1_000), passes=2)], sink, tally, realtime=False)
+
+    assert [device.device_id for device in sink.devices] == ["d"]
+    assert before <= sink.devices[0].announced_ns <= time.time_ns()
+    sessions = list(dict.fromkeys(chunk.session_id for chunk in sink.chunks))
+    assert len(sessions) == 4
+    first = [chunk for chunk in sink.chunks if chunk.session_id == sessions[0]]
+    assert np.concatenate([chunk.samples() for chunk in first])[:, 0].tolist() == list(range(6_000))
+    assert (tally.devices, tally.sessions, tally.chunks, tally.samples) == ({"d"}, 4, 6, 14_000)
+    assert (tally.bytes, tally.seconds, tally.clipped) == (28_000, 1.75, 2 * (9 + 2))
+
+
+async def test_as_fast_as_it_goes_no_capture_time_lies_ahead_and_none_overlap() -> None:
+    sink = MemorySink()
+    await play_all([part("d", Ramp(), Ramp(sample_rate=11_025), passes=2)], sink, Tally(), realtime=False)
+
+    spans = [
+        (chunk.captured_ns, chunk.captured_ns + chunk.n_samples * 10**9 // chunk.sample_rate) for chunk in sink.chunks
+    ]
+    assert spans[-1][1] <= time.time_ns()
+    for (_, end), (start, _) in pairwise(spans):
+        assert abs(start - end) <= 2
+
+
+async def test_by_the_clock_a_chunk_goes_out_when_its_last_sample_is_captured() -> None:
+    @dataclass
+    class Clocked(MemorySink):
+        at: list[float] = field(default_factory=list)
+
+        async def send(self, chunk: Chunk) -> None:
+            self.at.append(time.monotonic())
+            await super().send(chunk)
+
+    sink = Clocked()
+    began = time.monotonic()
+    await play_all([part("d", Ramp(n_samples=4_000))], sink, Tally(), realtime=True, chunk_seconds=0.25)
+
+    assert 0.25 <= sink.at[0] - began < 0.45
+    assert 0.5 <= sink.at[1] - began < 1.0
+
+
+async def test_a_source_that_fails_is_noted_its_sound_kept_and_the_others_played() -> None:
+    sink, tally = MemorySink(), Tally()
+    parts = [part("a", Ramp("one", fails_at=1_400), Ramp("two")), part("b", Ramp())]
+    with capture_logs() as logs:
+        await play_all(parts, sink, tally, realtime=False)
+
+    assert tally.failures == ["one is broken"]
+    assert [entry["event"] for entry in logs] == ["one is broken"]
+    assert sum(chunk.n_samples for chunk in heard(sink, "a")) == 1_400 + 6_000
+    assert sum(chunk.n_samples for chunk in heard(sink, "b")) == 6_000
+
+
+@pytest.mark.parametrize(("realtime", "most"), [(True, TOGETHER_REALTIME), (False, TOGETHER_FAST)])
+async def test_only_so_many_play_at_once(realtime: bool, most: int) -> None:
+    playing: set[str] = set()
+    peak = 0
+
+    @dataclass
+    class Watching(MemorySink):
+        async def announce(self, device: Device) -> None:
+            nonlocal peak
+            playing.add(device.device_id)
+            peak = max(peak, len(playing))
+            await asyncio.sleep(0.001)
+
+        async def send(self, chunk: Chunk) -> None:
+            playing.discard(chunk.device_id)
+
+    tally = Tally()
+    parts = [part(f"d{number}", Ramp(n_samples=10)) for number in range(100)]
+    await play_all(parts, Watching(), tally, realtime=realtime)
+    assert len(tally.devices) == 100
+    assert peak == most
+
+
+async def test_devices_by_the_clock_play_side_by_side() -> None:
+    began = time.monotonic()
+    parts = [part(f"d{number}", Ramp(n_samples=4_000)) for number in range(20)]
+    await play_all(parts, MemorySink(), Tally(), realtime=True)
+    assert 0.5 <= time.monotonic() - began < 2.0
+
+
+async def test_a_sink_that_refuses_ends_everything_with_its_own_error() -> None:
+    class Refusing(MemorySink):
+        async def send(self, chunk: Chunk) -> None:
+            raise SettingsError(f"no more than {chunk.sequence}")
+
+    with pytest.raises(SettingsError, match="no more"):
+        await play_all([part("a", Ramp()), part("b", Ramp())], Refusing(), Tally(), realtime=False)
+
+
+async def test_lost_samples_are_counted_and_leave_a_gap() -> None:
+    async def blocks():  # type: ignore[no-untyped-def]
+        yield Block(np.zeros((100, 1), dtype=np.int16))
+        yield Block(np.zeros((100, 1), dtype=np.int16), lost=50)
+
+    sink, tally = MemorySink(), Tally()
+    await play_session(blocks(), Session("d", 8_000, 1, started_ns=0), sink, tally, realtime=False)
+    assert tally.lost == 50
+    assert [(chunk.sequence, chunk.first_sample) for chunk in sink.chunks] == [(0, 0), (1, 150)]
