@@ -20,10 +20,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(params=["memory", "redis"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[StateStore]:
-    made: StateStore = MemoryStates()
-    if request.param == "redis":
-        made = RedisStates(request.getfixturevalue("redis_url"))
+async def store(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[StateStore]:
+    made: StateStore = MemoryStates() if request.param == "memory" else RedisStates(redis_url)
     yield made
     await made.close()
 

@@ -1,0 +1,147 @@
+"""Both recipes end to end, small: from sound to a file that serves."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from schemas.errors import InputError, OutputError, SettingsError
+from schemas.manifest import BANDS_OUTPUT, INPUT, SCORE_OUTPUT, read_metadata
+from trainers.artefact import install, write
+from trainers.export import export
+from trainers.machine import SPEC as MACHINE_SPEC
+from trainers.machine import MachineOptions, MachineRecipe
+from trainers.recipe import with_settings
+from trainers.registry import RECIPES, recipe
+from trainers.scream import ScreamRecipe
+
+TINY_MACHINE = {"machines": "6", "seconds": "3", "held_out": "2", "steps": "6", "batch": "4", "width": "4"}
+TINY_SCREAM = {"folds": "2", "steps": "40", "batch": "16", "synthetic": "4", "width": "8"}
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    out = tmp_path_factory.mktemp("machine")
+    trained = MachineRecipe().train(None, 3, TINY_MACHINE)
+    return trained, write(trained, out, 3, "1.2.3")
+
+
+@pytest.fixture(scope="module")
+def scream(tmp_path_factory, recordings):
+    out = tmp_path_factory.mktemp("scream")
+    trained = ScreamRecipe().train(recordings, 3, TINY_SCREAM)
+    return trained, write(trained, out, 3, "1.2.3")
+
+
+@pytest.mark.parametrize("name", ["machine", "scream"])
+def test_the_file_says_what_it_is_and_reproduces_its_golden_scores(name, request):
+    trained, path = request.getfixturevalue(name)
+    model = onnx.load(path)
+    manifest, features, scores = read_metadata({prop.key: prop.value for prop in model.metadata_props})
+    assert (manifest.detector, manifest.version, manifest.seed) == (name, "1.2.3", 3)
+    assert manifest.features_hash == trained.spec.hash()
+    assert manifest.parameters == sum(weights.numel() for weights in trained.net.parameters())
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (answer,) = session.run([SCORE_OUTPUT], {INPUT: features})
+    assert np.allclose(answer, scores, rtol=1e-5, atol=1e-5)
+    assert len(scores) == 3
+
+
+@pytest.mark.parametrize("name", ["machine", "scream"])
+def test_any_batch_size_is_taken_and_rows_do_not_mix(name, request):
+    trained, path = request.getfixturevalue(name)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    windows = np.random.default_rng(0).normal(0, 10, (7, trained.spec.n_frames, 64)).astype(np.float32)
+    (together,) = session.run([SCORE_OUTPUT], {INPUT: windows})
+    alone = np.concatenate([session.run([SCORE_OUTPUT], {INPUT: window[None]})[0] for window in windows])
+    assert together.shape == (7,)
+    assert np.allclose(together, alone, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["machine", "scream"])
+def test_the_file_is_one_small_and_tells_nothing_of_the_machine_it_was_made_on(name, request):
+    _, path = request.getfixturevalue(name)
+    raw = path.read_bytes()
+    assert len(raw) < 400_000
+    assert b"site-packages" not in raw
+    assert b".py" not in raw
+    assert not list(path.parent.glob("*.data"))
+
+
+def test_the_score_is_the_error_of_the_bands_in_decibels(machine):
+    _, path = machine
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    windows = np.random.default_rng(1).normal(0, 10, (3, MACHINE_SPEC.n_frames, 64)).astype(np.float32)
+    score, bands = session.run([SCORE_OUTPUT, BANDS_OUTPUT], {INPUT: windows})
+    assert bands.shape == (3, 64)
+    assert bands.min() >= 0.0
+    assert np.allclose(score, 10.0 * np.log10(bands.mean(axis=1) + 1e-6), atol=1e-3)
+
+
+def test_figures_and_pictures_lie_beside_the_model(scream):
+    _, path = scream
+    names = {one.name for one in path.parent.iterdir()}
+    assert names == {"scream.onnx", "scream.json", "scream-scores.png", "scream-roc.png"}
+    figures = json.loads((path.parent / "scream.json").read_text())
+    assert figures["report"]["kinds"]["positive"]["clips"] == 4
+    assert 0.0 <= figures["manifest"]["metrics"]["cv_clip_recall"] <= 1.0
+
+
+def test_the_same_seed_gives_the_same_model(machine, tmp_path):
+    _, path = machine
+    again = write(MachineRecipe().train(None, 3, TINY_MACHINE), tmp_path / "again", 3, "1.2.3")
+    other = write(MachineRecipe().train(None, 4, TINY_MACHINE), tmp_path / "other", 3, "1.2.3")
+    assert again.read_bytes() == path.read_bytes()
+    assert other.read_bytes() != path.read_bytes()
+
+
+def test_a_model_is_installed_beside_others(machine, tmp_path):
+    _, path = machine
+    (tmp_path / "index.json").write_text('{"scream": {"file": "scream.onnx", "sha256": "0"}}')
+    install(path, tmp_path)
+    index = json.loads((tmp_path / "index.json").read_text())
+    assert set(index) == {"machine", "scream"}
+    assert (tmp_path / index["machine"]["file"]).read_bytes() == path.read_bytes()
+
+
+def test_an_export_that_answers_otherwise_is_refused(machine, tmp_path):
+    class Restless(torch.nn.Module):
+        """Exported in one state, asked in another."""
+
+        def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
+            mean = log_mel.mean(dim=(1, 2))
+            return mean if torch.compiler.is_exporting() else mean + 1.0
+
+    trained, _ = machine
+    manifest = read_metadata({p.key: p.value for p in onnx.load(machine[1]).metadata_props})[0]
+    with pytest.raises(OutputError, match="score"):
+        export(Restless(), manifest, trained.golden, tmp_path / "x.onnx", has_bands=False)
+    assert not (tmp_path / "x.onnx").exists()
+
+
+def test_screams_need_recordings_of_enough_sources(recordings):
+    with pytest.raises(InputError, match="--data"):
+        ScreamRecipe().train(None, 3, {})
+    with pytest.raises(InputError, match="4 sources"):
+        ScreamRecipe().train(recordings, 3, {"folds": "5"})
+
+
+def test_settings_are_read_or_refused():
+    assert with_settings(MachineOptions(), {"steps": "3", "seconds": "4.5"}).seconds == 4.5
+    with pytest.raises(SettingsError, match="patience"):
+        with_settings(MachineOptions(), {"patience": "3"})
+    with pytest.raises(SettingsError, match="'many'"):
+        with_settings(MachineOptions(), {"steps": "many"})
+    with pytest.raises(SettingsError, match="'0'"):
+        with_settings(MachineOptions(), {"steps": "0"})
+
+
+def test_recipes_are_found_by_name():
+    assert recipe("machine") is RECIPES["machine"]
+    with pytest.raises(SettingsError, match="toaster"):
+        recipe("toaster")
