@@ -92,9 +92,7 @@ def decide(
         limit = judge.rule.limit(rule, judge.calibration)
         score = _score(scored, judge, limit, degraded=degraded)
         life, alert = live(life, judge.detector, score, limit, _evidence(scored, judge))
-        # What an open alert covers is not normal sound; what opens none is, even if it passes the threshold.
-        if life.alert is None:
-            rule = judge.rule.learn(rule, judge.calibration, score.score)
+        rule = judge.rule.learn(rule, judge.calibration, score.score, alerting=life.alert is not None)
         position = Position(session_id=window.session_id, first_sample=window.first_sample)
         outputs.append(Output(score=score, alert=alert))
         current = current.model_copy(update={"position": position, "past_sessions": past})

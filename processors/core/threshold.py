@@ -22,6 +22,7 @@ class RuleState(BaseModel):
         n: windows learned from.
         mean: exponentially weighted mean of the scores.
         variance: exponentially weighted variance of the scores, >= 0.
+        waiting: the latest scores, oldest first, not yet learned from.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -29,6 +30,7 @@ class RuleState(BaseModel):
     n: int = 0
     mean: float = 0.0
     variance: float = 0.0
+    waiting: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,15 @@ class Rule(Protocol):
         """What the next score is compared with."""
         ...
 
-    def learn(self, state: RuleState, calibration: Calibration, score: float) -> RuleState:
-        """The state after a score that no open alert covers."""
+    def learn(self, state: RuleState, calibration: Calibration, score: float, *, alerting: bool) -> RuleState:
+        """The state after a score.
+
+        Args:
+            state: before.
+            calibration: of the model.
+            score: the window's.
+            alerting: whether an alert is open after this window; what it covers is not normal sound.
+        """
         ...
 
 
@@ -63,19 +72,23 @@ class MeanAndSpread:
     """Threshold = mean + k sd of the device's own scores, both exponentially weighted.
 
     A score enters at most one spread above the threshold, so that one event cannot carry the threshold away, and
-    what chance brings still enters. Where scores mean the same on every device (``absolute``), the model's own threshold holds
-    from the first window and the device can only raise it, by at most ``head_room`` spreads, so that no noise makes
-    a detector deaf.
+    what chance brings still enters. It enters ``quarantine`` windows late, and not at all when an alert opens before:
+    a fault that grows over seconds would otherwise push the threshold ahead of itself.
+
+    Where scores mean the same on every device (``absolute``), the model's own threshold holds from the first window
+    and the device can only raise it, by at most ``head_room`` spreads, so that no noise makes a detector deaf.
 
     Attributes:
         k: standard deviations between mean and threshold.
         warm_up: windows before a device's own sound decides.
+        quarantine: windows a score waits before it is learned from.
         memory: windows after which a score has lost 63 % of its weight.
         head_room: see above, in the calibration's spreads.
     """
 
     k: float = 6.0
     warm_up: int = 8
+    quarantine: int = 8
     memory: int = 900
     head_room: float = 2.0
 
@@ -94,8 +107,19 @@ class MeanAndSpread:
         margin = k * max(spread, calibration.spread)
         return Limit(state.mean + margin, margin, "ready") if ready else Limit(None, margin, "learning")
 
-    def learn(self, state: RuleState, calibration: Calibration, score: float) -> RuleState:
-        """See :class:`Rule`. West's weighted update (Comm. ACM 22, 1979)."""
+    def learn(self, state: RuleState, calibration: Calibration, score: float, *, alerting: bool) -> RuleState:
+        """See :class:`Rule`. What comes before the device has a threshold of its own is learned from at once."""
+        if alerting:
+            return state.model_copy(update={"waiting": ()})
+        if state.n < self.warm_up:
+            return self._enter(state, calibration, score)
+        waiting = (*state.waiting, score)
+        if len(waiting) <= self.quarantine:
+            return state.model_copy(update={"waiting": waiting})
+        return self._enter(state, calibration, waiting[0]).model_copy(update={"waiting": waiting[1:]})
+
+    def _enter(self, state: RuleState, calibration: Calibration, score: float) -> RuleState:
+        # West's weighted update (Comm. ACM 22, 1979).
         threshold = self.limit(state, calibration).threshold
         x = score if threshold is None else min(score, threshold + calibration.spread)
         weight = 1.0 / min(state.n + 1, self.memory)

@@ -84,7 +84,7 @@ async def test_a_tombstone_and_a_record_without_a_key_do_not_stop_the_stream(
 
 async def test_alerts_and_devices_as_commands_show_them(kafka: str, group: str, start_worker: Start) -> None:
     await start_group_at_end(kafka, group)
-    fleet = Fleet.of_factory(30.0, 25.0)
+    fleet = Fleet.of_factory(35.0, 20.0)
     expected = fleet.expected()
     start_worker()
     await fleet.publish(kafka)

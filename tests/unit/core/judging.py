@@ -21,7 +21,7 @@ DETECTOR = Detector("machine", confirm=2, among=3, release=3, hysteresis=0.1, up
 def judge(transfer: Literal["absolute", "relative"] = "relative", warm_up: int = 8) -> Judge:
     return Judge(
         detector=DETECTOR,
-        rule=MeanAndSpread(warm_up=warm_up),
+        rule=MeanAndSpread(warm_up=warm_up, quarantine=0),
         calibration=Calibration(transfer=transfer, threshold=5.0, spread=0.5, n=100, quantiles={"0.5": 0.0}),
         model=ModelRef(name="m", version="1", sha256="0" * 64),
         spec=FeatureSpec(n_frames=4, window_hop=2, n_mels=8),

@@ -20,8 +20,16 @@ from trainers.recipe import with_settings
 from trainers.registry import RECIPES, recipe
 from trainers.scream import ScreamRecipe
 
-TINY_MACHINE = {"machines": "6", "seconds": "3", "held_out": "2", "steps": "6", "batch": "4", "width": "4"}
-TINY_SCREAM = {"folds": "2", "steps": "40", "batch": "16", "synthetic": "4", "width": "8"}
+TINY_MACHINE = {
+    "machines": "6",
+    "seconds": "2.5",
+    "held_out": "1",
+    "held_out_seconds": "4",
+    "steps": "6",
+    "batch": "4",
+    "width": "4",
+}
+TINY_SCREAM = {"folds": "2", "steps": "20", "batch": "8", "synthetic": "2", "width": "8"}
 
 
 @pytest.fixture(scope="module")
