@@ -60,6 +60,18 @@ def list_inputs() -> list[str]:
     return [str(info["name"]) for info in _inputs()]
 
 
+def check_input(name: str | None) -> None:
+    """Makes sure that there is such an input.
+
+    Args:
+        name: see :class:`CaptureOptions`.
+
+    Raises:
+        CaptureError: there is none, or more than one.
+    """
+    _choose(name)
+
+
 def _backends() -> list[miniaudio.Backend]:
     # The null backend is left out: it would pass for a microphone in a silent room.
     return [backend for backend in miniaudio.Backend if backend is not miniaudio.Backend.NULL]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ async def manifest_of(kafka: str, device_id: str) -> Device:
 def sound_of(chunks: list[Chunk]) -> np.ndarray:
     """The samples, after a check that none is missing and none came twice."""
     assert [chunk.sequence for chunk in chunks] == list(range(len(chunks)))
-    assert all(a.end_sample == b.first_sample for a, b in zip(chunks[:-1], chunks[1:], strict=True))
+    assert all(a.end_sample == b.first_sample for a, b in pairwise(chunks))
     return np.concatenate([chunk.samples() for chunk in chunks])
 
 

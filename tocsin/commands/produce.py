@@ -22,7 +22,7 @@ from processors.logs import configure_logs
 from producers.connection import Connection
 from producers.file import AudioFile
 from producers.fleet import check_device, device_name, expand, parts_of, usable
-from producers.microphone import CaptureOptions, capture, list_inputs
+from producers.microphone import CaptureOptions, capture, check_input, list_inputs
 from producers.player import TOGETHER_REALTIME, play_all
 from producers.publisher import Publisher
 from producers.sensor import SensorOptions, on_one_scale, read_sensor
@@ -136,6 +136,7 @@ def produce_microphone(
     if seconds is not None and not seconds > 0:
         raise SettingsError(f"--seconds {seconds}; choose more than 0")
     chunk_samples(rate, channels, chunk_seconds)
+    check_input(input_name)
     device_id = check_device(device) if device is not None else f"mic-{device_name(socket.gethostname())}"
     manifest = Device(device_id=device_id, kind=kind_, sample_rate=rate, description=f"microphone {input_name or ''}")
     options = CaptureOptions(input_name, rate, channels, chunk_seconds)
