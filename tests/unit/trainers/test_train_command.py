@@ -1,0 +1,45 @@
+"""`tocsin train` from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from schemas.errors import SettingsError
+from tocsin.commands.train import train
+
+app = typer.Typer()
+app.command()(train)
+
+TINY = ["machines=6", "seconds=2.5", "held_out=1", "held_out_seconds=4", "steps=3", "batch=2", "width=4"]
+
+
+def _run(*arguments: str):
+    return CliRunner().invoke(app, arguments)
+
+
+def test_it_trains_writes_and_installs(tmp_path):
+    options = [part for setting in TINY for part in ("--set", setting)]
+    done = _run("machine", "--out", str(tmp_path / "out"), "--install", str(tmp_path / "in"), "--json", *options)
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["model"] == str(tmp_path / "out" / "machine.onnx")
+    assert "auc_leak_0_db" in said["metrics"]
+    assert json.loads((tmp_path / "in" / "index.json").read_text())["machine"]["file"] == "machine.onnx"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["toaster"], "toaster"),
+        (["machine", "--set", "steps"], "'steps'"),
+        (["machine", "--set", "patience=3"], "patience"),
+    ],
+)
+def test_mistakes_are_the_users(arguments, named):
+    done = _run(*arguments)
+    assert isinstance(done.exception, SettingsError)
+    assert named in str(done.exception)
