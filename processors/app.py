@@ -208,6 +208,7 @@ class Worker:
         try:
             # The running batch ends and is acknowledged; the final commit follows.
             await asyncio.wait_for(self._busy.acquire(), _DRAIN_S)
+            await self._pipeline.finish()
         except TimeoutError:
             _log.warning("the running batch did not end; it will be read again", waited_s=_DRAIN_S)
         await self._registry.stop()

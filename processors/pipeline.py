@@ -106,6 +106,10 @@ class Pipeline:
         self._partitions = {}
         self._states.forget()
 
+    async def finish(self) -> None:
+        """After the last batch: leaves nothing for the next owner to repeat."""
+        await self._states.confirm()
+
     async def handle(self, batch: Sequence[Delivery], is_current: Callable[[], bool]) -> None:
         """Takes a batch all the way.
 

@@ -50,6 +50,19 @@ class States:
         # A new dictionary: a batch that is under way goes on with the old one.
         self._held = {}
 
+    async def confirm(self) -> None:
+        """Empties the outboxes: all that was decided has been sent, and the next owner need not send it again."""
+        held = self._held
+        changes = [
+            Change(key, known.stored, known.state.model_copy(update={"outbox": ()}))
+            for key, known in held.items()
+            if known.state.outbox and known.stored == known.state.position
+        ]
+        try:
+            await self._store.store(changes)
+        except RedisUnavailable as error:
+            _log.warning("outboxes not emptied; the last outputs will be sent again", error=str(error))
+
     async def apply(self, judges: Mapping[str, Judge], windows: Sequence[ScoredWindow]) -> list[Output]:
         """Decides windows in order and stores the states; returns what is to be sent.
 

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from aiokafka import AIOKafkaProducer
@@ -44,7 +45,7 @@ class Fleet:
         tag = uuid.uuid4().hex[:8]
         for device in demo_factory(seed)[-count:]:
             name = f"{device.device_id}-{tag}"
-            sound = device.render(int(first_s * RATE), int(seconds * RATE))
+            sound = _sound(seed, device.device_id, first_s, seconds)
             fleet.add(Device(device_id=name, kind=device.kind, sample_rate=RATE), sound)
         return fleet
 
@@ -109,6 +110,13 @@ class Fleet:
                     states[name], out = decide(states[name], judges[name], mine)
                     outputs += out
         return outputs
+
+
+@lru_cache
+def _sound(seed: int, device_id: str, first_s: float, seconds: float) -> np.ndarray:
+    """Rendered once a session of tests."""
+    device = next(device for device in demo_factory(seed) if device.device_id == device_id)
+    return device.render(int(first_s * RATE), int(seconds * RATE))
 
 
 def _sessions(chunks: Sequence[Chunk]) -> list[list[Chunk]]:

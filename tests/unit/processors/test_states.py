@@ -133,3 +133,16 @@ async def test_forgetting_reads_the_store_again() -> None:
     outputs = await states.apply(JUDGES, windows(0, 5))
 
     assert outputs == []
+
+
+async def test_a_worker_that_ends_in_order_leaves_nothing_to_repeat() -> None:
+    store = MemoryStates()
+    states = States(store)
+    await states.apply(JUDGES, windows(0, 5))
+    assert store.states[KEY].outbox
+
+    await states.confirm()
+
+    assert store.states[KEY].outbox == ()
+    assert await States(store).apply(JUDGES, windows(3, 5)) == []
+    assert store.states[KEY].rule.n == 5
