@@ -19,7 +19,7 @@ class DeviceView:
     Attributes:
         device_id, kind: whose.
         latest: its latest score; None before the first.
-        curve: latest scores relative to their thresholds, in thresholds' margins; newest last.
+        curve: latest scores, newest last.
         alert: its open alert, or None.
         alerts: how many alerts it has opened.
         windows: how many windows were scored.
@@ -28,7 +28,7 @@ class DeviceView:
     device_id: str
     kind: str
     latest: Score | None = None
-    curve: deque[float] = field(default_factory=lambda: deque(maxlen=_CURVE))
+    curve: deque[Score] = field(default_factory=lambda: deque(maxlen=_CURVE))
     alert: Alert | None = None
     alerts: int = 0
     windows: int = 0
@@ -68,7 +68,7 @@ class FleetView:
         row = self._row(score.device_id, score.detector)
         row.latest = score
         row.windows += 1
-        row.curve.append(score.score if score.threshold is None else score.score - score.threshold)
+        row.curve.append(score)
         self.scores.setdefault(f"{score.device_id}/{score.detector}", []).append(score)
 
     def take(self, alert: Alert) -> bool:

@@ -77,13 +77,15 @@ def _level(dbfs: float) -> Text:
 
 
 def _curve(row: DeviceView) -> Text:
-    low, high = min(row.curve), max(row.curve)
+    """Scores as blocks, red above their thresholds; full height is the threshold, or the highest score above it."""
+    values = [score.score for score in row.curve]
+    limits = [score.threshold for score in row.curve if score.threshold is not None]
+    low, high = min(values), max(values + limits[-1:])
     span = high - low or 1.0
     text = Text()
-    for value in row.curve:
-        block = _BLOCKS[int((value - low) / span * (len(_BLOCKS) - 1))]
-        above = row.latest is not None and row.latest.threshold is not None and value > 0
-        text.append(block, style="red" if above else "blue")
+    for score in row.curve:
+        block = _BLOCKS[int((score.score - low) / span * (len(_BLOCKS) - 1))]
+        text.append(block, style="red" if score.exceeds else "blue")
     return text
 
 

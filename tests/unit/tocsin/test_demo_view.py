@@ -1,0 +1,108 @@
+"""The demo's view: what it shows of scores and alerts, and how it judges."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from schemas.alert import Alert
+from schemas.score import ModelRef, Score
+from synthesis.factory import demo_factory
+from tocsin.demo.fleet_view import DeviceView, FleetView
+from tocsin.demo.outcome import judge, print_outcome
+from tocsin.demo.screen import draw, plain_line, plain_status
+
+MODEL = ModelRef(name="m", version="1", sha256="0")
+FACTORY = demo_factory()
+
+
+def score(device: str, index: int, value: float, threshold: float | None = 2.0) -> Score:
+    return Score(
+        device_id=device, detector="machine", session_id="s", first_sample=index * 16_000, n_samples=32_000,
+        sample_rate=16_000, captured_ns=index, score=value, threshold=threshold,
+        exceeds=threshold is not None and value > threshold,
+        threshold_state="learning" if threshold is None else "ready", level_dbfs=-30.0, model=MODEL,
+    )  # fmt: skip
+
+
+def alert(device: str, state: str = "opened", revision: int = 0) -> Alert:
+    return Alert.model_validate(
+        {
+            "alert_id": f"a-{device}", "dedup_key": f"{device}/machine", "state": state, "revision": revision,
+            "severity": "warning", "device_id": device, "detector": "machine", "session_id": "s",
+            "opened_first_sample": 0, "first_sample": 16_000, "sample_rate": 16_000, "opened_ns": 0, "captured_ns": 0,
+            "score": 3.0, "threshold": 2.0, "peak_score": 3.0, "confirmations": 3, "window_count": 4,
+            "threshold_state": "ready", "model": MODEL, "summary": f"Unusual sound at {device}",
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def view() -> FleetView:
+    return FleetView({device.device_id: DeviceView(device.device_id, device.kind) for device in FACTORY})
+
+
+def shown(view: FleetView) -> str:
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    with console.file:
+        console.print(draw(view, "title", "subtitle"))
+        return console.export_text()
+
+
+def test_a_device_goes_from_waiting_to_alert_and_back(view: FleetView) -> None:
+    row = view.devices["fan-2"]
+    states = [row.state]
+    for event in (
+        score("fan-2", 0, 1.0, None), score("fan-2", 1, 1.0), score("fan-2", 2, 3.0), alert("fan-2"),
+        alert("fan-2", "closed", 1), score("fan-2", 3, 1.0),
+    ):  # fmt: skip
+        view.hear(event) if isinstance(event, Score) else view.take(event)
+        states.append(row.state)
+
+    assert states == ["waiting", "learning", "normal", "above", "ALERT", "above", "normal"]
+
+
+def test_what_comes_twice_counts_once(view: FleetView) -> None:
+    for _ in range(3):
+        view.hear(score("fan-2", 0, 1.0))
+        view.take(alert("fan-2"))
+
+    assert view.devices["fan-2"].windows == 1
+    assert view.devices["fan-2"].alerts == 1
+    assert len(view.events) == 1
+
+
+def test_the_view_shows_a_row_a_device_and_alerts_below(view: FleetView) -> None:
+    for index in range(60):
+        view.hear(score("fan-2", index, index / 10))
+    view.take(alert("fan-2"))
+
+    text = shown(view)
+
+    assert all(device.device_id in text for device in FACTORY)
+    assert "ALERT" in text
+    assert "5.90" in text
+    assert "Unusual sound at fan-2" in text
+    assert plain_line(alert("fan-2")).startswith("OPENED")
+    assert "fan-2=ALERT" in plain_status(view)
+
+
+def test_the_verdict_names_who_was_missed_and_who_was_wrong(view: FleetView) -> None:
+    expected = [device.device_id for device in FACTORY if device.expects_alert]
+    for device in FACTORY:
+        view.hear(score(device.device_id, 0, 1.0))
+    for device_id in expected:
+        view.take(alert(device_id))
+    assert judge(FACTORY, view).held
+
+    view.take(alert("fan-2"))
+    view.devices[expected[0]].alerts = 0
+    view.devices["pump-3"].windows = 0
+
+    outcome = judge(FACTORY, view)
+    assert (outcome.missed, outcome.false, outcome.unheard) == ((expected[0],), ("fan-2",), ("pump-3",))
+    console = Console(width=160, record=True, quiet=False)
+    print_outcome(console, FACTORY, view, outcome)
+    text = console.export_text()
+    assert f"{expected[0]} raised no alert" in text
+    assert "fan-2 raised an alert without a reason" in text
