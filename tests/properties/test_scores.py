@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ def test_random_cuts_give_the_scores_of_the_whole(detector: str, rate: int, cuts
     segment = Segment("d", "s", rate, 0, {detector: models[detector].manifest.features})
     listener, got = Listener(models), []
     edges = [0, *sorted({cut for cut in cuts if cut < len(samples)}), len(samples)]
-    for number, (first, last) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for number, (first, last) in enumerate(itertools.pairwise(edges)):
         chunk = Chunk("d", "s", number, first, rate, 1, 0, samples[first:last].tobytes())
         got += [scored.score for scored in listener.hear([(segment, chunk, number)], {"d": 0})]
 

@@ -71,6 +71,7 @@ class Bench:
         self.sent: list[tuple[Topic, Record]] = []
         self.acknowledged: list[int] = []
         self.current = True
+        self.kafka_is_away = False
         self._offset = 0
         self.pipeline = Pipeline(
             ears=Loudness(),
@@ -83,6 +84,8 @@ class Bench:
         )
 
     async def _send(self, messages: Sequence[tuple[Topic, Record]]) -> None:
+        if self.kafka_is_away:
+            raise ConnectionError("Kafka is away")
         self.sent += messages
 
     def delivery(self, record: Record) -> Delivery:
@@ -238,3 +241,20 @@ async def test_duplicates_are_acknowledged_and_not_scored(bench: Bench) -> None:
     starts = [score.first_sample for score in bench.scores()]
     assert len(starts) == len(set(starts))
     assert len(bench.acknowledged) >= 6
+
+
+async def test_nothing_is_acknowledged_that_was_not_sent_and_a_replay_sends_it(bench: Bench) -> None:
+    records = [chunk("a", number) for number in range(8)]
+    await bench.handle(*records[:4])
+    before = list(bench.acknowledged)
+    bench.kafka_is_away = True
+
+    with pytest.raises(ConnectionError):
+        await bench.handle(*records[4:])
+    assert bench.acknowledged == before
+
+    bench.kafka_is_away = False
+    bench.pipeline.forget()
+    await bench.handle(*records[len(before) :])
+    starts = sorted({score.first_sample for score in bench.scores()})
+    assert starts == [index * 12 * 320 for index in range((8 * SAMPLES - (23 * 320 + 1024)) // (12 * 320) + 1)]

@@ -146,3 +146,17 @@ async def test_a_worker_that_ends_in_order_leaves_nothing_to_repeat() -> None:
     assert store.states[KEY].outbox == ()
     assert await States(store).apply(JUDGES, windows(3, 5)) == []
     assert store.states[KEY].rule.n == 5
+
+
+async def test_a_new_session_begun_without_the_store_is_stored_when_it_is_back() -> None:
+    store, clock = Away(), Clock()
+    states = States(store, clock)
+    await states.apply(JUDGES, windows(0, 10))
+    store.away = True
+    await states.apply(JUDGES, [window(index, 0.0, "s2") for index in range(4)])
+    store.away = False
+    clock.now += 2.0
+
+    await states.apply(JUDGES, [window(index, 0.0, "s2") for index in range(4, 6)])
+
+    assert store.states[KEY].rule.n == 16
