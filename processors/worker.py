@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import threading
 
 import structlog
@@ -42,7 +41,9 @@ def run_worker(options: WorkerOptions, *, with_parent: bool = False) -> None:
 
 
 def _stop_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: a thread that waits in its buffer makes the interpreter abort at its end.
+    while os.read(0, 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(_GRACE_S)
     os._exit(1)

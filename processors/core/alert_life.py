@@ -82,7 +82,7 @@ def live(
         The state after, and the alert's new revision where there is one.
     """
     recent = (state.recent << 1 | score.exceeds) & ((1 << detector.among) - 1)
-    if limit.threshold is None:
+    if score.threshold is None:
         return LifeState(recent=0, alert=state.alert), None
     if state.alert is None:
         if recent.bit_count() < detector.confirm:
@@ -94,24 +94,29 @@ def live(
             captured_ns=score.captured_ns,
             revision=0,
             peak=score.score,
-            severity=_severity(score.score, limit),
+            severity=_severity(score.score, score.threshold, limit.margin),
             quiet=0,
             since_update=0,
         )
-        alert = _revision(opened, "opened", detector, score, limit.threshold, recent, evidence())
+        alert = _revision(opened, "opened", detector, score, score.threshold, recent, evidence())
         return LifeState(recent=recent, alert=opened), alert
-    return _go_on(state.alert, recent, detector, score, limit, evidence)
+    return _go_on(state.alert, recent, detector, score, score.threshold, limit.margin, evidence)
 
 
 def _go_on(
-    alert: OpenAlert, recent: int, detector: Detector, score: Score, limit: Limit, evidence: Callable[[], Evidence]
+    alert: OpenAlert,
+    recent: int,
+    detector: Detector,
+    score: Score,
+    threshold: float,
+    margin: float,
+    evidence: Callable[[], Evidence],
 ) -> tuple[LifeState, Alert | None]:
-    threshold = limit.threshold if limit.threshold is not None else score.score
-    below = score.score <= threshold - detector.hysteresis * limit.margin
-    worst = "critical" if "critical" in (alert.severity, _severity(score.score, limit)) else "warning"
+    below = score.score <= threshold - detector.hysteresis * margin
+    severe = "critical" in (alert.severity, _severity(score.score, threshold, margin))
     changes = {
         "peak": max(alert.peak, score.score),
-        "severity": worst,
+        "severity": "critical" if severe else "warning",
         "quiet": alert.quiet + 1 if below else 0,
         "since_update": alert.since_update + 1,
     }
@@ -128,9 +133,8 @@ def _go_on(
     return (LifeState() if closes else LifeState(recent=recent, alert=after)), revision
 
 
-def _severity(score: float, limit: Limit) -> Severity:
-    critical = limit.threshold is not None and score - limit.threshold >= limit.margin
-    return "critical" if critical else "warning"
+def _severity(score: float, threshold: float, margin: float) -> Severity:
+    return "critical" if score - threshold >= margin else "warning"
 
 
 def _revision(

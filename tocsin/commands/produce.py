@@ -208,7 +208,7 @@ class _Summary:
     def line(self) -> str:
         tally = self.tally
         words = [
-            f"{len(tally.devices)} devices, {tally.sessions} sessions, {tally.chunks} chunks,"
+            f"devices: {len(tally.devices)}, sessions: {tally.sessions}, chunks: {tally.chunks},"
             f" {tally.seconds:.1f} s of sound ({tally.bytes} bytes) in {self.elapsed_s:.1f} s"
         ]
         if tally.clipped:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from processors.core.detectors import DETECTORS
 from producers.file import AudioFile
@@ -36,7 +36,9 @@ def score(
     if detector not in DETECTORS:
         raise SettingsError(f"--detector {detector!r}: there are {', '.join(DETECTORS)}")
     scorer = FileScorer(detector)
-    table = Table("file", "windows", "alarms", "alerts", "median score", "highest score", "at second")
+    table = Table(
+        Column("file", overflow="fold"), "windows", "alarms", "alerts", "median score", "highest score", "at second"
+    )
     refused = 0
     for file in files:
         if not one_device:
