@@ -84,7 +84,7 @@ $(VENV)/.runtime: requirements/runtime.txt
 		fi; \
 		exit 2; \
 	fi; \
-	echo "making $(VENV) with `"$$python" -c 'import platform; print("Python", platform.python_version())'`," \
+	echo "making $(VENV) with `"$$python" -c 'import platform; print("Python", platform.python_version())'`" \
 		"(120 MB to fetch, and 44 MB of Kafka)"; \
 	rm -rf $(VENV) && "$$python" -m venv $(VENV)
 	@$(LOCKED) -r requirements/runtime.txt
