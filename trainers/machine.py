@@ -64,12 +64,12 @@ class MachineOptions:
     seconds: float = 8.0
     held_out: int = 24
     held_out_seconds: float = 20.0
-    steps: int = 1_200
+    steps: int = 1_400
     batch: int = 48
     rate: float = 0.003
     faulty_share: float = 0.6
     width: int = 16
-    code: int = 8
+    code: int = 20
     smooth: int = 8
 
 

@@ -36,7 +36,7 @@ class MachineNet(nn.Module):
             5 dB a frame whatever the machine does; a fault stays.
     """
 
-    def __init__(self, width: int = 16, code: int = 8, smooth: int = 1) -> None:
+    def __init__(self, width: int = 16, code: int = 20, smooth: int = 8) -> None:
         super().__init__()
         self.encoder = nn.Sequential(
             _down(1, width), _down(width, width), _down(width, 2 * width), _down(2 * width, 2 * width)

@@ -19,13 +19,15 @@ from trainers.scream_sound import Take, frames_of, window_labels
 Float32 = npt.NDArray[np.float32]
 
 _SPEEDS = (0.92, 1.0, 1.08)
-_MIXED_SHARE = 0.6
+_MIXED_SHARE = 0.5
 _SNR_DB = (-5.0, 20.0)
 _GAIN_DB = (-45.0, 10.0)
 _COLOUR_DB = 4.0
 _MASKED_SHARE = 0.5
 # Kinds that sound most like screams, and how much more often they are drawn.
-_HARD_KINDS = {"negative": 2.0, "baby-cry": 2.0, "rooster": 2.0, "infant-cry": 3.0, "dog-bark": 1.5, "atmosphere": 1.5}
+_HARD_KINDS = {"negative": 2.0, "baby-cry": 3.0, "rooster": 3.0, "infant-cry": 2.0, "dog-bark": 1.5, "atmosphere": 1.5}
+# There may be any number of synthetic takes: they must not crowd out recorded ones.
+_SYNTHETIC_WEIGHT = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +117,10 @@ def _by_kind(heard: Sequence[HeardTake]) -> tuple[list[list[HeardTake]], npt.NDA
     """
     kinds = sorted({one.take.kind for one in heard})
     takes = [[one for one in heard if one.take.kind == kind] for kind in kinds]
-    weights = [len(ones) ** 0.5 * _HARD_KINDS.get(kind, 1.0) for kind, ones in zip(kinds, takes, strict=True)]
+    weights = [
+        len(ones) ** 0.5 * (_SYNTHETIC_WEIGHT if ones[0].take.is_synthetic else _HARD_KINDS.get(kind, 1.0))
+        for kind, ones in zip(kinds, takes, strict=True)
+    ]
     return takes, np.array(weights) / sum(weights)
 
 

@@ -74,7 +74,8 @@ def test_both_screams_are_found_with_margin(scored):
     _, ends, scores, calibration = scored["hall-1"]
     for start in SCREAMS_AT:
         during = scores[(ends > start + 0.7) & (ends < start + 2.3)]
-        assert np.median(during) > calibration.threshold + calibration.spread
+        # Serving may raise a noisy room's threshold by two spreads.
+        assert np.median(during) > calibration.threshold + 2.0 * calibration.spread
 
 
 def test_rooms_are_quiet_otherwise_with_margin(scored):
@@ -83,4 +84,4 @@ def test_rooms_are_quiet_otherwise_with_margin(scored):
             first, last = SCREAMS_AT[0], SCREAMS_AT[-1] + 4.0
             quiet = scores[(ends < first) | (ends > last)] if device.expects_alert else scores
             pairs = np.minimum(quiet[1:], quiet[:-1])
-            assert pairs.max() < calibration.threshold - 0.5 * calibration.spread, device.device_id
+            assert pairs.max() < calibration.threshold - calibration.spread, device.device_id
