@@ -79,7 +79,8 @@ class MeanAndSpread:
     and the device can only raise it, by at most ``head_room`` spreads, so that no noise makes a detector deaf.
 
     Attributes:
-        k: standard deviations between mean and threshold.
+        k: standard deviations between mean and threshold of a relative score.
+        k_absolute: the same for an absolute one, which has the model's threshold besides.
         warm_up: windows before a device's own sound decides.
         quarantine: windows a score waits before it is learned from.
         memory: windows after which a score has lost 63 % of its weight.
@@ -87,6 +88,7 @@ class MeanAndSpread:
     """
 
     k: float = 6.0
+    k_absolute: float = 3.0
     warm_up: int = 8
     quarantine: int = 8
     memory: int = 900
@@ -95,17 +97,17 @@ class MeanAndSpread:
     def limit(self, state: RuleState, calibration: Calibration) -> Limit:
         """See :class:`Rule`. The calibration's spread bounds the sd of few or very steady scores from below."""
         spread = math.sqrt(max(state.variance, 0.0))
-        # A spread estimated from n windows is uncertain by about 1 / sqrt(2 n): stand further off at first.
-        k = self.k * (1.0 + self.warm_up / max(state.n, 1))
-        ready = state.n >= self.warm_up
+        if state.n < self.warm_up:
+            unknown = calibration.threshold if calibration.transfer == "absolute" else None
+            return Limit(unknown, self.k * calibration.spread, "learning")
         if calibration.transfer == "absolute":
-            own = state.mean + k * spread if ready else -math.inf
             highest = calibration.threshold + self.head_room * calibration.spread
-            threshold = max(calibration.threshold, min(own, highest))
-            usual = state.mean if ready else calibration.threshold - self.k * calibration.spread
-            return Limit(threshold, max(threshold - usual, calibration.spread), "ready" if ready else "learning")
+            threshold = max(calibration.threshold, min(state.mean + self.k_absolute * spread, highest))
+            return Limit(threshold, max(threshold - state.mean, calibration.spread), "ready")
+        # A spread estimated from n windows is uncertain by about 1 / sqrt(2 n): stand further off at first.
+        k = self.k * (1.0 + self.warm_up / state.n)
         margin = k * max(spread, calibration.spread)
-        return Limit(state.mean + margin, margin, "ready") if ready else Limit(None, margin, "learning")
+        return Limit(state.mean + margin, margin, "ready")
 
     def learn(self, state: RuleState, calibration: Calibration, score: float, *, alerting: bool) -> RuleState:
         """See :class:`Rule`. What comes before the device has a threshold of its own is learned from at once."""

@@ -71,7 +71,7 @@ def test_steady_scores_keep_the_models_spread() -> None:
 
 def test_a_noisy_room_raises_an_absolute_threshold_but_not_out_of_reach() -> None:
     rng = np.random.default_rng(4)
-    noisy = RULE.limit(learned(rng.normal(2.0, 0.7, 900), ABSOLUTE), ABSOLUTE).threshold
+    noisy = RULE.limit(learned(rng.normal(4.0, 0.7, 900), ABSOLUTE), ABSOLUTE).threshold
     absurd = RULE.limit(learned(rng.normal(50.0, 9.0, 900), ABSOLUTE), ABSOLUTE).threshold
     quiet = RULE.limit(learned(rng.normal(-9.0, 0.5, 900), ABSOLUTE), ABSOLUTE).threshold
 
