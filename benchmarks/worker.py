@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,15 +14,17 @@ from aiokafka import AIOKafkaProducer
 
 from benchmarks.result import keep
 from processors.options import WorkerOptions
+from processors.supervisor import Supervisor
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
 from schemas.topics import AUDIO, DEVICES, SCORES
-from tocsin.commands.worker import worker_command
+from tocsin.commands.worker import supervised
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
 from tocsin.topic_reader import consumer_of
 
 RATE = 16_000
+_LONGEST_S = 300.0
 
 
 async def publish(kafka: str, devices: int, seconds: int) -> None:
@@ -54,6 +55,17 @@ async def scored(kafka: str, expected: int) -> float:
         return time.perf_counter() - began
 
 
+async def measure(workers: Supervisor, kafka: str, expected: int) -> float:
+    """Runs workers until all is scored; see :func:`scored`."""
+    running = asyncio.create_task(workers.run())
+    try:
+        async with asyncio.timeout(_LONGEST_S):
+            return await scored(kafka, expected)
+    finally:
+        workers.stop()
+        await running
+
+
 def expected_windows(devices: int, seconds: int) -> int:
     """Scream windows of the odd devices and machine windows of the even ones."""
     samples = seconds * RATE
@@ -71,15 +83,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder) / "stack") as stack:
         create_topics(stack.bootstrap)
         asyncio.run(publish(stack.bootstrap, options.devices, options.seconds))
-        command = worker_command(WorkerOptions(stack.bootstrap, stack.redis_url))
-        workers = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(options.processes)]
-        try:
-            expected = expected_windows(options.devices, options.seconds)
-            taken = asyncio.run(asyncio.wait_for(scored(stack.bootstrap, expected), 300))
-        finally:
-            for worker in workers:
-                worker.terminate()
-                worker.communicate(timeout=30)
+        expected = expected_windows(options.devices, options.seconds)
+        workers = supervised(WorkerOptions(stack.bootstrap, stack.redis_url), options.processes)
+        taken = asyncio.run(measure(workers, stack.bootstrap, expected))
     sound = options.devices * options.seconds
     keep(
         "worker",

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from processors.adapters.state_store import Change, StateKey
 from processors.core.detector_state import DetectorState
+from schemas.addresses import without_password
 from schemas.errors import RedisUnavailable, SettingsError
 
 _log = structlog.get_logger(__name__)
@@ -39,13 +40,13 @@ class RedisStates:
     """
 
     def __init__(self, url: str, timeout_s: float = 1.0) -> None:
-        self._url, self._timeout = url, timeout_s
+        self._shown, self._timeout = without_password(url), timeout_s
         try:
             self._redis = redis.asyncio.Redis.from_url(
                 url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
             )
         except ValueError as error:
-            raise SettingsError(f"Redis address {url!r}: {error}; write it as redis://host:port/0") from None
+            raise SettingsError(f"Redis address {self._shown!r}: {error}; write it as redis://host:port/0") from None
         self._script = resources.files("processors.adapters").joinpath("store_state.lua").read_text()
         self._sha = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
 
@@ -94,7 +95,7 @@ class RedisStates:
             return await asyncio.wait_for(call, self._timeout)
         except (RedisError, OSError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
-            raise RedisUnavailable(f"Redis at {self._url} does not answer: {reason}") from None
+            raise RedisUnavailable(f"Redis at {self._shown} does not answer: {reason}") from None
 
 
 def _name(key: StateKey) -> str:

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from schemas.addresses import without_password
 from tocsin.addresses import kafka_address
 from tocsin.settings import load_settings
 from tocsin.stack.background import PartStatus
@@ -22,7 +23,6 @@ from tocsin.stack.background import down as stop_stack
 from tocsin.stack.background import status as stack_status
 from tocsin.stack.jars import Progress
 from tocsin.stack.parts import install_parts
-from tocsin.stack.redis_part import without_password
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import TopicReport, create_topics
 

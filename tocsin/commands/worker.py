@@ -48,14 +48,20 @@ def worker(
     if processes == 1:
         run_worker(options, with_parent=with_parent)
     else:
-        asyncio.run(_supervise(Supervisor(worker_command(options), processes)))
+        asyncio.run(_supervise(supervised(options, processes)))
 
 
-def worker_command(options: WorkerOptions) -> list[str]:
-    """The command line of one supervised worker."""
+def supervised(options: WorkerOptions, count: int, log: int | None = None) -> Supervisor:
+    """A supervisor of ``count`` workers; ``log`` as in :class:`processors.supervisor.Supervisor`."""
     command = [sys.executable, "-m", "tocsin", "worker", "--with-parent"]
-    command += ["--kafka", options.kafka, "--redis", options.redis_url, "--group", options.group]
-    return [*command, "--default-kind", options.default_kind]
+    # By the environment: everyone on the machine can read a command line, and an address may hold a password.
+    environment = {
+        "TOCSIN_KAFKA": options.kafka,
+        "TOCSIN_REDIS_URL": options.redis_url,
+        "TOCSIN_GROUP": options.group,
+        "TOCSIN_DEFAULT_KIND": options.default_kind,
+    }
+    return Supervisor(command, count, environment, log)
 
 
 async def _supervise(supervisor: Supervisor) -> None:

@@ -14,7 +14,6 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from processors.options import WorkerOptions
-from processors.supervisor import Supervisor
 from producers.connection import Connection
 from producers.player import play_all
 from producers.publisher import Publisher
@@ -25,7 +24,7 @@ from schemas.score import Score
 from schemas.topics import ALERTS, SCORES
 from synthesis.device import SyntheticDevice
 from synthesis.factory import demo_factory
-from tocsin.commands.worker import worker_command
+from tocsin.commands.worker import supervised
 from tocsin.demo.fleet_view import DeviceView, FleetView
 from tocsin.demo.outcome import Outcome, judge
 from tocsin.demo.screen import draw, plain_line, plain_status
@@ -86,7 +85,7 @@ class Show:
         await asyncio.to_thread(create_topics, stack.bootstrap)
         with self.options.worker_log.open("wb") as log:
             worker = WorkerOptions(kafka=stack.bootstrap, redis_url=stack.redis_url, group="tocsin-demo")
-            supervisor = Supervisor(worker_command(worker), self.options.processes, log=log.fileno())
+            supervisor = supervised(worker, self.options.processes, log.fileno())
             async with consumer_of(stack.bootstrap, [SCORES, ALERTS]) as consumer, asyncio.TaskGroup() as group:
                 background = [
                     group.create_task(supervisor.run()),

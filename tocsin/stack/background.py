@@ -9,6 +9,7 @@ from typing import Literal
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from schemas.addresses import without_password
 from schemas.errors import BrokerUnavailable, RedisUnavailable, StackBusy
 from tocsin.stack import kafka_probe, redis_part
 from tocsin.stack.locks import LAST_BREATH_S, FolderLock, lock_commands
@@ -81,7 +82,7 @@ def _part_status(name: str, record: StackRecord, data: Path) -> PartStatus:
     if part is None:
         return PartStatus(name=name, state="stopped", data=data / name)
     process = part.process.running() if part.process is not None else None
-    address = redis_part.without_password(part.address)
+    address = without_password(part.address)
     if not part.given and process is None:
         died = part.process is not None
         return PartStatus(name=name, state="died" if died else "stopped", address=address, data=data / name)

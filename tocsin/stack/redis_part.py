@@ -9,6 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from schemas.addresses import without_password
 from schemas.errors import RedisUnavailable, SettingsError
 from tocsin.stack.part import Hold, Part
 from tocsin.stack.ports import HOST
@@ -95,9 +96,3 @@ def reach(url: str, timeout_s: float = 5.0) -> str:
 def _client(url: str, timeout_s: float) -> redis.Redis:
     once = Retry(NoBackoff(), 0)  # by default a client tries again for seconds on end
     return redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=once)
-
-
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from schemas.addresses import without_password
 from schemas.errors import OutputError, SettingsError, StackBusy, StackError
 from tocsin.stack import kafka_probe, ports, redis_part
 from tocsin.stack.jars import Jars, Progress
@@ -228,7 +229,7 @@ class Stack:
             self._progress(f"reaching Kafka at {bootstrap}")
             kafka_probe.reach(bootstrap)
         if redis_url is not None:
-            self._progress(f"reaching Redis at {redis_part.without_password(redis_url)}")
+            self._progress(f"reaching Redis at {without_password(redis_url)}")
             redis_part.reach(redis_url)
 
     def _make_parts(self, hold: Hold) -> dict[str, Part]:
@@ -265,7 +266,7 @@ class Stack:
                 asked is not None and asked != record.ports.get(name)
             ):
                 raise StackBusy(
-                    f"a stack runs in {self.data} with {name} at {redis_part.without_password(part.address)}: "
+                    f"a stack runs in {self.data} with {name} at {without_password(part.address)}: "
                     "use it as it is, or stop it first with `tocsin down`"
                 )
         return True

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from schemas.addresses import without_password
 from schemas.errors import BrokerUnavailable, OutputError, RedisUnavailable, SettingsError, StackError
 from tocsin.stack import background
-from tocsin.stack.redis_part import reach, without_password
+from tocsin.stack.redis_part import reach
 from tocsin.stack.stack import Stack
 
 
