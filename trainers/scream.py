@@ -50,7 +50,7 @@ class ScreamOptions:
 
     folders: str = "scream,ambience,sounds"
     folds: int = 5
-    steps: int = 900
+    steps: int = 1_800
     batch: int = 64
     rate: float = 0.004
     synthetic: int = 150
