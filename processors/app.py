@@ -16,12 +16,14 @@ from typing import Any
 import faust
 import mode
 import structlog
+from aiokafka.errors import KafkaError
 
 from processors.adapters.device_registry import DeviceRegistry
 from processors.adapters.onnx_model import OnnxModel, load_shipped
 from processors.adapters.redis_states import RedisStates
 from processors.core.decision import Judge
 from processors.core.detectors import DETECTORS
+from processors.core.progress import Progress
 from processors.core.threshold import MeanAndSpread
 from processors.listener import Listener
 from processors.options import WorkerOptions
@@ -37,6 +39,7 @@ EXIT_CRASH = 70
 """The process ends with this when a crash's own shutdown hangs."""
 _HARD_EXIT_S = 3.0
 _DRAIN_S = 10.0
+_WATCH_S = 10.0
 
 
 def load_models() -> dict[str, OnnxModel]:
@@ -125,6 +128,7 @@ class Worker:
         self._epoch = 0
         self._live = False
         self._stopping = False
+        self._progress = Progress(options.stall_s)
         self._wire()
 
     def _wire(self) -> None:
@@ -132,6 +136,7 @@ class Worker:
         channel = app.topic(AUDIO.name, value_serializer="raw", key_serializer="raw")
         app.agent(channel, name="hear", concurrency=1)(self._take)
         app.task(self._run)
+        app.task(self._watch)
         app.on_partitions_revoked.connect(self._on_revoked, weak=False)
         app.on_partitions_assigned.connect(self._on_assigned, weak=False)
         app.on_before_shutdown.connect(self._on_before_shutdown, weak=False)
@@ -149,13 +154,39 @@ class Worker:
                 async with self._busy:
                     if not self._stopping:
                         await asyncio.wait_for(self._handle(batch), self._options.stall_s)
+                        self._progress.handled += 1
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             _log.exception("the worker stops, nothing of this batch is acknowledged")
-            threading.Thread(target=_exit_hard, name="hard-exit", daemon=True).start()
-            await self.app.crash(error)
+            await self._crash(error)
             raise
+
+    async def _watch(self) -> None:
+        while not self._stopping:
+            await asyncio.sleep(_WATCH_S)
+            behind = self._live and await self._is_behind()
+            if self._progress.stalled(behind=behind, now=asyncio.get_running_loop().time()):
+                _log.error("the worker stops: there is work and none is done", for_s=self._options.stall_s)
+                await self._crash(RuntimeError("no progress"))
+                return
+
+    async def _is_behind(self) -> bool:
+        """Whether Kafka holds records of our partitions that were not fetched; False where Kafka does not say."""
+        consumer = self.app.consumer
+        try:
+            async with asyncio.timeout(_WATCH_S):
+                mine = [tp for tp in consumer.assignment() if tp.topic == AUDIO.name]
+                ends = await consumer.highwaters(*mine) if mine else {}
+                positions = {tp: await consumer.position(tp) for tp in mine}
+                return any(ends[tp] > (positions[tp] or 0) for tp in mine)
+        except (KafkaError, TimeoutError) as error:
+            _log.warning("Kafka does not say how far its topic goes", error=repr(error))
+            return False
+
+    async def _crash(self, error: BaseException) -> None:
+        threading.Thread(target=_exit_hard, name="hard-exit", daemon=True).start()
+        await self.app.crash(error)
 
     async def _next_batch(self) -> list[tuple[int, Any]]:
         batch = [await self._queue.get()]

@@ -19,7 +19,7 @@ class WorkerOptions:
         default_kind: what a device without a manifest is taken for.
         batch_chunks: most chunks scored together.
         batch_wait_s: longest a chunk waits for others to be scored with, seconds.
-        stall_s: a batch that takes longer ends the process, seconds.
+        stall_s: a batch that takes longer, or work that waits longer, ends the process, seconds.
     """
 
     kafka: str

@@ -92,7 +92,7 @@ class MeanAndSpread:
     warm_up: int = 8
     quarantine: int = 8
     memory: int = 900
-    head_room: float = 2.0
+    head_room: float = 1.0
 
     def limit(self, state: RuleState, calibration: Calibration) -> Limit:
         """See :class:`Rule`. The calibration's spread bounds the sd of few or very steady scores from below."""
