@@ -66,9 +66,16 @@ def judges_of(models: dict[str, OnnxModel], topic: str | None) -> dict[str, Judg
     }
 
 
+class _App(faust.App):
+    """A Faust app that leaves no folder behind: nothing of ours is kept on disk."""
+
+    def _create_directories(self) -> None:
+        pass
+
+
 def new_app(options: WorkerOptions) -> faust.App:
     """A Faust app with the verified settings, without agents."""
-    app = faust.App(
+    app = _App(
         options.group,
         broker=";".join(f"kafka://{address.strip()}" for address in options.kafka.split(",")),
         autodiscover=False,

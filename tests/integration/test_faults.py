@@ -77,6 +77,7 @@ async def test_undisturbed(run: Run, start_worker: Start) -> None:
 
     assert worker.alive
     assert {len(scores) for scores in result.scores.values()} == {1}, "nothing is sent twice without a fault"
+    assert not list(Path.cwd().glob(f"{run.group}*")), "a worker leaves no folder where it was started"
 
 
 async def test_worker_killed(run: Run, start_worker: Start) -> None:
