@@ -39,6 +39,7 @@ EXIT_CRASH = 70
 """The process ends with this when a crash's own shutdown hangs."""
 _HARD_EXIT_S = 3.0
 _DRAIN_S = 10.0
+_SHUTDOWN_S = 18.0
 _WATCH_S = 10.0
 
 
@@ -192,7 +193,7 @@ class Worker:
             return False
 
     async def _crash(self, error: BaseException) -> None:
-        threading.Thread(target=_exit_hard, name="hard-exit", daemon=True).start()
+        _exit_hard_after(_HARD_EXIT_S)
         await self.app.crash(error)
 
     async def _next_batch(self) -> list[tuple[int, Any]]:
@@ -243,12 +244,15 @@ class Worker:
 
     async def _on_before_shutdown(self, *_: Any, **__: Any) -> None:
         self._stopping = True
+        # Faust's own end waits without a bound for a broker that is away.
+        _exit_hard_after(_SHUTDOWN_S)
         try:
             # The running batch ends and is acknowledged; the final commit follows.
             await asyncio.wait_for(self._busy.acquire(), _DRAIN_S)
-            await self._pipeline.finish()
         except TimeoutError:
             _log.warning("the running batch did not end; it will be read again", waited_s=_DRAIN_S)
+            return
+        await self._pipeline.finish()
         await self._registry.stop()
         await self._store.close()
         self._executor.shutdown(wait=False)
@@ -256,16 +260,22 @@ class Worker:
 
 def _delivery(event: Any) -> Delivery:
     message = event.message
+    record = Record(message.key, message.value, tuple(message.headers or ()))
+    # The event waits for the frontier; its sound need not.
+    event.value = message.value = None
     return Delivery(
         partition=message.partition,
         offset=message.offset,
         timestamp_ms=int(message.timestamp * 1000),
-        record=Record(message.key, message.value, tuple(message.headers or ())),
+        record=record,
         acknowledge=event.ack,
     )
 
 
-def _exit_hard() -> None:
-    # After a crash faust may wait for ever for a thread that has ended.
-    threading.Event().wait(_HARD_EXIT_S)
-    os._exit(EXIT_CRASH)
+def _exit_hard_after(seconds: float) -> None:
+    # After a crash faust may wait for ever for a thread that has ended; nothing in this process can then be asked.
+    def end() -> None:
+        threading.Event().wait(seconds)
+        os._exit(EXIT_CRASH)
+
+    threading.Thread(target=end, name="hard-exit", daemon=True).start()

@@ -99,7 +99,8 @@ class Pipeline:
         self._send = send
         self._executor = executor
         self._default_kind: DeviceKind = default_kind
-        self._partitions: dict[int, Partition[Delivery]] = {}
+        self._partitions: dict[int, Partition[Callable[[], object]]] = {}
+        self._all_sent = True
 
     def forget(self) -> None:
         """Drops all partitions: they come anew, from their frontier."""
@@ -107,8 +108,9 @@ class Pipeline:
         self._states.forget()
 
     async def finish(self) -> None:
-        """After the last batch: leaves nothing for the next owner to repeat."""
-        await self._states.confirm()
+        """After the last batch: leaves nothing for the next owner to repeat, if all of it was sent."""
+        if self._all_sent:
+            await self._states.confirm()
 
     async def handle(self, batch: Sequence[Delivery], is_current: Callable[[], bool]) -> None:
         """Takes a batch all the way.
@@ -118,6 +120,7 @@ class Pipeline:
             is_current: False once the partitions were revoked; then nothing is acknowledged.
         """
         partitions = self._partitions
+        self._all_sent = False
         letters: list[tuple[Topic, Record]] = []
         chunks = self._decode(batch, letters)
         await self._meet(chunks)
@@ -129,17 +132,19 @@ class Pipeline:
         outputs = await self._states.apply(self._judges, scored) if scored else []
         if outputs or letters:
             await self._send([*letters, *(message for output in outputs for message in _messages(output))])
+        self._all_sent = True
         if not is_current():
             return
         for number in {delivery.partition for delivery in batch}:
-            for delivery in partitions[number].release():
-                delivery.acknowledge()
+            for acknowledge in partitions[number].release():
+                acknowledge()
 
     def _decode(self, batch: Sequence[Delivery], letters: list[tuple[Topic, Record]]) -> list[tuple[Delivery, Chunk]]:
         chunks = []
         for delivery in batch:
             partition = self._partitions.setdefault(delivery.partition, Partition())
-            partition.append(delivery.offset, delivery.timestamp_ms, delivery)
+            # Kept until the frontier passes: the acknowledgement, not the sound.
+            partition.append(delivery.offset, delivery.timestamp_ms, delivery.acknowledge)
             try:
                 chunks.append((delivery, decode_chunk(delivery.record)))
             except ContractError as error:
@@ -157,7 +162,7 @@ class Pipeline:
     def _admit(
         self,
         chunks: Sequence[tuple[Delivery, Chunk]],
-        partitions: Mapping[int, Partition[Delivery]],
+        partitions: Mapping[int, Partition[Callable[[], object]]],
         letters: list[tuple[Topic, Record]],
     ) -> tuple[list[tuple[Segment, Chunk, int]], dict[str, int]]:
         arrivals, homes = [], {}
@@ -184,11 +189,13 @@ class Pipeline:
         try:
             names = detectors_of(device)
         except SettingsError as error:
-            _log.warning("defaults of its kind taken", error=str(error))
             names = detectors_of(device.model_copy(update={"detectors": None}))
+            if known is None:
+                _log.warning("defaults of its kind taken", error=str(error))
         if known is not None and tuple(known.specs) == names and known.sample_rate == device.sample_rate:
             return known
-        return DeviceStream(device_id, {name: self._judges[name].spec for name in names}, device.sample_rate)
+        specs = {name: self._judges[name].spec for name in names}
+        return DeviceStream(device_id, specs, device.sample_rate, device.announced_ns)
 
 
 def _messages(output: Output) -> list[tuple[Topic, Record]]:

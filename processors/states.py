@@ -16,14 +16,28 @@ from schemas.errors import RedisUnavailable
 _log = structlog.get_logger(__name__)
 _RETRY_S = 1.0
 _MAX_ROUNDS = 5
+_MAX_HELD = 20_000
+_MAX_ATTEMPTS = 1_000
+_SLICE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A state, and the position that the store is known to have of it."""
+    """A state as this worker knows it.
+
+    Attributes:
+        state: the newest.
+        stored: the position the store is known to have; None when nothing is known to be stored.
+        attempts: positions sent to the store without an answer since; one of them may stand there.
+    """
 
     state: DetectorState
     stored: Position | None
+    attempts: tuple[Position, ...] = ()
+
+    @property
+    def is_stored(self) -> bool:
+        return self.stored == self.state.position
 
 
 class States:
@@ -46,20 +60,24 @@ class States:
         return self._away_until is not None
 
     def forget(self) -> None:
-        """Drops all states: their partitions may belong to another worker now."""
+        """Drops what the store has: the partitions may belong to another worker now.
+
+        What it does not have is kept, else an outage and a rebalance together would forget open alerts; should
+        another worker have gone on meanwhile, the store refuses ours.
+        """
         # A new dictionary: a batch that is under way goes on with the old one.
-        self._held = {}
+        self._held = {key: held for key, held in self._held.items() if self.degraded or not held.is_stored}
 
     async def confirm(self) -> None:
         """Empties the outboxes: all that was decided has been sent, and the next owner need not send it again."""
-        held = self._held
         changes = [
-            Change(key, known.stored, known.state.model_copy(update={"outbox": ()}))
-            for key, known in held.items()
-            if known.state.outbox and known.stored == known.state.position
+            Change(key, held.stored, held.state.model_copy(update={"outbox": ()}))
+            for key, held in self._held.items()
+            if held.state.outbox and held.is_stored
         ]
         try:
-            await self._store.store(changes)
+            for start in range(0, len(changes), _SLICE):
+                await self._store.store(changes[start : start + _SLICE])
         except RedisUnavailable as error:
             _log.warning("outboxes not emptied; the last outputs will be sent again", error=str(error))
 
@@ -75,14 +93,17 @@ class States:
         await self._load(held, [key for key in groups if key not in held])
         outputs: list[Output] = []
         for _ in range(_MAX_ROUNDS):
-            degraded = self._resting()
+            degraded = self.degraded
             decided = {
                 key: decide(held[key].state, judges[key[1]], group, degraded=degraded) for key, group in groups.items()
             }
-            refused = await self._keep(held, {key: state for key, (state, _) in decided.items()}, degraded=degraded)
+            refused = await self._keep(held, {key: state for key, (state, _) in decided.items()})
+            if self.degraded and not degraded:
+                continue  # decided again, and marked
             outputs += [output for key, (_, out) in decided.items() if key not in refused for output in out]
             groups = {key: group for key, group in groups.items() if key in refused}
             if not groups:
+                _shrink(held)
                 return outputs
         raise RedisUnavailable(f"states of {sorted(groups)} change under this worker: is its group's name shared?")
 
@@ -101,28 +122,39 @@ class States:
             state = found.get(key, DetectorState())
             held[key] = _Held(state, state.position)
 
-    async def _keep(
-        self, held: dict[StateKey, _Held], states: dict[StateKey, DetectorState], *, degraded: bool
-    ) -> set[StateKey]:
-        """Stores what changed; where another state stands, holds that one and returns its key."""
-        changes = [
-            Change(key, held[key].stored, state)
-            for key, state in states.items()
-            if state.position is not None and state is not held[key].state
-        ]
-        refused: dict[StateKey, DetectorState] = {}
-        stored = False
-        if changes and not degraded:
-            try:
-                refused = await self._store.store(changes)
-                stored = True
-                self._back()
-            except RedisUnavailable as error:
-                self._away(error)
-        for change in changes:
-            state = refused.get(change.key, change.state)
-            held[change.key] = _Held(state, state.position if stored else change.base)
+    async def _keep(self, held: dict[StateKey, _Held], states: dict[StateKey, DetectorState]) -> set[StateKey]:
+        """Stores what changed and holds it; where another state stands, takes note of that and returns its key.
+
+        When the store falls silent in this very call, nothing new is held: the caller decides again.
+        """
+        changed = {key: state for key, state in states.items() if state is not held[key].state}
+        changes = [Change(key, held[key].stored, state) for key, state in changed.items()]
+        if not changes:
+            return set()
+        if self._resting():
+            self._hold_unstored(held, changed)
+            return set()
+        was_away = self.degraded
+        try:
+            refused = await self._store.store(changes)
+        except RedisUnavailable as error:
+            self._away(error)
+            for key, state in changed.items():
+                if state.position is not None:
+                    attempts = (*held[key].attempts, state.position)[-_MAX_ATTEMPTS:]
+                    held[key] = _Held(held[key].state, held[key].stored, attempts)
+            if was_away:
+                self._hold_unstored(held, changed)
+            return set()
+        self._back()
+        for key, state in changed.items():
+            held[key] = _Held(state, state.position) if key not in refused else _standing(held[key], refused[key])
         return set(refused)
+
+    @staticmethod
+    def _hold_unstored(held: dict[StateKey, _Held], states: dict[StateKey, DetectorState]) -> None:
+        for key, state in states.items():
+            held[key] = _Held(state, held[key].stored, held[key].attempts)
 
     def _away(self, error: RedisUnavailable) -> None:
         if self._away_until is None:
@@ -133,3 +165,17 @@ class States:
         if self._away_until is not None:
             _log.info("Redis answers again")
         self._away_until = None
+
+
+def _standing(held: _Held, there: DetectorState) -> _Held:
+    """What to hold once the store has refused: what stands there, or ours where that is our own earlier attempt."""
+    if there.position is not None and there.position in held.attempts:
+        return _Held(held.state, there.position)
+    return _Held(there, there.position)
+
+
+def _shrink(held: dict[StateKey, _Held]) -> None:
+    """Lets go of stored states beyond a bound, those met first; they are loaded again when they are needed."""
+    if len(held) > _MAX_HELD:
+        for key in [key for key, known in held.items() if known.is_stored][: len(held) - _MAX_HELD]:
+            del held[key]

@@ -55,14 +55,14 @@ class Supervisor:
             WorkerRefused: a child says that the user must act (exit code 2); its own message stands in the log.
         """
         keepers = [asyncio.create_task(self._keep(index)) for index in range(self._count)]
+        told = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.gather(*keepers)
+            await asyncio.wait([told, *keepers], return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._stopping.set()
-            for keeper in keepers:
-                keeper.cancel()
-            await asyncio.gather(*keepers, return_exceptions=True)
-            await self._end()
+            told.cancel()
+            await self._end(keepers)
+        await asyncio.gather(*keepers)
 
     def stop(self) -> None:
         """Asks all children to drain and end; :meth:`run` returns when they have."""
@@ -83,6 +83,8 @@ class Supervisor:
                 start_new_session=True,
             )
             self._children[index] = child
+            if self._stopping.is_set():
+                child.send_signal(signal.SIGTERM)
             code = await child.wait()
             if self._stopping.is_set():
                 return
@@ -100,12 +102,10 @@ class Supervisor:
             if child.returncode is None:
                 child.send_signal(number)
 
-    async def _end(self) -> None:
+    async def _end(self, keepers: list[asyncio.Task[None]]) -> None:
         self._signal(signal.SIGTERM)
-        running = [child.wait() for child in self._children.values() if child.returncode is None]
-        try:
-            await asyncio.wait_for(asyncio.gather(*running), _STOP_S)
-        except TimeoutError:
+        _, late = await asyncio.wait(keepers, timeout=_STOP_S)
+        if late:
             _log.warning("workers did not end in time and are killed", waited_s=_STOP_S)
             self._signal(signal.SIGKILL)
-            await asyncio.gather(*(child.wait() for child in self._children.values()))
+            await asyncio.wait(keepers)

@@ -56,8 +56,9 @@ class Alert(Event):
         state: ``opened``, ``updated`` or ``closed``.
         revision: 0 when opened, then 1, 2, ...
         severity: ``critical`` when the peak passes the threshold by twice the device's usual margin.
-        device_id, detector, session_id: whose.
-        opened_first_sample: first sample of the window that opened it.
+        device_id, detector: whose.
+        session_id: of the window that made this revision; a device that restarts goes on with its alert.
+        opened_session_id, opened_first_sample: of the window that opened it.
         first_sample: first sample of the window that made this revision.
         sample_rate: the device's rate, Hz.
         opened_ns: capture time of the opening window's first sample, nanoseconds since 1970.
@@ -84,6 +85,7 @@ class Alert(Event):
     device_id: Name
     detector: Name
     session_id: Name
+    opened_session_id: Name
     opened_first_sample: Annotated[int, Field(ge=0)]
     first_sample: Annotated[int, Field(ge=0)]
     sample_rate: int

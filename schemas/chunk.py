@@ -36,6 +36,8 @@ FULL_SCALE = 32_768
 
 _EXTENSIONS = ("partitionkey", "sessionid", "sequence", "firstsample", "samplerate", "channels", "time")
 _MAX_INT64 = 2**63 - 1
+MAX_CAPTURED_NS = MAX_NS - 3_600 * 1_000_000_000
+"""Latest capture time: an hour before times end, so that the times of windows inside a chunk are times as well."""
 MAX_SAMPLE = 2**48
 """Largest sample index: 46 years at 192 kHz, and small enough that resampling stays within int64."""
 
@@ -152,7 +154,7 @@ def _check(chunk: Chunk) -> None:
     for name, number, most in (
         ("ce_sequence", chunk.sequence, _MAX_INT64),
         ("ce_firstsample", chunk.first_sample, MAX_SAMPLE),
-        ("ce_time", chunk.captured_ns, MAX_NS),
+        ("ce_time", chunk.captured_ns, MAX_CAPTURED_NS),
     ):
         if not 0 <= number <= most:
             raise MalformedHeader(f"{name} {number} is not a whole number from 0 to {most}")

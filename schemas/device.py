@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from schemas.cloudevents import MAX_NS
 from schemas.event import Event
@@ -34,12 +34,19 @@ class Device(Event):
 
     device_id: Name
     kind: DeviceKind
-    detectors: Annotated[tuple[Name, ...], Field(max_length=16)] | None = None
+    detectors: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)] | None = None
     sample_rate: Annotated[int, Field(ge=1_000, le=192_000)] | None = None
     unit: Annotated[str, Field(max_length=32)] = "full scale"
     full_scale: Annotated[float, Field(gt=0)] = 1.0
     description: Annotated[str, Field(max_length=500)] = ""
     announced_ns: Annotated[int, Field(ge=0, le=MAX_NS)] = 0
+
+    @field_validator("detectors")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None and len(set(names)) < len(names):
+            raise ValueError(f"{names} names a detector twice")
+        return names
 
     def key(self) -> str:
         return self.device_id

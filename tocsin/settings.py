@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from schemas.addresses import without_password
 from schemas.device import DeviceKind
 from schemas.errors import SettingsError
 
@@ -49,14 +50,14 @@ def load_settings() -> Settings:
         SettingsError: a ``TOCSIN_`` variable is unknown or its value is not allowed.
     """
     known = [PREFIX + name.upper() for name in Settings.model_fields]
-    for name, value in os.environ.items():
+    for name in os.environ:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             near = difflib.get_close_matches(name.upper(), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise SettingsError(f"unknown setting {name}={value!r}: {hint}")
+            raise SettingsError(f"unknown setting {name}: {hint}")
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + str(first["loc"][0]).upper()
-        raise SettingsError(f"{name}={first['input']!r}: {first['msg']}") from None
+        raise SettingsError(f"{name}={without_password(str(first['input']))!r}: {first['msg']}") from None

@@ -45,8 +45,11 @@ class RedisStates:
             self._redis = redis.asyncio.Redis.from_url(
                 url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
             )
-        except ValueError as error:
-            raise SettingsError(f"Redis address {self._shown!r}: {error}; write it as redis://host:port/0") from None
+        except ValueError:
+            # The library's own text may quote a part of the password.
+            raise SettingsError(
+                f"Redis address {self._shown!r} cannot be read: write it as redis://host:6379/0"
+            ) from None
         self._script = resources.files("processors.adapters").joinpath("store_state.lua").read_text()
         self._sha = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
 

@@ -29,12 +29,14 @@ class DeviceStream:
         device_id: whose.
         specs: feature specification by detector.
         sample_rate: what the device's manifest promises, Hz; None where it promises nothing.
+        promised_ns: since when it promises that; sound captured before is held to its session alone.
         segment: the current unbroken run; None before the first chunk.
     """
 
     device_id: str
     specs: Mapping[str, FeatureSpec]
     sample_rate: int | None = None
+    promised_ns: int = 0
     segment: Segment | None = None
     _sequence: int = -1
     _end_sample: int = 0
@@ -49,7 +51,8 @@ class DeviceStream:
             WrongChannelCount: not the session's.
             MalformedHeader: a later sequence with earlier samples.
         """
-        if self.sample_rate is not None and chunk.sample_rate != self.sample_rate:
+        promised = self.sample_rate is not None and chunk.captured_ns >= self.promised_ns
+        if promised and chunk.sample_rate != self.sample_rate:
             raise WrongSampleRate(
                 f"{chunk.sample_rate} Hz; the manifest of {self.device_id!r} says {self.sample_rate} Hz: announce the"
                 " device anew or send at its rate"

@@ -11,7 +11,7 @@ from processors.core.device_stream import DeviceStream
 T = TypeVar("T")
 
 IDLE_MS = 300_000
-"""A device silent for so long, by the broker's clock, begins a new segment and holds nothing back until then."""
+"""What a device holds back for so long, by the broker's clock, is let go; it begins a new segment with what comes."""
 
 
 @dataclass(slots=True)
@@ -35,12 +35,14 @@ class Partition(Generic[T]):
     """
 
     members: dict[str, Member] = field(default_factory=dict)
+    _times: dict[int, int] = field(default_factory=dict)
     _pending: deque[tuple[int, T]] = field(default_factory=deque)
     _clock_ms: int = 0
 
     def append(self, offset: int, timestamp_ms: int, item: T) -> None:
         """Takes the next record."""
         self._pending.append((offset, item))
+        self._times[offset] = timestamp_ms
         self._clock_ms = max(self._clock_ms, timestamp_ms)
 
     def seen(self, stream: DeviceStream, timestamp_ms: int) -> None:
@@ -56,13 +58,24 @@ class Partition(Generic[T]):
 
     def release(self) -> list[T]:
         """Records below the frontier, in offset order; they are forgotten here."""
-        idle = [name for name, member in self.members.items() if self._clock_ms - member.last_ms > IDLE_MS]
-        for name in idle:
+        for name in [name for name, member in self.members.items() if self._is_idle(member)]:
             del self.members[name]
-        segments = (member.stream.segment for member in self.members.values())
-        held = (segment.frontier() for segment in segments if segment is not None)
+        held = (_frontier(member) for member in self.members.values())
         frontier = min((offset for offset in held if offset is not None), default=None)
         released = []
         while self._pending and (frontier is None or self._pending[0][0] < frontier):
-            released.append(self._pending.popleft()[1])
+            offset, item = self._pending.popleft()
+            del self._times[offset]
+            released.append(item)
         return released
+
+    def _is_idle(self, member: Member) -> bool:
+        """Silent for too long, or so slow that its oldest chunk has waited that long for the next window."""
+        oldest = _frontier(member)
+        since = member.last_ms if oldest is None else self._times.get(oldest, member.last_ms)
+        return self._clock_ms - since > IDLE_MS
+
+
+def _frontier(member: Member) -> int | None:
+    segment = member.stream.segment
+    return None if segment is None else segment.frontier()

@@ -13,11 +13,15 @@ from math import gcd
 import numpy as np
 import numpy.typing as npt
 
+from schemas.errors import WrongSampleRate
+
 Float32 = npt.NDArray[np.float32]
 
 _ZERO_CROSSINGS = 24
 _ROLLOFF = 0.94
 _KAISER_BETA = 9.0
+# 97,656 Hz, of some vibration recorders, needs 2,000; all usual rates of sound need at most 640.
+_MAX_PHASES = 2_000
 # Bounds the gathered stretches of input to a few MB however long the block is.
 _BLOCK_OUTPUTS = 4_096
 
@@ -28,6 +32,9 @@ class Resampler:
     Args:
         rate_in, rate_out: Hz, > 0.
 
+    Raises:
+        WrongSampleRate: the rates have so little in common that the kernels would take seconds and tens of MB.
+
     Attributes:
         up, down: ``rate_out / rate_in`` in lowest terms.
         reach: input samples needed on either side of an output's position; 0 when the rates are equal.
@@ -36,6 +43,11 @@ class Resampler:
     def __init__(self, rate_in: int, rate_out: int) -> None:
         divisor = gcd(rate_in, rate_out)
         self.up, self.down = rate_out // divisor, rate_in // divisor
+        if self.up > _MAX_PHASES:
+            raise WrongSampleRate(
+                f"{rate_in} Hz cannot be resampled to {rate_out} Hz at a bearable cost: send a usual rate, such as"
+                f" {round(rate_in, -3) or 1_000} Hz"
+            )
         self.reach = 0 if self.up == self.down else _reach(self.up, self.down)
 
     def position(self, k: int) -> int:
@@ -97,11 +109,8 @@ def _kernels(up: int, down: int) -> Float32:
     """One kernel a phase, float32 (up, 2 * reach), each of unit sum so that a constant stays itself."""
     reach = _reach(up, down)
     cutoff = _ROLLOFF * min(1.0, up / down)
-    taps = np.arange(-reach + 1, reach + 1)
-    kernels = np.empty((up, 2 * reach), dtype=np.float32)
-    for phase in range(up):
-        distance = phase / up - taps
-        taper = np.i0(_KAISER_BETA * np.sqrt(np.maximum(0.0, 1.0 - (distance / reach) ** 2)))
-        kernel = np.sinc(cutoff * distance) * taper
-        kernels[phase] = kernel / kernel.sum()
-    return kernels
+    distance = np.arange(up)[:, None] / up - np.arange(-reach + 1, reach + 1)
+    taper = np.i0(_KAISER_BETA * np.sqrt(np.maximum(0.0, 1.0 - (distance / reach) ** 2)))
+    kernels = np.sinc(cutoff * distance) * taper
+    normalised: Float32 = (kernels / kernels.sum(axis=1, keepdims=True)).astype(np.float32)
+    return normalised

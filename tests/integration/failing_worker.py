@@ -1,4 +1,7 @@
-"""A worker whose scorer raises once, at its tenth batch; the file named in the environment says that it did."""
+"""A worker that fails once, at its tenth batch: in the scorer, or after storing and before sending.
+
+The environment says where, and names a file that says that it did.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,27 @@ from processors.core.decision import ScoredWindow
 from processors.core.segment import Segment
 from processors.pipeline import Ears
 from schemas.chunk import Chunk
+from schemas.record import Record
+from schemas.topics import Topic
 from tocsin.__main__ import main
 
 MARK = "FAILING_WORKER_MARK"
+WHERE = "FAILING_WORKER_WHERE"
+_BATCH = 10
+
+
+class WorkerFailingToSend(Worker):
+    """Raises instead of sending its tenth batch unless it has done so in an earlier life."""
+
+    sent = 0
+
+    async def _send(self, messages: Sequence[tuple[Topic, Record]]) -> None:
+        self.sent += 1
+        mark = Path(os.environ[MARK])
+        if self.sent == _BATCH and not mark.exists():
+            mark.touch()
+            raise RuntimeError("sending fails, as the test wants it")
+        await super()._send(messages)
 
 
 class FailingOnce:
@@ -28,12 +49,15 @@ class FailingOnce:
     def hear(self, arrivals: Sequence[tuple[Segment, Chunk, int]], partitions: Mapping[str, int]) -> list[ScoredWindow]:
         self._batches += 1
         scored = self._ears.hear(arrivals, partitions)
-        if self._batches == 10 and not self._mark.exists():
+        if self._batches == _BATCH and not self._mark.exists():
             self._mark.touch()
             raise RuntimeError("the scorer fails, as the test wants it")
         return scored
 
 
 if __name__ == "__main__":
-    worker.Worker = lambda options: Worker(options, FailingOnce)  # type: ignore[assignment,misc]
+    if os.environ[WHERE] == "scorer":
+        worker.Worker = lambda options: Worker(options, FailingOnce)  # type: ignore[assignment,misc]
+    else:
+        worker.Worker = WorkerFailingToSend  # type: ignore[misc]
     main()

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 from aiokafka import AIOKafkaProducer
 
+from processors.adapters.state_store import StateKey
 from processors.app import judges_of, load_models
 from processors.core.decision import decide
 from processors.core.detector_state import DetectorState, Output
@@ -33,10 +34,12 @@ class Fleet:
     Attributes:
         devices: manifests.
         chunks: by device, in order.
+        states: what every detector of every device remembers at the end; known once ``expected`` was called.
     """
 
     devices: dict[str, Device] = field(default_factory=dict)
     chunks: dict[str, list[Chunk]] = field(default_factory=dict)
+    states: dict[StateKey, DetectorState] = field(default_factory=dict)
 
     @classmethod
     def of_factory(cls, seconds: float, first_s: float = 0.0, count: int = 8, seed: int = 7) -> Fleet:
@@ -109,6 +112,7 @@ class Fleet:
                     mine = [window for window in scored if window.window.detector == name]
                     states[name], out = decide(states[name], judges[name], mine)
                     outputs += out
+                    self.states[device.device_id, name] = states[name]
         return outputs
 
 

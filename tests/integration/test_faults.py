@@ -7,10 +7,12 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
+from processors.adapters.redis_states import RedisStates
 from processors.core.detector_state import Output
-from tests.integration.failing_worker import MARK
+from tests.integration.failing_worker import MARK, WHERE
 from tests.integration.fleet import Fleet
 from tests.integration.oracle import (
     Heard,
@@ -34,8 +36,8 @@ FIRST_S, SECONDS = 20.0, 35.0
 class Run:
     """A fleet on its way through workers."""
 
-    def __init__(self, kafka: str, group: str) -> None:
-        self.kafka, self.group = kafka, group
+    def __init__(self, kafka: str, redis_url: str, group: str) -> None:
+        self.kafka, self.redis_url, self.group = kafka, redis_url, group
         self.fleet = Fleet.of_factory(SECONDS, FIRST_S)
         self.expected: list[Output] = self.fleet.expected()
 
@@ -60,12 +62,26 @@ class Run:
             self.kafka, self.group, self.expected, set(self.fleet.devices)
         )
         assert checked > 8, "the group has committed next to nothing"
+        await self.assert_each_window_counted_once()
         return result
+
+    async def assert_each_window_counted_once(self) -> None:
+        """What Redis remembers is what an undisturbed run remembers."""
+        store = RedisStates(self.redis_url, timeout_s=5.0)
+        found = await store.load(list(self.fleet.states))
+        await store.close()
+        assert found.keys() == self.fleet.states.keys()
+        for key, wanted in self.fleet.states.items():
+            state = found[key]
+            assert (state.position, state.rule.n, state.life.recent) == (
+                wanted.position, wanted.rule.n, wanted.life.recent
+            ), key  # fmt: skip
+            assert state.rule.mean == pytest.approx(wanted.rule.mean, rel=1e-4, abs=1e-4), key
 
 
 @pytest.fixture
-def run(kafka: str, group: str) -> Run:
-    run = Run(kafka, group)
+def run(kafka: str, redis_url: str, group: str) -> Run:
+    run = Run(kafka, redis_url, group)
     opened = [output for output in run.expected if output.alert is not None and output.alert.state == "opened"]
     assert len(opened) >= 2, "the sound of this test must open alerts"
     return run
@@ -126,10 +142,12 @@ async def test_worker_stopped_for_20_s_and_woken(run: Run, start_worker: Start) 
     assert zombie.alive
 
 
-async def test_exception_inside_the_scorer(
-    run: Run, start_worker: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("where", ["scorer", "sending"])
+async def test_exception_inside_the_worker(
+    run: Run, start_worker: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     mark = tmp_path / "failed"
+    monkeypatch.setenv(WHERE, where)
     monkeypatch.setenv(MARK, str(mark))
     publishing = await run.begin()
     failing = start_worker("tests.integration.failing_worker")
@@ -164,3 +182,18 @@ async def test_redis_restarted(run: Run, start_worker: Start, stack: Stack) -> N
     result = await run.finish(publishing)
     assert worker.alive
     assert any(score.degraded for scores in result.scores.values() for score in scores), "the outage was not noticed"
+
+
+async def test_redis_stalled_for_5_s(run: Run, start_worker: Start, stack: Stack) -> None:
+    """A write may be done although its answer came too late."""
+    publishing = await run.begin(speed=1.0)
+    worker = start_worker()
+    await run.some(0.3)
+    redis = psutil.Process(stack.redis.pid)
+    redis.suspend()
+    await asyncio.sleep(5.0)
+    redis.resume()
+
+    result = await run.finish(publishing)
+    assert worker.alive
+    assert any(score.degraded for scores in result.scores.values() for score in scores), "the stall was not noticed"

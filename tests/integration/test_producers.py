@@ -199,9 +199,12 @@ async def test_an_outage_loses_nothing_and_an_interruption_in_it_says_what_was_n
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     finite = command(kafka, "file", tmp_path / "a.wav", "--device", device_id, "--realtime")
     endless = command(kafka, "synthetic", "--device", demo_factory()[0].device_id)
+    before = len(await chunks_of(kafka, demo_factory()[0].device_id))
     with subprocess.Popen(finite, **pipes) as one, subprocess.Popen(endless, **pipes) as two:
         try:
             while not await chunks_of(kafka, device_id):
+                await asyncio.sleep(0.2)
+            while len(await chunks_of(kafka, demo_factory()[0].device_id)) <= before:
                 await asyncio.sleep(0.2)
             stack.kafka.kill()
             await asyncio.sleep(5)

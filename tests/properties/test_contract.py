@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.alert import Alert, AudioSpan, Band
-from schemas.chunk import MAX_CHANNELS, MAX_SAMPLE, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Chunk, decode_chunk, encode_chunk
+from schemas.chunk import (
+    MAX_CAPTURED_NS,
+    MAX_CHANNELS,
+    MAX_SAMPLE,
+    MAX_SAMPLE_RATE,
+    MIN_SAMPLE_RATE,
+    Chunk,
+    decode_chunk,
+    encode_chunk,
+)
 from schemas.cloudevents import MAX_NS, format_time, parse_time
 from schemas.deadletter import dead_letter, original
 from schemas.device import Device
@@ -42,7 +51,7 @@ def chunks(draw: st.DrawFn) -> Chunk:
         first_sample=draw(st.integers(0, MAX_SAMPLE - frames)),
         sample_rate=rate,
         channels=channels,
-        captured_ns=draw(TIMES),
+        captured_ns=draw(st.integers(0, MAX_CAPTURED_NS)),
         pcm=draw(st.binary(min_size=2 * channels * frames, max_size=2 * channels * frames)),
     )
 
@@ -51,7 +60,7 @@ DEVICES = st.builds(
     Device,
     device_id=NAMES,
     kind=st.sampled_from(["machine", "room"]),
-    detectors=st.none() | st.lists(NAMES, max_size=16).map(tuple),
+    detectors=st.none() | st.lists(NAMES, min_size=1, max_size=16, unique=True).map(tuple),
     sample_rate=st.none() | st.integers(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE),
     unit=st.text(st.characters(codec="utf-8"), max_size=32),
     full_scale=st.floats(min_value=0, exclude_min=True, allow_infinity=False),
@@ -86,6 +95,7 @@ ALERTS = st.builds(
     device_id=NAMES,
     detector=NAMES,
     session_id=NAMES,
+    opened_session_id=NAMES,
     opened_first_sample=COUNTS,
     first_sample=COUNTS,
     sample_rate=COUNTS,

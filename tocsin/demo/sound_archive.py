@@ -48,7 +48,7 @@ class SoundArchive:
         rate = alert.sample_rate
         low = alert.opened_first_sample - int(before_s * rate)
         high = alert.opened_first_sample + int(after_s * rate)
-        chunks = self._chunks.get((alert.device_id, alert.session_id), {})
+        chunks = self._chunks.get((alert.device_id, alert.opened_session_id), {})
         found = [chunks[first] for first in sorted(chunks) if chunks[first].end_sample > low and first < high]
         if not found:
             return 0, np.empty((0, 1), np.int16)

@@ -84,3 +84,13 @@ def test_a_device_back_after_idling_begins_a_new_segment_with_or_without_a_resta
 
     assert feed.partition.stream("d", IDLE_MS) is not None
     assert feed.partition.stream("d", IDLE_MS + 1) is None
+
+
+def test_a_device_too_slow_to_complete_a_window_lets_go_as_well() -> None:
+    feed, released = Feed(), []
+    for number in range(40):
+        pcm = np.zeros(1, np.int16).tobytes()
+        slow = Chunk("slow", "s", number, number, 16_000, 1, 0, pcm)
+        released += feed.take(slow, at_ms=number * IDLE_MS // 4)
+
+    assert len(released) > 30

@@ -258,3 +258,45 @@ async def test_nothing_is_acknowledged_that_was_not_sent_and_a_replay_sends_it(b
     await bench.handle(*records[len(before) :])
     starts = sorted({score.first_sample for score in bench.scores()})
     assert starts == [index * 12 * 320 for index in range((8 * SAMPLES - (23 * 320 + 1024)) // (12 * 320) + 1)]
+
+
+async def test_what_was_stored_and_not_sent_is_sent_after_a_crash_that_ends_in_order(bench: Bench) -> None:
+    """Faust sends its shutdown signal after crashes too: the outbox must survive it."""
+    records = [chunk("a", number) for number in range(8)]
+    await bench.handle(*records[:4])
+    committed = len(bench.acknowledged)
+    bench.kafka_is_away = True
+    with pytest.raises(ConnectionError):
+        await bench.handle(*records[4:])
+
+    await bench.pipeline.finish()
+
+    bench.kafka_is_away = False
+    bench.pipeline.forget()
+    await bench.handle(*records[committed:])
+    starts = sorted({score.first_sample for score in bench.scores()})
+    assert starts == [index * 12 * 320 for index in range((8 * SAMPLES - (23 * 320 + 1024)) // (12 * 320) + 1)]
+
+
+async def test_a_rate_that_cannot_be_resampled_is_a_dead_letter(bench: Bench) -> None:
+    await bench.handle(chunk("a", 0, sample_rate=15_991), chunk("b", 0))
+
+    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.letters()] == [b"WrongSampleRate"]
+
+
+async def test_a_manifest_does_not_condemn_what_was_captured_before_it(bench: Bench) -> None:
+    bench.registry.devices["a"] = Device(device_id="a", kind="machine", sample_rate=48_000, announced_ns=10**18)
+
+    await bench.handle(*(chunk("a", number) for number in range(4)))
+
+    assert bench.letters() == []
+    assert bench.scores()
+
+
+async def test_times_at_the_end_of_time_are_dead_letters(bench: Bench) -> None:
+    record = chunk("a", 0)
+    late = tuple((n, b"9999-12-31T23:59:59.999999999Z" if n == "ce_time" else v) for n, v in record.headers)
+
+    await bench.handle(Record(record.key, record.value, late), chunk("a", 1))
+
+    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.letters()] == [b"MalformedHeader"]

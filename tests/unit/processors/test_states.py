@@ -45,6 +45,20 @@ class Away(MemoryStates):
             raise RedisUnavailable("away")
 
 
+class Slow(MemoryStates):
+    """A store that does as it is told and whose answer comes too late."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slow = False
+
+    async def store(self, changes: Sequence[Change]) -> dict[StateKey, DetectorState]:
+        refused = await super().store(changes)
+        if self.slow:
+            raise RedisUnavailable("too late")
+        return refused
+
+
 def windows(first: int, last: int, score: float = 0.0) -> list[ScoredWindow]:
     return [window(index, score) for index in range(first, last)]
 
@@ -82,10 +96,11 @@ async def test_without_the_store_scores_go_on_and_say_degraded_and_it_catches_up
     clock.now += 2.0
     back = await states.apply(JUDGES, windows(20, 22))
 
+    later = await states.apply(JUDGES, windows(22, 23))
     assert states.degraded is False
-    assert [o.score.degraded for o in [*lost, *degraded, *back]] == [False] * 2 + [True] * 8 + [False] * 2
+    assert [o.score.degraded for o in [*lost, *degraded, *back, *later]] == [True] * 12 + [False]
     assert [o.score.threshold_state for o in degraded] == ["ready"] * 8
-    assert store.states[KEY].rule.n == 22
+    assert store.states[KEY].rule.n == 23
 
 
 async def test_an_unreachable_store_is_left_alone_for_a_while() -> None:
@@ -160,3 +175,34 @@ async def test_a_new_session_begun_without_the_store_is_stored_when_it_is_back()
     await states.apply(JUDGES, [window(index, 0.0, "s2") for index in range(4, 6)])
 
     assert store.states[KEY].rule.n == 16
+
+
+async def test_a_write_that_was_done_but_not_answered_costs_no_decision() -> None:
+    store, clock = Slow(), Clock()
+    states = States(store, clock)
+    await states.apply(JUDGES, windows(0, 12))
+    store.slow = True
+    await states.apply(JUDGES, windows(12, 14))
+    store.slow = False
+    await states.apply(JUDGES, windows(14, 20, score=99.0))
+    clock.now += 2.0
+    outputs = await states.apply(JUDGES, windows(20, 30))
+
+    alerts = [o.alert.state for o in outputs if o.alert is not None]
+    assert alerts == ["closed"], "the alert opened during the outage was forgotten"
+    assert store.states[KEY].position == (await store.load([KEY]))[KEY].position
+    assert store.states[KEY].position is not None
+    assert store.states[KEY].position.first_sample == 29 * 16_000
+
+
+async def test_an_outage_and_a_rebalance_together_forget_no_open_alert() -> None:
+    store, clock = Away(), Clock()
+    states = States(store, clock)
+    await states.apply(JUDGES, windows(0, 12))
+    store.away = True
+    await states.apply(JUDGES, windows(12, 18, score=99.0))
+
+    states.forget()
+
+    outputs = await states.apply(JUDGES, windows(18, 24))
+    assert [o.alert.state for o in outputs if o.alert is not None] == ["closed"]

@@ -37,6 +37,7 @@ ALERT = Alert(
     device_id="fan-1",
     detector="scream",
     session_id="s1",
+    opened_session_id="s",
     opened_first_sample=32_000,
     first_sample=32_000,
     sample_rate=16_000,

@@ -30,6 +30,7 @@ def alert(device: str, state: str = "opened", revision: int = 0) -> Alert:
         {
             "alert_id": f"a-{device}", "dedup_key": f"{device}/machine", "state": state, "revision": revision,
             "severity": "warning", "device_id": device, "detector": "machine", "session_id": "s",
+            "opened_session_id": "s",
             "opened_first_sample": 0, "first_sample": 16_000, "sample_rate": 16_000, "opened_ns": 0, "captured_ns": 0,
             "score": 3.0, "threshold": 2.0, "peak_score": 3.0, "confirmations": 3, "window_count": 4,
             "threshold_state": "ready", "model": MODEL, "summary": f"Unusual sound at {device}",
