@@ -11,6 +11,8 @@ import structlog
 
 _QUIET_S = 30.0
 _FOREIGN = ("aiokafka", "faust", "mode", "asyncio")
+# mode names a service's logger after the module of its class, which for the transport is ours.
+_TRANSPORT = "processors.transport"
 
 
 class RateLimit(logging.Filter):
@@ -67,14 +69,13 @@ def configure_logs(level: int = logging.INFO, *, json: bool | None = None) -> No
     )
     handler.addFilter(_ours_or_limited(RateLimit()))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # mode names a service's logger after the module of its class, which for the transport is ours.
-    for name in (*_FOREIGN, "processors.transport"):
+    for name in (*_FOREIGN, _TRANSPORT):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _ours_or_limited(limit: RateLimit) -> Callable[[logging.LogRecord], bool]:
     def passes(record: logging.LogRecord) -> bool:
-        foreign = record.name.partition(".")[0] in _FOREIGN
+        foreign = record.name == _TRANSPORT or record.name.partition(".")[0] in _FOREIGN
         return not foreign or limit.filter(record)
 
     return passes
