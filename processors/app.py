@@ -29,7 +29,7 @@ from processors.listener import Listener
 from processors.options import WorkerOptions
 from processors.pipeline import Delivery, Ears, Pipeline
 from processors.states import States
-from processors.transport import install
+from processors.transport import App, install
 from schemas.record import Record
 from schemas.topics import AUDIO, Topic
 
@@ -67,16 +67,9 @@ def judges_of(models: dict[str, OnnxModel], topic: str | None) -> dict[str, Judg
     }
 
 
-class _App(faust.App):
-    """A Faust app that leaves no folder behind: nothing of ours is kept on disk."""
-
-    def _create_directories(self) -> None:
-        pass
-
-
 def new_app(options: WorkerOptions) -> faust.App:
     """A Faust app with the verified settings, without agents."""
-    app = _App(
+    app = App(
         options.group,
         broker=";".join(f"kafka://{address.strip()}" for address in options.kafka.split(",")),
         autodiscover=False,
