@@ -43,12 +43,12 @@ lock: ## make the lock files anew, with the newest versions that pyproject.toml 
 	@$(COMPILE) --all-extras pyproject.toml --output-file build/lock/all.txt
 	@echo 'setuptools>=77' | $(COMPILE) --generate-hashes --constraint build/lock/all.txt pyproject.toml - \
 		--output-file build/lock/runtime.txt
-	@for extra in train dev; do \
+	@for extra in train s3 bench dev; do \
 		$(COMPILE) --generate-hashes --constraint build/lock/all.txt --extra $$extra pyproject.toml \
 			`sed -n 's/^\([a-z0-9][a-z0-9-]*\)==.*/--no-emit-package \1/p' build/lock/runtime.txt` \
 			--output-file build/lock/$$extra.txt || exit; \
 	done
-	@for file in runtime train dev; do \
+	@for file in runtime train s3 bench dev; do \
 		{ \
 			echo "# Made by \`make lock\` (uv pip compile) from pyproject.toml; never by hand. For Python 3.11 and 3.12,"; \
 			echo "# Linux and macOS. Install it with: pip install --require-hashes --requirement requirements/$$file.txt"; \

@@ -33,6 +33,7 @@ from trainers.machine_quality import (
 from trainers.machine_sound import HeardMachine, hear_many
 from trainers.provenance import training_digest
 from trainers.recipe import Float32, Trained, with_settings
+from trainers.torch_model import TorchModel
 
 SPEC = FeatureSpec(n_frames=96, window_hop=48)
 
@@ -100,10 +101,10 @@ class MachineRecipe:
         normal = np.concatenate([machine.normal for machine in strong])
         report, metrics = _report(net, measured, data, options)
         return Trained(
+            name=self.name,
             detector=self.name,
-            net=net,
+            model=TorchModel(net, has_bands=True),
             spec=SPEC,
-            has_bands=True,
             calibration=Calibration(
                 transfer="relative",
                 threshold=round(float(np.quantile(normal, 0.999)), 4),

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from schemas.errors import SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
+from trainers.model import Model
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -27,10 +27,10 @@ class Trained:
     """A finished model and what is known of it.
 
     Attributes:
+        name: of the recipe; names the files.
         detector: the role it plays.
-        net: in evaluation mode.
+        model: scores windows and becomes ONNX.
         spec: what it is fed.
-        has_bands: whether it gives the second output.
         calibration: see :class:`schemas.manifest.Calibration`.
         metrics: measured quality, by name; goes into the manifest.
         report: further figures, for the metrics file: nested dictionaries of numbers and text.
@@ -40,10 +40,10 @@ class Trained:
         scores: normal and anomalous scores for the pictures, by name: float (n,) each.
     """
 
+    name: str
     detector: str
-    net: nn.Module
+    model: Model
     spec: FeatureSpec
-    has_bands: bool
     calibration: Calibration
     metrics: dict[str, float]
     report: dict[str, Any]

@@ -25,6 +25,7 @@ from trainers.scream_batches import HeardTake, ScreamBatches, listen
 from trainers.scream_net import ScreamNet
 from trainers.scream_quality import ScoredTake, by_fold, by_kind, clip_levels, quality, score_takes, window_scores
 from trainers.scream_sound import POSITIVE, Take, folds_of, frames_of, synthetic_takes, take_of
+from trainers.torch_model import TorchModel
 
 SPEC = FeatureSpec(n_frames=48, window_hop=12)
 FALSE_SHARE = 0.03
@@ -79,10 +80,10 @@ class ScreamRecipe:
         made = score_takes(net, synthetic_takes(seed + _OTHER_SEED, max(options.synthetic // 3, 10)), SPEC)
         negatives = window_scores(loud, 0)
         return Trained(
+            name=self.name,
             detector=self.name,
-            net=net,
+            model=TorchModel(net),
             spec=SPEC,
-            has_bands=False,
             calibration=Calibration(
                 transfer="absolute",
                 threshold=round(threshold, 4),

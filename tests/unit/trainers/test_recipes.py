@@ -19,6 +19,7 @@ from trainers.machine import MachineOptions, MachineRecipe
 from trainers.recipe import with_settings
 from trainers.registry import RECIPES, recipe
 from trainers.scream import ScreamRecipe
+from trainers.torch_model import TorchModel
 
 TINY_MACHINE = {
     "machines": "6",
@@ -53,7 +54,7 @@ def test_the_file_says_what_it_is_and_reproduces_its_golden_scores(name, request
     manifest, features, scores = read_metadata({prop.key: prop.value for prop in model.metadata_props})
     assert (manifest.detector, manifest.version, manifest.seed) == (name, "1.2.3", 3)
     assert manifest.features_hash == trained.spec.hash()
-    assert manifest.parameters == sum(weights.numel() for weights in trained.net.parameters())
+    assert manifest.parameters == trained.model.parameters
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (answer,) = session.run([SCORE_OUTPUT], {INPUT: features})
     assert np.allclose(answer, scores, rtol=1e-5, atol=1e-5)
@@ -128,7 +129,7 @@ def test_an_export_that_answers_otherwise_is_refused(machine, tmp_path):
     trained, _ = machine
     manifest = read_metadata({p.key: p.value for p in onnx.load(machine[1]).metadata_props})[0]
     with pytest.raises(OutputError, match="score"):
-        export(Restless(), manifest, trained.golden, tmp_path / "x.onnx", has_bands=False)
+        export(TorchModel(Restless()), manifest, trained.golden, tmp_path / "x.onnx")
     assert not (tmp_path / "x.onnx").exists()
 
 
