@@ -17,7 +17,8 @@ TocsinError
 │   └── WorkerRefused           a worker process ended with exit code 2; its own line says why
 ├── Unavailable                 a service does not answer; retried by itself
 │   ├── BrokerUnavailable
-│   └── RedisUnavailable
+│   ├── RedisUnavailable
+│   └── StoreUnavailable        the store of model files
 ├── ContractError               a message breaks the contract; it goes to the dead letters
 │   ├── MissingHeader · RepeatedHeader · MalformedHeader · HeaderFlood
 │   ├── UnsupportedVersion · UnknownType · UnknownEncoding
@@ -25,8 +26,10 @@ TocsinError
 │   ├── WrongSampleRate · WrongChannelCount · WrongKey
 │   └── MalformedRecord         JSON that is not what its type says
 └── ModelRefused                an artefact is not loaded; the last good one goes on
-    ├── DigestMismatch · ManifestInvalid · FeatureMismatch · ShapeMismatch
-    └── GoldenMismatch
+    ├── DigestMismatch · SizeMismatch · Unsigned · WrongSignature
+    ├── ManifestInvalid · FeatureMismatch · ShapeMismatch · GoldenMismatch · ScoreInverted
+    ├── ExternalData · UnsafePath · ForbiddenOperator
+    └── TooLarge · TooSlow · LoadStuck · LoadCrashed
 """
 
 from __future__ import annotations
@@ -116,6 +119,10 @@ class RedisUnavailable(Unavailable):
     """Redis does not answer."""
 
 
+class StoreUnavailable(Unavailable):
+    """The store of model files does not answer."""
+
+
 class ContractError(TocsinError):
     """A message breaks the contract; it is kept in the dead letters and the stream goes on."""
 
@@ -198,3 +205,47 @@ class ShapeMismatch(ModelRefused):
 
 class GoldenMismatch(ModelRefused):
     """The model does not reproduce its own golden vectors."""
+
+
+class SizeMismatch(ModelRefused):
+    """The file's size is not the one announced."""
+
+
+class Unsigned(ModelRefused):
+    """Nobody vouches for the file, and signatures are asked for."""
+
+
+class WrongSignature(ModelRefused):
+    """The signature is not one of a trusted key over this file."""
+
+
+class ScoreInverted(ModelRefused):
+    """The model scores anomalies below normal sound."""
+
+
+class ExternalData(ModelRefused):
+    """The model wants data from beside its file."""
+
+
+class UnsafePath(ModelRefused):
+    """An address or name in the announcement or in the file leads out of the store."""
+
+
+class ForbiddenOperator(ModelRefused):
+    """The graph uses an operator, domain or nesting that is not allowed."""
+
+
+class TooLarge(ModelRefused):
+    """File, graph, tensors or memory are beyond the limits."""
+
+
+class TooSlow(ModelRefused):
+    """It takes longer for a window than it may."""
+
+
+class LoadStuck(ModelRefused):
+    """Loading it did not end in the time allowed."""
+
+
+class LoadCrashed(ModelRefused):
+    """The process that tried it ended by itself."""

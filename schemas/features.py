@@ -8,27 +8,33 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_FRONT_END_EXCLUDES = {"level", "n_frames", "window_hop"}
+_FRONT_END_EXCLUDES = {"level", "pool", "n_frames", "window_hop"}
+# Fields that came later: left out of the digest where they say what was always so, so that older models keep theirs.
+_LATER = {"transform": "log_mel", "pool": 1}
 
 
 class FeatureSpec(BaseModel):
-    """How sound becomes a model's input.
+    """How sound becomes a model's input: frames, transformed, summarised in rows; windows of rows.
 
     Attributes:
+        transform: ``log_mel`` makes a frame its log-mels; ``waveform`` leaves its samples as they are, frame by frame
+            without overlap, and the model does the rest.
+        pool: frames in a row. With 1 a row is a frame; with more it is the mean of each column over the row's frames,
+            then their population standard deviation. Row r holds frames r * pool to r * pool + pool - 1.
         sample_rate: Hz the sound is resampled to.
         resampler: the resampler's name; ``kaiser-polyphase-1`` is :mod:`processors.core.resample`.
         mono: how channels become one; ``mean`` averages them.
         n_fft, win_length, hop: samples; a frame is ``n_fft`` samples, every ``hop``.
         window: ``hann`` is the periodic Hann window.
         centre: False: the first frame starts at sample 0, nothing is padded.
-        n_mels, fmin, fmax: mel bands and their edges, Hz.
+        n_mels, fmin, fmax: mel bands and their edges, Hz; these and all up to ``log_floor`` matter to log-mels alone.
         mel_scale, mel_norm: ``slaney`` as in Slaney's Auditory Toolbox (1998).
         power: exponent of the magnitude spectrum.
         log: ``db`` is 10 log10.
         log_floor: power below which the logarithm is not taken.
         level: ``window-mean`` subtracts each window's mean, so that gain does not matter; ``none`` keeps the level.
-        n_frames: frames in a window.
-        window_hop: frames from one window's start to the next.
+        n_frames: rows in a window.
+        window_hop: rows from one window's start to the next.
         dtype: of the features.
     """
 
@@ -51,6 +57,8 @@ class FeatureSpec(BaseModel):
     power: Literal[2] = 2
     log: Literal["db"] = "db"
     log_floor: Annotated[float, Field(gt=0)] = 1e-10
+    transform: Literal["log_mel", "waveform"] = "log_mel"
+    pool: Annotated[int, Field(ge=1, le=4_096)] = 1
     level: Literal["window-mean", "none"] = "window-mean"
     n_frames: Annotated[int, Field(ge=1, le=4_096)]
     window_hop: Annotated[int, Field(ge=1, le=4_096)]
@@ -64,12 +72,27 @@ class FeatureSpec(BaseModel):
             raise ValueError(f"fmin {self.fmin} < fmax {self.fmax} <= {self.sample_rate / 2} Hz must hold")
         if self.window_hop > self.n_frames:
             raise ValueError(f"window_hop {self.window_hop} > n_frames {self.n_frames} would leave sound unheard")
+        if self.transform == "waveform" and (self.hop, self.level, self.pool) != (self.n_fft, "none", 1):
+            raise ValueError(
+                f"a waveform of hop {self.hop}, level {self.level!r} and pool {self.pool} is not computed: hop must equal"
+                f" n_fft {self.n_fft}, level be 'none' and pool 1"
+            )
         return self
+
+    @property
+    def frame_width(self) -> int:
+        """Columns of a transformed frame: ``n_mels``, or ``n_fft`` samples."""
+        return self.n_mels if self.transform == "log_mel" else self.n_fft
+
+    @property
+    def width(self) -> int:
+        """Columns of a row: those of a frame, or twice as many where frames are pooled."""
+        return self.frame_width if self.pool == 1 else 2 * self.frame_width
 
     @property
     def window_samples(self) -> int:
         """Samples one window spans, at ``sample_rate``."""
-        return (self.n_frames - 1) * self.hop + self.n_fft
+        return (self.n_frames * self.pool - 1) * self.hop + self.n_fft
 
     @property
     def window_seconds(self) -> float:
@@ -81,9 +104,10 @@ class FeatureSpec(BaseModel):
         return _digest(self.model_dump(mode="json"))
 
     def front_end(self) -> str:
-        """sha256 over the fields that decide a frame: specs with equal front ends share frames."""
+        """sha256 over the fields that decide a frame: specs with equal front ends share frames, pooled or not."""
         return _digest(self.model_dump(mode="json", exclude=_FRONT_END_EXCLUDES))
 
 
 def _digest(fields: dict[str, object]) -> str:
+    fields = {name: value for name, value in fields.items() if name not in _LATER or value != _LATER[name]}
     return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -18,12 +18,12 @@ MANIFEST_KEY = "tocsin.manifest"
 GOLDEN_FEATURES_KEY = "tocsin.golden.features"
 GOLDEN_SCORES_KEY = "tocsin.golden.scores"
 
-INPUT = "log_mel"
-"""Model input: float32 (batch, n_frames, n_mels), log-mel after level normalisation."""
+# A model's one input bears its transform's name, "log_mel" or "waveform": float32 (batch, n_frames, width), after level
+# normalisation.
 SCORE_OUTPUT = "score"
 """Model output: float32 (batch,), higher is more anomalous."""
 BANDS_OUTPUT = "bands"
-"""Optional model output: float32 (batch, n_mels), >= 0, how much each mel band adds to the score."""
+"""Optional output of a model of log-mels: float32 (batch, n_mels), >= 0, how much each mel band adds to the score."""
 
 MAX_GOLDEN_WINDOWS = 64
 
@@ -91,7 +91,7 @@ def write_metadata(
 
     Args:
         manifest: what it says of itself.
-        features: golden inputs, float32 (n, n_frames, n_mels), 1 <= n <= 64.
+        features: golden inputs, float32 (n, n_frames, width), 1 <= n <= 64.
         scores: what the model answered, float32 (n,).
     """
     return {
@@ -104,7 +104,7 @@ def write_metadata(
 def read_metadata(
     metadata: dict[str, str],
 ) -> tuple[Manifest, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Manifest, golden features (n, n_frames, n_mels) and golden scores (n,) of an artefact.
+    """Manifest, golden features (n, n_frames, width) and golden scores (n,) of an artefact.
 
     Raises:
         ManifestInvalid: a part is missing or cannot be read.
@@ -121,7 +121,7 @@ def read_metadata(
     try:
         raw = base64.b64decode(metadata[GOLDEN_FEATURES_KEY], validate=True)
         scores = np.frombuffer(base64.b64decode(metadata[GOLDEN_SCORES_KEY], validate=True), dtype="<f4")
-        features = np.frombuffer(raw, dtype="<f4").reshape(-1, manifest.features.n_frames, manifest.features.n_mels)
+        features = np.frombuffer(raw, dtype="<f4").reshape(-1, manifest.features.n_frames, manifest.features.width)
     except (binascii.Error, ValueError) as error:
         raise ManifestInvalid(f"golden vectors cannot be read: {error}") from None
     if not 1 <= len(scores) <= MAX_GOLDEN_WINDOWS or len(scores) != len(features):

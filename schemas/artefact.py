@@ -1,0 +1,51 @@
+"""A published model file: what it is, where it lies and who vouches for it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.cloudevents import MAX_NS
+from schemas.device import Name
+from schemas.score import ModelRef
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+MAX_ARTEFACT_BYTES = 64 * 1024 * 1024
+
+
+class Artefact(BaseModel):
+    """One model file in the store, named by its digest.
+
+    Attributes:
+        detector, model_id, version: as in the file's manifest.
+        sha256: digest of the file, hexadecimal.
+        size: of the file, bytes.
+        url: where it lies; the last part of it is ``<sha256>.onnx``.
+        features_hash: of the manifest, so that a reader sees without fetching that it cannot compute the features.
+        signature: ed25519 over :meth:`signed_bytes`, base64; None where nobody signed.
+        published_ns: when it was published, nanoseconds since 1970.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+    detector: Name
+    model_id: Name
+    version: Name
+    sha256: Sha256
+    size: Annotated[int, Field(gt=0, le=MAX_ARTEFACT_BYTES)]
+    url: Annotated[str, Field(min_length=1, max_length=2_000)]
+    features_hash: Sha256
+    signature: Annotated[str, Field(max_length=200)] | None = None
+    published_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
+
+    @property
+    def ref(self) -> ModelRef:
+        """How scores name it."""
+        return ModelRef(name=self.model_id, version=self.version, sha256=self.sha256)
+
+    def signed_bytes(self) -> bytes:
+        """What a signature covers: which file it is and what it is for, not where it lies."""
+        return "\n".join(
+            ("tocsin.artefact.v1", self.detector, self.model_id, self.version, self.sha256, str(self.size))
+        ).encode()

@@ -1,0 +1,47 @@
+"""What people say of alerts, on the feedback topic."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from schemas.cloudevents import MAX_NS
+from schemas.device import Name
+from schemas.event import Event
+
+Judgement = Literal["false-alarm", "real"]
+
+
+class Verdict(Event):
+    """An operator's verdict on an alert. The newest one of an alert holds.
+
+    Attributes:
+        alert_id, device_id, detector: of the alert.
+        judgement: ``false-alarm``: it was normal sound; ``real``: it was not.
+        note: for people.
+        by: who says so; free text.
+        given_ns: nanoseconds since 1970.
+    """
+
+    event_type: ClassVar[str] = "tocsin.verdict.v1"
+
+    alert_id: Annotated[str, Field(min_length=1, max_length=64)]
+    device_id: Name
+    detector: Name
+    judgement: Judgement
+    note: Annotated[str, Field(max_length=2_000)] = ""
+    by: Annotated[str, Field(max_length=200)] = ""
+    given_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
+
+    def key(self) -> str:
+        return self.device_id
+
+    def event_id(self) -> str:
+        return f"{self.alert_id}/{self.given_ns}"
+
+    def source(self) -> str:
+        return f"/tocsin/alerts/{self.alert_id}"
+
+    def time_ns(self) -> int:
+        return self.given_ns
