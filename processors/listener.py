@@ -44,7 +44,7 @@ class Listener:
 
     def _score(self, detector: str, windows: list[Window], partitions: Mapping[str, int]) -> list[ScoredWindow]:
         model = self._models[detector]
-        features = normalise_level(np.stack([window.log_mel for window in windows]), model.manifest.features)
+        features = normalise_level(np.stack([window.rows for window in windows]), model.manifest.features)
         scores, bands = model.score(features)
         return [
             ScoredWindow(

@@ -74,8 +74,8 @@ class FeatureSpec(BaseModel):
             raise ValueError(f"window_hop {self.window_hop} > n_frames {self.n_frames} would leave sound unheard")
         if self.transform == "waveform" and (self.hop, self.level, self.pool) != (self.n_fft, "none", 1):
             raise ValueError(
-                f"a waveform of hop {self.hop}, level {self.level!r} and pool {self.pool} is not computed: hop must equal"
-                f" n_fft {self.n_fft}, level be 'none' and pool 1"
+                f"a waveform of hop {self.hop}, level {self.level!r} and pool {self.pool} is not computed: hop must be"
+                f" n_fft {self.n_fft}, level 'none' and pool 1"
             )
         return self
 

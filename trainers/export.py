@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 
 from schemas.errors import OutputError
-from schemas.manifest import INPUT, Manifest, write_metadata
+from schemas.manifest import Manifest, write_metadata
 from trainers.files import write_whole
 from trainers.model import Model
 
@@ -26,7 +26,7 @@ def export(model: Model, manifest: Manifest, golden: Float32, path: Path) -> Non
     Args:
         model: what was trained.
         manifest: what the file says of itself.
-        golden: windows to keep with their scores, float32 (n, n_frames, n_mels), 3 <= n <= 64.
+        golden: windows to keep with their scores, float32 (n, n_frames, width), 3 <= n <= 64.
         path: the file, overwritten.
 
     Raises:
@@ -34,7 +34,7 @@ def export(model: Model, manifest: Manifest, golden: Float32, path: Path) -> Non
     """
     graph = model.graph(golden)
     _forget_origin(graph)
-    scores = _checked(graph, model, golden)
+    scores = _checked(graph, model, golden, manifest.features.transform)
     del graph.metadata_props[:]
     for key, value in write_metadata(manifest, golden, scores).items():
         graph.metadata_props.add(key=key, value=value)
@@ -52,12 +52,12 @@ def _forget_origin(model: onnx.ModelProto) -> None:
         del part.metadata_props[:]
 
 
-def _checked(graph: onnx.ModelProto, model: Model, golden: Float32) -> Float32:
+def _checked(graph: onnx.ModelProto, model: Model, golden: Float32, name_in: str) -> Float32:
     """Scores by onnxruntime, float32 (n,), once they are the model's own, for batches and for single windows."""
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     names = list(model.outputs)
-    answers = session.run(names, {INPUT: golden})
-    singles = [session.run(names, {INPUT: window[None]}) for window in golden]
+    answers = session.run(names, {name_in: golden})
+    singles = [session.run(names, {name_in: window[None]}) for window in golden]
     for number, (name, wanted) in enumerate(zip(names, model.answer(golden), strict=True)):
         single = np.concatenate([one[number] for one in singles])
         scale = max(float(np.abs(wanted).max()), 1.0)

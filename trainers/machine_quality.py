@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from processors.core.recording import log_mel_frames, windows_of
+from processors.core.recording import rows_of, windows_of
 from schemas.errors import NotAudio
 from schemas.features import FeatureSpec
 from trainers.evaluate import auc, scores_of
@@ -121,7 +121,7 @@ def motor_aucs(net: nn.Module, folder: Path, spec: FeatureSpec) -> dict[str, Any
     """
     means: dict[str, list[float]] = {}
     for one in read_folder(folder, (), spec.sample_rate):
-        scores = _scores(net, log_mel_frames(one.samples, one.sample_rate, spec), spec)
+        scores = _scores(net, rows_of(one.samples, one.sample_rate, spec), spec)
         means.setdefault(Path(one.name).stem.rsplit("_", 1)[0], []).append(float(scores.mean()))
     pairs = {
         f"{normal} -> {other}": round(auc(means[normal], means[other]), 4)
@@ -145,7 +145,7 @@ def _bearing_scores(net: nn.Module, path: Path, spec: FeatureSpec) -> Float64:
     except (OSError, KeyError, ValueError) as error:
         raise NotAudio(f"{path} holds no acceleration_g and sample_rate_hz: {error}") from None
     scaled = np.asarray(samples / _FULL_SCALE_G, dtype=np.float32)
-    return _scores(net, log_mel_frames(scaled, rate, spec), spec)
+    return _scores(net, rows_of(scaled, rate, spec), spec)
 
 
 def _scores(net: nn.Module, frames: npt.NDArray[np.float32], spec: FeatureSpec) -> Float64:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from processors.core.recording import log_mel_frames
+from processors.core.recording import rows_of
 from schemas.features import FeatureSpec
 from synthesis.draws import seed_of
 from synthesis.fault import FAULTS, RAMP_SECONDS, random_fault
@@ -75,4 +75,4 @@ def hear_many(
 def _frames(sound: Sound, spec: FeatureSpec, seconds: float) -> Float32:
     # The fault is fully grown after its ramp; the healthy sound starts there as well, so that frames match.
     samples = sound.at(_RAMP, int(seconds * SAMPLE_RATE))
-    return log_mel_frames(np.clip(samples, -1.0, 1.0).astype(np.float32), SAMPLE_RATE, spec)
+    return rows_of(np.clip(samples, -1.0, 1.0).astype(np.float32), SAMPLE_RATE, spec)

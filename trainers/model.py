@@ -33,7 +33,7 @@ class Model(Protocol):
         """Its outputs, in the order of ``outputs``.
 
         Args:
-            windows: float32 (n, n_frames, n_mels) as :func:`processors.core.recording.windows_of` gives them.
+            windows: float32 (n, n_frames, width) as :func:`processors.core.recording.windows_of` gives them.
 
         Returns:
             ``score`` float32 (n,), higher is more anomalous, and ``bands`` float32 (n, n_mels) where it has them.
@@ -41,7 +41,8 @@ class Model(Protocol):
         ...
 
     def graph(self, example: Float32) -> onnx.ModelProto:
-        """The same as ONNX: input ``log_mel`` with a free batch dimension, outputs as named, opset 18.
+        """The same as ONNX: an input named as the specification's transform, with a free batch dimension, outputs as
+        named, opset 18.
 
         Args:
             example: some windows, for exporters that trace.

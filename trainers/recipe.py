@@ -36,7 +36,7 @@ class Trained:
         report: further figures, for the metrics file: nested dictionaries of numbers and text.
         trained_on: which sound it learned from, for people.
         training_digest: sha256 over it.
-        golden: windows to keep in the file, float32 (n, n_frames, n_mels).
+        golden: windows to keep in the file, float32 (n, n_frames, width).
         scores: normal and anomalous scores for the pictures, by name: float (n,) each.
     """
 

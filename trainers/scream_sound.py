@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from processors.core.recording import log_mel_frames
+from processors.core.recording import rows_of
 from schemas.features import FeatureSpec
 from synthesis.draws import seed_of
 from synthesis.harmless import HARMLESS, harmless
@@ -85,7 +85,7 @@ def frames_of(take: Take, spec: FeatureSpec, gain_db: float = 0.0) -> Float32:
     # The floor depends on the length alone, so that the same take always meets the same noise.
     noise = np.random.default_rng(len(take.samples)).standard_normal(len(take.samples), dtype=np.float32)
     samples = take.samples * np.float32(10.0 ** (gain_db / 20.0)) + noise * np.float32(10.0 ** (_FLOOR_DBFS / 20.0))
-    return log_mel_frames(np.clip(samples, -1.0, 1.0), SAMPLE_RATE, spec)
+    return rows_of(np.clip(samples, -1.0, 1.0), SAMPLE_RATE, spec)
 
 
 def activity(frames: Float32) -> npt.NDArray[np.bool_]:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from schemas.errors import OutputError
-from schemas.manifest import BANDS_OUTPUT, INPUT, SCORE_OUTPUT
+from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT
 from trainers.model import IR_VERSION, OPSET
 
 Float32 = npt.NDArray[np.float32]
@@ -26,13 +26,15 @@ class TorchModel:
     """See :class:`trainers.model.Model`.
 
     Args:
-        net: in evaluation mode; takes float32 (batch, n_frames, n_mels), gives score (batch,) and, with
+        net: in evaluation mode; takes float32 (batch, n_frames, width), gives score (batch,) and, with
             ``has_bands``, bands (batch, n_mels) besides.
         has_bands: whether there is a second output.
+        transform: of the feature specification; names the input.
     """
 
-    def __init__(self, net: nn.Module, *, has_bands: bool = False) -> None:
+    def __init__(self, net: nn.Module, *, has_bands: bool = False, transform: str = "log_mel") -> None:
         self._net = net
+        self._transform = transform
         self._outputs = (SCORE_OUTPUT, BANDS_OUTPUT) if has_bands else (SCORE_OUTPUT,)
 
     @property
@@ -60,7 +62,7 @@ class TorchModel:
             program = torch.onnx.export(
                 self._net,
                 (torch.from_numpy(example),),
-                input_names=[INPUT],
+                input_names=[self._transform],
                 output_names=list(self._outputs),
                 dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4_096)},),
                 opset_version=OPSET,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from schemas.errors import DigestMismatch, FeatureMismatch, GoldenMismatch, ManifestInvalid, ShapeMismatch
-from schemas.manifest import BANDS_OUTPUT, INPUT, SCORE_OUTPUT, Manifest, read_metadata
+from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, Manifest, read_metadata
 from schemas.score import ModelRef
 
 Float32 = npt.NDArray[np.float32]
@@ -48,7 +48,7 @@ class OnnxModel:
         """Scores windows.
 
         Args:
-            features: float32 (n, n_frames, n_mels), level-normalised.
+            features: float32 (n, n_frames, width), level-normalised.
 
         Returns:
             Scores float32 (n,), and float32 (n, n_mels) how much each band adds, or None where the model has no such
@@ -56,8 +56,9 @@ class OnnxModel:
         """
         names = [output.name for output in self.session.get_outputs()]
         wanted = [name for name in (SCORE_OUTPUT, BANDS_OUTPUT) if name in names]
+        name_in = self.manifest.features.transform
         parts = [
-            self.session.run(wanted, {INPUT: np.ascontiguousarray(features[start : start + _MAX_BATCH])})
+            self.session.run(wanted, {name_in: np.ascontiguousarray(features[start : start + _MAX_BATCH])})
             for start in range(0, len(features), _MAX_BATCH)
         ]
         scores = np.concatenate([part[0] for part in parts])
@@ -132,13 +133,15 @@ def _check_features(path: Path, manifest: Manifest) -> None:
 def _check_shapes(path: Path, model: OnnxModel) -> None:
     spec = model.manifest.features
     inputs = {i.name: (i.type, i.shape[1:]) for i in model.session.get_inputs()}
-    want = {INPUT: ("tensor(float)", [spec.n_frames, spec.n_mels])}
+    want = {spec.transform: ("tensor(float)", [spec.n_frames, spec.width])}
     if inputs != want:
         raise ShapeMismatch(f"{path}: inputs {inputs}; {want} after the batch dimension are required")
     outputs = {o.name: (o.type, o.shape[1:]) for o in model.session.get_outputs()}
-    allowed = {SCORE_OUTPUT: ("tensor(float)", []), BANDS_OUTPUT: ("tensor(float)", [spec.n_mels])}
+    allowed: dict[str, tuple[str, list[int]]] = {SCORE_OUTPUT: ("tensor(float)", [])}
+    if spec.transform == "log_mel":
+        allowed[BANDS_OUTPUT] = ("tensor(float)", [spec.n_mels])
     if SCORE_OUTPUT not in outputs or any(allowed.get(name) != kind for name, kind in outputs.items()):
-        raise ShapeMismatch(f"{path}: outputs {outputs}; of {allowed} 'score' is required and 'bands' allowed")
+        raise ShapeMismatch(f"{path}: outputs {outputs}; of {allowed} 'score' is required, others are not allowed")
 
 
 def _check_golden(path: Path, model: OnnxModel, features: Float32, scores: Float32) -> None:

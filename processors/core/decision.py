@@ -141,10 +141,13 @@ def _evidence(scored: ScoredWindow, judge: Judge) -> Callable[[], Evidence]:
 
 
 def _bands(scored: ScoredWindow, spec: FeatureSpec) -> tuple[Band, ...]:
-    """The bands that add most to the score; by the window's own power where the model does not say."""
+    """The bands that add most to the score; by the window's own power where the model does not say; none of samples."""
+    if spec.transform == "waveform":
+        return ()
     weight = scored.bands
     if weight is None:
-        weight = np.power(10.0, scored.window.log_mel / 10.0).mean(axis=0, dtype=np.float32)
+        log_mel = scored.window.rows[:, : spec.n_mels]
+        weight = np.power(10.0, log_mel / 10.0).mean(axis=0, dtype=np.float32)
     total = float(weight.sum())
     if not total > 0.0:
         return ()

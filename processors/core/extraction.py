@@ -1,27 +1,26 @@
-"""Extraction: chunks of many devices in, windows out, with one log-mel call a front end."""
+"""Extraction: chunks of many devices in, windows out, with one transform a front end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from processors.core.frame_stream import FrameStream
-from processors.core.mel import LogMel
 from processors.core.segment import Segment
+from processors.core.transform import transform_of
 from processors.core.window import Window
 from schemas.chunk import Chunk
-from schemas.features import FeatureSpec
 
 Float32 = npt.NDArray[np.float32]
 
 
 class Extractor:
-    """Holds one log-mel engine a front end. Thread-compatible: one call at a time."""
+    """Holds one transform a front end. Thread-compatible: one call at a time."""
 
     def __init__(self) -> None:
-        self._engines: dict[str, LogMel] = {}
+        self._transforms: dict[str, Callable[[Float32], Float32]] = {}
 
     def extract(self, arrivals: Iterable[tuple[Segment, Chunk, int]]) -> list[Window]:
         """Windows that the chunks complete.
@@ -39,23 +38,20 @@ class Extractor:
             for front_end, stream, frames in segment.push(chunk, offset):
                 if len(frames):
                     spec = next(spec for spec in segment.specs.values() if spec.front_end() == front_end)
-                    self._engine(front_end, spec)
+                    if front_end not in self._transforms:
+                        self._transforms[front_end] = transform_of(spec)
                     pending.setdefault(front_end, []).append((stream, frames))
         for front_end, jobs in pending.items():
-            self._compute(self._engines[front_end], jobs)
+            self._compute(self._transforms[front_end], jobs)
         return [window for segment in segments.values() for window in segment.take_windows()]
 
-    def _engine(self, front_end: str, spec: FeatureSpec) -> None:
-        if front_end not in self._engines:
-            self._engines[front_end] = LogMel(spec)
-
     @staticmethod
-    def _compute(engine: LogMel, jobs: list[tuple[FrameStream, Float32]]) -> None:
+    def _compute(transform: Callable[[Float32], Float32], jobs: list[tuple[FrameStream, Float32]]) -> None:
         frames = np.concatenate([frames for _, frames in jobs])
-        log_mel = engine(frames)
+        transformed = transform(frames)
         power = np.einsum("nt,nt->n", frames, frames) / np.float32(frames.shape[1])
         start = 0
         for stream, part in jobs:
             rows = slice(start, start + len(part))
-            stream.add(log_mel[rows], power[rows])
+            stream.add(transformed[rows], power[rows])
             start += len(part)

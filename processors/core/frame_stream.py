@@ -1,4 +1,4 @@
-"""Frames of an unbroken run of samples, each computed once however many windows and detectors share it."""
+"""Frames of an unbroken run of samples, each computed once however many rows, windows and detectors share it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.core.resample import Resampler
+from processors.core.rows import Rows
 from schemas.features import FeatureSpec
 
 Float32 = npt.NDArray[np.float32]
 
 
 class FrameStream:
-    """Resamples, cuts frames on the session's grid and keeps their log-mels until no window needs them.
+    """Resamples, cuts frames on the session's grid and keeps the rows that are made of them.
 
     Frame f holds resampled samples f * hop to f * hop + n_fft - 1 of the session, wherever the run began.
-    Memory: less than one chunk plus the resampler's reach in samples, and the frames since :meth:`drop_before`.
+    Memory: less than one chunk plus the resampler's reach in samples, and the :class:`Rows`.
 
     Args:
-        spec: the front end; ``level``, ``n_frames`` and ``window_hop`` do not matter.
+        spec: the front end; ``level``, ``pool``, ``n_frames`` and ``window_hop`` do not matter.
         rate_in: the device's rate, Hz.
         start: session index of the run's first sample, at the device's rate.
     """
@@ -29,23 +30,17 @@ class FrameStream:
         self._input = np.empty(0, np.float32)
         self._input_start = start
         first = self._resampler.outputs_from(start)
-        self._next_frame = -(-first // spec.hop)
+        self._added = -(-first // spec.hop)
         # Samples before the first whole frame on the grid belong to no frame: they are never computed.
         self._resampled = np.empty(0, np.float32)
-        self._resampled_start = self._next_frame * spec.hop
-        self._kept_from = self._next_frame
-        self._log_mel = np.empty((0, spec.n_mels), np.float32)
-        self._power = np.empty(0, np.float32)
+        self._resampled_start = self._added * spec.hop
+        self._rows: dict[int, Rows] = {}
 
-    @property
-    def frames_end(self) -> int:
-        """One past the last frame whose log-mel is known."""
-        return self._kept_from + len(self._log_mel)
-
-    @property
-    def first_frame(self) -> int:
-        """First frame that is still kept, or that will come."""
-        return self._kept_from
+    def rows(self, pool: int) -> Rows:
+        """The rows of ``pool`` frames each; the same object however often it is asked for."""
+        if pool not in self._rows:
+            self._rows[pool] = Rows(self._spec.frame_width, pool, self._added)
+        return self._rows[pool]
 
     def push(self, mono: Float32) -> Float32:
         """Takes the next samples, float32 (n,); returns the whole frames they complete, float32 (m, n_fft)."""
@@ -66,43 +61,30 @@ class FrameStream:
         frames = np.lib.stride_tricks.sliding_window_view(self._resampled, spec.n_fft)[:: spec.hop][:count]
         self._resampled = self._resampled[count * spec.hop :]
         self._resampled_start += count * spec.hop
-        self._next_frame += count
         return frames
 
-    def add(self, log_mel: Float32, power: Float32) -> None:
-        """Keeps what was computed from the frames of :meth:`push`, in their order.
+    def add(self, frames: Float32, power: Float32) -> None:
+        """Puts what was computed from the frames of :meth:`push` into rows, in their order.
 
         Args:
-            log_mel: float32 (m, n_mels), dB.
+            frames: float32 (m, frame_width), transformed.
             power: float32 (m,), mean square of each frame's samples.
         """
-        self._log_mel = np.concatenate([self._log_mel, log_mel])
-        self._power = np.concatenate([self._power, power])
-
-    def window(self, first: int, n_frames: int) -> tuple[Float32, float]:
-        """Log-mel float32 (n_frames, n_mels) and mean power of frames ``first`` to ``first + n_frames - 1``."""
-        rows = slice(first - self._kept_from, first - self._kept_from + n_frames)
-        return self._log_mel[rows], float(self._power[rows].mean())
-
-    def drop_before(self, frame: int) -> None:
-        """Forgets frames before ``frame``."""
-        rows = min(max(frame - self._kept_from, 0), len(self._log_mel))
-        if rows:
-            self._log_mel = self._log_mel[rows:].copy()
-            self._power = self._power[rows:].copy()
-            self._kept_from += rows
+        self._added += len(frames)
+        for rows in self._rows.values():
+            rows.add(frames, power)
 
     def first_input(self, frame: int) -> int:
         """First sample of the device that ``frame`` depends on, as a session index."""
         return self._resampler.first_input(frame * self._spec.hop)
 
-    def span(self, frame: int, n_frames: int) -> tuple[int, int, int]:
-        """Where frames lie in the session at the device's rate.
+    def span(self, frame: int, count: int) -> tuple[int, int, int]:
+        """Where ``count`` frames lie in the session at the device's rate.
 
         Returns:
             Index of the first sample, the length in samples, and the last sample the frames depend on.
         """
         start = frame * self._spec.hop
-        end = start + (n_frames - 1) * self._spec.hop + self._spec.n_fft
+        end = start + (count - 1) * self._spec.hop + self._spec.n_fft
         first = self._resampler.position(start)
         return first, self._resampler.position(end) - first, self._resampler.last_input(end - 1)

@@ -59,7 +59,7 @@ class LogMel:
     """Turns frames of samples into log-mel frames, as librosa does within 1e-3 dB.
 
     Args:
-        spec: the feature specification; ``level``, ``n_frames`` and ``window_hop`` do not matter here.
+        spec: the feature specification; ``level``, ``pool``, ``n_frames`` and ``window_hop`` do not matter here.
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
@@ -93,13 +93,17 @@ def normalise_level(windows: Float32, spec: FeatureSpec) -> Float32:
     """Windows as the model wants their level.
 
     Args:
-        windows: float32 (n, n_frames, n_mels), dB.
-        spec: ``window-mean`` subtracts each window's mean; ``none`` changes nothing.
+        windows: float32 (n, n_frames, width), dB.
+        spec: ``window-mean`` subtracts each window's mean, of pooled rows from the means alone, since gain does not
+            change a standard deviation of dB; ``none`` changes nothing.
 
     Returns:
-        float32 (n, n_frames, n_mels).
+        float32 (n, n_frames, width).
     """
     if spec.level == "none":
         return np.ascontiguousarray(windows, dtype=np.float32)
-    normalised: Float32 = windows - windows.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
-    return normalised
+    level = windows[:, :, : spec.n_mels].mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    if spec.pool == 1:
+        normalised: Float32 = windows - level
+        return normalised
+    return np.concatenate([windows[:, :, : spec.n_mels] - level, windows[:, :, spec.n_mels :]], axis=2)

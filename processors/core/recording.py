@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.mel import LogMel, normalise_level
+from processors.core.mel import normalise_level
 from processors.core.resample import Resampler
+from processors.core.rows import pooled
+from processors.core.transform import transform_of
 from schemas.chunk import FULL_SCALE
 from schemas.features import FeatureSpec
 
@@ -27,8 +29,8 @@ def to_mono(samples: npt.NDArray[np.int16] | Float32) -> Float32:
     return mono.astype(np.float32) * scale
 
 
-def log_mel_frames(samples: npt.NDArray[np.int16] | Float32, sample_rate: int, spec: FeatureSpec) -> Float32:
-    """All log-mel frames of a recording, before level normalisation.
+def rows_of(samples: npt.NDArray[np.int16] | Float32, sample_rate: int, spec: FeatureSpec) -> Float32:
+    """All rows of a recording, before level normalisation.
 
     Args:
         samples: int16 PCM or float in [-1, 1], shape (n, channels) or (n,).
@@ -36,28 +38,28 @@ def log_mel_frames(samples: npt.NDArray[np.int16] | Float32, sample_rate: int, s
         spec: the feature specification.
 
     Returns:
-        float32 (frames, n_mels), dB; frame f starts at sample f * hop of the resampled sound.
+        float32 (rows, width); row r starts at sample r * pool * hop of the resampled sound.
     """
     mono = to_mono(samples)
     resampler = Resampler(sample_rate, spec.sample_rate)
     resampled = resampler(mono, 0, 0, resampler.outputs_until(len(mono)))
     if len(resampled) < spec.n_fft:
-        return np.empty((0, spec.n_mels), dtype=np.float32)
+        return np.empty((0, spec.width), dtype=np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(resampled, spec.n_fft)[:: spec.hop]
-    return LogMel(spec)(frames)
+    return pooled(transform_of(spec)(frames), spec.pool)
 
 
-def windows_of(frames: Float32, spec: FeatureSpec) -> Float32:
+def windows_of(rows: Float32, spec: FeatureSpec) -> Float32:
     """All windows on the grid, level-normalised.
 
     Args:
-        frames: float32 (frames, n_mels) as from :func:`log_mel_frames`.
+        rows: float32 (rows, width) as from :func:`rows_of`.
         spec: the feature specification.
 
     Returns:
-        float32 (n, n_frames, n_mels); window w starts at frame w * window_hop.
+        float32 (n, n_frames, width); window w starts at row w * window_hop.
     """
-    if len(frames) < spec.n_frames:
-        return np.empty((0, spec.n_frames, spec.n_mels), dtype=np.float32)
-    views = np.lib.stride_tricks.sliding_window_view(frames, spec.n_frames, axis=0)[:: spec.window_hop]
+    if len(rows) < spec.n_frames:
+        return np.empty((0, spec.n_frames, spec.width), dtype=np.float32)
+    views = np.lib.stride_tricks.sliding_window_view(rows, spec.n_frames, axis=0)[:: spec.window_hop]
     return normalise_level(views.transpose(0, 2, 1), spec)

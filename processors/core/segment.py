@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from processors.core.frame_stream import FrameStream
 from processors.core.recording import to_mono
+from processors.core.rows import Rows
 from processors.core.window import Window
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
@@ -35,7 +36,7 @@ class _Held:
 class Segment:
     """Cuts windows for every detector of a device out of consecutive chunks.
 
-    The window grid is the session's: window w of a detector starts at frame w * window_hop, wherever the segment
+    The window grid is the session's: window w of a detector starts at row w * window_hop, wherever the segment
     began. So a restart in the middle of a session rebuilds the same windows.
 
     Args:
@@ -53,10 +54,12 @@ class Segment:
         self.sample_rate = sample_rate
         self.specs = dict(specs)
         self._streams: dict[str, FrameStream] = {}
+        self._rows: dict[str, Rows] = {}
         self._next_window: dict[str, int] = {}
         for detector, spec in specs.items():
             stream = self._streams.setdefault(spec.front_end(), FrameStream(spec, sample_rate, start))
-            self._next_window[detector] = -(-stream.first_frame // spec.window_hop)
+            self._rows[detector] = stream.rows(spec.pool)
+            self._next_window[detector] = -(-self._rows[detector].first // spec.window_hop)
         self._held: deque[_Held] = deque()
 
     def push(self, chunk: Chunk, offset: int) -> list[tuple[str, FrameStream, Float32]]:
@@ -64,7 +67,7 @@ class Segment:
 
         Returns:
             For every front end: its hash, its stream, and the frames float32 (m, n_fft) the chunk completes.
-            The caller computes their log-mels and hands them to ``stream.add`` in the same order.
+            The caller transforms them and hands them to ``stream.add`` in the same order.
         """
         self._held.append(_Held(chunk.first_sample, chunk.end_sample, chunk.captured_ns, offset))
         mono = to_mono(chunk.samples())
@@ -74,12 +77,12 @@ class Segment:
         """The windows that have become whole since the last call, in order of their first sample."""
         windows = []
         for detector, spec in self.specs.items():
-            stream = self._streams[spec.front_end()]
-            while (frame := self._next_window[detector] * spec.window_hop) + spec.n_frames <= stream.frames_end:
-                windows.append(self._window(detector, stream, frame, spec.n_frames))
+            rows = self._rows[detector]
+            while (row := self._next_window[detector] * spec.window_hop) + spec.n_frames <= rows.end:
+                windows.append(self._window(detector, spec, row))
                 self._next_window[detector] += 1
-        for front_end, stream in self._streams.items():
-            stream.drop_before(min(frame for key, frame in self._starts() if key == front_end))
+        for rows in self._rows.values():
+            rows.drop_before(min(self._next_row(name) for name, shared in self._rows.items() if shared is rows))
         needed = self.needed_from()
         while self._held and self._held[0].end_sample <= needed:
             self._held.popleft()
@@ -88,20 +91,22 @@ class Segment:
 
     def needed_from(self) -> int:
         """First sample that a window to come depends on, as a session index."""
-        return min(self._streams[front_end].first_input(frame) for front_end, frame in self._starts())
+        return min(
+            self._streams[spec.front_end()].first_input(self._next_row(detector) * spec.pool)
+            for detector, spec in self.specs.items()
+        )
 
     def frontier(self) -> int | None:
         """Offset of the oldest chunk that a window to come depends on; None when there is none."""
         return self._held[0].offset if self._held else None
 
-    def _starts(self) -> list[tuple[str, int]]:
-        return [
-            (spec.front_end(), self._next_window[detector] * spec.window_hop) for detector, spec in self.specs.items()
-        ]
+    def _next_row(self, detector: str) -> int:
+        return self._next_window[detector] * self.specs[detector].window_hop
 
-    def _window(self, detector: str, stream: FrameStream, frame: int, n_frames: int) -> Window:
-        log_mel, power = stream.window(frame, n_frames)
-        first, length, last_input = stream.span(frame, n_frames)
+    def _window(self, detector: str, spec: FeatureSpec, row: int) -> Window:
+        rows, power = self._rows[detector].window(row, spec.n_frames)
+        stream = self._streams[spec.front_end()]
+        first, length, last_input = stream.span(row * spec.pool, spec.n_frames * spec.pool)
         opening, closing = self._chunk_at(first), self._chunk_at(last_input)
         after = (first - opening.first_sample) * 1_000_000_000 // self.sample_rate
         return Window(
@@ -113,7 +118,7 @@ class Segment:
             sample_rate=self.sample_rate,
             captured_ns=opening.captured_ns + after,
             level_dbfs=10.0 * math.log10(max(power, _LEVEL_FLOOR)),
-            log_mel=log_mel,
+            rows=rows,
             first_offset=opening.offset,
             last_offset=closing.offset,
         )

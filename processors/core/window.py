@@ -19,7 +19,7 @@ class Window:
         sample_rate: the device's rate, Hz.
         captured_ns: capture time of its first sample, nanoseconds since 1970.
         level_dbfs: RMS level, dB relative to full scale, at least -120.
-        log_mel: float32 (n_frames, n_mels), dB, level not yet normalised.
+        rows: float32 (n_frames, width), level not yet normalised.
         first_offset, last_offset: records of the audio topic that hold it, both included.
     """
 
@@ -31,6 +31,6 @@ class Window:
     sample_rate: int
     captured_ns: int
     level_dbfs: float
-    log_mel: npt.NDArray[np.float32]
+    rows: npt.NDArray[np.float32]
     first_offset: int
     last_offset: int

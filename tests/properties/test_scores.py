@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.app import load_models
-from processors.core.recording import log_mel_frames, windows_of
+from processors.core.recording import rows_of, windows_of
 from processors.core.segment import Segment
 from processors.listener import Listener
 from producers.pcm import Block
@@ -33,7 +33,7 @@ def recording(rate: int, seed: int) -> np.ndarray:
 def whole_scores(detector: str, samples: np.ndarray, rate: int) -> np.ndarray:
     model = load_models()[detector]
     spec = model.manifest.features
-    return model.score(windows_of(log_mel_frames(samples, rate, spec), spec))[0]
+    return model.score(windows_of(rows_of(samples, rate, spec), spec))[0]
 
 
 @pytest.mark.parametrize("detector", DETECTORS)

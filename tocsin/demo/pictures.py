@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from processors.core.mel import band_edges
-from processors.core.recording import log_mel_frames
+from processors.core.recording import rows_of
 from schemas.alert import Alert
 from schemas.errors import OutputError
 from schemas.features import FeatureSpec
@@ -42,7 +42,7 @@ def draw_alert(
     figure = Figure(figsize=(11, 6), layout="constrained")
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    frames = log_mel_frames(samples, rate, _SPEC)
+    frames = rows_of(samples, rate, _SPEC)
     top = float(frames.max()) if len(frames) else 0.0
     image = above.imshow(
         frames.T, origin="lower", aspect="auto", extent=(start_s, end_s, 0, _SPEC.n_mels),

@@ -40,7 +40,7 @@ def window(index: int, score: float, session: str = "s1", device: str = "d1") ->
             sample_rate=16_000,
             captured_ns=1_000_000_000 * (1_700_000_000 + index),
             level_dbfs=-30.0,
-            log_mel=np.full((4, 8), -40.0, np.float32),
+            rows=np.full((4, 8), -40.0, np.float32),
             first_offset=10 * index,
             last_offset=10 * index + 3,
         ),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from processors.core.mel import LogMel, mel_filterbank
-from processors.core.recording import log_mel_frames
+from processors.core.recording import rows_of
 from schemas.features import FeatureSpec
 
 SPECS = [
@@ -25,7 +25,7 @@ def test_log_mel_is_librosas(spec: FeatureSpec, level: float) -> None:
     tone = np.sin(2 * np.pi * 700 * np.arange(spec.sample_rate) / spec.sample_rate)
     sound = (level * (0.3 * tone + 0.1 * rng.standard_normal(spec.sample_rate))).astype(np.float32)
 
-    mine = log_mel_frames(sound, spec.sample_rate, spec)
+    mine = rows_of(sound, spec.sample_rate, spec)
 
     power = librosa.feature.melspectrogram(
         y=sound, sr=spec.sample_rate, n_fft=spec.n_fft, hop_length=spec.hop, n_mels=spec.n_mels,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from processors.core.recording import log_mel_frames
+from processors.core.recording import rows_of
 from schemas.features import FeatureSpec
 from trainers.augment import coloured, masked, noise_floor, to_db, to_power
 
@@ -15,7 +15,7 @@ SPEC = FeatureSpec(n_frames=48, window_hop=12)
 def test_rounding_to_16_bits_makes_the_floor_it_is_said_to_make():
     quiet = np.zeros(64_000)
     dither = np.random.default_rng(0).uniform(-0.5, 0.5, 64_000) / 32_768
-    measured = log_mel_frames((quiet + dither).astype(np.float32), 16_000, SPEC).mean()
+    measured = rows_of((quiet + dither).astype(np.float32), 16_000, SPEC).mean()
     floors = to_db(noise_floor(np.random.default_rng(1), 400, 64, (0.0, 0.0)))
     assert floors.min() == pytest.approx(measured, abs=7.0)
     assert floors.max() > measured + 10.0

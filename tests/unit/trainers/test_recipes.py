@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from schemas.errors import InputError, OutputError, SettingsError
-from schemas.manifest import BANDS_OUTPUT, INPUT, SCORE_OUTPUT, read_metadata
+from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, read_metadata
 from trainers.artefact import install, write
 from trainers.export import export
 from trainers.machine import SPEC as MACHINE_SPEC
@@ -56,7 +56,7 @@ def test_the_file_says_what_it_is_and_reproduces_its_golden_scores(name, request
     assert manifest.features_hash == trained.spec.hash()
     assert manifest.parameters == trained.model.parameters
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (answer,) = session.run([SCORE_OUTPUT], {INPUT: features})
+    (answer,) = session.run([SCORE_OUTPUT], {"log_mel": features})
     assert np.allclose(answer, scores, rtol=1e-5, atol=1e-5)
     assert len(scores) == 3
 
@@ -66,8 +66,8 @@ def test_any_batch_size_is_taken_and_rows_do_not_mix(name, request):
     trained, path = request.getfixturevalue(name)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     windows = np.random.default_rng(0).normal(0, 10, (7, trained.spec.n_frames, 64)).astype(np.float32)
-    (together,) = session.run([SCORE_OUTPUT], {INPUT: windows})
-    alone = np.concatenate([session.run([SCORE_OUTPUT], {INPUT: window[None]})[0] for window in windows])
+    (together,) = session.run([SCORE_OUTPUT], {"log_mel": windows})
+    alone = np.concatenate([session.run([SCORE_OUTPUT], {"log_mel": window[None]})[0] for window in windows])
     assert together.shape == (7,)
     assert np.allclose(together, alone, rtol=1e-5, atol=1e-5)
 
@@ -86,7 +86,7 @@ def test_the_score_is_the_error_of_the_bands_in_decibels(machine):
     _, path = machine
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     windows = np.random.default_rng(1).normal(0, 10, (3, MACHINE_SPEC.n_frames, 64)).astype(np.float32)
-    score, bands = session.run([SCORE_OUTPUT, BANDS_OUTPUT], {INPUT: windows})
+    score, bands = session.run([SCORE_OUTPUT, BANDS_OUTPUT], {"log_mel": windows})
     assert bands.shape == (3, 64)
     assert bands.min() >= 0.0
     assert np.allclose(score, 10.0 * np.log10(bands.mean(axis=1) + 1e-6), atol=1e-3)

@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from processors.core.recording import log_mel_frames, windows_of
-from schemas.manifest import INPUT, SCORE_OUTPUT, read_metadata
+from processors.core.recording import rows_of, windows_of
+from schemas.manifest import SCORE_OUTPUT, read_metadata
 from synthesis.factory import FAULT_ONSET, SCREAMS_AT, demo_factory
 
 MODELS = files("processors.models")
@@ -39,8 +39,8 @@ def scored(sessions):
         session = sessions["machine" if device.kind == "machine" else "scream"]
         manifest, _, _ = read_metadata(session.get_modelmeta().custom_metadata_map)
         spec = manifest.features
-        windows = windows_of(log_mel_frames(device.render(0, SECONDS * 16_000), 16_000, spec), spec)
-        scores = session.run([SCORE_OUTPUT], {INPUT: windows})[0]
+        windows = windows_of(rows_of(device.render(0, SECONDS * 16_000), 16_000, spec), spec)
+        scores = session.run([SCORE_OUTPUT], {"log_mel": windows})[0]
         ends = (np.arange(len(scores)) * spec.window_hop * spec.hop + spec.window_samples) / spec.sample_rate
         result[device.device_id] = (device, ends, scores, manifest.calibration)
     return result
@@ -54,7 +54,7 @@ def test_each_is_what_the_index_and_its_manifest_say(index, sessions, name):
     manifest, features, scores = read_metadata(sessions[name].get_modelmeta().custom_metadata_map)
     assert manifest.detector == name
     assert manifest.features.hash() == manifest.features_hash
-    assert np.allclose(sessions[name].run([SCORE_OUTPUT], {INPUT: features})[0], scores, rtol=1e-5, atol=1e-5)
+    assert np.allclose(sessions[name].run([SCORE_OUTPUT], {"log_mel": features})[0], scores, rtol=1e-5, atol=1e-5)
 
 
 def test_the_failing_motor_stands_out_and_no_other_machine_does(scored):

@@ -1,0 +1,220 @@
+"""What a device's normal sound was: the largest peaks and levels of each day, and where its scores usually lie."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from typing import NamedTuple
+
+from processors.core.sensitivity import BLOCKS_PER_DAY, BLOCKS_PER_HOUR, READY_DAYS, Plan
+
+SLEW = 0.15
+"""Spreads an hour at most that the location follows; what rises faster is a fault, what rises slower is drift."""
+DRIFT = 1.0
+"""Spreads between the day's location and the baseline that make a drift notice."""
+STEADY = 0.25
+STEADY_DAYS = 3
+
+_MERGED = 25
+
+
+class Block(NamedTuple):
+    """A minute of heard sound, relative to the location of its time.
+
+    Attributes:
+        mean: of the scores, each cut at the ceiling.
+        square: mean square of the same.
+        peak: largest confirmed score.
+        level: largest running sum of scores cut at the ceiling, as a share of a block; see ``BlockRule``.
+    """
+
+    mean: float
+    square: float
+    peak: float
+    level: float
+
+
+class Tops(NamedTuple):
+    """Blocks by their largest values.
+
+    Attributes:
+        n: blocks.
+        peaks, levels: the largest, in descending order.
+        mean, square, peak: sums over the blocks.
+    """
+
+    n: int = 0
+    peaks: tuple[float, ...] = ()
+    levels: tuple[float, ...] = ()
+    mean: float = 0.0
+    square: float = 0.0
+    peak: float = 0.0
+
+
+class Reference(NamedTuple):
+    """The sound that new sound is ranked against.
+
+    Attributes:
+        location: where scores usually lie now; it follows slowly.
+        spread: standard deviation of scores within a block, > 0.
+        ceiling: a block's usual peak, relative to the location: where scores are cut for the level.
+        days: promoted, the newest last.
+        waiting: the last whole day, in quarantine.
+        today: the hours since.
+        hour: blocks since the last whole hour; dropped when a fault begins.
+        baseline: the location that drift is told from.
+        day_location: mean location of the day under way, as a sum over its hours.
+        last_day: location of the last whole day.
+        steady: whole days that the location has stayed.
+        drifting: whether the drift was told.
+    """
+
+    location: float
+    spread: float
+    ceiling: float
+    days: tuple[Tops, ...]
+    waiting: Tops | None
+    today: Tops
+    hour: Tops
+    baseline: float
+    day_location: float = 0.0
+    last_day: float = 0.0
+    steady: int = 0
+    drifting: bool = False
+
+    @property
+    def blocks(self) -> int:
+        """Blocks learned from, held or in quarantine."""
+        waiting = 0 if self.waiting is None else self.waiting.n
+        return sum(day.n for day in self.days) + waiting + self.today.n
+
+    @property
+    def ready(self) -> bool:
+        """Whether promoted days alone decide."""
+        return sum(day.n for day in self.days) >= READY_DAYS * BLOCKS_PER_DAY
+
+    def promoted(self) -> Tops:
+        """All that decides: promoted days; everything heard until there are enough of them."""
+        parts = list(self.days)
+        if not self.ready:
+            parts += [self.today] if self.waiting is None else [self.waiting, self.today]
+        return merge(parts, _MERGED)
+
+
+def insert(tops: tuple[float, ...], value: float, most: int) -> tuple[float, ...]:
+    """``tops`` in descending order with ``value`` among them, at most ``most``."""
+    if len(tops) == most and value <= tops[-1]:
+        return tops
+    at = len(tops)
+    while at and tops[at - 1] < value:
+        at -= 1
+    return (*tops[:at], value, *tops[at:])[:most]
+
+
+def remove(tops: tuple[float, ...], value: float) -> tuple[float, ...]:
+    """``tops`` without one ``value``, where it stands there."""
+    if value not in tops:
+        return tops
+    at = tops.index(value)
+    return tops[:at] + tops[at + 1 :]
+
+
+def merge(parts: list[Tops], most: int) -> Tops:
+    """Several as one; at most ``most`` largest values."""
+    return Tops(
+        sum(part.n for part in parts),
+        tuple(heapq.nlargest(most, (peak for part in parts for peak in part.peaks))),
+        tuple(heapq.nlargest(most, (level for part in parts for level in part.levels))),
+        sum(part.mean for part in parts),
+        sum(part.square for part in parts),
+        sum(part.peak for part in parts),
+    )
+
+
+def rounded(value: float) -> float:
+    """Six significant digits: a state is stored as text, and small."""
+    return float(f"{value:.6g}")
+
+
+def accept(hour: Tops, block: Block, most: int) -> Tops:
+    """An hour with one block more."""
+    return Tops(
+        hour.n + 1,
+        insert(hour.peaks, rounded(block.peak), most),
+        insert(hour.levels, rounded(block.level), most // 2),
+        hour.mean + block.mean,
+        hour.square + block.square,
+        hour.peak + block.peak,
+    )
+
+
+def end_hour(reference: Reference, plan: Plan) -> Reference:
+    """The whole hour enters; the location follows it; whole days move on through quarantine."""
+    hour, spread = reference.hour, reference.spread
+    shift = hour.mean / hour.n
+    reach = SLEW * spread
+    location = reference.location + min(max(shift, -reach), reach)
+    within = math.sqrt(max(hour.square / hour.n - shift * shift, 0.0))
+    today = merge([reference.today, hour], plan.tops)
+    today = today._replace(levels=today.levels[: plan.tops // 2], mean=0.0, square=0.0, peak=0.0)
+    after = reference._replace(
+        location=rounded_to(location, spread),
+        spread=rounded(0.9 * spread + 0.1 * within) if within > 0.0 else spread,
+        ceiling=rounded(0.9 * reference.ceiling + 0.1 * hour.peak / hour.n),
+        today=today,
+        hour=Tops(),
+        day_location=reference.day_location + location * hour.n,
+    )
+    return _end_day(after, plan) if today.n >= BLOCKS_PER_DAY else after
+
+
+def rounded_to(value: float, spread: float) -> float:
+    """``value`` to a millionth of ``spread`` or better."""
+    return round(value, max(0, 6 - math.floor(math.log10(spread))))
+
+
+def _end_day(reference: Reference, plan: Plan) -> Reference:
+    location = reference.day_location / reference.today.n
+    days = reference.days if reference.waiting is None else (*reference.days, reference.waiting)
+    moved = abs(location - reference.last_day) > STEADY * reference.spread
+    steady = 0 if moved else reference.steady + 1
+    # A new place that has proved steady is the baseline from now on.
+    settled = reference.drifting and steady >= STEADY_DAYS
+    baseline = location if settled or (not reference.days and reference.waiting is None) else reference.baseline
+    drifting = not settled and (reference.drifting or abs(location - baseline) > DRIFT * reference.spread)
+    return reference._replace(
+        days=days[-plan.days :],
+        waiting=reference.today,
+        today=Tops(),
+        baseline=rounded_to(baseline, reference.spread),
+        day_location=0.0,
+        last_day=rounded_to(location, reference.spread),
+        steady=steady,
+        drifting=drifting,
+    )
+
+
+def seeded(blocks: tuple[tuple[float, float], ...], spread: float, plan: Plan) -> Reference:
+    """The first hour's reference.
+
+    Args:
+        blocks: mean and peak of each block.
+        spread: standard deviation of the scores, > 0.
+        plan: the arithmetic.
+    """
+    location = rounded_to(sum(mean for mean, _ in blocks) / len(blocks), spread)
+    peaks = sorted((rounded(peak - location) for _, peak in blocks), reverse=True)
+    levels = sorted((rounded(mean - location) for mean, _ in blocks), reverse=True)
+    first = Tops(len(blocks), tuple(peaks[: plan.tops]), tuple(levels[: plan.tops // 2]))
+    return Reference(
+        location=location,
+        spread=rounded(spread),
+        ceiling=rounded(max(sum(peaks) / len(peaks), spread)),
+        days=(),
+        waiting=None,
+        today=first,
+        hour=Tops(),
+        baseline=location,
+        day_location=location * BLOCKS_PER_HOUR,
+        last_day=location,
+    )
