@@ -12,6 +12,8 @@ from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Producer as FaustProducer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 
+from processors.adapters.kafka_records import read_any_header_name
+
 _log = structlog.get_logger(__name__)
 _COMMIT_S = 3.0
 
@@ -52,5 +54,6 @@ class Transport(FaustTransport):
 
 def install(app: faust.App) -> None:
     """Gives an app this transport; before it starts."""
+    read_any_header_name()
     app.transport = Transport(app.conf.broker_consumer, app)
     app.producer_transport = Transport(app.conf.broker_producer, app)

@@ -10,6 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
+from processors.adapters.kafka_records import read_any_header_name
 from schemas.errors import BrokerUnavailable, SettingsError
 from schemas.record import Record
 from schemas.topics import Topic
@@ -25,6 +26,7 @@ async def consumer_of(bootstrap: str, topics: Sequence[Topic]) -> AsyncIterator[
         BrokerUnavailable: nothing answers at the address within 10 s.
         SettingsError: a topic does not exist there.
     """
+    read_any_header_name()
     consumer = AIOKafkaConsumer(
         *(topic.name for topic in topics),
         bootstrap_servers=bootstrap,

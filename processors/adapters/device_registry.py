@@ -9,6 +9,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from processors.adapters.kafka_records import read_any_header_name
 from schemas.device import Device
 from schemas.errors import ContractError
 from schemas.record import Record
@@ -34,6 +35,7 @@ class DeviceRegistry:
 
     async def start(self) -> None:
         """Reads the topic to its end, then follows it."""
+        read_any_header_name()
         consumer = AIOKafkaConsumer(
             DEVICES.name,
             bootstrap_servers=self._bootstrap,

@@ -71,9 +71,11 @@ class Fleet:
             for number, start in enumerate(range(0, len(pcm), step))
         )
 
-    async def publish(self, kafka: str, speed: float | None = None) -> None:
+    async def publish(self, kafka: str, speed: float | None = None, codec: str | None = None) -> None:
         """Announces all devices and sends all chunks, interleaved as live devices are; ``speed`` 1 is real time."""
-        producer = AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, max_request_size=1_000_000)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=kafka, enable_idempotence=True, max_request_size=1_000_000, compression_type=codec
+        )
         await producer.start()
         try:
             for device in self.devices.values():

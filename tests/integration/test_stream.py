@@ -16,9 +16,10 @@ from aiokafka import AIOKafkaProducer
 from schemas.chunk import encode_chunk
 from schemas.deadletter import original
 from schemas.record import Record
-from schemas.topics import AUDIO, DEADLETTER
+from schemas.topics import AUDIO, DEADLETTER, DEVICES
 from tests.integration.fleet import Fleet
 from tests.integration.oracle import assert_same, read_all, start_group_at_end, wait_for
+from tests.integration.raw_records import batch_of, marked, produce_raw
 from tests.integration.worker_process import WorkerProcess
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -65,6 +66,44 @@ async def test_hostile_records_between_good_ones(kafka: str, group: str, start_w
     found = [Record(m.key, m.value, tuple(m.headers)) for m in letters]
     assert [dict(m.headers)["tocsin_error_class"].decode() for m in found] == names
     assert [original(m) for m in found] == hostile
+
+
+@pytest.mark.parametrize("compression", [0, 1], ids=["plain", "gzip"])
+async def test_header_names_that_are_no_text_do_not_stop_the_stream(
+    kafka: str, group: str, start_worker: Start, compression: int
+) -> None:
+    await start_group_at_end(kafka, group)
+    fleet = Fleet.of_factory(6.0, count=1)
+    (device,) = fleet.devices
+    good = encode_chunk(fleet.chunks[device][0])
+    broken = Record(good.key, b"\1" * 7, good.headers)
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        partition = (await producer.send_and_wait(AUDIO.name, b"", key=good.key)).partition
+        place = (await producer.send_and_wait(DEVICES.name, b"", key=good.key)).partition
+    # A whole batch: records before and after the strange one must come through as well.
+    batch = batch_of([broken, marked(broken), broken], b"\xc3\x28z", compression=compression)
+    await produce_raw(kafka, AUDIO.name, partition, batch)
+    await produce_raw(kafka, DEVICES.name, place, batch)
+    start_worker()
+
+    await fleet.publish(kafka)
+    assert_same(await wait_for(kafka, fleet.expected()), fleet.expected())
+
+    letters = await read_all(kafka, DEADLETTER.name, {device})
+    found = [original(Record(m.key, m.value, tuple(m.headers))) for m in letters]
+    strange = Record(good.key, b"\1" * 7, (*good.headers, ("\\xc3(z", b"whatever")))
+    assert found == [Record(good.key, b"", ()), broken, strange, broken]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_what_other_producers_compress_is_read(kafka: str, group: str, start_worker: Start, codec: str) -> None:
+    await start_group_at_end(kafka, group)
+    fleet = Fleet.of_factory(4.0, count=1)
+    start_worker()
+
+    await fleet.publish(kafka, codec=codec)
+
+    assert_same(await wait_for(kafka, fleet.expected()), fleet.expected())
 
 
 async def test_a_tombstone_and_a_record_without_a_key_do_not_stop_the_stream(
