@@ -83,23 +83,52 @@ def load_model(path: Path, sha256: str | None = None) -> OnnxModel:
         data = path.read_bytes()
     except OSError as error:
         raise ManifestInvalid(f"{path}: {error.strerror}: name a model file that can be read") from None
+    return model_of(data, str(path), sha256)
+
+
+def model_of(data: bytes, name: str, sha256: str | None = None) -> OnnxModel:
+    """As :func:`load_model`, from bytes; ``name`` is for messages."""
     digest = hashlib.sha256(data).hexdigest()
     if sha256 is not None and digest != sha256:
-        raise DigestMismatch(f"{path}: sha256 {digest}, announced {sha256}: fetch the file again")
+        raise DigestMismatch(f"{name}: sha256 {digest}, announced {sha256}: fetch the file again")
+    return verified(open_session(data, name), digest, name)
+
+
+def open_session(data: bytes, name: str) -> onnxruntime.InferenceSession:
+    """A file's graph, optimised, on one thread.
+
+    Raises:
+        ManifestInvalid: onnxruntime cannot read it.
+    """
     options = onnxruntime.SessionOptions()
     # Parallelism comes from batches and processes; threads of their own would fight over the cores.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Left to guess, onnxruntime takes some files for a format of its own, which nobody has looked into.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         # onnxruntime's exceptions share no base but Exception.
-        raise ManifestInvalid(f"{path}: onnxruntime cannot read it: {str(error)[:300]}") from None
+        raise ManifestInvalid(f"{name}: onnxruntime cannot read it: {str(error)[:300]}") from None
+
+
+def verified(session: onnxruntime.InferenceSession, digest: str, name: str) -> OnnxModel:
+    """A session that does what its manifest says.
+
+    Args:
+        session: of the file.
+        digest: the file's sha256, hexadecimal.
+        name: for messages.
+
+    Raises:
+        ManifestInvalid, FeatureMismatch, ShapeMismatch, GoldenMismatch: as for :func:`load_model`.
+    """
     manifest, features, scores = read_metadata(dict(session.get_modelmeta().custom_metadata_map))
     model = OnnxModel(manifest, digest, session)
-    _check_features(path, manifest)
-    _check_shapes(path, model)
-    _check_golden(path, model, features, scores)
+    _check_features(name, manifest)
+    _check_shapes(name, model)
+    _check_golden(name, model, features, scores)
     return model
 
 
@@ -121,31 +150,31 @@ def load_shipped(detector: str) -> OnnxModel:
     return model
 
 
-def _check_features(path: Path, manifest: Manifest) -> None:
+def _check_features(name: str, manifest: Manifest) -> None:
     computed = manifest.features.hash()
     if computed != manifest.features_hash:
         raise FeatureMismatch(
-            f"{path}: trained on features {manifest.features_hash[:12]}, this build computes {computed[:12]}:"
+            f"{name}: trained on features {manifest.features_hash[:12]}, this build computes {computed[:12]}:"
             " train it anew or use the build it was trained with"
         )
 
 
-def _check_shapes(path: Path, model: OnnxModel) -> None:
+def _check_shapes(name: str, model: OnnxModel) -> None:
     spec = model.manifest.features
     inputs = {i.name: (i.type, i.shape[1:]) for i in model.session.get_inputs()}
     want = {spec.transform: ("tensor(float)", [spec.n_frames, spec.width])}
     if inputs != want:
-        raise ShapeMismatch(f"{path}: inputs {inputs}; {want} after the batch dimension are required")
+        raise ShapeMismatch(f"{name}: inputs {inputs}; {want} after the batch dimension are required")
     outputs = {o.name: (o.type, o.shape[1:]) for o in model.session.get_outputs()}
     allowed: dict[str, tuple[str, list[int]]] = {SCORE_OUTPUT: ("tensor(float)", [])}
     if spec.transform == "log_mel":
         allowed[BANDS_OUTPUT] = ("tensor(float)", [spec.n_mels])
-    if SCORE_OUTPUT not in outputs or any(allowed.get(name) != kind for name, kind in outputs.items()):
-        raise ShapeMismatch(f"{path}: outputs {outputs}; of {allowed} 'score' is required, others are not allowed")
+    if SCORE_OUTPUT not in outputs or any(allowed.get(output) != kind for output, kind in outputs.items()):
+        raise ShapeMismatch(f"{name}: outputs {outputs}; of {allowed} 'score' is required, others are not allowed")
 
 
-def _check_golden(path: Path, model: OnnxModel, features: Float32, scores: Float32) -> None:
+def _check_golden(name: str, model: OnnxModel, features: Float32, scores: Float32) -> None:
     got, _ = model.score(features)
     if not np.allclose(got, scores, rtol=_GOLDEN_RTOL, atol=_GOLDEN_ATOL):
         worst = float(np.max(np.abs(got - scores)))
-        raise GoldenMismatch(f"{path}: golden scores differ by up to {worst:.3g}: export the model anew")
+        raise GoldenMismatch(f"{name}: golden scores differ by up to {worst:.3g}: export the model anew")
