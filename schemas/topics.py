@@ -48,9 +48,10 @@ ALERT_STATE = Topic("tocsin.alert-state.v1", 8, "compact", -1, 256 * 1024, "devi
 MODELS = Topic("tocsin.models.v1", 1, "compact", -1, 256 * 1024, "detector/scope")
 MODEL_STATUS = Topic("tocsin.model-status.v1", 1, "delete", 30 * DAY_MS, 64 * 1024, "detector/scope")
 DEVICES = Topic("tocsin.devices.v1", 1, "compact", -1, 64 * 1024, "device_id")
+POLICIES = Topic("tocsin.policies.v1", 1, "compact", -1, 64 * 1024, "detector/scope")
 FEEDBACK = Topic("tocsin.feedback.v1", 1, "delete", -1, 64 * 1024, "device_id")
 # A dead letter is the original record and a few headers more, however large the original was.
 DEADLETTER = Topic("tocsin.deadletter.v1", 8, "delete", 14 * DAY_MS, 2 * 1024 * 1024, "as the original")
 
-TOPICS = (AUDIO, SCORES, ALERTS, ALERT_STATE, MODELS, MODEL_STATUS, DEVICES, FEEDBACK, DEADLETTER)
+TOPICS = (AUDIO, SCORES, ALERTS, ALERT_STATE, MODELS, MODEL_STATUS, DEVICES, POLICIES, FEEDBACK, DEADLETTER)
 """All of them, in the order they are created."""

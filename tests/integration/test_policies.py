@@ -1,0 +1,88 @@
+"""Promises on the real broker: set by the command, followed as a worker does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from processors.adapters.policies import Policies
+from schemas.device import Device
+from schemas.topics import DEVICES, POLICIES
+from tests.integration.test_stream import tocsin
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+
+async def run(*arguments: str, kafka: str) -> tuple[int, str]:
+    done = await asyncio.to_thread(tocsin, "devices", "sensitivity", *arguments, kafka=kafka)
+    return done.returncode, done.stdout + done.stderr
+
+
+async def test_a_promise_is_set_followed_and_taken_back(kafka: str) -> None:
+    device = Device(device_id=f"pump-{time.time_ns()}", kind="machine", announced_ns=1)
+    name = device.device_id
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        record = device.to_record()
+        await producer.send_and_wait(DEVICES.name, record.value, key=record.key, headers=list(record.headers))
+        await producer.send_and_wait(POLICIES.name, b"{", key=b"any/all")
+    policies = Policies(kafka)
+    await policies.start()
+    try:
+        assert policies.per_week(name, "machine", "scream") == 1.0
+
+        code, told = await run("2.5", "--device", name, kafka=kafka)
+        assert code == 0, told
+        assert "of heard sound = 0.357 a day" in told
+        await _until(lambda: policies.per_week(name, "machine", "scream") == 2.5)
+        assert policies.per_week("another", "machine", "scream") == 1.0
+
+        code, told = await run("0.5", "--device", name, "--detector", "scream", kafka=kafka)
+        assert code == 0, told
+        await _until(lambda: policies.per_week(name, "machine", "scream") == 0.5)
+        assert policies.per_week(name, "machine", "machine") == 2.5
+
+        code, told = await run("--json", kafka=kafka)
+        mine = [
+            line
+            for line in map(json.loads, (line for line in told.splitlines() if line.startswith("{")))
+            if name in line["scope"]
+        ]
+        assert {line["false_alarms_per_week"] for line in mine} == {0.5, 2.5}
+
+        for arguments in (("--unset", "--device", name, "--detector", "scream"), ("--unset", "--device", name)):
+            code, told = await run(*arguments, kafka=kafka)
+            assert code == 0, told
+        await _until(lambda: policies.per_week(name, "machine", "scream") == 1.0)
+    finally:
+        await policies.stop()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("0.001",), "0.001 a week cannot be promised"),
+        (("1000",), "is 142.857 a day"),
+        (("-1",), "-1"),
+        (("1", "--unset"), "exclude each other"),
+        (("1", "--kind", "dog"), "no kind 'dog'; there are machine, room"),
+        (("1", "--detector", "nose"), "no detector 'nose'"),
+        (("1", "--device", "nobody"), "no device 'nobody'"),
+    ],
+)
+async def test_what_cannot_be_promised_is_refused(kafka: str, arguments: tuple[str, ...], said: str) -> None:
+    code, told = await run(*arguments, kafka=kafka)
+
+    assert code == 2
+    assert said in told
+    assert "Traceback" not in told
+
+
+async def _until(holds: object) -> None:
+    assert callable(holds)
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.05)

@@ -1,0 +1,35 @@
+"""Promises: what a record must say, and which one holds."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from schemas.errors import MalformedRecord
+from schemas.policy import Policy, keys_for
+from schemas.record import Record
+
+POLICY = Policy(detector="scream", scope="device:hall-1", false_alarms_per_week=2.0, set_ns=1)
+
+
+def test_a_policy_comes_back() -> None:
+    assert Policy.from_record(POLICY.to_record()) == POLICY
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("false_alarms_per_week", 0), ("false_alarms_per_week", "many"), ("scope", "device"), ("scope", "fleet:a")],
+)
+def test_what_is_no_promise_is_refused(field: str, value: object) -> None:
+    record = POLICY.to_record()
+    body = json.loads(record.value or b"") | {field: value}
+
+    with pytest.raises(MalformedRecord, match=field):
+        Policy.from_record(Record(record.key, json.dumps(body).encode(), record.headers))
+
+
+def test_the_narrowest_scope_decides_and_within_it_the_detector() -> None:
+    assert keys_for("pump-1", "machine", "scream") == (
+        "scream/device:pump-1", "any/device:pump-1", "scream/kind:machine", "any/kind:machine", "scream/all", "any/all",
+    )  # fmt: skip
