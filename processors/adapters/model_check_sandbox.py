@@ -1,0 +1,106 @@
+"""The process that opens unknown model files: started, heard within bounds, and always gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from io import BufferedReader
+from typing import Any, Literal
+
+from processors.adapters.model_check_limits import CheckLimits
+from schemas import errors
+from schemas.errors import LoadCrashed, LoadStuck, ModelRefused, TooSlow
+
+_PROCESS = "processors.adapters.model_check_process"
+_MAX_ANSWER = 256 * 1024
+# The process ends itself at wall_s; this is for one that cannot.
+_GRACE_S = 2.0
+
+
+def ask(file: BufferedReader, what: Literal["check", "read"], sha256: str, limits: CheckLimits) -> dict[str, Any]:
+    """Has a file looked at.
+
+    Args:
+        file: open at any place.
+        what: ``read`` parses the file and its manifest, ``check`` does all.
+        sha256: of the file; the process makes sure that it reads the same.
+        limits: see :class:`processors.adapters.model_check_limits.CheckLimits`.
+
+    Returns:
+        What the process answers; not to be trusted before it is validated.
+
+    Raises:
+        ModelRefused: it refuses the file, or did not come to an end: the class names why.
+    """
+    file.seek(0)
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-s", "-m", _PROCESS, what, sha256, json.dumps(asdict(limits))],
+        stdin=file,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # Of our environment only what Python needs to find the modules: no address, no password, no key.
+        env={"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)), "OMP_NUM_THREADS": "1"},
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        said, ended = _hear(process, limits.wall_s + _GRACE_S)
+    finally:
+        # Before it is waited for: until then no other process can have its number.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+    return _answer(said, process.returncode if ended else None, limits)
+
+
+def _hear(process: subprocess.Popen[bytes], seconds: float) -> tuple[list[dict[str, Any]], bool]:
+    """What it says, a JSON object a line, bounded in size and time; and whether it came to its end by itself."""
+    if process.stdout is None:
+        raise ValueError("the process was started without a pipe")
+    heard, ended = b"", False
+    deadline = time.monotonic() + seconds
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while not ended and len(heard) <= _MAX_ANSWER and (left := deadline - time.monotonic()) > 0:
+            if selector.select(left):
+                piece = os.read(process.stdout.fileno(), 65_536)
+                heard += piece
+                ended = not piece
+    said = []
+    for line in heard[:_MAX_ANSWER].splitlines():
+        with contextlib.suppress(ValueError):
+            said.append(json.loads(line))
+    return [item for item in said if isinstance(item, dict)], ended
+
+
+def _answer(said: list[dict[str, Any]], code: int | None, limits: CheckLimits) -> dict[str, Any]:
+    for item in said:
+        if "refused" in item:
+            raise _refusal(str(item["refused"]), str(item.get("message", ""))[:2_000])
+    for item in said:
+        if code == 0 and isinstance(item.get("answer"), dict):
+            return dict(item["answer"])
+    stage = next((str(item["stage"])[:100] for item in reversed(said) if "stage" in item), "start")
+    if code is None or -code in (signal.SIGALRM, signal.SIGXCPU):
+        spent = f"{limits.wall_s:g} s, or {limits.cpu_s} s of computing"
+        if stage == "score":
+            raise TooSlow(f"scoring a few windows did not end within {spent}")
+        raise LoadStuck(f"the check did not end within {spent}; it stood at {stage!r}")
+    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    raise LoadCrashed(f"the process that tried it ended {how} at {stage!r}")
+
+
+def _refusal(name: str, message: str) -> ModelRefused:
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, ModelRefused):
+        return kind(message)
+    return LoadCrashed(f"the check refused it by a name that does not exist: {name[:100]!r}")
