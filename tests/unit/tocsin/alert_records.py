@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+
 from schemas.alert import Alert, AudioSpan
 from schemas.feedback import Judgement, Verdict
-from schemas.identity import alert_id
 from schemas.score import ModelRef
 
 RATE = 16_000
@@ -24,7 +25,7 @@ def alert(
     opened = int(at_s * RATE)
     return Alert.model_validate(
         {
-            "alert_id": alert_id(device, detector, "s1", opened),
+            "alert_id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{device}/{detector}/{opened}")),
             "dedup_key": f"{device}/{detector}",
             "state": state,
             "revision": revision,

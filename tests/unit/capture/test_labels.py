@@ -1,0 +1,97 @@
+"""Doubtful sound is left out, and operators' verdicts settle doubt."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.alert import Alert
+from schemas.feedback import Judgement
+from tests.unit.capture.clips import clip
+from tests.unit.tocsin.alert_records import SECOND_NS, alert, verdict, whole_alert
+from tocsin.alert_log import AlertLog
+from tocsin.capture.clip import LabelledClip
+from tocsin.capture.labels import doubts_of, label
+
+GUARD_NS = 5 * SECOND_NS
+
+
+def log_of(*alerts: list[Alert], judgements: tuple[Judgement | None, ...] = ()) -> AlertLog:
+    log = AlertLog()
+    for revisions in alerts:
+        for one in revisions:
+            log.add_alert(one)
+    for revisions, judgement in zip(alerts, judgements, strict=False):
+        if judgement is not None:
+            log.add_verdict(verdict(revisions[0], judgement))
+    return log
+
+
+def labels(log: AlertLog, seconds: range, device: str = "pump-1") -> dict[int, LabelledClip | None]:
+    doubts = doubts_of(log)
+    return {at: label(clip(device, at), doubts.get(device, ()), GUARD_NS) for at in seconds}
+
+
+def where(found: dict[int, LabelledClip | None], wanted: str | None) -> list[int]:
+    return [at for at, one in found.items() if (None if one is None else one.label) == wanted]
+
+
+def test_sound_inside_and_near_an_unjudged_alert_is_left_out() -> None:
+    found = labels(log_of(whole_alert("pump-1", 20.0, 30.0)), range(50))
+
+    assert where(found, None) == list(range(15, 36))
+    assert where(found, "abnormal") == []
+
+
+def test_another_devices_alert_casts_no_doubt() -> None:
+    found = labels(log_of(whole_alert("pump-2", 20.0, 30.0)), range(50))
+
+    assert where(found, "normal") == list(range(50))
+
+
+def test_an_alert_judged_real_makes_its_own_sound_abnormal_and_leaves_out_what_is_near() -> None:
+    revisions = whole_alert("pump-1", 20.0, 30.0)
+    found = labels(log_of(revisions, judgements=("real",)), range(50))
+
+    assert where(found, "abnormal") == list(range(20, 31))
+    assert where(found, None) == [*range(15, 20), *range(31, 36)]
+    assert found[25] is not None
+    assert found[25].alerts == (revisions[0].alert_id,)
+
+
+def test_an_alert_judged_false_makes_its_sound_normal_and_a_hard_negative() -> None:
+    revisions = whole_alert("pump-1", 20.0, 30.0)
+    found = labels(log_of(revisions, judgements=("false-alarm",)), range(50))
+
+    assert where(found, "normal") == list(range(50))
+    assert [at for at, one in found.items() if one is not None and one.hard_negative] == list(range(20, 31))
+    assert found[25] is not None
+    assert found[25].alerts == (revisions[0].alert_id,)
+
+
+@pytest.mark.parametrize(("other", "expected"), [(None, None), ("real", "abnormal"), ("false-alarm", "normal")])
+def test_where_alerts_overlap_the_graver_one_holds(other: Judgement | None, expected: str | None) -> None:
+    false, second = whole_alert("pump-1", 20.0, 30.0), whole_alert("pump-1", 25.0, 27.0)
+
+    found = labels(log_of(false, second, judgements=("false-alarm", other)), range(50))
+
+    assert {None if one is None else one.label for at, one in found.items() if 25 <= at <= 27} == {expected}
+
+
+def test_an_alert_that_is_still_open_has_no_end() -> None:
+    found = labels(log_of([alert(at_s=20.0)]), range(50))
+
+    assert where(found, None) == list(range(15, 50))
+
+
+def test_an_alert_whose_end_was_lost_ends_where_the_next_one_opened() -> None:
+    found = labels(log_of([alert(at_s=20.0)], whole_alert("pump-1", 30.0, 31.0)), range(50))
+
+    assert where(found, "normal") == [*range(15), *range(37, 50)]
+
+
+def test_a_changed_mind_counts() -> None:
+    revisions = whole_alert("pump-1", 20.0, 30.0)
+    log = log_of(revisions, judgements=("false-alarm",))
+    log.add_verdict(verdict(revisions[0], "real", 1.0))
+
+    assert where(labels(log, range(50)), "abnormal") == list(range(20, 31))

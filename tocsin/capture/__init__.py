@@ -1,0 +1,1 @@
+"""Captures: sound read back from the audio topic into a labelled folder of clips."""
