@@ -29,9 +29,12 @@ class Settings(BaseSettings):
         instance_id: static membership of a single worker; unique among live workers.
         default_kind: what a device without a manifest is taken for.
         log_level: of our own logs.
+        model_store: where published models lie, a folder or ``s3://``; None means ``models`` in ``data``.
+        model_key: private key that published models are signed with.
+        model_trusted: public key, or a folder of them; when set, only models signed with one of them are loaded.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", protected_namespaces=())
 
     kafka: str | None = Field(default=None, min_length=1)
     redis_url: str | None = Field(default=None, min_length=1)
@@ -41,6 +44,14 @@ class Settings(BaseSettings):
     instance_id: str | None = Field(default=None, min_length=1, max_length=200)
     default_kind: DeviceKind = "machine"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    model_store: str | None = Field(default=None, min_length=1)
+    model_key: Path | None = None
+    model_trusted: Path | None = None
+
+    @property
+    def store(self) -> str:
+        """Where published models lie."""
+        return self.model_store or str(self.data / "models")
 
 
 def load_settings() -> Settings:

@@ -1,0 +1,1 @@
+"""Models of a running fleet: published, compared, promoted, rolled back."""

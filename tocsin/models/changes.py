@@ -1,0 +1,84 @@
+"""Changes of an assignment, pure: the newest record in, its successor out."""
+
+from __future__ import annotations
+
+from schemas.artefact import Artefact
+from schemas.assignment import MAX_PREVIOUS, Assignment
+from schemas.errors import SettingsError
+from schemas.score import Stage
+
+
+def published(
+    current: Assignment | None, artefact: Artefact, scope: str, stage: Stage, note: str, now_ns: int
+) -> Assignment:
+    """With a new champion, the old one remembered; or with a new shadow.
+
+    Raises:
+        SettingsError: the champion itself is published as its shadow.
+    """
+    base = current or Assignment(detector=artefact.detector, scope=scope, revision=0, announced_ns=now_ns)
+    if stage == "shadow":
+        if base.champion is not None and base.champion.sha256 == artefact.sha256:
+            raise SettingsError(f"{artefact.sha256[:12]} is the champion of {base.key()}: it needs no shadow of itself")
+        return _next(base, note, now_ns, shadow=artefact)
+    shadow = None if base.shadow is not None and base.shadow.sha256 == artefact.sha256 else base.shadow
+    return _next(base, note, now_ns, champion=artefact, shadow=shadow, previous=_remembered(base, artefact))
+
+
+def promoted(current: Assignment, note: str, now_ns: int) -> Assignment:
+    """The shadow as champion, the old champion remembered.
+
+    Raises:
+        SettingsError: there is no shadow.
+    """
+    if current.shadow is None:
+        raise SettingsError(f"{current.key()} has no shadow to promote: publish one with --stage shadow")
+    champion = current.shadow
+    return _next(current, note, now_ns, champion=champion, shadow=None, previous=_remembered(current, champion))
+
+
+def rolled_back(current: Assignment, note: str, now_ns: int) -> Assignment:
+    """The champion before the present one, which is forgotten: rolling back twice goes two champions back.
+
+    Raises:
+        SettingsError: there was none.
+    """
+    if not current.previous:
+        raise SettingsError(
+            f"{current.key()} has no earlier champion: `tocsin models retire` goes back to the wider scope's model"
+        )
+    return _next(current, note, now_ns, champion=current.previous[0], previous=current.previous[1:])
+
+
+def retired(current: Assignment, stage: Stage | None, note: str, now_ns: int) -> Assignment:
+    """Without a champion, a shadow, or both: the wider scope's model holds, or the shipped one.
+
+    Args:
+        current: the newest record.
+        stage: ``shadow`` takes back the shadow alone; None both. A champion that goes takes its shadow with it.
+        note: for people.
+        now_ns: nanoseconds since 1970.
+
+    Raises:
+        SettingsError: there is nothing to take back.
+    """
+    if stage == "shadow":
+        if current.shadow is None:
+            raise SettingsError(f"{current.key()} has no shadow to retire")
+        return _next(current, note, now_ns, shadow=None)
+    if current.champion is None and current.shadow is None:
+        raise SettingsError(f"{current.key()} has no model to retire")
+    return _next(current, note, now_ns, champion=None, shadow=None, previous=_remembered(current, None))
+
+
+def _remembered(current: Assignment, champion: Artefact | None) -> tuple[Artefact, ...]:
+    """Champions before ``champion``, the newest first, each once."""
+    known = {} if champion is None else {champion.sha256}
+    past = [artefact for artefact in (current.champion, *current.previous) if artefact is not None]
+    unique = {artefact.sha256: artefact for artefact in reversed(past) if artefact.sha256 not in known}
+    return tuple(reversed(unique.values()))[:MAX_PREVIOUS]
+
+
+def _next(current: Assignment, note: str, now_ns: int, **changes: object) -> Assignment:
+    fields = {"revision": current.revision + 1, "note": note, "announced_ns": now_ns, **changes}
+    return Assignment.model_validate({**dict(current), **fields})

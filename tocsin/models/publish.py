@@ -1,0 +1,80 @@
+"""From a model file to its announcement: checked, kept in the store, signed, announced."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from processors.adapters.artefact_store import ArtefactStore
+from processors.adapters.model_check import CheckReport, examine
+from processors.adapters.signing import sign
+from schemas.artefact import Artefact
+from schemas.assignment import ALL, Assignment
+from schemas.errors import DigestMismatch
+from schemas.score import Stage
+from tocsin.models.assignments import Announced, announce
+from tocsin.models.changes import published
+
+
+def publish(
+    path: Path,
+    *,
+    store: ArtefactStore,
+    kafka: str,
+    scope: str = ALL,
+    stage: Stage = "champion",
+    key: Ed25519PrivateKey | None = None,
+    note: str = "",
+) -> Assignment:
+    """Checks a model as workers will, keeps it in the store and announces it; blocks.
+
+    Args:
+        path: the ONNX file.
+        store: where workers fetch it.
+        kafka: bootstrap address.
+        scope: ``all``, ``kind:<kind>`` or ``device:<device_id>``.
+        stage: ``champion`` or ``shadow``.
+        key: signs it.
+        note: for people, at most 500 characters.
+
+    Returns:
+        The assignment that holds from now on.
+
+    Raises:
+        ModelRefused: the file does not pass; nothing is kept or announced.
+        UnreadableInput: there is no such file.
+        StoreUnavailable, BrokerUnavailable: it could not be kept, or not announced.
+    """
+    kept, _ = keep(path, store, key)
+    return asyncio.run(announce_artefact(kept, kafka, scope, stage, note)).assignment
+
+
+def keep(path: Path, store: ArtefactStore, key: Ed25519PrivateKey | None) -> tuple[Artefact, CheckReport]:
+    """Checks a file, keeps it in the store and signs it; as :func:`publish`."""
+    report = examine(path, None)
+    url = store.put(path)
+    if url != store.url_of(report.sha256):
+        raise DigestMismatch(f"{path} changed while it was published: publish it again")
+    artefact = Artefact(
+        detector=report.manifest.detector,
+        model_id=report.manifest.model_id,
+        version=report.manifest.version,
+        sha256=report.sha256,
+        size=report.size,
+        url=url,
+        features_hash=report.manifest.features_hash,
+        published_ns=time.time_ns(),
+    )
+    return artefact if key is None else sign(artefact, key), report
+
+
+async def announce_artefact(artefact: Artefact, kafka: str, scope: str, stage: Stage, note: str) -> Announced:
+    """Announces what :func:`keep` kept; as :func:`publish`."""
+
+    def change(current: Assignment | None, now_ns: int) -> Assignment:
+        return published(current, artefact, scope, stage, note, now_ns)
+
+    return await announce(kafka, f"{artefact.detector}/{scope}", change)
