@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
-_BATCH = 128
-
-
-def scores_of(net: nn.Module, windows: Float32) -> Float32:
-    """A network's scores of windows, float32 (n,); the score is its first or only output."""
-    if not len(windows):
-        return np.empty(0, dtype=np.float32)
-    parts = []
-    with torch.no_grad():
-        for start in range(0, len(windows), _BATCH):
-            out = net(torch.from_numpy(np.ascontiguousarray(windows[start : start + _BATCH])))
-            parts.append((out[0] if isinstance(out, tuple) else out).numpy())
-    return np.concatenate(parts).astype(np.float32)
 
 
 def auc(normal: npt.ArrayLike, anomalous: npt.ArrayLike) -> float:

@@ -14,9 +14,10 @@ from torch import nn
 from processors.core.recording import rows_of, windows_of
 from schemas.errors import NotAudio
 from schemas.features import FeatureSpec
-from trainers.evaluate import auc, scores_of
+from trainers.evaluate import auc
 from trainers.machine_sound import HeardMachine
 from trainers.recordings import read_folder
+from trainers.torch_model import scores_of
 
 Float64 = npt.NDArray[np.float64]
 

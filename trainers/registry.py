@@ -1,13 +1,17 @@
-"""The recipes there are."""
+"""The recipes there are; each one's module is read when it is asked for, since not all need the same libraries."""
 
 from __future__ import annotations
 
-from schemas.errors import SettingsError
-from trainers.machine import MachineRecipe
-from trainers.recipe import Recipe
-from trainers.scream import ScreamRecipe
+from importlib import import_module
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (MachineRecipe(), ScreamRecipe())}
+from schemas.errors import PartMissing, SettingsError
+from trainers.recipe import Recipe
+
+RECIPES = {
+    "machine": "trainers.machine:MachineRecipe",
+    "scream": "trainers.scream:ScreamRecipe",
+}
+"""Where each recipe is, by its name."""
 
 
 def recipe(name: str) -> Recipe:
@@ -15,7 +19,15 @@ def recipe(name: str) -> Recipe:
 
     Raises:
         SettingsError: there is none.
+        PartMissing: a library it needs is not installed.
     """
     if name not in RECIPES:
         raise SettingsError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
-    return RECIPES[name]
+    module, _, kind = RECIPES[name].partition(":")
+    try:
+        made: Recipe = getattr(import_module(module), kind)()
+    except ModuleNotFoundError as error:
+        raise PartMissing(
+            f"recipe {name!r} needs {error.name}: install the extra with pip install 'tocsin[train]'"
+        ) from None
+    return made

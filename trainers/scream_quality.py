@@ -13,8 +13,9 @@ from torch import nn
 from processors.core.detectors import SCREAM
 from processors.core.recording import windows_of
 from schemas.features import FeatureSpec
-from trainers.evaluate import auc, confirmed, f1, scores_of
+from trainers.evaluate import auc, confirmed, f1
 from trainers.scream_sound import Take, frames_of, window_labels
+from trainers.torch_model import scores_of
 
 Float32 = npt.NDArray[np.float32]
 

@@ -77,6 +77,11 @@ class TorchModel:
         return model
 
 
+def scores_of(net: nn.Module, windows: Float32) -> Float32:
+    """A network's scores of windows, float32 (n,); the score is its first or only output."""
+    return TorchModel(net).answer(windows)[0] if len(windows) else np.empty(0, dtype=np.float32)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """The exporter speaks of its own deprecations and of packages it does without; neither is the user's business."""

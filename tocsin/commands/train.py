@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json as json_format
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from schemas.errors import PartMissing, SettingsError
-
-_NEEDED = ("torch", "onnx", "onnxscript")
+from schemas.errors import SettingsError
 
 
 def train(
@@ -29,9 +26,6 @@ def train(
     json: Annotated[bool, typer.Option("--json", help="Print the measured figures as JSON.")] = False,
 ) -> None:
     """Train a model, measure it, and write it as an ONNX file that says what it is."""
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise PartMissing(f"training needs {', '.join(missing)}: install the extra with pip install 'tocsin[train]'")
     # Training's libraries load in seconds; no other command should wait for them.
     from trainers.artefact import install as install_model
     from trainers.artefact import write
