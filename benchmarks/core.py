@@ -21,6 +21,7 @@ from processors.app import load_models
 from processors.core.extraction import Extractor
 from processors.core.mel import LogMel
 from processors.core.resample import Resampler
+from processors.core.roster import Slot
 from processors.core.segment import Segment
 from processors.listener import Listener
 from schemas.chunk import Chunk
@@ -78,18 +79,17 @@ def resampling() -> dict[str, float]:
 
 def listening(detector: str) -> dict[str, float]:
     """Chunks to scores, batched over devices as a worker does: ms of one core a second of a device's sound."""
-    models = {name: model for name, model in load_models().items() if name == detector}
-    specs = {name: model.manifest.features for name, model in models.items()}
+    roster = {Slot(detector, "champion"): load_models()[detector]}
     pcm = np.random.default_rng(3).normal(0, 1_000, RATE // 2).astype(np.int16).tobytes()
 
     def run(hear: Callable[[list[tuple[Segment, Chunk, int]]], object]) -> None:
-        segments = [Segment(f"d{n}", "s", RATE, 0, specs) for n in range(DEVICES)]
+        segments = [Segment(f"d{n}", "s", RATE, 0, roster) for n in range(DEVICES)]
         for number in range(2 * SECONDS):
             chunk = [Chunk(s.device_id, "s", number, number * RATE // 2, RATE, 1, 0, pcm) for s in segments]
             hear([(segment, c, number) for segment, c in zip(segments, chunk, strict=True)])
 
     homes = {f"d{n}": 0 for n in range(DEVICES)}
-    extractor, listener = Extractor(), Listener(models)
+    extractor, listener = Extractor(), Listener()
     taken = timed(
         {"windows": lambda: run(extractor.extract), "scores": lambda: run(lambda jobs: listener.hear(jobs, homes))}
     )

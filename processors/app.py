@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import faust
@@ -23,7 +24,9 @@ from processors.adapters.onnx_model import OnnxModel, load_shipped
 from processors.adapters.redis_states import RedisStates
 from processors.core.decision import Judge
 from processors.core.detectors import DETECTORS
+from processors.core.fleet_models import FleetModels
 from processors.core.progress import Progress
+from processors.core.roster import Model
 from processors.core.threshold import MeanAndSpread
 from processors.listener import Listener
 from processors.options import WorkerOptions
@@ -52,19 +55,16 @@ def load_models() -> dict[str, OnnxModel]:
     return {name: load_shipped(name) for name in DETECTORS}
 
 
-def judges_of(models: dict[str, OnnxModel], topic: str | None) -> dict[str, Judge]:
-    """A judge a detector; ``topic`` names where the audio comes from."""
-    return {
-        name: Judge(
-            detector=DETECTORS[name],
-            rule=MeanAndSpread(),
-            calibration=model.manifest.calibration,
-            model=model.ref,
-            spec=model.manifest.features,
-            topic=topic,
-        )
-        for name, model in models.items()
-    }
+def judge_of(detector: str, model: Model, topic: str | None) -> Judge:
+    """What decides on a model's scores as a detector's; ``topic`` names where the audio comes from, None for files."""
+    return Judge(
+        detector=DETECTORS[detector],
+        rule=MeanAndSpread(),
+        calibration=model.calibration,
+        model=model.ref,
+        spec=model.spec,
+        topic=topic,
+    )
 
 
 def new_app(options: WorkerOptions) -> faust.App:
@@ -111,15 +111,16 @@ class Worker:
     def __init__(self, options: WorkerOptions, wrap: Callable[[Ears], Ears] = lambda ears: ears) -> None:
         self.app = new_app(options)
         self._options = options
-        models = load_models()
+        self._models = FleetModels(load_models())
         self._registry = DeviceRegistry(options.kafka)
         self._store = RedisStates(options.redis_url)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="listener")
         self._pipeline = Pipeline(
-            ears=wrap(Listener(models)),
-            judges=judges_of(models, AUDIO.name),
+            ears=wrap(Listener()),
+            judge=partial(judge_of, topic=AUDIO.name),
             states=States(self._store),
             registry=self._registry,
+            rosters=self._models,
             send=self._send,
             executor=self._executor,
             default_kind=options.default_kind,

@@ -15,6 +15,7 @@ from processors.core.detector_state import Output
 from processors.core.detectors import detectors_of
 from processors.core.device_stream import Arrival, DeviceStream
 from processors.core.partition import Partition
+from processors.core.roster import Model, Roster
 from processors.core.segment import Segment
 from processors.states import States
 from schemas.chunk import Chunk, decode_chunk
@@ -60,11 +61,24 @@ class Registry(Protocol):
         ...
 
 
+class Rosters(Protocol):
+    """Knows which models score a device."""
+
+    @property
+    def revision(self) -> int:
+        """Counts up with every change of any roster."""
+        ...
+
+    def roster(self, device_id: str, kind: DeviceKind, detectors: Sequence[str]) -> Roster:
+        """The models of a device: a champion for each detector, in that order, and shadows."""
+        ...
+
+
 class Ears(Protocol):
     """Scores the windows that chunks complete; see :class:`processors.listener.Listener`."""
 
     def hear(self, arrivals: Sequence[tuple[Segment, Chunk, int]], partitions: Mapping[str, int]) -> list[ScoredWindow]:
-        """Scored windows; those of one device and detector are in stream order."""
+        """Scored windows; those of one device and slot are in order of their ends."""
         ...
 
 
@@ -73,9 +87,10 @@ class Pipeline:
 
     Args:
         ears: scores windows; called in ``executor``.
-        judges: by detector.
+        judge: what decides on a model's scores, by detector and model.
         states: thresholds and alerts.
         registry: manifests.
+        rosters: which models score a device; a change holds from the device's next chunk on.
         send: see :data:`Send`.
         executor: one thread is enough: batches do not overlap.
         default_kind: what a device without a manifest is taken for.
@@ -85,17 +100,19 @@ class Pipeline:
         self,
         *,
         ears: Ears,
-        judges: Mapping[str, Judge],
+        judge: Callable[[str, Model], Judge],
         states: States,
         registry: Registry,
+        rosters: Rosters,
         send: Send,
         executor: Executor,
         default_kind: DeviceKind,
     ) -> None:
         self._ears = ears
-        self._judges = judges
+        self._judge = judge
         self._states = states
         self._registry = registry
+        self._rosters = rosters
         self._send = send
         self._executor = executor
         self._default_kind: DeviceKind = default_kind
@@ -129,7 +146,7 @@ class Pipeline:
         scored = await loop.run_in_executor(self._executor, self._ears.hear, arrivals, homes) if arrivals else []
         if not is_current():
             return
-        outputs = await self._states.apply(self._judges, scored) if scored else []
+        outputs = await self._states.apply(self._judges(scored), scored) if scored else []
         if outputs or letters:
             await self._send([*letters, *(message for output in outputs for message in _messages(output))])
         self._all_sent = True
@@ -192,10 +209,28 @@ class Pipeline:
             names = detectors_of(device.model_copy(update={"detectors": None}))
             if known is None:
                 _log.warning("defaults of its kind taken", error=str(error))
-        if known is not None and tuple(known.specs) == names and known.sample_rate == device.sample_rate:
+        tuning = (self._rosters.revision, device.kind)
+        if known is not None and known.detectors == names and known.sample_rate == device.sample_rate:
+            if known.tuning != tuning:
+                self._retune(known, self._rosters.roster(device_id, device.kind, names))
+                known.tuning = tuning
             return known
-        specs = {name: self._judges[name].spec for name in names}
-        return DeviceStream(device_id, specs, device.sample_rate, device.announced_ns)
+        roster = self._rosters.roster(device_id, device.kind, names)
+        return DeviceStream(device_id, roster, device.sample_rate, device.announced_ns, tuning)
+
+    @staticmethod
+    def _retune(stream: DeviceStream, roster: Roster) -> None:
+        for slot in stream.retune(roster):
+            _log.warning(
+                "a model's rate cannot be made of this device's; the model before goes on in this session",
+                device=stream.device_id,
+                detector=slot.detector,
+                stage=slot.stage,
+            )
+
+    def _judges(self, scored: Sequence[ScoredWindow]) -> dict[str, Judge]:
+        windows = {one.window.model.ref.sha256: one.window for one in scored}
+        return {sha256: self._judge(window.slot.detector, window.model) for sha256, window in windows.items()}
 
 
 def _messages(output: Output) -> list[tuple[Topic, Record]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from processors.adapters.state_store import Change, StateKey, StateStore
+from processors.adapters.state_store import Change, StateKey, StateStore, other_key, state_key
 from processors.core.decision import Judge, ScoredWindow, decide
 from processors.core.detector_state import DetectorState, Output, Position
 from schemas.errors import RedisUnavailable
@@ -84,18 +84,22 @@ class States:
     async def apply(self, judges: Mapping[str, Judge], windows: Sequence[ScoredWindow]) -> list[Output]:
         """Decides windows in order and stores the states; returns what is to be sent.
 
-        A state that another worker has moved on is loaded and decided anew, so that each window counts once.
+        One round trip loads, one stores; a device that is met for the first time needs both, one whose model changes
+        may need its other slot's state besides. A state that another worker has moved on is loaded and decided anew, so
+        that each window counts once.
         """
         held = self._held
         groups: dict[StateKey, list[ScoredWindow]] = {}
         for scored in windows:
-            groups.setdefault((scored.window.device_id, scored.window.detector), []).append(scored)
+            groups.setdefault(state_key(scored.window.device_id, scored.window.slot), []).append(scored)
         await self._load(held, [key for key in groups if key not in held])
         outputs: list[Output] = []
         for _ in range(_MAX_ROUNDS):
+            await self._load(held, [key for key in _turning(held, groups) if key not in held])
             degraded = self.degraded
             decided = {
-                key: decide(held[key].state, judges[key[1]], group, degraded=degraded) for key, group in groups.items()
+                key: decide(held[key].state, judges, group, other=_other(held, key), degraded=degraded)
+                for key, group in groups.items()
             }
             refused = await self._keep(held, {key: state for key, (state, _) in decided.items()})
             if self.degraded and not degraded:
@@ -165,6 +169,20 @@ class States:
         if self._away_until is not None:
             _log.info("Redis answers again")
         self._away_until = None
+
+
+def _turning(held: Mapping[StateKey, _Held], groups: Mapping[StateKey, Sequence[ScoredWindow]]) -> list[StateKey]:
+    """The other slots of those whose model changes: what is known of the new one may stand there."""
+    return [
+        other_key(key)
+        for key, group in groups.items()
+        if (model := held[key].state.model) and any(scored.window.model.ref.sha256 != model for scored in group)
+    ]
+
+
+def _other(held: Mapping[StateKey, _Held], key: StateKey) -> DetectorState | None:
+    known = held.get(other_key(key))
+    return None if known is None else known.state
 
 
 def _standing(held: _Held, there: DetectorState) -> _Held:

@@ -17,11 +17,18 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def window_id(device_id: str, detector: str, session_id: str, first_sample: int) -> str:
-    """Id of one window's score: UUID version 5 (RFC 9562) of its place in the stream."""
-    return str(uuid.uuid5(_ROOT, f"window/{device_id}/{detector}/{session_id}/{first_sample}"))
+def window_id(
+    device_id: str, detector: str, session_id: str, first_sample: int, n_samples: int, *, shadow: bool = False
+) -> str:
+    """Id of one window's score: UUID version 5 (RFC 9562) of its place in the stream.
+
+    The length belongs to the place: a model with longer windows may take over and begin where an earlier one began. A
+    shadow's score of the same window has an id of its own.
+    """
+    place = f"{device_id}/{detector}/{session_id}/{first_sample}+{n_samples}"
+    return str(uuid.uuid5(_ROOT, f"{'shadow' if shadow else 'window'}/{place}"))
 
 
-def alert_id(device_id: str, detector: str, session_id: str, first_sample: int) -> str:
-    """Id of the alert that the window at ``first_sample`` opened."""
-    return str(uuid.uuid5(_ROOT, f"alert/{device_id}/{detector}/{session_id}/{first_sample}"))
+def alert_id(device_id: str, detector: str, session_id: str, first_sample: int, n_samples: int) -> str:
+    """Id of the alert that a window opened; see :func:`window_id`."""
+    return str(uuid.uuid5(_ROOT, f"alert/{device_id}/{detector}/{session_id}/{first_sample}+{n_samples}"))

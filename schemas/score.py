@@ -72,7 +72,19 @@ class Score(Event):
         return self.device_id
 
     def event_id(self) -> str:
-        return window_id(self.device_id, self.detector, self.session_id, self.first_sample)
+        return window_id(
+            self.device_id,
+            self.detector,
+            self.session_id,
+            self.first_sample,
+            self.n_samples,
+            shadow=self.stage == "shadow",
+        )
+
+    @property
+    def end_sample(self) -> int:
+        """One past the window's last sample."""
+        return self.first_sample + self.n_samples
 
     def source(self) -> str:
         return f"/tocsin/detectors/{self.detector}"

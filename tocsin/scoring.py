@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from processors.adapters.onnx_model import load_shipped
-from processors.app import judges_of
+from processors.adapters.onnx_model import OnnxModel
+from processors.app import judge_of
 from processors.core.decision import decide
 from processors.core.detector_state import DetectorState, Output
+from processors.core.roster import Slot
 from processors.core.segment import Segment
 from processors.listener import Listener
 from producers.source import Source
@@ -17,20 +18,17 @@ _DEVICE = "file"
 
 
 class FileScorer:
-    """Scores sources with one detector's shipped model, as one device would hear them.
+    """Scores sources with one model, as one device would hear them.
 
     Args:
-        detector: its name.
-
-    Raises:
-        ModelRefused: its model does not pass its checks.
+        model: a detector's.
     """
 
-    def __init__(self, detector: str) -> None:
-        models = {detector: load_shipped(detector)}
-        self._judge = judges_of(models, None)[detector]
-        self._detector = detector
-        self._listener = Listener(models)
+    def __init__(self, model: OnnxModel) -> None:
+        detector = model.manifest.detector
+        self._roster = {Slot(detector, "champion"): model}
+        self._judges = {model.sha256: judge_of(detector, model, None)}
+        self._listener = Listener()
         self._state = DetectorState()
         self._sessions = 0
 
@@ -46,12 +44,12 @@ class FileScorer:
         """
         session = f"{_DEVICE}-{self._sessions}"
         self._sessions += 1
-        segment = Segment(_DEVICE, session, source.sample_rate, 0, {self._detector: self._judge.spec})
+        segment = Segment(_DEVICE, session, source.sample_rate, 0, self._roster)
         first = 0
         for number, block in enumerate(source.blocks()):
             samples = block.samples
             chunk = Chunk(_DEVICE, session, number, first, source.sample_rate, source.channels, 0, samples.tobytes())
             first += len(samples)
             scored = self._listener.hear([(segment, chunk, number)], {_DEVICE: 0})
-            self._state, outputs = decide(self._state, self._judge, scored)
+            self._state, outputs = decide(self._state, self._judges, scored)
             yield from outputs

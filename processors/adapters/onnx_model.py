@@ -13,7 +13,8 @@ import numpy.typing as npt
 import onnxruntime
 
 from schemas.errors import DigestMismatch, FeatureMismatch, GoldenMismatch, ManifestInvalid, ShapeMismatch
-from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, Manifest, read_metadata
+from schemas.features import FeatureSpec
+from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, Calibration, Manifest, read_metadata
 from schemas.score import ModelRef
 
 Float32 = npt.NDArray[np.float32]
@@ -43,6 +44,16 @@ class OnnxModel:
     def ref(self) -> ModelRef:
         """How scores name it."""
         return ModelRef(name=self.manifest.model_id, version=self.manifest.version, sha256=self.sha256)
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """What it is fed."""
+        return self.manifest.features
+
+    @property
+    def calibration(self) -> Calibration:
+        """How it scores normal sound."""
+        return self.manifest.calibration
 
     def score(self, features: Float32) -> tuple[Float32, Float32 | None]:
         """Scores windows.

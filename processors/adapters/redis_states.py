@@ -1,4 +1,4 @@
-"""Detector states in Redis: one record a device and detector, one script, one round trip a batch."""
+"""Detector states in Redis: one record a device and slot, one script, one round trip a batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-_PREFIX = "tocsin:state:v1:"
+_PREFIX = "tocsin:state:v2:"
 _FORGET_AFTER_S = 90 * 24 * 3600
 
 
@@ -109,5 +109,5 @@ def _arguments(change: Change) -> tuple[str | int, ...]:
     base, position = change.base, change.state.position
     if position is None:
         raise ValueError(f"{change.key}: a state without a position is not stored")
-    before = ("", "") if base is None else (base.session_id, str(base.first_sample))
-    return (*before, position.session_id, position.first_sample, change.state.model_dump_json(), _FORGET_AFTER_S)
+    before = ("", "") if base is None else (base.session_id, str(base.end_sample))
+    return (*before, position.session_id, position.end_sample, change.state.model_dump_json(), _FORGET_AFTER_S)

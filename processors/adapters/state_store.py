@@ -7,9 +7,23 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from processors.core.detector_state import DetectorState, Position
+from processors.core.roster import Slot
 
 StateKey = tuple[str, str]
-"""device_id and detector."""
+"""device_id, and the detector, of a shadow followed by ``~shadow``."""
+
+_SHADOW = "~shadow"
+
+
+def state_key(device_id: str, slot: Slot) -> StateKey:
+    """Where a slot's state is kept."""
+    return device_id, slot.detector + (_SHADOW if slot.stage == "shadow" else "")
+
+
+def other_key(key: StateKey) -> StateKey:
+    """The key of the device and detector's other slot."""
+    device_id, name = key
+    return device_id, name.removesuffix(_SHADOW) if name.endswith(_SHADOW) else name + _SHADOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +94,4 @@ class MemoryStates:
 
 
 def _yields(stored: Position, base: Position | None) -> bool:
-    return base is not None and stored.session_id == base.session_id and stored.first_sample <= base.first_sample
+    return base is not None and stored.session_id == base.session_id and stored.end_sample <= base.end_sample

@@ -88,7 +88,7 @@ def live(
         if recent.bit_count() < detector.confirm:
             return LifeState(recent=recent), None
         opened = OpenAlert(
-            alert_id=alert_id(score.device_id, score.detector, score.session_id, score.first_sample),
+            alert_id=alert_id(score.device_id, score.detector, score.session_id, score.first_sample, score.n_samples),
             session_id=score.session_id,
             first_sample=score.first_sample,
             captured_ns=score.captured_ns,

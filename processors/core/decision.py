@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,14 +62,24 @@ class ScoredWindow:
 
 
 def decide(
-    state: DetectorState, judge: Judge, windows: Sequence[ScoredWindow], *, degraded: bool = False
+    state: DetectorState,
+    judges: Mapping[str, Judge],
+    windows: Sequence[ScoredWindow],
+    *,
+    other: DetectorState | None = None,
+    degraded: bool = False,
 ) -> tuple[DetectorState, list[Output]]:
     """Applies windows in order; windows applied before change nothing.
 
+    Where another model scores than before, the threshold is that model's, see :meth:`DetectorState.turn_to`, and an
+    open alert goes on, with its peak counted anew on that model's scale. Shadows give scores and no alerts; what would
+    be their alerts only keeps their thresholds from learning faults.
+
     Args:
         state: before.
-        judge: rule, model and detector.
-        windows: of one device and one detector, in stream order.
+        judges: rule, model and detector, by the model's sha256.
+        windows: of one device and one slot, in order of their ends.
+        other: the state of the device's other slot, as far as known.
         degraded: True when the stored state cannot be reached.
 
     Returns:
@@ -77,30 +87,46 @@ def decide(
         the last batch may not have sent. The state's outbox holds the same. The state itself comes back, the very
         object, when nothing was applied.
     """
-    rule, life, position, past = state.rule, state.life, state.position, state.past_sessions
     outputs: list[Output] = []
     current = state
     for scored in windows:
         window = scored.window
-        if current.is_past(window.session_id, window.first_sample):
-            if (again := state.sent(window.session_id, window.first_sample)) is not None:
+        if current.is_past(window.session_id, window.end_sample):
+            if (again := state.sent(window.session_id, window.end_sample)) is not None:
                 outputs.append(again)
             continue
-        past, is_new = current.enter(window.session_id)
-        if is_new:
-            life = LifeState(recent=0, alert=life.alert)
-        limit = judge.rule.limit(rule, judge.calibration)
-        score = _score(scored, judge, limit, degraded=degraded)
-        life, alert = live(life, judge.detector, score, limit, _evidence(scored, judge))
-        rule = judge.rule.learn(rule, judge.calibration, score.score, alerting=life.alert is not None)
-        position = Position(session_id=window.session_id, first_sample=window.first_sample)
-        outputs.append(Output(score=score, alert=alert))
-        current = current.model_copy(update={"position": position, "past_sessions": past})
+        current, output = _apply(current, judges[window.model.ref.sha256], scored, other, degraded=degraded)
+        outputs.append(output)
     if current is state:
         return state, outputs
     # Replayed outputs stay in the outbox as well: nobody has confirmed them yet.
-    after = DetectorState(position=position, past_sessions=past, rule=rule, life=life, outbox=tuple(outputs))
-    return after, outputs
+    return current.model_copy(update={"outbox": tuple(outputs)}), outputs
+
+
+def _apply(
+    state: DetectorState, judge: Judge, scored: ScoredWindow, other: DetectorState | None, *, degraded: bool
+) -> tuple[DetectorState, Output]:
+    window, sha256 = scored.window, judge.model.sha256
+    past, is_new = state.enter(window.session_id)
+    rule, previous = (state.rule, state.previous) if state.model == sha256 else state.turn_to(sha256, other)
+    limit = judge.rule.limit(rule, judge.calibration)
+    score = _score(scored, judge, limit, degraded=degraded)
+    life = state.life
+    if is_new:
+        life = LifeState(recent=0, alert=life.alert)
+    if state.model != sha256 and life.alert is not None:
+        life = LifeState(recent=life.recent, alert=life.alert.model_copy(update={"peak": score.score}))
+    life, alert = live(life, judge.detector, score, limit, _evidence(scored, judge))
+    rule = judge.rule.learn(rule, judge.calibration, score.score, alerting=life.alert is not None)
+    after = DetectorState(
+        position=Position(session_id=window.session_id, end_sample=window.end_sample),
+        past_sessions=past,
+        model=sha256,
+        rule=rule,
+        previous=previous,
+        life=life,
+    )
+    return after, Output(score=score, alert=alert if window.slot.stage == "champion" else None)
 
 
 def _score(scored: ScoredWindow, judge: Judge, limit: Limit, *, degraded: bool) -> Score:
@@ -108,7 +134,7 @@ def _score(scored: ScoredWindow, judge: Judge, limit: Limit, *, degraded: bool) 
     threshold = None if limit.threshold is None else round(limit.threshold, _DECIMALS)
     return Score(
         device_id=window.device_id,
-        detector=window.detector,
+        detector=window.slot.detector,
         session_id=window.session_id,
         first_sample=window.first_sample,
         n_samples=window.n_samples,
@@ -121,6 +147,7 @@ def _score(scored: ScoredWindow, judge: Judge, limit: Limit, *, degraded: bool) 
         degraded=degraded,
         level_dbfs=round(window.level_dbfs, 2),
         model=judge.model,
+        stage=window.slot.stage,
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from processors.core.roster import Roster, Slot
 from processors.core.segment import Segment
 from schemas.chunk import Chunk
 from schemas.errors import MalformedHeader, WrongChannelCount, WrongSampleRate
-from schemas.features import FeatureSpec
 
 
 class Arrival(Enum):
@@ -27,20 +26,27 @@ class DeviceStream:
 
     Attributes:
         device_id: whose.
-        specs: feature specification by detector.
+        roster: the models it runs.
         sample_rate: what the device's manifest promises, Hz; None where it promises nothing.
         promised_ns: since when it promises that; sound captured before is held to its session alone.
+        tuning: what the roster was made for; the caller's.
         segment: the current unbroken run; None before the first chunk.
     """
 
     device_id: str
-    specs: Mapping[str, FeatureSpec]
+    roster: Roster
     sample_rate: int | None = None
     promised_ns: int = 0
+    tuning: object = None
     segment: Segment | None = None
     _sequence: int = -1
     _end_sample: int = 0
     _channels: int = 0
+
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """Those it runs."""
+        return tuple(slot.detector for slot in self.roster if slot.stage == "champion")
 
     def admit(self, chunk: Chunk) -> Arrival:
         """Prepares ``segment`` for a chunk, which the caller pushes there unless it is a duplicate; later chunks may
@@ -80,8 +86,13 @@ class DeviceStream:
         self._note(chunk)
         return Arrival.NEXT
 
+    def retune(self, roster: Roster) -> list[Slot]:
+        """Goes on with other models; returns the slots that cannot, see :meth:`Segment.retune`."""
+        self.roster = roster
+        return [] if self.segment is None else self.segment.retune(roster)
+
     def _begin(self, chunk: Chunk, arrival: Arrival) -> Arrival:
-        self.segment = Segment(self.device_id, chunk.session_id, chunk.sample_rate, chunk.first_sample, self.specs)
+        self.segment = Segment(self.device_id, chunk.session_id, chunk.sample_rate, chunk.first_sample, self.roster)
         self._channels = chunk.channels
         self._note(chunk)
         return arrival

@@ -29,7 +29,7 @@ class Extractor:
             arrivals: segment, its next chunk, and the chunk's offset; in order within each segment.
 
         Returns:
-            The windows, in order of their first sample within each device and session.
+            The windows, in order of their ends within each device and session.
         """
         pending: dict[str, list[tuple[FrameStream, Float32]]] = {}
         segments: dict[int, Segment] = {}
@@ -37,9 +37,8 @@ class Extractor:
             segments[id(segment)] = segment
             for front_end, stream, frames in segment.push(chunk, offset):
                 if len(frames):
-                    spec = next(spec for spec in segment.specs.values() if spec.front_end() == front_end)
                     if front_end not in self._transforms:
-                        self._transforms[front_end] = transform_of(spec)
+                        self._transforms[front_end] = transform_of(stream.spec)
                     pending.setdefault(front_end, []).append((stream, frames))
         for front_end, jobs in pending.items():
             self._compute(self._transforms[front_end], jobs)

@@ -25,7 +25,7 @@ class FrameStream:
     """
 
     def __init__(self, spec: FeatureSpec, rate_in: int, start: int) -> None:
-        self._spec = spec
+        self.spec = spec
         self._resampler = Resampler(rate_in, spec.sample_rate)
         self._input = np.empty(0, np.float32)
         self._input_start = start
@@ -39,12 +39,16 @@ class FrameStream:
     def rows(self, pool: int) -> Rows:
         """The rows of ``pool`` frames each; the same object however often it is asked for."""
         if pool not in self._rows:
-            self._rows[pool] = Rows(self._spec.frame_width, pool, self._added)
+            self._rows[pool] = Rows(self.spec.frame_width, pool, self._added)
         return self._rows[pool]
+
+    def keep(self, pools: set[int]) -> None:
+        """Forgets the rows that nobody asks for any more."""
+        self._rows = {pool: rows for pool, rows in self._rows.items() if pool in pools}
 
     def push(self, mono: Float32) -> Float32:
         """Takes the next samples, float32 (n,); returns the whole frames they complete, float32 (m, n_fft)."""
-        spec, resampler = self._spec, self._resampler
+        spec, resampler = self.spec, self._resampler
         self._input = np.concatenate([self._input, mono])
         have = self._resampled_start + len(self._resampled)
         until = resampler.outputs_until(self._input_start + len(self._input))
@@ -76,7 +80,7 @@ class FrameStream:
 
     def first_input(self, frame: int) -> int:
         """First sample of the device that ``frame`` depends on, as a session index."""
-        return self._resampler.first_input(frame * self._spec.hop)
+        return self._resampler.first_input(frame * self.spec.hop)
 
     def span(self, frame: int, count: int) -> tuple[int, int, int]:
         """Where ``count`` frames lie in the session at the device's rate.
@@ -84,7 +88,7 @@ class FrameStream:
         Returns:
             Index of the first sample, the length in samples, and the last sample the frames depend on.
         """
-        start = frame * self._spec.hop
-        end = start + (count - 1) * self._spec.hop + self._spec.n_fft
+        start = frame * self.spec.hop
+        end = start + (count - 1) * self.spec.hop + self.spec.n_fft
         first = self._resampler.position(start)
         return first, self._resampler.position(end) - first, self._resampler.last_input(end - 1)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from processors.core.frame_stream import FrameStream
+from processors.core.lane import Lane, Succession
 from processors.core.recording import to_mono
-from processors.core.rows import Rows
+from processors.core.roster import Model, Roster, Slot
 from processors.core.window import Window
 from schemas.chunk import Chunk
-from schemas.features import FeatureSpec
+from schemas.errors import WrongSampleRate
 
 Float32 = npt.NDArray[np.float32]
 
@@ -34,33 +34,56 @@ class _Held:
 
 
 class Segment:
-    """Cuts windows for every detector of a device out of consecutive chunks.
+    """Cuts windows for every model of a device out of consecutive chunks.
 
-    The window grid is the session's: window w of a detector starts at row w * window_hop, wherever the segment
-    began. So a restart in the middle of a session rebuilds the same windows.
+    The window grid is the session's: window w of a model starts at row w * window_hop, wherever the segment began. So
+    a restart in the middle of a session rebuilds the same windows.
 
     Args:
         device_id, session_id: whose.
         sample_rate: the device's rate, Hz.
         start: session index of the first sample.
-        specs: feature specification by detector.
+        roster: the models; a shadow whose rate the device's cannot be brought to is left out.
+
+    Raises:
+        WrongSampleRate: the device's rate cannot be brought to a champion's.
     """
 
-    def __init__(
-        self, device_id: str, session_id: str, sample_rate: int, start: int, specs: Mapping[str, FeatureSpec]
-    ) -> None:
+    def __init__(self, device_id: str, session_id: str, sample_rate: int, start: int, roster: Roster) -> None:
         self.device_id = device_id
         self.session_id = session_id
         self.sample_rate = sample_rate
-        self.specs = dict(specs)
+        self._end = start
         self._streams: dict[str, FrameStream] = {}
-        self._rows: dict[str, Rows] = {}
-        self._next_window: dict[str, int] = {}
-        for detector, spec in specs.items():
-            stream = self._streams.setdefault(spec.front_end(), FrameStream(spec, sample_rate, start))
-            self._rows[detector] = stream.rows(spec.pool)
-            self._next_window[detector] = -(-self._rows[detector].first // spec.window_hop)
+        self._slots: dict[Slot, Succession] = {}
         self._held: deque[_Held] = deque()
+        for slot in self.retune(roster):
+            if slot.stage == "champion":
+                self._lane(roster[slot])
+
+    def retune(self, roster: Roster) -> list[Slot]:
+        """Goes on with other models, as :class:`processors.core.lane.Succession` says.
+
+        Returns:
+            Slots that keep what they had, because the device's rate cannot be brought to the model's.
+        """
+        self._slots = {slot: succession for slot, succession in self._slots.items() if slot in roster}
+        kept = []
+        for slot, model in roster.items():
+            succession = self._slots.get(slot)
+            if succession is not None and succession.adopt(model):
+                continue
+            try:
+                lane = self._lane(model)
+            except WrongSampleRate:
+                kept.append(slot)
+                continue
+            if succession is None:
+                self._slots[slot] = Succession(lane)
+            else:
+                succession.coming = lane
+        self._drop_unused()
+        return kept
 
     def push(self, chunk: Chunk, offset: int) -> list[tuple[str, FrameStream, Float32]]:
         """Takes the next chunk; it begins where the one before ended.
@@ -70,49 +93,64 @@ class Segment:
             The caller transforms them and hands them to ``stream.add`` in the same order.
         """
         self._held.append(_Held(chunk.first_sample, chunk.end_sample, chunk.captured_ns, offset))
+        self._end = chunk.end_sample
         mono = to_mono(chunk.samples())
         return [(front_end, stream, stream.push(mono)) for front_end, stream in self._streams.items()]
 
     def take_windows(self) -> list[Window]:
-        """The windows that have become whole since the last call, in order of their first sample."""
-        windows = []
-        for detector, spec in self.specs.items():
-            rows = self._rows[detector]
-            while (row := self._next_window[detector] * spec.window_hop) + spec.n_frames <= rows.end:
-                windows.append(self._window(detector, spec, row))
-                self._next_window[detector] += 1
-        for rows in self._rows.values():
-            rows.drop_before(min(self._next_row(name) for name, shared in self._rows.items() if shared is rows))
+        """The windows that have become whole since the last call, in order of their ends."""
+        running = len(self._lanes())
+        windows = [
+            window
+            for slot, succession in self._slots.items()
+            for window in succession.take(lambda lane, row, slot=slot: self._window(slot, lane, row))  # type: ignore[misc]
+        ]
+        lanes = self._lanes()
+        if len(lanes) < running:
+            self._drop_unused()
+        for lane in lanes:
+            lane.rows.drop_before(min(other.next_row for other in lanes if other.rows is lane.rows))
         needed = self.needed_from()
         while self._held and self._held[0].end_sample <= needed:
             self._held.popleft()
-        windows.sort(key=lambda window: window.first_sample)
+        windows.sort(key=lambda window: window.end_sample)
         return windows
 
     def needed_from(self) -> int:
         """First sample that a window to come depends on, as a session index."""
-        return min(
-            self._streams[spec.front_end()].first_input(self._next_row(detector) * spec.pool)
-            for detector, spec in self.specs.items()
-        )
+        return min(lane.needed_from() for lane in self._lanes())
 
     def frontier(self) -> int | None:
         """Offset of the oldest chunk that a window to come depends on; None when there is none."""
         return self._held[0].offset if self._held else None
 
-    def _next_row(self, detector: str) -> int:
-        return self._next_window[detector] * self.specs[detector].window_hop
+    def _lanes(self) -> list[Lane]:
+        return [lane for succession in self._slots.values() for lane in succession.lanes()]
 
-    def _window(self, detector: str, spec: FeatureSpec, row: int) -> Window:
-        rows, power = self._rows[detector].window(row, spec.n_frames)
-        stream = self._streams[spec.front_end()]
-        first, length, last_input = stream.span(row * spec.pool, spec.n_frames * spec.pool)
+    def _lane(self, model: Model) -> Lane:
+        front_end = model.spec.front_end()
+        if front_end not in self._streams:
+            self._streams[front_end] = FrameStream(model.spec, self.sample_rate, self._end)
+        return Lane(model, front_end, self._streams[front_end])
+
+    def _drop_unused(self) -> None:
+        pools: dict[str, set[int]] = {}
+        for lane in self._lanes():
+            pools.setdefault(lane.front_end, set()).add(lane.spec.pool)
+        self._streams = {front_end: stream for front_end, stream in self._streams.items() if front_end in pools}
+        for front_end, stream in self._streams.items():
+            stream.keep(pools[front_end])
+
+    def _window(self, slot: Slot, lane: Lane, row: int) -> Window:
+        rows, power = lane.rows.window(row, lane.spec.n_frames)
+        first, length, last_input = lane.stream.span(row * lane.spec.pool, lane.spec.n_frames * lane.spec.pool)
         opening, closing = self._chunk_at(first), self._chunk_at(last_input)
         after = (first - opening.first_sample) * 1_000_000_000 // self.sample_rate
         return Window(
             device_id=self.device_id,
             session_id=self.session_id,
-            detector=detector,
+            slot=slot,
+            model=lane.model,
             first_sample=first,
             n_samples=length,
             sample_rate=self.sample_rate,

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from processors.core.roster import Model, Slot
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """One window of one device for one detector.
+    """One window of one device for one model.
 
     Attributes:
-        device_id, session_id, detector: whose.
+        device_id, session_id: whose.
+        slot: the detector, and whether its score may alert.
+        model: that scores it.
         first_sample: index of its first sample in the session, at the device's rate.
         n_samples: its length at the device's rate.
         sample_rate: the device's rate, Hz.
@@ -25,7 +29,8 @@ class Window:
 
     device_id: str
     session_id: str
-    detector: str
+    slot: Slot
+    model: Model
     first_sample: int
     n_samples: int
     sample_rate: int
@@ -34,3 +39,8 @@ class Window:
     rows: npt.NDArray[np.float32]
     first_offset: int
     last_offset: int
+
+    @property
+    def end_sample(self) -> int:
+        """One past its last sample."""
+        return self.first_sample + self.n_samples

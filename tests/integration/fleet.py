@@ -12,10 +12,11 @@ import numpy as np
 from aiokafka import AIOKafkaProducer
 
 from processors.adapters.state_store import StateKey
-from processors.app import judges_of, load_models
+from processors.app import judge_of, load_models
 from processors.core.decision import decide
 from processors.core.detector_state import DetectorState, Output
 from processors.core.detectors import detectors_of
+from processors.core.roster import Slot
 from processors.core.segment import Segment
 from processors.listener import Listener
 from schemas.chunk import Chunk, encode_chunk
@@ -101,20 +102,21 @@ class Fleet:
     def expected(self) -> list[Output]:
         """What an undisturbed worker gives, from the core alone."""
         models = load_models()
-        judges, listener = judges_of(models, AUDIO.name), Listener(models)
+        judges = {model.sha256: judge_of(name, model, AUDIO.name) for name, model in models.items()}
+        listener = Listener()
         outputs: list[Output] = []
         for device in self.devices.values():
-            specs = {name: judges[name].spec for name in detectors_of(device)}
-            states = dict.fromkeys(specs, DetectorState())
+            roster = {Slot(name, "champion"): models[name] for name in detectors_of(device)}
+            states = dict.fromkeys(roster, DetectorState())
             for session in _sessions(self.chunks[device.device_id]):
-                segment = Segment(device.device_id, session[0].session_id, RATE, 0, specs)
+                segment = Segment(device.device_id, session[0].session_id, RATE, 0, roster)
                 arrivals = [(segment, chunk, number) for number, chunk in enumerate(session)]
                 scored = listener.hear(arrivals, {device.device_id: 0})
-                for name in specs:
-                    mine = [window for window in scored if window.window.detector == name]
-                    states[name], out = decide(states[name], judges[name], mine)
+                for slot in roster:
+                    mine = [window for window in scored if window.window.slot == slot]
+                    states[slot], out = decide(states[slot], judges, mine)
                     outputs += out
-                    self.states[device.device_id, name] = states[name]
+                    self.states[device.device_id, slot.detector] = states[slot]
         return outputs
 
 

@@ -31,12 +31,12 @@ def key() -> StateKey:
     return f"device-{uuid.uuid4().hex[:8]}", "machine"
 
 
-def at(first_sample: int, session: str = "s1") -> Position:
-    return Position(session_id=session, first_sample=first_sample)
+def at(end_sample: int, session: str = "s1") -> Position:
+    return Position(session_id=session, end_sample=end_sample)
 
 
 def state(position: Position) -> DetectorState:
-    return DetectorState(position=position, rule=RuleState(n=position.first_sample + 1, mean=0.5, variance=0.25))
+    return DetectorState(position=position, rule=RuleState(n=position.end_sample + 1, mean=0.5, variance=0.25))
 
 
 async def test_what_was_stored_is_loaded(store: StateStore, key: StateKey) -> None:
@@ -94,7 +94,7 @@ async def test_of_two_writers_at_once_one_wins(store: StateStore, key: StateKey)
 
 async def test_an_unreadable_record_is_removed(redis_url: str, key: StateKey) -> None:
     client = redis.Redis.from_url(redis_url)
-    name = f"tocsin:state:v1:{key[0]}/{key[1]}"
+    name = f"tocsin:state:v2:{key[0]}/{key[1]}"
     client.hset(name, mapping={"session_id": "s", "first_sample": "3", "body": "{nonsense"})
     store = RedisStates(redis_url)
 

@@ -16,6 +16,7 @@ from processors.core.recording import rows_of, windows_of
 from processors.core.window import Window
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
+from tests.unit.core.models import roster
 
 SPECS = {
     "machine": FeatureSpec(n_frames=24, window_hop=12),
@@ -53,17 +54,21 @@ def chunks_of(samples: np.ndarray, rate: int, cuts: list[int], start: int = 0) -
 
 
 def stream(chunks: list[Chunk]) -> list[Window]:
-    device, extractor, windows = DeviceStream("d", SPECS), Extractor(), []
+    device, extractor, windows = DeviceStream("d", roster(SPECS)), Extractor(), []
     for offset, chunk in enumerate(chunks):
         if device.admit(chunk) is not Arrival.DUPLICATE:
             windows += extractor.extract([(device.segment, chunk, offset)])
     return windows
 
 
+def place(window: Window) -> tuple[str, int]:
+    return window.slot.detector, window.first_sample
+
+
 def assert_windows_of_whole(windows: list[Window], samples: np.ndarray, rate: int, skipped: dict[str, int]) -> None:
     for detector, spec in SPECS.items():
         whole = windows_of(rows_of(samples, rate, spec), spec)[skipped[detector] :]
-        mine = [window for window in windows if window.detector == detector]
+        mine = [window for window in windows if window.slot.detector == detector]
         hop = spec.window_hop * spec.pool * spec.hop
         starts = [(index + skipped[detector]) * hop * rate // spec.sample_rate for index in range(len(whole))]
 
@@ -97,15 +102,17 @@ def test_a_stream_that_begins_in_the_middle_gives_the_same_later_windows(
 ) -> None:
     """What a worker does after a restart: it begins at a chunk of the session's middle."""
     samples = recording(rate, 1.2, 1, 5)
-    whole = {(w.detector, w.first_sample): w for w in stream(chunks_of(samples, rate, []))}
+    whole = {place(w): w for w in stream(chunks_of(samples, rate, []))}
 
     later = stream(chunks_of(samples, rate, cuts, start=int(start * rate)))
 
     assert later
     for window in later:
-        np.testing.assert_allclose(window.rows, whole[window.detector, window.first_sample].rows, atol=1e-4)
+        np.testing.assert_allclose(window.rows, whole[place(window)].rows, atol=1e-4)
     earliest = min(window.first_sample for window in later)
-    assert {key for key in whole if key[1] >= earliest + rate // 2} <= {(w.detector, w.first_sample) for w in later}
+    assert {key for key in whole if key[1] >= earliest + rate // 2} <= {
+        (w.slot.detector, w.first_sample) for w in later
+    }
 
 
 @settings(max_examples=40, deadline=None)
@@ -118,7 +125,7 @@ def test_reading_again_from_the_frontier_misses_no_window(rate: int, cuts: list[
     """Stop anywhere, begin again at the frontier: both parts together give every window."""
     samples = recording(rate, 1.0, 1, 9)
     chunks = chunks_of(samples, rate, cuts)
-    device, extractor, before = DeviceStream("d", SPECS), Extractor(), []
+    device, extractor, before = DeviceStream("d", roster(SPECS)), Extractor(), []
     for offset, chunk in enumerate(chunks[:stop]):
         device.admit(chunk)
         before += extractor.extract([(device.segment, chunk, offset)])
@@ -128,8 +135,8 @@ def test_reading_again_from_the_frontier_misses_no_window(rate: int, cuts: list[
     rest = chunks[frontier:] if frontier is not None else []
     after = stream(rest)
 
-    whole = {(w.detector, w.first_sample) for w in stream(chunks)}
-    assert {(w.detector, w.first_sample) for w in [*before, *after]} == whole
+    whole = {place(w) for w in stream(chunks)}
+    assert {place(w) for w in [*before, *after]} == whole
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -152,11 +159,11 @@ def test_a_gap_loses_only_windows_that_touch_it() -> None:
 
     gap = range(chunks[5].first_sample, chunks[5].end_sample)
     untouched = {
-        (w.detector, w.first_sample)
+        (w.slot.detector, w.first_sample)
         for w in whole
         if w.first_sample >= gap.stop or w.first_sample + w.n_samples <= gap.start
     }
-    assert {(w.detector, w.first_sample) for w in with_gap} == untouched
+    assert {place(w) for w in with_gap} == untouched
 
 
 def test_duplicates_change_nothing() -> None:
@@ -164,4 +171,4 @@ def test_duplicates_change_nothing() -> None:
 
     doubled = stream([chunk for chunk in chunks for _ in range(2)])
 
-    assert [(w.detector, w.first_sample) for w in doubled] == [(w.detector, w.first_sample) for w in stream(chunks)]
+    assert [place(w) for w in doubled] == [(w.slot.detector, w.first_sample) for w in stream(chunks)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from processors.app import load_models
 from processors.core.recording import rows_of, windows_of
+from processors.core.roster import Slot
 from processors.core.segment import Segment
 from processors.listener import Listener
 from producers.pcm import Block
@@ -41,9 +42,8 @@ def whole_scores(detector: str, samples: np.ndarray, rate: int) -> np.ndarray:
 @given(rate=st.sampled_from([12_000, 16_000, 44_100]), cuts=st.lists(st.integers(1, 132_000), max_size=30))
 def test_random_cuts_give_the_scores_of_the_whole(detector: str, rate: int, cuts: list[int]) -> None:
     samples = recording(rate, 1)
-    models = {detector: load_models()[detector]}
-    segment = Segment("d", "s", rate, 0, {detector: models[detector].manifest.features})
-    listener, got = Listener(models), []
+    segment = Segment("d", "s", rate, 0, {Slot(detector, "champion"): load_models()[detector]})
+    listener, got = Listener(), []
     edges = [0, *sorted({cut for cut in cuts if cut < len(samples)}), len(samples)]
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
         chunk = Chunk("d", "s", number, first, rate, 1, 0, samples[first:last].tobytes())
@@ -78,7 +78,7 @@ class Recording:
 def test_a_file_scores_as_the_whole_recording(detector: str, block: int) -> None:
     samples = recording(16_000, 2)
 
-    outputs = list(FileScorer(detector).score(Recording(samples, 16_000, block)))
+    outputs = list(FileScorer(load_models()[detector]).score(Recording(samples, 16_000, block)))
 
     np.testing.assert_allclose(
         [output.score.score for output in outputs], whole_scores(detector, samples, 16_000), rtol=1e-5, atol=1e-5

@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from processors.adapters.model_check import examine
+from processors.adapters.onnx_model import OnnxModel, load_model, load_shipped
 from processors.core.detectors import DETECTORS
 from producers.file import AudioFile
 from producers.sensor import SensorOptions, read_sensor
@@ -23,7 +25,8 @@ _TABLES = {".npz", ".csv"}
 
 def score(
     files: Annotated[list[Path], typer.Argument(help="Audio files, or npz and CSV waveforms.")],
-    detector: Annotated[str, typer.Option(help="scream or machine.")],
+    detector: Annotated[str | None, typer.Option(help="scream or machine: the model that ships for it.")] = None,
+    model: Annotated[Path | None, typer.Option(help="A model file, in the shipped one's place.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON line a window.")] = False,
     one_device: Annotated[
         bool, typer.Option("--one-device", help="Score the files as sessions of one device, threshold and all.")
@@ -33,9 +36,7 @@ def score(
 
     A file that cannot be read is named, the others are scored, and the exit code is 2.
     """
-    if detector not in DETECTORS:
-        raise SettingsError(f"--detector {detector!r}: there are {', '.join(DETECTORS)}")
-    scorer = FileScorer(detector)
+    scorer = FileScorer(_model(detector, model))
     table = Table(
         Column("file", overflow="fold"), "windows", "alarms", "alerts", "median score", "highest score", "at second"
     )
@@ -52,6 +53,21 @@ def score(
         Console().print(table)
     if refused:
         raise typer.Exit(InputError.exit_code)
+
+
+def _model(detector: str | None, file: Path | None) -> OnnxModel:
+    if detector is None and file is None:
+        raise SettingsError(f"name --detector {' or '.join(DETECTORS)}, or --model FILE")
+    if detector is not None and detector not in DETECTORS:
+        raise SettingsError(f"--detector {detector!r}: there are {', '.join(DETECTORS)}")
+    if file is None:
+        return load_shipped(str(detector))
+    # The file may come from anywhere: it is tried elsewhere before it is loaded here.
+    report = examine(file, None)
+    its = report.manifest.detector
+    if its not in DETECTORS or detector not in (None, its):
+        raise SettingsError(f"{file} is a model for {its!r}; wanted is {detector or ' or '.join(DETECTORS)}")
+    return load_model(file, report.sha256)
 
 
 def _score_file(scorer: FileScorer, file: Path, *, json: bool, table: Table) -> None:

@@ -8,33 +8,47 @@ import numpy as np
 
 from processors.core.decision import Judge, ScoredWindow
 from processors.core.detectors import Detector
+from processors.core.roster import Slot
 from processors.core.threshold import MeanAndSpread
 from processors.core.window import Window
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
-from schemas.score import ModelRef
+from schemas.score import Stage
+
+from .models import FakeModel
 
 HOP = 16_000
 DETECTOR = Detector("machine", confirm=2, among=3, release=3, hysteresis=0.1, update_every=4, title="Unusual sound")
 
 
-def judge(transfer: Literal["absolute", "relative"] = "relative", warm_up: int = 8) -> Judge:
+MODEL = FakeModel("1", FeatureSpec(n_frames=4, window_hop=2, n_mels=8))
+
+
+def judge(transfer: Literal["absolute", "relative"] = "relative", warm_up: int = 8, model: FakeModel = MODEL) -> Judge:
     return Judge(
         detector=DETECTOR,
         rule=MeanAndSpread(warm_up=warm_up, quarantine=0),
         calibration=Calibration(transfer=transfer, threshold=5.0, spread=0.5, n=100, quantiles={"0.5": 0.0}),
-        model=ModelRef(name="m", version="1", sha256="0" * 64),
-        spec=FeatureSpec(n_frames=4, window_hop=2, n_mels=8),
+        model=model.ref,
+        spec=model.spec,
         topic="tocsin.audio.v1",
     )
 
 
-def window(index: int, score: float, session: str = "s1", device: str = "d1") -> ScoredWindow:
+def window(
+    index: int,
+    score: float,
+    session: str = "s1",
+    device: str = "d1",
+    model: FakeModel = MODEL,
+    stage: Stage = "champion",
+) -> ScoredWindow:
     return ScoredWindow(
         window=Window(
             device_id=device,
             session_id=session,
-            detector="machine",
+            slot=Slot("machine", stage),
+            model=model,
             first_sample=index * HOP,
             n_samples=2 * HOP,
             sample_rate=16_000,

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from processors.core.decision import ScoredWindow, decide
 from processors.core.detector_state import DetectorState, Output
 
-from .judging import HOP, judge, window
+from .judging import HOP, MODEL, judge, window
+
+JUDGES = {MODEL.sha256: judge()}
 
 QUIET = [0.0, 0.1, -0.1, 0.05] * 5
 
 
 def run(windows: list[ScoredWindow], state: DetectorState | None = None) -> tuple[DetectorState, list[Output]]:
-    return decide(state or DetectorState(), judge(), windows)
+    return decide(state or DetectorState(), JUDGES, windows)
 
 
 def numbered(scores: list[float], first: int = 0, session: str = "s1") -> list[ScoredWindow]:
@@ -143,11 +145,11 @@ def test_any_batches_and_replays_give_the_outputs_of_one_run(
     state, seen = DetectorState(), {}
     edges = sorted({0, *(min(cut, len(windows)) for cut in cuts), len(windows)})
     for start, end in itertools.pairwise(edges):
-        state, outputs = decide(state, judge(), windows[start:end])
+        state, outputs = decide(state, JUDGES, windows[start:end])
         seen |= {o.score.event_id(): o.model_dump_json() for o in outputs}
         for a, b in crashes:
             low, high = sorted((min(a, end), min(b, end)))
-            state, outputs = decide(state, judge(), windows[low:high])
+            state, outputs = decide(state, JUDGES, windows[low:high])
             seen |= {o.score.event_id(): o.model_dump_json() for o in outputs}
 
     assert seen == expected

@@ -13,6 +13,8 @@ from processors.core.rows import Rows, pooled
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
 
+from .models import roster
+
 PLAIN = FeatureSpec(n_frames=20, window_hop=20)
 POOLED = FeatureSpec(n_frames=10, window_hop=1, pool=50)
 RNG = np.random.default_rng(3)
@@ -62,15 +64,15 @@ def test_a_row_that_is_dropped_makes_room_and_the_others_stay() -> None:
 
 
 def test_a_ten_second_window_holds_ten_rows_and_the_chunks_of_its_frames() -> None:
-    device, extractor = DeviceStream("d", {"pooled": POOLED, "plain": PLAIN}), Extractor()
+    device, extractor = DeviceStream("d", roster({"pooled": POOLED, "plain": PLAIN})), Extractor()
     windows = []
     for number in range(56):
         device.admit(piece := chunk(number, RNG.normal(0, 3_000, 4_000).astype(np.int16)))
         windows += extractor.extract([(device.segment, piece, number)])
-        held = {detector: rows.end - rows.first for detector, rows in device.segment._rows.items()}
+        held = {lane.model.name: lane.rows.end - lane.rows.first for lane in device.segment._lanes()}
         assert held["pooled"] <= 10
         assert held["plain"] <= 32
-    mine = [window for window in windows if window.detector == "pooled"]
+    mine = [window for window in windows if window.slot.detector == "pooled"]
     assert [window.first_sample for window in mine] == [0, 16_000, 32_000, 48_000]
     # 56 chunks are 14 s: the window to come begins at 4 s, in chunk 16; at 16 kHz nothing is resampled.
     assert device.segment.frontier() == 16
@@ -79,7 +81,7 @@ def test_a_ten_second_window_holds_ten_rows_and_the_chunks_of_its_frames() -> No
 
 
 def test_detectors_that_differ_in_pooling_alone_share_their_frames() -> None:
-    device = DeviceStream("d", {"pooled": POOLED, "plain": PLAIN})
+    device = DeviceStream("d", roster({"pooled": POOLED, "plain": PLAIN}))
     device.admit(piece := chunk(0, np.zeros(4_000, np.int16)))
     assert len(device.segment.push(piece, 0)) == 1
 

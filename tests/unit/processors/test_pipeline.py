@@ -10,8 +10,10 @@ import pytest
 
 from processors.adapters.state_store import MemoryStates
 from processors.core.decision import Judge, ScoredWindow
-from processors.core.detectors import MACHINE, SCREAM
+from processors.core.detectors import DETECTORS
 from processors.core.extraction import Extractor
+from processors.core.fleet_models import FleetModels
+from processors.core.roster import Model
 from processors.core.segment import Segment
 from processors.core.threshold import MeanAndSpread
 from processors.pipeline import Delivery, Pipeline
@@ -20,10 +22,10 @@ from schemas.chunk import Chunk, encode_chunk
 from schemas.deadletter import original
 from schemas.device import Device
 from schemas.features import FeatureSpec
-from schemas.manifest import Calibration
 from schemas.record import Record
-from schemas.score import ModelRef, Score
+from schemas.score import Score
 from schemas.topics import DEADLETTER, SCORES, Topic
+from tests.unit.core.models import FakeModel
 
 SPECS = {"machine": FeatureSpec(n_frames=24, window_hop=12), "scream": FeatureSpec(n_frames=12, window_hop=3)}
 SAMPLES = 8_000
@@ -56,10 +58,8 @@ class Registry:
         self.devices |= self.late
 
 
-def judge(name: str) -> Judge:
-    detector = {"machine": MACHINE, "scream": SCREAM}[name]
-    calibration = Calibration(transfer="relative", threshold=0.0, spread=1.0, n=1, quantiles={})
-    return Judge(detector, MeanAndSpread(), calibration, ModelRef(name=name, version="1", sha256=""), SPECS[name])
+def judge(name: str, model: Model) -> Judge:
+    return Judge(DETECTORS[name], MeanAndSpread(), model.calibration, model.ref, model.spec)
 
 
 class Bench:
@@ -67,6 +67,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.registry = Registry()
+        self.models = FleetModels({name: FakeModel(name, spec) for name, spec in SPECS.items()})
         self.store = MemoryStates()
         self.sent: list[tuple[Topic, Record]] = []
         self.acknowledged: list[int] = []
@@ -75,9 +76,10 @@ class Bench:
         self._offset = 0
         self.pipeline = Pipeline(
             ears=Loudness(),
-            judges={name: judge(name) for name in SPECS},
+            judge=judge,
             states=States(self.store),
             registry=self.registry,
+            rosters=self.models,
             send=self._send,
             executor=ThreadPoolExecutor(1),
             default_kind="machine",

@@ -9,9 +9,9 @@ from processors.core.decision import ScoredWindow
 from processors.core.detector_state import DetectorState
 from processors.states import States
 from schemas.errors import RedisUnavailable
-from tests.unit.core.judging import judge, window
+from tests.unit.core.judging import HOP, MODEL, judge, window
 
-JUDGES = {"machine": judge()}
+JUDGES = {MODEL.sha256: judge()}
 KEY = ("d1", "machine")
 
 
@@ -192,7 +192,7 @@ async def test_a_write_that_was_done_but_not_answered_costs_no_decision() -> Non
     assert alerts == ["closed"], "the alert opened during the outage was forgotten"
     assert store.states[KEY].position == (await store.load([KEY]))[KEY].position
     assert store.states[KEY].position is not None
-    assert store.states[KEY].position.first_sample == 29 * 16_000
+    assert store.states[KEY].position.end_sample == 31 * HOP
 
 
 async def test_an_outage_and_a_rebalance_together_forget_no_open_alert() -> None:

@@ -1,0 +1,49 @@
+"""Models for tests of the core: they hear what they are told to hear and score it plainly."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from processors.core.roster import Slot
+from schemas.features import FeatureSpec
+from schemas.manifest import Calibration
+from schemas.score import ModelRef, Stage
+
+CALIBRATION = Calibration(transfer="relative", threshold=5.0, spread=0.5, n=100, quantiles={"0.5": 0.0})
+
+
+@dataclass(frozen=True)
+class FakeModel:
+    """Scores a window by its mean feature times ``scale``.
+
+    Attributes:
+        name: stands for the file: models of one name are the same.
+        spec: what it is fed.
+        scale: see above.
+        calibration: as a manifest has it.
+    """
+
+    name: str
+    spec: FeatureSpec
+    scale: float = 1.0
+    calibration: Calibration = CALIBRATION
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.name.encode()).hexdigest()
+
+    @property
+    def ref(self) -> ModelRef:
+        return ModelRef(name="fake", version=self.name, sha256=self.sha256)
+
+    def score(self, features: np.ndarray) -> tuple[np.ndarray, None]:
+        return features.mean(axis=(1, 2)) * np.float32(self.scale), None
+
+
+def roster(specs: Mapping[str, FeatureSpec], stage: Stage = "champion") -> dict[Slot, FakeModel]:
+    """A model for each detector, by feature specification."""
+    return {Slot(name, stage): FakeModel(name, spec) for name, spec in specs.items()}
