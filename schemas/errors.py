@@ -6,7 +6,9 @@ TocsinError
 │   ├── InputError              a file or folder cannot be used
 │   │   ├── UnreadableInput     it does not exist, or may not be read
 │   │   ├── NotAudio            it holds no sound we can decode
-│   │   └── EmptyAudio          it decodes to no sample, or to none that is finite
+│   │   ├── EmptyAudio          it decodes to no sample, or to none that is finite
+│   │   ├── UnusableAudio       it decodes, but is clipped, of another rate than its set, or far too short
+│   │   └── WrongLayout         names or folders are not those of the layout, or a class is empty
 │   ├── CaptureError            the microphone cannot be opened
 │   └── OutputError             a result cannot be written (no space, no permission)
 ├── StackError                  the local Kafka or Redis cannot run; the person acts
@@ -66,6 +68,14 @@ class NotAudio(InputError):
 
 class EmptyAudio(InputError):
     """The file decodes to no sample, or to values that are not finite."""
+
+
+class UnusableAudio(InputError):
+    """The file decodes, but is clipped, of another rate than its set, or too short."""
+
+
+class WrongLayout(InputError):
+    """A name does not say what its layout says with names, or a class that is needed is empty."""
 
 
 class CaptureError(UserError):

@@ -20,6 +20,7 @@ COMMANDS = {
     "devices": "tocsin.commands.devices:devices",
     "score": "tocsin.commands.score:score",
     "train": "tocsin.commands.train:train",
+    "dataset": "tocsin.commands.dataset:dataset",
 }
 """Where each command is, in the order of ``--help``: a function, or a typer app of its own."""
 
