@@ -34,6 +34,15 @@ def test_channels_are_averaged_and_the_rate_is_changed(tmp_path):
     assert one.samples[2_000:14_000].std() == pytest.approx(0.25 / np.sqrt(2), rel=0.02)
 
 
+def test_an_odd_rate_is_taken_for_the_nearest_the_resampler_bears(tmp_path):
+    t = np.arange(2 * 11_127) / 11_127
+    soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 500 * t), 11_127)
+    (one,) = read_folder(tmp_path, (), RATE)
+    assert len(one.samples) == pytest.approx(2 * RATE, abs=80)
+    spectrum = np.abs(np.fft.rfft(one.samples[:RATE] * np.hanning(RATE)))
+    assert int(spectrum.argmax()) == pytest.approx(500, abs=1)
+
+
 def test_what_cannot_be_used_is_named(tmp_path):
     with pytest.raises(UnreadableInput, match="nowhere"):
         read_folder(tmp_path / "nowhere", (), RATE)
