@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
 from processors.adapters.artefact_store import open_plain
-from processors.adapters.model_check_limits import CheckLimits
+from processors.adapters.model_check_limits import SANDBOXED, CheckLimits
 from processors.adapters.model_check_sandbox import ask
 from processors.adapters.signing import verify
 from schemas.artefact import Artefact
@@ -28,7 +28,11 @@ from schemas.errors import (
 )
 from schemas.manifest import Manifest
 
-__all__ = ["CheckLimits", "CheckReport", "check_artefact", "examine", "read_manifest"]
+__all__ = ["CHECKS", "CheckLimits", "CheckReport", "check_artefact", "examine", "read_manifest"]
+
+SIZE, DIGEST, SIGNATURE, ANNOUNCED = "size", "digest", "signature", "as announced"
+CHECKS = (SIZE, DIGEST, SIGNATURE, *SANDBOXED, ANNOUNCED)
+"""What is checked, in this order; the middle part in a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ def examine(
     artefact: Artefact | None,
     limits: CheckLimits | None = None,
     trusted_keys: Sequence[Ed25519PublicKey] = (),
+    tell: Callable[[str], None] = lambda _: None,
 ) -> CheckReport:
     """Checks a file: size, digest and signature before anything is parsed, all else in a process of its own.
 
@@ -81,6 +86,7 @@ def examine(
         artefact: what was announced; None takes the file as it is.
         limits: see :class:`CheckLimits`.
         trusted_keys: who must have signed it; with none, nobody need have.
+        tell: told each check of :data:`CHECKS` that it passed, in their order.
 
     Raises:
         UnreadableInput: there is no such file.
@@ -89,11 +95,14 @@ def examine(
     limits = limits or CheckLimits()
     with _opened(path) as file:
         sha256, size = _digest(file, path, artefact, limits)
+        tell(SIZE)
+        tell(DIGEST)
         if artefact is not None:
             verify(artefact, trusted_keys)
         elif trusted_keys:
             raise Unsigned(f"{path}: a file without an announcement has no signature")
-        answer = ask(file, "check", sha256, limits)
+        tell(SIGNATURE)
+        answer = ask(file, "check", sha256, limits, tell)
     try:
         manifest = Manifest.model_validate(answer.pop("manifest"))
         report = CheckReport(manifest, sha256, size, **{**answer, "operators": tuple(answer["operators"])})
@@ -101,6 +110,7 @@ def examine(
         raise LoadCrashed(f"{path}: the check answered what it never should: {error}") from None
     if artefact is not None:
         _check_announced(manifest, artefact)
+    tell(ANNOUNCED)
     return report
 
 

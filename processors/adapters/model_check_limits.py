@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from schemas.artefact import MAX_ARTEFACT_BYTES
 
+GRAPH, MANIFEST, LOAD = "graph", "manifest", "load"
+GOLDEN, PACE, MEMORY = "features, shapes, golden scores", "pace", "memory"
+SANDBOXED = (GRAPH, MANIFEST, LOAD, GOLDEN, PACE, MEMORY)
+"""What is checked in a process of its own, in this order."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckLimits:
@@ -36,3 +41,8 @@ class CheckLimits:
     window_s: float = 0.05
     cpu_s: int = 30
     wall_s: float = 45.0
+
+    @property
+    def too_much_memory(self) -> str:
+        """What is said of a model that meets ``memory_bytes``."""
+        return f"it wants more than {self.memory_bytes >> 20} MiB of memory"

@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from io import BufferedReader
 from typing import Any, Literal
 
-from processors.adapters.model_check_limits import CheckLimits
+from processors.adapters.model_check_limits import LOAD, SANDBOXED, CheckLimits
 from schemas import errors
 from schemas.errors import LoadCrashed, LoadStuck, ModelRefused, TooSlow
 
@@ -24,7 +25,13 @@ _MAX_ANSWER = 256 * 1024
 _GRACE_S = 2.0
 
 
-def ask(file: BufferedReader, what: Literal["check", "read"], sha256: str, limits: CheckLimits) -> dict[str, Any]:
+def ask(
+    file: BufferedReader,
+    what: Literal["check", "read"],
+    sha256: str,
+    limits: CheckLimits,
+    tell: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
     """Has a file looked at.
 
     Args:
@@ -32,6 +39,7 @@ def ask(file: BufferedReader, what: Literal["check", "read"], sha256: str, limit
         what: ``read`` parses the file and its manifest, ``check`` does all.
         sha256: of the file; the process makes sure that it reads the same.
         limits: see :class:`processors.adapters.model_check_limits.CheckLimits`.
+        tell: told each check that it passed, in their order.
 
     Returns:
         What the process answers; not to be trusted before it is validated.
@@ -59,7 +67,10 @@ def ask(file: BufferedReader, what: Literal["check", "read"], sha256: str, limit
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
-    return _answer(said, process.returncode if ended else None, limits)
+    passed = [str(item["passed"])[:100] for item in said if "passed" in item]
+    for check in passed:
+        tell(check)
+    return _answer(said, passed, process.returncode if ended else None, limits)
 
 
 def _hear(process: subprocess.Popen[bytes], seconds: float) -> tuple[list[dict[str, Any]], bool]:
@@ -82,20 +93,20 @@ def _hear(process: subprocess.Popen[bytes], seconds: float) -> tuple[list[dict[s
     return [item for item in said if isinstance(item, dict)], ended
 
 
-def _answer(said: list[dict[str, Any]], code: int | None, limits: CheckLimits) -> dict[str, Any]:
+def _answer(said: list[dict[str, Any]], passed: list[str], code: int | None, limits: CheckLimits) -> dict[str, Any]:
     for item in said:
         if "refused" in item:
             raise _refusal(str(item["refused"]), str(item.get("message", ""))[:2_000])
     for item in said:
         if code == 0 and isinstance(item.get("answer"), dict):
             return dict(item["answer"])
-    stage = next((str(item["stage"])[:100] for item in reversed(said) if "stage" in item), "start")
+    stage = SANDBOXED[min(len(passed), len(SANDBOXED) - 1)]
     if code is None or -code in (signal.SIGALRM, signal.SIGXCPU):
         spent = f"{limits.wall_s:g} s, or {limits.cpu_s} s of computing"
-        if stage == "score":
+        if LOAD in passed:
             raise TooSlow(f"scoring a few windows did not end within {spent}")
         raise LoadStuck(f"the check did not end within {spent}; it stood at {stage!r}")
-    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    how = f"by signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"with exit code {code}"
     raise LoadCrashed(f"the process that tried it ended {how} at {stage!r}")
 
 
