@@ -8,7 +8,8 @@ TocsinError
 │   │   ├── NotAudio            it holds no sound we can decode
 │   │   ├── EmptyAudio          it decodes to no sample, or to none that is finite
 │   │   ├── UnusableAudio       it decodes, but is clipped, of another rate than its set, or far too short
-│   │   └── WrongLayout         names or folders are not those of the layout, or a class is empty
+│   │   ├── WrongLayout         names or folders are not those of the layout, or a class is empty
+│   │   └── TooLittleSound      it is too short to learn from or to measure with
 │   ├── CaptureError            the microphone cannot be opened
 │   └── OutputError             a result cannot be written (no space, no permission)
 ├── StackError                  the local Kafka or Redis cannot run; the person acts
@@ -76,6 +77,10 @@ class UnusableAudio(InputError):
 
 class WrongLayout(InputError):
     """A name does not say what its layout says with names, or a class that is needed is empty."""
+
+
+class TooLittleSound(InputError):
+    """There is sound, but too little to learn from or to measure with."""
 
 
 class CaptureError(UserError):
