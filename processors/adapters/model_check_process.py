@@ -68,7 +68,8 @@ def _say(out: int, **content: Any) -> None:
 def _confine(limits: CheckLimits) -> None:
     # The default of SIGALRM ends the process, whatever native code it is in.
     signal.setitimer(signal.ITIMER_REAL, limits.wall_s)
-    _limit(resource.RLIMIT_CPU, limits.cpu_s)
+    # At the first number SIGXCPU, which says what happened; at the second SIGKILL.
+    _limit(resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
     # macOS takes the limit of address space and does not keep it.
@@ -78,10 +79,11 @@ def _confine(limits: CheckLimits) -> None:
         _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + limits.memory_bytes)
 
 
-def _limit(what: int, value: int) -> None:
+def _limit(what: int, soft: int, most: int | None = None) -> None:
     _, hard = resource.getrlimit(what)
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (value, value))
+    most = soft if most is None else most
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (min(soft, most), most))
 
 
 def _read(sha256: str, limits: CheckLimits) -> bytes:
