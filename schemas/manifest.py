@@ -65,6 +65,9 @@ class Manifest(BaseModel):
         seed: of the training run.
         metrics: measured quality, by name.
         parameters: number of weights.
+        direction: what was found with generated anomalies: ``rising``, they score above normal sound; ``two-sided``,
+            they scored below it, and the score is now the distance from the usual one; None: files written before
+            this was checked.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
@@ -82,6 +85,7 @@ class Manifest(BaseModel):
     seed: int
     metrics: dict[str, float]
     parameters: Annotated[int, Field(gt=0)]
+    direction: Literal["rising", "two-sided"] | None = None
 
 
 def write_metadata(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
 
-from schemas.errors import OutputError, UnreadableInput
+from schemas.errors import UnreadableInput
 from schemas.manifest import Manifest, read_metadata
-from trainers.export import export
-from trainers.files import write_whole
-from trainers.pictures import draw_histogram, draw_roc
+from trainers.export import exported
+from trainers.files import write_together, write_whole
+from trainers.pictures import confusion, histogram, loss_curves, roc_and_precision, spectrograms
 from trainers.provenance import code_revision
 from trainers.recipe import Trained
 
@@ -21,7 +22,7 @@ INDEX = "index.json"
 
 
 def write(trained: Trained, out: Path, seed: int, version: str) -> Path:
-    """Writes ``<name>.onnx``, ``<name>.json`` and two pictures, each whole or not at all.
+    """Writes ``<name>.onnx``, ``<name>.json`` and pictures: all of them, or none.
 
     Args:
         trained: the model.
@@ -33,8 +34,11 @@ def write(trained: Trained, out: Path, seed: int, version: str) -> Path:
         The ONNX file.
 
     Raises:
-        OutputError: a file cannot be written.
+        OutputError: a file cannot be written, or the exported model answers otherwise.
     """
+    metrics, direction = dict(trained.metrics), trained.direction
+    if direction is not None:
+        metrics |= {"direction_rising": round(direction.rising, 4), "direction_auc": round(direction.auc, 4)}
     manifest = Manifest(
         model_id=f"tocsin-{trained.name}",
         version=version,
@@ -46,22 +50,37 @@ def write(trained: Trained, out: Path, seed: int, version: str) -> Path:
         training_digest=trained.training_digest,
         code_revision=code_revision(),
         seed=seed,
-        metrics=trained.metrics,
+        metrics=metrics,
         parameters=trained.model.parameters,
+        direction=None if direction is None else direction.kind,
     )
-    path = out / f"{trained.name}.onnx"
-    export(trained.model, manifest, trained.golden, path)
     figures = {"manifest": manifest.model_dump(mode="json"), "report": trained.report}
-    absolute = trained.calibration.transfer == "absolute"
-    try:
-        write_whole(path.with_suffix(".json"), (json.dumps(figures, indent=2) + "\n").encode())
-        if trained.scores:
-            limit = trained.calibration.threshold if absolute else None
-            draw_histogram(trained.scores, limit, out / f"{trained.name}-scores.png")
-            draw_roc(trained.scores, out / f"{trained.name}-roc.png")
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror}") from None
+    if direction is not None:
+        figures["direction"] = asdict(direction)
+    path = out / f"{trained.name}.onnx"
+    raw = exported(trained.model, manifest, trained.golden)
+    text = (json.dumps(figures, indent=2) + "\n").encode()
+    pictures = {out / f"{trained.name}-{what}.png": picture for what, picture in _pictures(trained).items()}
+    write_together({**pictures, path.with_suffix(".json"): text, path: raw})
     return path
+
+
+def _pictures(trained: Trained) -> dict[str, bytes]:
+    """PNGs by what they show, as far as there is something to show."""
+    absolute = trained.calibration.transfer == "absolute"
+    threshold = trained.calibration.threshold if trained.threshold is None and absolute else trained.threshold
+    made = {}
+    if trained.losses:
+        made["loss"] = loss_curves(trained.losses)
+    if trained.scores:
+        made["scores"] = histogram(trained.scores, threshold)
+    if len(trained.scores) > 1:
+        made["roc"] = roc_and_precision(trained.scores)
+        if threshold is not None:
+            made["confusion"] = confusion(trained.scores, threshold)
+    if trained.examples:
+        made["examples"] = spectrograms(trained.examples)
+    return made
 
 
 def install(model: Path, folder: Path) -> None:

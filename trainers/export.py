@@ -24,13 +24,25 @@ def export(model: Model, manifest: Manifest, golden: Float32, path: Path) -> Non
     """Writes a model as an artefact; the file is whole or not there.
 
     Args:
-        model: what was trained.
-        manifest: what the file says of itself.
-        golden: windows to keep with their scores, float32 (n, n_frames, width), 3 <= n <= 64.
+        model, manifest, golden: see :func:`exported`.
         path: the file, overwritten.
 
     Raises:
-        OutputError: onnxruntime answers differently from the model by more than 1e-5, or the file cannot be written.
+        OutputError: as :func:`exported`, or the file cannot be written.
+    """
+    write_whole(path, exported(model, manifest, golden))
+
+
+def exported(model: Model, manifest: Manifest, golden: Float32) -> bytes:
+    """A model as an artefact's bytes.
+
+    Args:
+        model: what was trained.
+        manifest: what the file says of itself.
+        golden: windows to keep with their scores, float32 (n, n_frames, width), 3 <= n <= 64.
+
+    Raises:
+        OutputError: onnxruntime answers differently from the model by more than 1e-5.
     """
     graph = model.graph(golden)
     _forget_origin(graph)
@@ -39,7 +51,8 @@ def export(model: Model, manifest: Manifest, golden: Float32, path: Path) -> Non
     for key, value in write_metadata(manifest, golden, scores).items():
         graph.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(graph, full_check=True)
-    write_whole(path, graph.SerializeToString(deterministic=True))
+    raw: bytes = graph.SerializeToString(deterministic=True)
+    return raw
 
 
 def _forget_origin(model: onnx.ModelProto) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from schemas.errors import OutputError
@@ -14,14 +15,30 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         OutputError: the folder cannot be written; what stood there before still stands.
     """
-    part = path.with_name(f".{path.name}.part")
+    write_together({path: data})
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Writes files that belong together: no name is taken before all of them are whole on the disk.
+
+    Args:
+        files: contents by path; folders are made if need be.
+
+    Raises:
+        OutputError: one cannot be written; what stood there before still stands, all of it.
+    """
+    parts = {path: path.with_name(f".{path.name}.part") for path in files}
+    path = next(iter(files))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        for path, data in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with parts[path].open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, part in parts.items():
+            part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        for part in parts.values():
+            part.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written: {error.strerror}") from None

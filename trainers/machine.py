@@ -32,7 +32,7 @@ from trainers.machine_quality import (
 )
 from trainers.machine_sound import HeardMachine, hear_many
 from trainers.provenance import training_digest
-from trainers.recipe import Float32, Trained, with_settings
+from trainers.recipe import Float32, Preset, Trained, with_settings
 from trainers.torch_model import TorchModel
 
 SPEC = FeatureSpec(n_frames=96, window_hop=48)
@@ -74,6 +74,11 @@ class MachineOptions:
     smooth: int = 8
 
 
+PRESETS: dict[str, Preset] = {
+    "small": {"machines": 36, "seconds": 4.0, "held_out": 6, "held_out_seconds": 8.0, "steps": 200, "batch": 16}
+}
+
+
 class MachineRecipe:
     """See :class:`trainers.recipe.Recipe`.
 
@@ -91,11 +96,11 @@ class MachineRecipe:
 
     def train(self, data: Path | None, seed: int, settings: Mapping[str, str]) -> Trained:
         """See :class:`trainers.recipe.Recipe`."""
-        options = with_settings(MachineOptions(), settings)
+        options = with_settings(MachineOptions(), settings, PRESETS)
         machines = hear_many(
             seed_of(seed, 0), options.machines, SPEC, options.seconds, _LEARNED_SEVERITY_DB, _FAULTS_LEARNED
         )
-        net = _trained(machines, seed, options)
+        net, losses = _trained(machines, seed, options)
         measured = {severity: _measured(net, seed, options, severity) for severity in _MEASURED_DB}
         strong = measured[_MEASURED_DB[-1]]
         normal = np.concatenate([machine.normal for machine in strong])
@@ -118,10 +123,11 @@ class MachineRecipe:
             training_digest=training_digest((), seed),
             golden=_golden(machines),
             scores={"normal": _centred(strong), **_centred_faults(strong)},
+            losses={"training": losses},
         )
 
 
-def _trained(machines: Sequence[HeardMachine], seed: int, options: MachineOptions) -> MachineNet:
+def _trained(machines: Sequence[HeardMachine], seed: int, options: MachineOptions) -> tuple[MachineNet, list[float]]:
     with repeatable(seed):
         net = MachineNet(options.width, options.code, options.smooth)
         batches = MachineBatches(machines, SPEC, seed, options.batch, options.faulty_share)
@@ -132,8 +138,8 @@ def _trained(machines: Sequence[HeardMachine], seed: int, options: MachineOption
             # Fine detail cannot be foretold; what lasts for some frames can, and it is what is scored.
             return _LOSS_SCALE * (0.5 * off.square().mean() + avg_pool1d(off, options.smooth).square().mean())
 
-        fit(net, loss, options.steps, options.rate, "training")
-    return net
+        losses = fit(net, loss, options.steps, options.rate, "training", (batches.rng,))
+    return net, losses
 
 
 def _measured(net: MachineNet, seed: int, options: MachineOptions, severity_db: float) -> list[ScoredMachine]:

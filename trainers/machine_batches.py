@@ -34,14 +34,14 @@ class MachineBatches:
         self, machines: Sequence[HeardMachine], spec: FeatureSpec, seed: int, size: int, faulty_share: float
     ) -> None:
         self._spec, self._size, self._faulty_share = spec, size, faulty_share
-        self._rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(seed)
         self._healthy = [to_power(machine.healthy) for machine in machines]
         self._faulty = [[to_power(frames) for frames in machine.faulty.values()] for machine in machines]
 
     def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Heard and wanted windows, float32 (size, n_frames, n_mels) each, dB, both without the heard one's mean."""
         heard, wanted = self._windows()
-        rng, n_mels = self._rng, self._spec.n_mels
+        rng, n_mels = self.rng, self._spec.n_mels
         response = to_power(coloured(rng, self._size, n_mels, _COLOUR_DB) + self._dull())
         floor = noise_floor(rng, self._size, n_mels, _GAIN_DB)
         heard, wanted = to_db(heard * response + floor), to_db(wanted * response + floor)
@@ -49,7 +49,7 @@ class MachineBatches:
         return torch.from_numpy(heard - mean), torch.from_numpy(wanted - mean)
 
     def _windows(self) -> tuple[Float32, Float32]:
-        rng, n_frames = self._rng, self._spec.n_frames
+        rng, n_frames = self.rng, self._spec.n_frames
         heard = np.empty((self._size, n_frames, self._spec.n_mels), dtype=np.float32)
         wanted = np.empty_like(heard)
         for index in range(self._size):
@@ -64,7 +64,7 @@ class MachineBatches:
 
     def _dull(self) -> Float32:
         """Sensors that hear nothing above a frequency of their own, float32 (size, 1, n_mels), dB."""
-        rng, n_mels = self._rng, self._spec.n_mels
+        rng, n_mels = self.rng, self._spec.n_mels
         cut = rng.integers(int(_DULL_FROM * n_mels), n_mels, (self._size, 1, 1))
         cut = np.where(rng.random((self._size, 1, 1)) < _DULL_SHARE, cut, n_mels)
         depth = rng.uniform(*_DULL_DB, (self._size, 1, 1))

@@ -1,20 +1,26 @@
-"""Score histogram and ROC curve of a trained model."""
+"""Pictures of a trained model, a PNG each: losses, scores, ROC and precision-recall, confusion, windows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+import io
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-_NORMAL = "normal"
+from trainers.recipe import Example
+
+NORMAL = "normal"
+
+Float64 = npt.NDArray[np.float64]
+
 _BINS = 60
+_SMOOTHED_ABOVE = 200
 
 
-def draw_histogram(scores: Mapping[str, npt.NDArray[np.float64]], threshold: float | None, path: Path) -> None:
-    """One outline a group of scores, and the threshold where there is one; a PNG."""
+def histogram(scores: Mapping[str, Float64], threshold: float | None) -> bytes:
+    """One outline a group of scores, and the threshold where there is one."""
     figure = Figure(figsize=(7.0, 4.0), layout="constrained")
     axes = figure.add_subplot()
     everything = np.concatenate(list(scores.values()))
@@ -26,29 +32,96 @@ def draw_histogram(scores: Mapping[str, npt.NDArray[np.float64]], threshold: flo
     axes.set_xlabel("score")
     axes.set_ylabel("density")
     axes.legend()
-    figure.savefig(path, dpi=120)
+    return _png(figure)
 
 
-def draw_roc(scores: Mapping[str, npt.NDArray[np.float64]], path: Path) -> None:
-    """Share of anomalous windows found over share of normal windows called, one curve a group; a PNG.
+def roc_and_precision(scores: Mapping[str, Float64]) -> bytes:
+    """Left, share found over share falsely called; right, precision over recall; one curve a group.
 
     Args:
         scores: by group; the group ``normal`` is what the others are held against.
-        path: the file.
     """
-    figure = Figure(figsize=(5.0, 5.0), layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(10.0, 5.0), layout="constrained")
+    roc, precision = figure.subplots(1, 2)
+    normal = scores[NORMAL]
     for name, values in scores.items():
-        if name != _NORMAL:
-            limits = np.sort(np.concatenate([values, scores[_NORMAL]]))
-            axes.plot(_share_above(scores[_NORMAL], limits), _share_above(values, limits), label=name)
-    axes.plot([0.0, 1.0], [0.0, 1.0], color="grey", linestyle=":")
-    axes.set_xlabel("false: share of normal windows above")
-    axes.set_ylabel("found: share of anomalous windows above")
+        if name == NORMAL:
+            continue
+        limits = np.sort(np.concatenate([values, normal]))
+        false, found = _share_above(normal, limits), _share_above(values, limits)
+        roc.plot(false, found, label=name)
+        hits, wrong = found * len(values), false * len(normal)
+        called = hits + wrong > 0
+        precision.plot(found[called], hits[called] / (hits + wrong)[called], label=name)
+    roc.plot([0.0, 1.0], [0.0, 1.0], color="grey", linestyle=":")
+    roc.set_xlabel("false: share of normal above")
+    roc.set_ylabel("found: share of anomalous above")
+    precision.set_xlabel("recall: share of anomalous above")
+    precision.set_ylabel("precision: share of anomalous among all above")
+    for axes in (roc, precision):
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_ylim(-0.02, 1.02)
+        axes.legend()
+    return _png(figure)
+
+
+def confusion(scores: Mapping[str, Float64], threshold: float) -> bytes:
+    """How many of each group lie below and above the threshold, with their share as colour."""
+    counts = np.array([[int(np.sum(v <= threshold)), int(np.sum(v > threshold))] for v in scores.values()])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(4.5, 1.6 + 0.6 * len(scores)), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
+    for row, column in np.ndindex(counts.shape):
+        dark = shares[row, column] > 0.5
+        text = f"{counts[row, column]}\n{shares[row, column]:.0%}"
+        axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
+    axes.set_xticks([0, 1], ["called normal", "called anomalous"])
+    axes.set_yticks(range(len(scores)), list(scores))
+    axes.set_title(f"threshold {threshold:.3g}")
+    return _png(figure)
+
+
+def loss_curves(losses: Mapping[str, Sequence[float]]) -> bytes:
+    """One curve a name; long ones are averaged over a fiftieth of their length."""
+    figure = Figure(figsize=(7.0, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    for name, values in losses.items():
+        width = max(1, len(values) // 50) if len(values) > _SMOOTHED_ABOVE else 1
+        smooth = np.convolve(values, np.full(width, 1.0 / width), mode="valid")
+        axes.plot(np.arange(len(smooth)) + width, smooth, label=f"{name}, last {values[-1]:.4g}")
+    if all(min(values) > 0.0 for values in losses.values()):
+        axes.set_yscale("log")
+    axes.set_xlabel("step or epoch")
+    axes.set_ylabel("loss")
     axes.legend()
-    figure.savefig(path, dpi=120)
+    return _png(figure)
 
 
-def _share_above(values: npt.NDArray[np.float64], limits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    above: npt.NDArray[np.float64] = 1.0 - np.searchsorted(np.sort(values), limits, "right") / len(values)
+def spectrograms(examples: Sequence[Example]) -> bytes:
+    """A row an example: what was heard, what was made of it, and the difference; time runs to the right."""
+    figure = Figure(figsize=(11.0, 2.4 * len(examples)), layout="constrained")
+    for index, example in enumerate(examples):
+        panels = [("heard", example.heard)]
+        if example.rebuilt is not None:
+            panels += [("rebuilt", example.rebuilt), ("difference", example.heard - example.rebuilt)]
+        low, high = np.percentile(example.heard, [1.0, 99.0])
+        for place, (name, values) in enumerate(panels):
+            axes = figure.add_subplot(len(examples), 3, 3 * index + place + 1)
+            limits = {} if name == "difference" else {"vmin": low, "vmax": max(high, low + 1e-6)}
+            shown = axes.imshow(values.T, origin="lower", aspect="auto", cmap="magma", **limits)
+            figure.colorbar(shown, ax=axes)
+            axes.set_title(f"{example.title}, score {example.score:.3g}" if place == 0 else name, fontsize=9)
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    # Without a time stamp or a version the same figures give the same file.
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _share_above(values: Float64, limits: Float64) -> Float64:
+    above: Float64 = 1.0 - np.searchsorted(np.sort(values), limits, "right") / len(values)
     return above

@@ -18,8 +18,29 @@ from trainers.model import Model
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from trainers.direction import Direction
+
 Float32 = npt.NDArray[np.float32]
 Options = TypeVar("Options", bound="DataclassInstance")
+
+PRESET = "preset"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """A window to look at.
+
+    Attributes:
+        title: what it is, for people.
+        score: the model's.
+        heard: float32 (n_frames, columns), what the model was shown, or made of it.
+        rebuilt: what it made of that, of the same shape; None where it rebuilds nothing.
+    """
+
+    title: str
+    score: float
+    heard: Float32
+    rebuilt: Float32 | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +58,13 @@ class Trained:
         trained_on: which sound it learned from, for people.
         training_digest: sha256 over it.
         golden: windows to keep in the file, float32 (n, n_frames, width).
-        scores: normal and anomalous scores for the pictures, by name: float (n,) each.
+        scores: normal and anomalous scores for the pictures, by name: float (n,) each; ``normal`` is what the others
+            are held against.
+        threshold: where a decision was made on ``scores``, for the confusion matrix; None: the calibration's, where
+            scores are absolute.
+        losses: curves by name, a value a step or epoch; ``training`` and ``validation`` share a picture.
+        examples: the best and worst windows, to look at.
+        direction: what generated anomalies did to the score; None where the recipe does not check.
     """
 
     name: str
@@ -51,6 +78,10 @@ class Trained:
     training_digest: str
     golden: Float32
     scores: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    threshold: float | None = None
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
+    direction: Direction | None = None
 
 
 class Recipe(Protocol):
@@ -76,15 +107,33 @@ class Recipe(Protocol):
         ...
 
 
-def with_settings(defaults: Options, settings: Mapping[str, str]) -> Options:
+Preset = Mapping[str, int | float | str]
+
+
+def with_settings(
+    defaults: Options, settings: Mapping[str, str], presets: Mapping[str, Preset] | None = None
+) -> Options:
     """A dataclass of int, float and str options, with some of them set from text.
 
+    Args:
+        defaults: the options.
+        settings: by name, as text; ``preset`` names one of ``presets``, and whatever else is set goes before it.
+        presets: options by name of preset; ``small`` takes minutes on two cores.
+
     Raises:
-        SettingsError: there is no such option, or its text is no number above 0 where one is due.
+        SettingsError: there is no such option or preset, or its text is no number above 0 where one is due.
     """
     known = {one.name: getattr(defaults, one.name) for one in fields(defaults)}
+    offered = presets or {}
     values: dict[str, int | float | str] = {}
+    if PRESET in settings:
+        if settings[PRESET] not in offered:
+            there_are = f"there are {', '.join(offered)}" if offered else "this recipe has none"
+            raise SettingsError(f"no preset {settings[PRESET]!r}; {there_are}")
+        values |= offered[settings[PRESET]]
     for name, text in settings.items():
+        if name == PRESET:
+            continue
         if name not in known:
             raise SettingsError(f"no option {name!r}; there are {', '.join(sorted(known))}")
         kind = type(known[name])

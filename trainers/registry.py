@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from schemas.errors import PartMissing, SettingsError
-from trainers.recipe import Recipe
+
+if TYPE_CHECKING:
+    from trainers.recipe import Recipe
 
 RECIPES = {
+    "quick": "trainers.quick:QuickRecipe",
     "machine": "trainers.machine:MachineRecipe",
     "scream": "trainers.scream:ScreamRecipe",
 }

@@ -9,15 +9,18 @@ from typing import Annotated
 import typer
 
 from schemas.errors import SettingsError
+from trainers.registry import RECIPES
+from trainers.registry import recipe as recipe_of
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="machine or scream.")],
-    data: Annotated[Path | None, typer.Option(help="Folder of recordings; the machine recipe needs none.")] = None,
+    recipe: Annotated[str, typer.Argument(help=f"{', '.join(RECIPES)}.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of recordings; some recipes need none.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for model, figures and pictures.")] = Path("trained"),
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="The same seed gives the same model.")] = 7,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the recipe; repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="An option of the recipe, such as preset=small; repeatable."),
     ] = None,
     version: Annotated[str, typer.Option(help="The model's version.")] = "0.1.0",
     install: Annotated[
@@ -25,14 +28,21 @@ def train(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the measured figures as JSON.")] = False,
 ) -> None:
-    """Train a model, measure it, and write it as an ONNX file that says what it is."""
+    """Train a model, measure it, and write it as an ONNX file that says what it is.
+
+    A run that was interrupted goes on where it was when the same command is given again.
+    """
     # Training's libraries load in seconds; no other command should wait for them.
     from trainers.artefact import install as install_model
     from trainers.artefact import write
-    from trainers.registry import recipe as recipe_of
+    from trainers.checkpoint import resumable
+    from trainers.provenance import code_revision
 
-    trained = recipe_of(recipe).train(data, seed, _pairs(settings or []))
-    model = write(trained, out, seed, version)
+    pairs = _pairs(settings or [])
+    what = {"recipe": recipe, "seed": seed, "settings": pairs, "code": code_revision(), "data": _listing(data)}
+    with resumable(out, what):
+        trained = recipe_of(recipe).train(data, seed, pairs)
+        model = write(trained, out, seed, version)
     if install is not None:
         install_model(model, install)
     if json:
@@ -52,3 +62,12 @@ def _pairs(settings: list[str]) -> dict[str, str]:
             raise SettingsError(f"--set {setting!r} is not KEY=VALUE")
         pairs[key] = value
     return pairs
+
+
+def _listing(data: Path | None) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of every file: another set is another run."""
+    if data is None:
+        return []
+    paths = sorted(data.rglob("*")) if data.is_dir() else [data]
+    found = [(path.as_posix(), path.stat()) for path in paths if path.is_file()]
+    return [(name, about.st_size, about.st_mtime_ns) for name, about in found]

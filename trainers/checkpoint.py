@@ -1,0 +1,91 @@
+"""Checkpoints: an interrupted run goes on where it was, and ends with the model it would have had."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import UnreadableInput
+from trainers.files import write_whole
+
+FOLDER = ".checkpoints"
+
+_RUN: ContextVar[_Run | None] = ContextVar("run", default=None)
+
+
+class _Run:
+    """The checkpoints of one run: one a fit, numbered in the order of the fits."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fits = 0
+
+
+class Checkpoint:
+    """What one fit keeps on the disk.
+
+    Args:
+        path: the file; None keeps nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return str(self._path)
+
+    def load(self) -> bytes | None:
+        """What was kept last; None where nothing was.
+
+        Raises:
+            UnreadableInput: the file cannot be read.
+        """
+        if self._path is None or not self._path.exists():
+            return None
+        try:
+            return self._path.read_bytes()
+        except OSError as error:
+            raise UnreadableInput(f"{self._path} cannot be read: {error.strerror}: remove it to begin anew") from None
+
+    def keep(self, state: bytes) -> None:
+        """Keeps a state in place of the last one.
+
+        Raises:
+            OutputError: the disk is full, say; the last one is still there.
+        """
+        if self._path is not None:
+            write_whole(self._path, state)
+
+
+@contextmanager
+def resumable(out: Path, what: Mapping[str, Any]) -> Iterator[None]:
+    """Fits inside keep checkpoints in ``out``, and take up those of a run that was interrupted.
+
+    Args:
+        out: the run's folder; the checkpoints go when the run has ended well.
+        what: all that decides the run's result, as JSON; checkpoints of any other run are not touched.
+    """
+    key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+    token = _RUN.set(_Run(out / FOLDER / key))
+    try:
+        yield
+    finally:
+        _RUN.reset(token)
+    shutil.rmtree(out / FOLDER, ignore_errors=True)
+
+
+def next_checkpoint() -> Checkpoint:
+    """The checkpoint of the next fit of this run; one that keeps nothing outside of :func:`resumable`."""
+    run = _RUN.get()
+    if run is None:
+        return Checkpoint(None)
+    run.fits += 1
+    return Checkpoint(run.folder / f"{run.fits:04}.pt")
