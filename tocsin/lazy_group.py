@@ -21,6 +21,7 @@ COMMANDS = {
     "score": "tocsin.commands.score:score",
     "train": "tocsin.commands.train:train",
     "dataset": "tocsin.commands.dataset:dataset",
+    "retrain": "tocsin.commands.retrain:retrain",
 }
 """Where each command is, in the order of ``--help``: a function, or a typer app of its own."""
 

@@ -1,0 +1,68 @@
+"""What scores each device today: what the models topic assigns to it, or what ships."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from processors.adapters.artefact_store import ArtefactStore
+from processors.adapters.model_check import check_artefact
+from processors.adapters.onnx_model import OnnxModel, load_model, load_shipped
+from processors.core.fleet_models import scopes_of
+from schemas.artefact import Artefact
+from schemas.assignment import Assignment
+from schemas.device import DeviceKind
+from schemas.errors import ManifestInvalid
+
+
+def champions_of(
+    kinds: Mapping[str, DeviceKind],
+    detector: str,
+    assignments: Mapping[str, Assignment],
+    store: ArtefactStore,
+    trusted: Sequence[Ed25519PublicKey],
+    into: Path,
+) -> dict[str, OnnxModel | None]:
+    """The champion of each device; None where none is assigned and none ships.
+
+    Args:
+        kinds: kind by device.
+        detector: the role.
+        assignments: newest by key.
+        store: where published models lie.
+        trusted: keys of which one must have signed a published model, where there are any.
+        into: folder that published models are fetched to.
+
+    Raises:
+        ModelRefused: a champion does not pass its checks.
+        StoreUnavailable: the store does not answer, or does not hold it.
+    """
+    loaded: dict[str | None, OnnxModel | None] = {}
+    found: dict[str, OnnxModel | None] = {}
+    for device, kind in kinds.items():
+        artefact = _assigned(device, kind, detector, assignments)
+        digest = None if artefact is None else artefact.sha256
+        if digest not in loaded:
+            loaded[digest] = _shipped(detector) if artefact is None else _published(artefact, store, trusted, into)
+        found[device] = loaded[digest]
+    return found
+
+
+def _assigned(device: str, kind: DeviceKind, detector: str, assignments: Mapping[str, Assignment]) -> Artefact | None:
+    held = (assignments.get(f"{detector}/{scope}") for scope in scopes_of(device, kind))
+    return next((one.champion for one in held if one is not None and one.champion is not None), None)
+
+
+def _published(artefact: Artefact, store: ArtefactStore, trusted: Sequence[Ed25519PublicKey], into: Path) -> OnnxModel:
+    path = store.fetch(artefact, into)
+    check_artefact(path, artefact, trusted_keys=trusted)
+    return load_model(path, artefact.sha256)
+
+
+def _shipped(detector: str) -> OnnxModel | None:
+    try:
+        return load_shipped(detector)
+    except ManifestInvalid:
+        return None
