@@ -1,0 +1,90 @@
+"""A closed form of normal sound, on rows whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from schemas.errors import TooLittleSound
+from trainers.closed_form import fit, held_out_scores
+from trainers.evaluate import auc
+
+D = 12
+
+
+def normal_rows(seed: int, n: int) -> np.ndarray:
+    """Two columns move together; the others are alone, in units of their own."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(0, 1, (n, D))
+    rows[:, 1] = rows[:, 0] + rng.normal(0, 0.05, n)
+    return rows * np.geomspace(1e-3, 1e3, D) - 40.0
+
+
+def slow_rows(n: int, span: int) -> np.ndarray:
+    """Windows of ``span`` steps that overlap: moving averages."""
+    raw = normal_rows(1, n + span - 1)
+    return np.lib.stride_tricks.sliding_window_view(raw, span, axis=0).mean(axis=2)
+
+
+def test_what_never_happens_together_scores_high_though_each_column_is_usual():
+    form = fit(normal_rows(0, 300), np.arange(300), 1)
+    fresh, broken = normal_rows(5, 200), normal_rows(5, 200)
+    broken[:, 1] = 2.0 * broken[:, 1].mean() - broken[:, 1]
+
+    assert auc(form.score(fresh), form.score(broken)) > 0.95
+
+
+def test_units_of_columns_do_not_matter():
+    rows, fresh = normal_rows(0, 100), normal_rows(1, 20)
+    units = np.geomspace(1e-4, 1e4, D)
+
+    there = fit(rows * units, np.arange(100), 1).score(fresh * units)
+
+    np.testing.assert_allclose(there, fit(rows, np.arange(100), 1).score(fresh), atol=1e-6)
+
+
+def test_sparse_corners_are_as_normal_as_dense_ones():
+    rng = np.random.default_rng(3)
+    wide = (np.arange(400) % 2)[:, None] * 4.0 + 1.0
+    form = fit(rng.normal(0, 1, (400, D)) * wide + 20.0 * wide, np.arange(400), 1)
+    dense = form.score(rng.normal(0, 1, (100, D)) + 20.0)
+    sparse = form.score(rng.normal(0, 1, (100, D)) * 5.0 + 100.0)
+
+    # Without the neighbours' own distance the gap is that of the spreads, 14 dB.
+    assert 0.0 < np.median(sparse) - np.median(dense) < 6.0
+
+
+def test_held_out_scores_are_those_of_new_sound_and_learned_ones_are_not():
+    rows, fresh = slow_rows(300, 10), slow_rows(600, 10)[400:]
+    at = np.arange(300)
+    form = fit(rows, at, 10)
+    held_out = np.median(held_out_scores(rows, at, 10))
+
+    assert np.median(form.score(rows)) < held_out - 4.0
+    assert abs(np.median(form.score(fresh)) - held_out) < 2.0
+
+
+def test_windows_that_share_sound_do_not_count_as_much_as_windows_that_do_not():
+    rows = normal_rows(0, 60)
+    apart, shared = fit(rows, 10 * np.arange(60), 10), fit(rows, np.arange(60), 10)
+    # Six windows' worth of sound is drawn further towards independence than sixty: correlations are whitened less.
+    assert np.linalg.cond(shared.whitening / rows.std(axis=0)[:, None] ** -1) < np.linalg.cond(
+        apart.whitening / rows.std(axis=0)[:, None] ** -1
+    )
+
+
+def test_a_column_that_never_moved_has_the_floor_for_its_deviation():
+    rows = normal_rows(0, 100)
+    rows[:, 3] = 7.0
+    moved = rows[:1] + np.eye(D)[3] * 0.05
+
+    strict, lenient = fit(rows, np.arange(100), 1), fit(rows, np.arange(100), 1, floor=0.5)
+
+    assert strict.score(moved)[0] > strict.score(rows[:1])[0] + 20.0
+    assert lenient.score(moved)[0] < lenient.score(rows[:1])[0] + 20.0
+
+
+@pytest.mark.parametrize("windows", [0, 3, 30])
+def test_too_little_sound_is_refused(windows):
+    with pytest.raises(TooLittleSound, match="at least 4"):
+        fit(normal_rows(0, windows), np.arange(windows), 10)

@@ -1,0 +1,164 @@
+"""The quick recipe: from a device's sound to a file that serves, with the runtime's libraries alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import typer
+from typer.testing import CliRunner
+
+from processors.adapters.onnx_model import load_model
+from schemas.errors import ScoreInverted, SettingsError, TooLittleSound, UnreadableInput
+from synthesis.machine import random_machine
+from tocsin.commands.train import train
+from trainers import quick
+from trainers.artefact import write
+from trainers.quick import QuickOptions, QuickRecipe, learn, spec_of
+from trainers.quick_model import QuickModel, summaries
+from trainers.quick_sound import Run, excerpts, windows_in, with_fault
+
+RATE = 16_000
+OPTIONS = QuickOptions(window=3, mels=64)
+SPEC = spec_of(OPTIONS)
+
+app = typer.Typer()
+app.command()(train)
+
+
+def sound(seed: int, first_s: float, seconds: float) -> np.ndarray:
+    machine = random_machine(seed, "pump").sound
+    return np.clip(machine.at(int(first_s * RATE), int(seconds * RATE)), -1, 1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return learn([Run(sound(4, 0, 60), RATE, "0" * 64)], "quick", "a pump", 7, OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def file(trained, tmp_path_factory):
+    return write(trained, tmp_path_factory.mktemp("quick"), 7, "1.0")
+
+
+def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained, file):
+    model = load_model(file)
+    windows = windows_in([Run(sound(4, 100, 8), RATE, "")], SPEC).features
+    scores, bands = model.score(windows)
+    expected, shares = trained.model.answer(windows)
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+    np.testing.assert_allclose(bands, shares, rtol=1e-5, atol=1e-5)
+    assert model.manifest.calibration.transfer == "absolute"
+    assert model.manifest.detector == "machine"
+
+
+def test_normal_sound_of_later_stays_below_the_threshold_and_a_fault_does_not(trained, file):
+    model = load_model(file)
+    threshold = model.manifest.calibration.threshold
+    later = Run(sound(4, 300, 12), RATE, "")
+    normal = model.score(windows_in([later], SPEC).features)[0]
+    faulty, bands = model.score(windows_in([with_fault(later, "leak", 9, -3.0)], SPEC).features)
+    assert normal.max() < threshold < faulty.min()
+    # A leak hisses above 1.5 kHz: bands of the upper half explain it.
+    assert bands[:, 32:].sum() > 2.0 * bands[:, :32].sum()
+
+
+def test_scores_are_decibels_above_the_devices_usual_one(trained):
+    assert abs(float(np.median(trained.scores["normal"]))) < 1e-9
+    assert trained.calibration.quantiles["0.5"] == 0.0
+    assert trained.calibration.threshold >= 6.0 + trained.scores["normal"].mean() - 1e-3
+    assert set(trained.scores) == {"normal", "bearing", "rub", "cavitation", "tooth", "leak"}
+    assert trained.metrics["auc_generated"] > 0.9
+
+
+def test_the_model_is_the_same_for_a_softer_microphone():
+    loud = sound(4, 0, 45)
+    windows = [windows_in([Run(gain * loud, RATE, "")], SPEC).features for gain in (1.0, 0.05)]
+    np.testing.assert_allclose(summaries(windows[0]), summaries(windows[1]), atol=0.05)
+
+
+def test_a_summary_is_the_mean_and_deviation_of_all_frames():
+    rng = np.random.default_rng(0)
+    frames = rng.normal(-50, 6, (3, 20, 64)).astype(np.float32)
+    windows = np.concatenate([frames.mean(axis=1), frames.std(axis=1)], axis=1)[None]
+    whole = frames.reshape(60, 64)
+    np.testing.assert_allclose(summaries(windows)[0, :64], whole.mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(summaries(windows)[0, 64:], whole.std(axis=0), atol=1e-4)
+
+
+def test_windows_never_span_two_runs():
+    runs = [Run(sound(4, start, 5), RATE, "") for start in (0, 50)]
+    found = windows_in(runs, SPEC)
+    alone = np.concatenate([windows_in([run], SPEC).features for run in runs])
+    np.testing.assert_array_equal(found.features, alone)
+    assert found.run.tolist() == [0, 0, 1, 1]
+    assert found.at[2] - found.at[1] >= SPEC.n_frames
+
+
+def test_excerpts_are_whole_and_spread_over_the_sound():
+    run = Run(np.arange(60 * RATE, dtype=np.float32), RATE, "")
+    short = Run(np.zeros(2 * RATE, dtype=np.float32), RATE, "")
+    pieces = excerpts([short, run], SPEC, 3)
+    assert [piece.samples[0] / RATE for piece in pieces] == pytest.approx([0.0, 14.0, 42.0], abs=8.0)
+    assert all(piece.seconds > SPEC.window_seconds for piece in pieces)
+
+
+def test_too_little_sound_says_how_much_there_is_and_how_much_is_needed():
+    with pytest.raises(TooLittleSound, match=r"20 s of sound in 1 unbroken runs.*at least 37 s"):
+        learn([Run(sound(4, 0, 20), RATE, "")], "quick", "", 7, OPTIONS)
+
+
+def test_a_score_that_falls_with_faults_is_refused(monkeypatch):
+    monkeypatch.setattr(quick, "with_fault", lambda run, *_: run)
+    monkeypatch.setattr(quick, "held_out_scores", lambda rows, *_: np.full(len(rows), 50.0))
+    with pytest.raises(ScoreInverted, match="no better than chance"):
+        learn([Run(sound(4, 0, 45), RATE, "")], "quick", "", 7, OPTIONS)
+
+
+def test_it_trains_from_a_folder_and_measures_against_other_folders(tmp_path):
+    for number in range(15):
+        folder, seed = ("normal", 4) if number < 10 else ("worn", 5)
+        (tmp_path / "data" / folder).mkdir(parents=True, exist_ok=True)
+        soundfile.write(
+            tmp_path / "data" / folder / f"{number}.wav", sound(seed, 20 * number, 7), RATE, subtype="PCM_16"
+        )
+    settings = [part for one in ("window=3", "mels=64") for part in ("--set", one)]
+    arguments = ["quick", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--json", *settings]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["metrics"]["auc_worn"] == 1.0
+    assert said["metrics"]["minutes"] == pytest.approx(70 / 60, abs=0.01)
+    assert load_model(tmp_path / "out" / "quick.onnx").manifest.trained_on == "10 recordings of 1.2 minutes"
+
+
+def test_mistakes_are_the_users(tmp_path):
+    with pytest.raises(UnreadableInput, match="--data"):
+        QuickRecipe().train(None, 7, {})
+    with pytest.raises(SettingsError, match="mels 600"):
+        QuickRecipe().train(tmp_path, 7, {"mels": "600"})
+    with pytest.raises(SettingsError, match="no name"):
+        QuickRecipe().train(tmp_path, 7, {"detector": "a b"})
+
+
+def test_parameters_are_counted(trained):
+    model = trained.model
+    assert isinstance(model, QuickModel)
+    d, references = 2 * OPTIONS.mels, trained.report["references"]
+    assert model.parameters == d + d * d + references * (d + 1) + 1
+
+
+def test_neither_training_nor_export_needs_torch():
+    """Not on a machine where torch is installed either."""
+    program = (
+        "import sys; sys.modules['torch'] = None; sys.modules['sklearn'] = None; sys.modules['librosa'] = None\n"
+        "import trainers.quick, trainers.artefact, trainers.export\n"
+        "from trainers.registry import recipe\n"
+        "assert recipe('quick').name == 'quick'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr

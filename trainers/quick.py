@@ -1,0 +1,226 @@
+"""The quick recipe: a device's first model, from minutes of its own sound, in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from schemas.errors import ScoreInverted, SettingsError, TooLittleSound, UnreadableInput
+from schemas.features import FeatureSpec
+from schemas.identity import is_name
+from schemas.manifest import Calibration
+from synthesis.draws import seed_of
+from synthesis.fault import FAULTS
+from trainers.closed_form import ClosedForm, Float64, fit, held_out_scores
+from trainers.evaluate import auc, quantiles_of
+from trainers.export import GOLDEN_WINDOWS
+from trainers.provenance import training_digest
+from trainers.quick_model import QuickModel, summaries
+from trainers.quick_sound import Run, Windows, excerpts, windows_in, with_fault
+from trainers.recipe import Float32, Trained, with_settings
+from trainers.recordings import Recording, read_folder
+
+LEAST_WINDOWS = 12
+"""Window lengths of sound that are needed to learn from."""
+
+# A band that varies by less is taken to vary by this much: rounding alone moves an empty band.
+_FLOOR_DB = 0.1
+# Steady sound of one hour moves by this much in the next; a threshold nearer than six of them would not last.
+_LEAST_SPREAD_DB = 1.0
+_SPREADS = 6.0
+_FAULT_DB = 0.0
+_EXCERPTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class QuickOptions:
+    """What may be set.
+
+    Attributes:
+        window: seconds a score is about.
+        mels: mel bands.
+        normal: the folder below the data folder that holds normal sound; without it all of the data is normal.
+        detector: the role the model plays.
+    """
+
+    window: int = 10
+    mels: int = 128
+    normal: str = "normal"
+    detector: str = "machine"
+
+
+def spec_of(options: QuickOptions) -> FeatureSpec:
+    """Rows of one second; a window every second.
+
+    Frames of 128 ms tell the lines of a motor apart better than those of 64 ms do, and fewer of them are needed.
+    """
+    try:
+        return FeatureSpec(
+            n_fft=2_048,
+            win_length=2_048,
+            hop=800,
+            pool=20,
+            n_mels=options.mels,
+            n_frames=options.window,
+            window_hop=1,
+        )
+    except ValueError as error:
+        raise SettingsError(f"window {options.window} and mels {options.mels} are no features: {error}") from None
+
+
+class QuickRecipe:
+    """See :class:`trainers.recipe.Recipe`. Needs no more than the runtime's libraries, and learns in seconds."""
+
+    name = "quick"
+    summary = "one device: a closed form of minutes of its own normal sound; other folders are measured against"
+
+    def train(self, data: Path | None, seed: int, settings: Mapping[str, str]) -> Trained:
+        """See :class:`trainers.recipe.Recipe`."""
+        options = with_settings(QuickOptions(), settings)
+        if not is_name(options.detector):
+            raise SettingsError(f"detector {options.detector!r} is no name: letters, digits, '.', '_' and '-' are")
+        spec = spec_of(options)
+        if data is None:
+            raise UnreadableInput("the quick recipe learns from recordings: give their folder with --data")
+        recordings = read_folder(data, (), spec.sample_rate)
+        folders = {recording.name.split("/")[0] for recording in recordings if "/" in recording.name}
+        normal = [one for one in recordings if options.normal not in folders or _folder(one) == options.normal]
+        others: dict[str, list[Run]] = {}
+        for recording in recordings:
+            if options.normal in folders and _folder(recording) != options.normal:
+                others.setdefault(_folder(recording), []).append(_run(recording))
+        about = f"{len(normal)} recordings of {sum(_run(one).seconds for one in normal) / 60.0:.1f} minutes"
+        return learn([_run(one) for one in normal], self.name, about, seed, options, others)
+
+
+def learn(
+    runs: Sequence[Run],
+    name: str,
+    trained_on: str,
+    seed: int,
+    options: QuickOptions,
+    anomalous: Mapping[str, Sequence[Run]] | None = None,
+) -> Trained:
+    """Learns a device's normal sound.
+
+    Scores are in dB above the device's usual one, and its threshold is known from sound that was held out, so they
+    mean the same from the first window on (``absolute``): a fault that is there when a worker starts must not become
+    the device's normal. What drifts further is learned anew, in a minute.
+
+    Args:
+        runs: normal sound, in order of time.
+        name: of the model.
+        trained_on: which sound this is, for people.
+        seed: of the generated faults that the score is tried on.
+        options: see there.
+        anomalous: other sound of the device to measure with, by kind.
+
+    Raises:
+        TooLittleSound: there are not twelve windows' lengths of it.
+        ScoreInverted: generated faults do not score higher than normal sound.
+    """
+    spec = spec_of(options)
+    heard = windows_in(runs, spec)
+    _need(runs, heard, spec)
+    rows = summaries(heard.features)
+    held_out = held_out_scores(rows, heard.at, spec.n_frames, _FLOOR_DB)
+    usual = float(np.median(held_out))
+    form = replace(fit(rows, heard.at, spec.n_frames, _FLOOR_DB), usual_db=usual)
+    normal = held_out - usual
+    spread = max(float(normal.std()), _LEAST_SPREAD_DB)
+    threshold = float(normal.mean()) + _SPREADS * spread
+    faults = _generated(form, runs, seed, spec)
+    metrics = _metrics(normal, faults, threshold) | _measured(form, heard, normal, anomalous or {}, spec)
+    metrics["minutes"] = round(sum(run.seconds for run in runs) / 60.0, 2)
+    return Trained(
+        name=name,
+        detector=options.detector,
+        model=QuickModel(form, spec),
+        spec=spec,
+        calibration=Calibration(
+            transfer="absolute",
+            threshold=round(threshold, 4),
+            spread=round(spread, 4),
+            n=len(normal),
+            quantiles=quantiles_of(normal),
+        ),
+        metrics=metrics,
+        report=_report(form, options),
+        trained_on=trained_on,
+        training_digest=training_digest((run.digest for run in runs), seed),
+        golden=_golden(heard, runs, seed, spec),
+        scores={"normal": normal, **faults},
+    )
+
+
+def _need(runs: Sequence[Run], heard: Windows, spec: FeatureSpec) -> None:
+    have, need = sum(run.seconds for run in runs), LEAST_WINDOWS * spec.window_seconds
+    usable = len(np.unique(heard.at[:, None] + np.arange(spec.n_frames))) / spec.n_frames if len(heard.at) else 0.0
+    if usable < LEAST_WINDOWS - 1:
+        raise TooLittleSound(
+            f"{have:.0f} s of sound in {len(runs)} unbroken runs, {usable:.1f} windows of {spec.window_seconds:.0f} s:"
+            f" at least {need:.0f} s are needed; record for longer, or learn shorter windows"
+        )
+
+
+def _generated(form: ClosedForm, runs: Sequence[Run], seed: int, spec: FeatureSpec) -> dict[str, Float64]:
+    """Scores of the device's sound with generated faults as loud as itself, by kind."""
+    pieces = excerpts(runs, spec, _EXCERPTS)
+    scores = {}
+    for number, kind in enumerate(FAULTS):
+        faulty = [with_fault(piece, kind, seed_of(seed, number), _FAULT_DB) for piece in pieces]
+        scores[kind] = form.score(summaries(windows_in(faulty, spec).features))
+    return scores
+
+
+def _metrics(normal: Float64, faults: Mapping[str, Float64], threshold: float) -> dict[str, float]:
+    everything = np.concatenate(list(faults.values()))
+    overall = auc(normal, everything)
+    if overall <= 0.5:
+        raise ScoreInverted(
+            f"generated faults score above normal sound in {overall:.0%} of pairs, no better than chance: is the sound"
+            " that was learned from all noise, or faulty itself? Learn from other sound"
+        )
+    metrics = {f"auc_{kind}_0_db": round(auc(normal, scores), 4) for kind, scores in faults.items()}
+    metrics["auc_generated"] = round(overall, 4)
+    metrics["found_generated"] = round(float(np.mean(everything > threshold)), 4)
+    return metrics
+
+
+def _measured(
+    form: ClosedForm, heard: Windows, normal: Float64, anomalous: Mapping[str, Sequence[Run]], spec: FeatureSpec
+) -> dict[str, float]:
+    """AUC of recordings by kind: means over a recording's windows, normal ones as held out."""
+    metrics = {}
+    clips = [float(normal[heard.run == run].mean()) for run in np.unique(heard.run)]
+    for kind, others in anomalous.items():
+        found = windows_in(others, spec)
+        scores = form.score(summaries(found.features))
+        means = [float(scores[found.run == run].mean()) for run in np.unique(found.run)]
+        if means:
+            metrics[f"auc_{kind}"] = round(auc(clips, means), 4)
+    return metrics
+
+
+def _golden(heard: Windows, runs: Sequence[Run], seed: int, spec: FeatureSpec) -> Float32:
+    """The first windows, the last one with a fault."""
+    kind = next(iter(FAULTS))
+    pieces = excerpts(runs, spec, 1)
+    faulty = windows_in([with_fault(piece, kind, seed_of(seed, 0), _FAULT_DB) for piece in pieces], spec).features
+    return np.concatenate([heard.features[: GOLDEN_WINDOWS - 1], faulty[:1]])
+
+
+def _report(form: ClosedForm, options: QuickOptions) -> dict[str, Any]:
+    return {"options": asdict(options), "references": len(form.references), "columns": len(form.centre)}
+
+
+def _folder(recording: Recording) -> str:
+    return recording.name.split("/")[0]
+
+
+def _run(recording: Recording) -> Run:
+    return Run(recording.samples, recording.sample_rate, recording.digest)

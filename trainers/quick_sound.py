@@ -1,0 +1,98 @@
+"""Sound of one device in unbroken runs, and the windows in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from processors.core.recording import rows_of, to_mono, windows_of
+from schemas.features import FeatureSpec
+from synthesis.draws import seed_of
+from synthesis.fault import random_fault
+from synthesis.machine import random_machine
+from synthesis.sound import SAMPLE_RATE
+from trainers.recipe import Float32
+from trainers.recordings import resampled
+
+_LEAST_RMS = 1e-6
+_TAIL_S = 4.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Sound without a gap.
+
+    Attributes:
+        samples: int16 PCM or float32 in [-1, 1], shape (n,) or (n, channels).
+        sample_rate: Hz.
+        digest: sha256 of it, hexadecimal.
+    """
+
+    samples: npt.NDArray[np.int16] | Float32
+    sample_rate: int
+    digest: str
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return len(self.samples) / self.sample_rate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Windows of runs.
+
+    Attributes:
+        features: float32 (n, n_frames, width), level-normalised.
+        at: int64 (n,), the row each starts at, on one time line on which runs lie more than a window apart.
+        run: int64 (n,), of which run each is.
+    """
+
+    features: Float32
+    at: npt.NDArray[np.int64]
+    run: npt.NDArray[np.int64]
+
+
+def windows_in(runs: Sequence[Run], spec: FeatureSpec) -> Windows:
+    """All windows of all runs, in their order."""
+    features, at, number, start = [], [], [], 0
+    for index, run in enumerate(track(runs, description="listening", transient=True)):
+        rows = rows_of(run.samples, run.sample_rate, spec)
+        found = windows_of(rows, spec)
+        features.append(found)
+        at.append(start + spec.window_hop * np.arange(len(found), dtype=np.int64))
+        number.append(np.full(len(found), index, dtype=np.int64))
+        start += len(rows) + spec.n_frames
+    return Windows(np.concatenate(features), np.concatenate(at), np.concatenate(number))
+
+
+def excerpts(runs: Sequence[Run], spec: FeatureSpec, count: int) -> list[Run]:
+    """``count`` pieces of a window and four seconds at most, evenly spread over the runs; fewer where there is less."""
+    pieces = []
+    for run in runs:
+        length = int((spec.window_seconds + _TAIL_S) * run.sample_rate)
+        starts = range(0, max(len(run.samples) - length, 0) + 1, length)
+        parts = [Run(run.samples[start : start + length], run.sample_rate, run.digest) for start in starts]
+        pieces += [part for part in parts if part.seconds > spec.window_seconds + 1.0 / spec.sample_rate]
+    chosen = np.unique(np.linspace(0, len(pieces) - 1, min(count, len(pieces))).astype(np.int64))
+    return [pieces[index] for index in chosen]
+
+
+def with_fault(run: Run, kind: str, seed: int, severity_db: float) -> Run:
+    """A run with a generated fault in it, at 16 kHz.
+
+    Args:
+        run: the sound.
+        kind: see :data:`synthesis.fault.FAULTS`.
+        seed: of the fault.
+        severity_db: the fault's rms relative to the run's.
+    """
+    mono = resampled(to_mono(run.samples), run.sample_rate, SAMPLE_RATE)
+    amplitude = max(float(np.sqrt(np.mean(np.square(mono)))), _LEAST_RMS) * 10.0 ** (severity_db / 20.0)
+    fault = random_fault(seed_of(seed, 0), random_machine(seed_of(seed, 1)), kind)
+    faulty = mono + amplitude * fault.sound.at(0, len(mono))
+    return Run(faulty.astype(np.float32), SAMPLE_RATE, run.digest)
