@@ -18,6 +18,7 @@ COMMANDS = {
     "produce": "tocsin.commands.produce:produce",
     "alerts": "tocsin.commands.alerts:alerts",
     "devices": "tocsin.commands.devices:devices",
+    "models": "tocsin.commands.models:models",
     "score": "tocsin.commands.score:score",
     "train": "tocsin.commands.train:train",
     "dataset": "tocsin.commands.dataset:dataset",

@@ -28,7 +28,16 @@ from schemas.errors import (
 )
 from schemas.manifest import Manifest
 
-__all__ = ["CHECKS", "CheckLimits", "CheckReport", "check_artefact", "examine", "read_manifest"]
+__all__ = [
+    "ANNOUNCED",
+    "CHECKS",
+    "SIGNATURE",
+    "CheckLimits",
+    "CheckReport",
+    "check_artefact",
+    "examine",
+    "read_manifest",
+]
 
 SIZE, DIGEST, SIGNATURE, ANNOUNCED = "size", "digest", "signature", "as announced"
 CHECKS = (SIZE, DIGEST, SIGNATURE, *SANDBOXED, ANNOUNCED)

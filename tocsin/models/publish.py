@@ -13,7 +13,7 @@ from processors.adapters.model_check import CheckReport, examine
 from processors.adapters.signing import sign
 from schemas.artefact import Artefact
 from schemas.assignment import ALL, Assignment
-from schemas.errors import DigestMismatch
+from schemas.errors import DigestMismatch, SettingsError
 from schemas.score import Stage
 from tocsin.models.assignments import Announced, announce
 from tocsin.models.changes import published
@@ -52,9 +52,17 @@ def publish(
     return asyncio.run(announce_artefact(kept, kafka, scope, stage, note)).assignment
 
 
-def keep(path: Path, store: ArtefactStore, key: Ed25519PrivateKey | None) -> tuple[Artefact, CheckReport]:
-    """Checks a file, keeps it in the store and signs it; as :func:`publish`."""
+def keep(
+    path: Path, store: ArtefactStore, key: Ed25519PrivateKey | None, detector: str | None = None
+) -> tuple[Artefact, CheckReport]:
+    """Checks a file, keeps it in the store and signs it; as :func:`publish`.
+
+    Raises:
+        SettingsError: it is not for ``detector``.
+    """
     report = examine(path, None)
+    if detector is not None and report.manifest.detector != detector:
+        raise SettingsError(f"{path} is a model for {report.manifest.detector!r}, not {detector!r}")
     url = store.put(path)
     if url != store.url_of(report.sha256):
         raise DigestMismatch(f"{path} changed while it was published: publish it again")
