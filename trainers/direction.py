@@ -164,8 +164,9 @@ def generated_anomalies(
         sound = fault.sound.at(int(RAMP_SECONDS * SAMPLE_RATE), length).astype(np.float32)
         heard = resampled(sound, SAMPLE_RATE, sample_rate)[: len(samples)]
         whole = np.pad(heard, (0, len(samples) - len(heard)))
-        gain = np.float32(level * 10.0 ** (severity_db / 20.0))
-        mixed[kind] = np.clip(samples + gain * whole, -1.0, 1.0).astype(np.float32)
+        # At a low rate part of the fault is not heard; what is heard has the level asked for.
+        gain = level * 10.0 ** (severity_db / 20.0) / max(float(whole.std()), _QUIET)
+        mixed[kind] = np.clip(samples + np.float32(gain) * whole, -1.0, 1.0).astype(np.float32)
     return mixed
 
 

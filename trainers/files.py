@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from schemas.errors import OutputError
@@ -40,5 +41,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
             part.replace(path)
     except OSError as error:
         for part in parts.values():
-            part.unlink(missing_ok=True)
+            # What could not be made cannot be removed either.
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,86 @@
+"""A score that falls where something is wrong is found out, turned, or refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from processors.core.recording import rows_of, windows_of
+from schemas.errors import EmptyAudio, ScoreInverted
+from schemas.features import FeatureSpec
+from synthesis.fault import FAULTS
+from synthesis.machine import random_machine
+from trainers.direction import generated_anomalies, settled
+from trainers.torch_model import TorchModel
+
+SPEC = FeatureSpec(n_frames=48, window_hop=24, level="none")
+
+
+class Loudness(nn.Module):
+    """Mean level times a factor: rises with anything that is added, or falls, or never moves."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(factor))
+
+    def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
+        return self.factor * log_mel.mean(dim=(1, 2))
+
+
+@pytest.fixture(scope="module")
+def normal():
+    machine = random_machine(11, "fan")
+    return [machine.sound.at(n * 32_000, 32_000).astype(np.float32) for n in range(4)]
+
+
+def model(factor: float) -> TorchModel:
+    return TorchModel(Loudness(factor).eval())
+
+
+def test_a_score_that_rises_is_left_alone(normal):
+    loud = model(1.0)
+    kept, found = settled(loud, SPEC, normal, 3)
+    assert kept is loud
+    assert (found.kind, found.rising, found.auc) == ("rising", 1.0, 1.0)
+    assert set(found.by_anomaly) == set(FAULTS)
+    assert found.rising_before == 1.0
+
+
+def test_a_score_that_falls_is_turned_into_its_distance_from_the_usual(normal):
+    turned, found = settled(model(-1.0), SPEC, normal, 3)
+    assert found.kind == "two-sided"
+    assert found.rising_before == 0.0
+    assert found.rising > 0.9
+    windows = windows_of(rows_of(normal[0], 16_000, SPEC), SPEC)
+    session = onnxruntime.InferenceSession(turned.graph(windows).SerializeToString())
+    (score,) = session.run(["score"], {"log_mel": windows})
+    assert np.allclose(score, turned.answer(windows)[0], atol=1e-5)
+    assert score.min() >= 0.0
+
+
+def test_a_score_that_falls_or_never_moves_is_refused(normal):
+    with pytest.raises(ScoreInverted, match="0%"):
+        settled(model(-1.0), SPEC, normal, 3, two_sided=False)
+    with pytest.raises(ScoreInverted, match="50%"):
+        settled(model(0.0), SPEC, normal, 3)
+
+
+def test_recordings_shorter_than_a_window_are_refused(normal):
+    with pytest.raises(EmptyAudio, match="none of 2"):
+        settled(model(1.0), SPEC, [normal[0][:5_000], normal[1][:5_000]], 3)
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000])
+def test_anomalies_are_as_loud_as_asked_and_differ(rate):
+    samples = 0.05 * np.random.default_rng(0).standard_normal(3 * rate).astype(np.float32)
+    made = generated_anomalies(samples, rate, 4, severity_db=6.0)
+    for mixed in made.values():
+        added = mixed - samples
+        assert mixed.shape == samples.shape
+        assert 20 * np.log10(added.std() / samples.std()) == pytest.approx(6.0, abs=1.0)
+    assert len({mixed.tobytes() for mixed in made.values()}) == len(FAULTS)
+    again = generated_anomalies(samples, rate, 4, severity_db=6.0)
+    assert all(np.array_equal(made[kind], again[kind]) for kind in made)
