@@ -11,14 +11,9 @@ from rich.progress import track
 
 from processors.core.recording import rows_of, to_mono, windows_of
 from schemas.features import FeatureSpec
-from synthesis.draws import seed_of
-from synthesis.fault import random_fault
-from synthesis.machine import random_machine
-from synthesis.sound import SAMPLE_RATE
 from trainers.recipe import Float32
 from trainers.recordings import resampled
 
-_LEAST_RMS = 1e-6
 _TAIL_S = 4.0
 
 
@@ -82,17 +77,6 @@ def excerpts(runs: Sequence[Run], spec: FeatureSpec, count: int) -> list[Run]:
     return [pieces[index] for index in chosen]
 
 
-def with_fault(run: Run, kind: str, seed: int, severity_db: float) -> Run:
-    """A run with a generated fault in it, at 16 kHz.
-
-    Args:
-        run: the sound.
-        kind: see :data:`synthesis.fault.FAULTS`.
-        seed: of the fault.
-        severity_db: the fault's rms relative to the run's.
-    """
-    mono = resampled(to_mono(run.samples), run.sample_rate, SAMPLE_RATE)
-    amplitude = max(float(np.sqrt(np.mean(np.square(mono)))), _LEAST_RMS) * 10.0 ** (severity_db / 20.0)
-    fault = random_fault(seed_of(seed, 0), random_machine(seed_of(seed, 1)), kind)
-    faulty = mono + amplitude * fault.sound.at(0, len(mono))
-    return Run(faulty.astype(np.float32), SAMPLE_RATE, run.digest)
+def mono_of(run: Run, sample_rate: int) -> Float32:
+    """The run's sound in one channel at a rate, float32 (n,)."""
+    return resampled(to_mono(run.samples), run.sample_rate, sample_rate)

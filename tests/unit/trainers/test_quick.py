@@ -14,13 +14,15 @@ from typer.testing import CliRunner
 
 from processors.adapters.onnx_model import load_model
 from schemas.errors import ScoreInverted, SettingsError, TooLittleSound, UnreadableInput
+from synthesis.fault import FAULTS
 from synthesis.machine import random_machine
 from tocsin.commands.train import train
-from trainers import quick
+from trainers import direction
 from trainers.artefact import write
+from trainers.direction import generated_anomalies
 from trainers.quick import QuickOptions, QuickRecipe, learn, spec_of
 from trainers.quick_model import QuickModel, summaries
-from trainers.quick_sound import Run, excerpts, windows_in, with_fault
+from trainers.quick_sound import Run, excerpts, windows_in
 
 RATE = 16_000
 OPTIONS = QuickOptions(window=3, mels=64)
@@ -54,6 +56,7 @@ def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained, file
     np.testing.assert_allclose(bands, shares, rtol=1e-5, atol=1e-5)
     assert model.manifest.calibration.transfer == "absolute"
     assert model.manifest.detector == "machine"
+    assert model.manifest.direction == "rising"
 
 
 def test_normal_sound_of_later_stays_below_the_threshold_and_a_fault_does_not(trained, file):
@@ -61,7 +64,8 @@ def test_normal_sound_of_later_stays_below_the_threshold_and_a_fault_does_not(tr
     threshold = model.manifest.calibration.threshold
     later = Run(sound(4, 300, 12), RATE, "")
     normal = model.score(windows_in([later], SPEC).features)[0]
-    faulty, bands = model.score(windows_in([with_fault(later, "leak", 9, -3.0)], SPEC).features)
+    leaking = generated_anomalies(later.samples, RATE, 9, -3.0)["leak"]
+    faulty, bands = model.score(windows_in([Run(leaking, RATE, "")], SPEC).features)
     assert normal.max() < threshold < faulty.min()
     # A leak hisses above 1.5 kHz: bands of the upper half explain it.
     assert bands[:, 32:].sum() > 2.0 * bands[:, :32].sum()
@@ -113,9 +117,8 @@ def test_too_little_sound_says_how_much_there_is_and_how_much_is_needed():
 
 
 def test_a_score_that_falls_with_faults_is_refused(monkeypatch):
-    monkeypatch.setattr(quick, "with_fault", lambda run, *_: run)
-    monkeypatch.setattr(quick, "held_out_scores", lambda rows, *_: np.full(len(rows), 50.0))
-    with pytest.raises(ScoreInverted, match="no better than chance"):
+    monkeypatch.setattr(direction, "generated_anomalies", lambda samples, *_: dict.fromkeys(FAULTS, samples))
+    with pytest.raises(ScoreInverted, match="more than half must"):
         learn([Run(sound(4, 0, 45), RATE, "")], "quick", "", 7, OPTIONS)
 
 
