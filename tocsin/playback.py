@@ -69,6 +69,11 @@ class Playback:
         self._partitions = {tp.partition: tp for tp in consumer.assignment()}
         consumer.pause(*self._partitions.values())
 
+    @property
+    def partitions(self) -> list[int]:
+        """Numbers of the topic's partitions, in order."""
+        return sorted(self._partitions)
+
     async def stretches(self, since_ms: int, until_ms: int | None = None) -> list[Stretch]:
         """What every partition holds of a time, by the broker's clock: since, and before until or the present end.
 
