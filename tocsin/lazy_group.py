@@ -20,6 +20,7 @@ COMMANDS = {
     "devices": "tocsin.commands.devices:devices",
     "models": "tocsin.commands.models:models",
     "score": "tocsin.commands.score:score",
+    "learn": "tocsin.commands.learn:learn",
     "train": "tocsin.commands.train:train",
     "dataset": "tocsin.commands.dataset:dataset",
     "retrain": "tocsin.commands.retrain:retrain",
