@@ -88,3 +88,22 @@ def test_a_column_that_never_moved_has_the_floor_for_its_deviation():
 def test_too_little_sound_is_refused(windows):
     with pytest.raises(TooLittleSound, match="at least 4"):
         fit(normal_rows(0, windows), np.arange(windows), 10)
+
+
+def test_windows_that_share_sound_are_no_neighbours():
+    """Else every reference's own distance would be that of one step of time."""
+    rows, at = slow_rows(300, 10), np.arange(300)
+    form = fit(rows, at, 10)
+    own = form.weight ** (-1 / 0.75)
+    alone = fit(rows[::10], at[::10], 10)
+
+    assert np.median(own) > 0.5 * np.median(alone.weight ** (-1 / 0.75))
+
+
+def test_no_sound_is_on_both_sides_of_a_block():
+    rows, at = slow_rows(500, 20), np.arange(500)
+    scores = held_out_scores(rows, at, 20)
+    cuts = np.array([100, 200, 300, 400])
+
+    assert np.median(scores[cuts]) > np.median(scores) - 2.0
+    assert np.median(scores[cuts - 1]) > np.median(scores) - 2.0
