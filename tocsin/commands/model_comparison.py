@@ -19,7 +19,6 @@ from tocsin.addresses import kafka_address
 from tocsin.models.assignments import named, read_assignments
 from tocsin.models.comparison import Agreement, paired
 from tocsin.models.comparison import compare as compare_pairs
-from tocsin.models.pictures import draw_comparison
 from tocsin.models.prints import as_json
 from tocsin.models.score_reader import read_scores
 from tocsin.moments import moment_ms
@@ -56,6 +55,9 @@ def compare(
     each = {pair.device_id: compare_pairs([pair], detector) for pair in pairs}
     picture = None if out is None else out / f"{detector}-{scope.replace(':', '-')}-comparison.png"
     if picture is not None:
+        # matplotlib takes a second, and no other command of the group should wait for it.
+        from tocsin.models.pictures import draw_comparison
+
         draw_comparison(picture, pairs, f"{assignment.key()}: champion {_short(champion)}, shadow {_short(shadow)}")
     if json:
         devices = {name: asdict(agreement) for name, agreement in each.items()}
