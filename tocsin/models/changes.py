@@ -21,8 +21,9 @@ def published(
         if base.champion is not None and base.champion.sha256 == artefact.sha256:
             raise SettingsError(f"{artefact.sha256[:12]} is the champion of {base.key()}: it needs no shadow of itself")
         return _next(base, note, now_ns, shadow=artefact)
-    shadow = None if base.shadow is not None and base.shadow.sha256 == artefact.sha256 else base.shadow
-    return _next(base, note, now_ns, champion=artefact, shadow=shadow, previous=_remembered(base, artefact))
+    return _next(
+        base, note, now_ns, champion=artefact, shadow=_beside(base, artefact), previous=_remembered(base, artefact)
+    )
 
 
 def promoted(current: Assignment, note: str, now_ns: int) -> Assignment:
@@ -47,7 +48,15 @@ def rolled_back(current: Assignment, note: str, now_ns: int) -> Assignment:
         raise SettingsError(
             f"{current.key()} has no earlier champion: `tocsin models retire` goes back to the wider scope's model"
         )
-    return _next(current, note, now_ns, champion=current.previous[0], previous=current.previous[1:])
+    champion = current.previous[0]
+    return _next(
+        current,
+        note,
+        now_ns,
+        champion=champion,
+        shadow=_beside(current, champion),
+        previous=current.previous[1:],
+    )
 
 
 def retired(current: Assignment, stage: Stage | None, note: str, now_ns: int) -> Assignment:
@@ -69,6 +78,12 @@ def retired(current: Assignment, stage: Stage | None, note: str, now_ns: int) ->
     if current.champion is None and current.shadow is None:
         raise SettingsError(f"{current.key()} has no model to retire")
     return _next(current, note, now_ns, champion=None, shadow=None, previous=_remembered(current, None))
+
+
+def _beside(current: Assignment, champion: Artefact) -> Artefact | None:
+    """The shadow, unless it is the champion now."""
+    shadow = current.shadow
+    return None if shadow is not None and shadow.sha256 == champion.sha256 else shadow
 
 
 def _remembered(current: Assignment, champion: Artefact | None) -> tuple[Artefact, ...]:

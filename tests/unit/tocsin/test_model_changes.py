@@ -82,6 +82,10 @@ def test_a_rollback_keeps_the_shadow() -> None:
     assert numbers(rolled_back(publish(publish(publish(None, 1), 2), 3, "shadow"), "", 4)) == ("1", "3", [])
 
 
+def test_a_shadow_that_becomes_champion_by_rollback_is_no_shadow_any_more() -> None:
+    assert numbers(rolled_back(publish(publish(publish(None, 1), 2), 1, "shadow"), "", 4)) == ("1", None, [])
+
+
 def test_retired_and_back() -> None:
     beside = publish(publish(None, 1), 2, "shadow")
     assert numbers(retired(beside, "shadow", "", 3)) == ("1", None, [])
