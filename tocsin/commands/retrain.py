@@ -40,6 +40,7 @@ from tocsin.settings import load_settings
 from tocsin.stack.locks import FolderLock
 from trainers.compare import Figures, Tolerance
 from trainers.files import write_whole
+from trainers.registry import recipe as recipe_of
 
 REPORT = "report.json"
 WORSE = 3
@@ -47,6 +48,7 @@ WORSE = 3
 
 _WORKSPACE = ".retrain"
 _MAX_NOTE = 500
+_SNRS_DB = (-24.0, -18.0, -12.0, -6.0)
 _SCOPE = re.compile(rf"all|kind:({'|'.join(DEVICE_KINDS)})|device:{NAME}")
 
 
@@ -75,7 +77,7 @@ def retrain(
     ] = 0.3,
     snr: Annotated[
         list[float] | None,
-        typer.Option(help="Level of generated anomalies, dB; repeatable; -12, -6 and 0 unless given."),
+        typer.Option(help="Level of generated anomalies, dB; repeatable; -24, -18, -12 and -6 unless given."),
     ] = None,
     seconds: Annotated[float, typer.Option(min=10.0, help="Of each device, to measure on at most.")] = 600.0,
     tolerance: Annotated[float, typer.Option(min=0.0, max=0.5, help="Drop of a mean AUC that counts as noise.")] = 0.01,
@@ -98,12 +100,17 @@ def retrain(
         settings=key_values(settings or [], "--set"),
         seed=seed,
         held_out=held_out,
-        snrs_db=tuple(snr or (-12.0, -6.0, 0.0)),
+        snrs_db=tuple(snr or _SNRS_DB),
         most_seconds=seconds,
         tolerance=Tolerance(auc=tolerance),
     )
     environment = load_settings()
     bootstrap = kafka_address(environment, kafka)
+    # What cannot be used is said before hours of training, not after.
+    recipe_of(recipe)
+    key = load_private_key(environment.model_key) if environment.model_key else None
+    trusted = load_trusted_keys(environment.model_trusted) if environment.model_trusted else ()
+    store = ArtefactStore(environment.store)
     fleet = asyncio.run(read_fleet(bootstrap))
     with _ends_in_order(), _workspace(out) as workspace:
         told: dict[str, Any] = {"recipe": recipe, "settings": dict(order.settings), "seed": seed}
@@ -116,20 +123,18 @@ def retrain(
             told["captured"] = {name: value for name, value in came.items() if name not in ("out", "manifest")}
         files = read_set(source)
         told["scope"] = _scope(scope, sorted({one.device for one in files}))
-        store = ArtefactStore(environment.store)
 
         def champions(names: Sequence[str], detector: str) -> Mapping[str, OnnxModel | None]:
             kinds = {name: fleet[name].kind if name in fleet else environment.default_kind for name in names}
-            trusted = load_trusted_keys(environment.model_trusted) if environment.model_trusted else ()
             assigned = asyncio.run(read_assignments(bootstrap))
             return champions_of(kinds, detector, assigned, store, trusted, workspace / "models")
 
         outcome = retrain_model(order, files, out, workspace, champions)
-        told |= {**outcome.told(), "report": str(out / REPORT), "picture": str(out / PICTURE), "published": None}
+        picture = None if outcome.candidate is None else str(out / PICTURE)
+        told |= {**outcome.told(), "report": str(out / REPORT), "picture": picture, "published": None}
         # Whatever becomes of the publication, the figures are there.
         _write_report(out, told)
         if outcome.model is not None and not outcome.worse and not dry_run:
-            key = load_private_key(environment.model_key) if environment.model_key else None
             note = f"retrained on {', '.join(outcome.devices)}"[:_MAX_NOTE]
             announced = publish(
                 outcome.model, store=store, kafka=bootstrap, scope=told["scope"], stage="shadow", key=key, note=note
