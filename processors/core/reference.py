@@ -6,16 +6,19 @@ import heapq
 import math
 from typing import NamedTuple
 
-from processors.core.sensitivity import BLOCKS_PER_DAY, BLOCKS_PER_HOUR, READY_DAYS, Plan
+from processors.core.sensitivity import BLOCKS_PER_DAY, READY_DAYS, Plan
 
 SLEW = 0.15
 """Spreads an hour at most that the location follows; what rises faster is a fault, what rises slower is drift."""
 DRIFT = 1.0
 """Spreads between the day's location and the baseline that make a drift notice."""
+CEILING = 1.5
+"""Usual peaks of a block above the location at which scores are cut for its level."""
 STEADY = 0.25
 STEADY_DAYS = 3
 
-_MERGED = 25
+MERGED = 25
+"""Largest values ranked, and kept of the day under way: the tail's index is found from them."""
 
 
 class Block(NamedTuple):
@@ -57,13 +60,13 @@ class Reference(NamedTuple):
     Attributes:
         location: where scores usually lie now; it follows slowly.
         spread: standard deviation of scores within a block, > 0.
-        ceiling: a block's usual peak, relative to the location: where scores are cut for the level.
+        ceiling: where scores are cut for the level, relative to the location, > 0.
         days: promoted, the newest last.
         waiting: the last whole day, in quarantine.
         today: the hours since.
         hour: blocks since the last whole hour; dropped when a fault begins.
         baseline: the location that drift is told from.
-        day_location: mean location of the day under way, as a sum over its hours.
+        day_location, day_hours: sum of the locations of today's hours, and how many.
         last_day: location of the last whole day.
         steady: whole days that the location has stayed.
         drifting: whether the drift was told.
@@ -78,6 +81,7 @@ class Reference(NamedTuple):
     hour: Tops
     baseline: float
     day_location: float = 0.0
+    day_hours: int = 0
     last_day: float = 0.0
     steady: int = 0
     drifting: bool = False
@@ -98,13 +102,14 @@ class Reference(NamedTuple):
         parts = list(self.days)
         if not self.ready:
             parts += [self.today] if self.waiting is None else [self.waiting, self.today]
-        return merge(parts, _MERGED)
+        return merge(parts, MERGED)
 
 
 def insert(tops: tuple[float, ...], value: float, most: int) -> tuple[float, ...]:
     """``tops`` in descending order with ``value`` among them, at most ``most``."""
     if len(tops) == most and value <= tops[-1]:
         return tops
+    value = rounded(value)
     at = len(tops)
     while at and tops[at - 1] < value:
         at -= 1
@@ -132,16 +137,16 @@ def merge(parts: list[Tops], most: int) -> Tops:
 
 
 def rounded(value: float) -> float:
-    """Six significant digits: a state is stored as text, and small."""
-    return float(f"{value:.6g}")
+    """Five significant digits: a state is stored as text, and small."""
+    return float(f"{value:.5g}")
 
 
-def accept(hour: Tops, block: Block, most: int) -> Tops:
+def accept(hour: Tops, block: Block) -> Tops:
     """An hour with one block more."""
     return Tops(
         hour.n + 1,
-        insert(hour.peaks, rounded(block.peak), most),
-        insert(hour.levels, rounded(block.level), most // 2),
+        insert(hour.peaks, block.peak, MERGED),
+        insert(hour.levels, block.level, MERGED),
         hour.mean + block.mean,
         hour.square + block.square,
         hour.peak + block.peak,
@@ -155,15 +160,15 @@ def end_hour(reference: Reference, plan: Plan) -> Reference:
     reach = SLEW * spread
     location = reference.location + min(max(shift, -reach), reach)
     within = math.sqrt(max(hour.square / hour.n - shift * shift, 0.0))
-    today = merge([reference.today, hour], plan.tops)
-    today = today._replace(levels=today.levels[: plan.tops // 2], mean=0.0, square=0.0, peak=0.0)
+    today = merge([reference.today, hour], MERGED)._replace(mean=0.0, square=0.0, peak=0.0)
     after = reference._replace(
         location=rounded_to(location, spread),
         spread=rounded(0.9 * spread + 0.1 * within) if within > 0.0 else spread,
-        ceiling=rounded(0.9 * reference.ceiling + 0.1 * hour.peak / hour.n),
+        ceiling=rounded(0.9 * reference.ceiling + 0.1 * CEILING * hour.peak / hour.n),
         today=today,
         hour=Tops(),
-        day_location=reference.day_location + location * hour.n,
+        day_location=reference.day_location + location,
+        day_hours=reference.day_hours + 1,
     )
     return _end_day(after, plan) if today.n >= BLOCKS_PER_DAY else after
 
@@ -174,7 +179,7 @@ def rounded_to(value: float, spread: float) -> float:
 
 
 def _end_day(reference: Reference, plan: Plan) -> Reference:
-    location = reference.day_location / reference.today.n
+    today, location = reference.today, reference.day_location / reference.day_hours
     days = reference.days if reference.waiting is None else (*reference.days, reference.waiting)
     moved = abs(location - reference.last_day) > STEADY * reference.spread
     steady = 0 if moved else reference.steady + 1
@@ -184,37 +189,38 @@ def _end_day(reference: Reference, plan: Plan) -> Reference:
     drifting = not settled and (reference.drifting or abs(location - baseline) > DRIFT * reference.spread)
     return reference._replace(
         days=days[-plan.days :],
-        waiting=reference.today,
+        waiting=today._replace(peaks=today.peaks[: plan.tops], levels=today.levels[: plan.tops // 2]),
         today=Tops(),
         baseline=rounded_to(baseline, reference.spread),
         day_location=0.0,
+        day_hours=0,
         last_day=rounded_to(location, reference.spread),
         steady=steady,
         drifting=drifting,
     )
 
 
-def seeded(blocks: tuple[tuple[float, float], ...], spread: float, plan: Plan) -> Reference:
+def seeded(blocks: tuple[tuple[float, float], ...], spread: float) -> Reference:
     """The first hour's reference.
 
     Args:
         blocks: mean and peak of each block.
         spread: standard deviation of the scores, > 0.
-        plan: the arithmetic.
     """
     location = rounded_to(sum(mean for mean, _ in blocks) / len(blocks), spread)
     peaks = sorted((rounded(peak - location) for _, peak in blocks), reverse=True)
     levels = sorted((rounded(mean - location) for mean, _ in blocks), reverse=True)
-    first = Tops(len(blocks), tuple(peaks[: plan.tops]), tuple(levels[: plan.tops // 2]))
+    first = Tops(len(blocks), tuple(peaks[:MERGED]), tuple(levels[:MERGED]))
     return Reference(
         location=location,
         spread=rounded(spread),
-        ceiling=rounded(max(sum(peaks) / len(peaks), spread)),
+        ceiling=rounded(max(CEILING * sum(peaks) / len(peaks), spread)),
         days=(),
         waiting=None,
         today=first,
         hour=Tops(),
         baseline=location,
-        day_location=location * BLOCKS_PER_HOUR,
+        day_location=location,
+        day_hours=1,
         last_day=location,
     )

@@ -30,7 +30,7 @@ class Plan:
         peak_rate, level_rate: probability with which a block may exceed by its peak, or by its level.
         days: length of the reference, in days of heard sound.
         repeats: short alarms within a day that chance may bring; more are no chance.
-        tops: largest values a day keeps.
+        tops: largest peaks a day keeps, and half as many levels.
     """
 
     per_week: float
@@ -73,8 +73,8 @@ def plan(per_week: float, *, sustained: bool = True) -> Plan:
     if wanted > COLDEST / 2.0:
         raise SettingsError(
             f"sensitivity {per_week:g} a week cannot be promised: {share:g} of it for peaks is one exceedance in "
-            f"{1.0 / peak_rate:,.0f} blocks of a minute, but a device remembers at most {MOST_DAYS} days = {n:,} blocks, "
-            f"and the largest of n is exceeded once in n + 1 = {n + 1:,}: {wanted:.1f} times too often. "
+            f"{1.0 / peak_rate:,.0f} blocks of a minute, but a device remembers at most {MOST_DAYS} days = {n:,} "
+            f"blocks, and the largest of n is exceeded once in n + 1 = {n + 1:,}: {wanted:.1f} times too often. "
             f"The least that can be promised is {per_week * wanted / (COLDEST / 2.0):.3f} a week"
         )
     a_day = per_week / 7.0
@@ -84,7 +84,7 @@ def plan(per_week: float, *, sustained: bool = True) -> Plan:
         level_rate=LEVEL_SHARE * per_week / BLOCKS_PER_WEEK if sustained else 0.0,
         days=days,
         repeats=math.ceil(a_day + 3.0 * math.sqrt(a_day) + 1.0),
-        tops=12 if days <= MOST_DAYS // 2 else 6,
+        tops=8 if days <= MOST_DAYS // 2 else 6,
     )
 
 
@@ -117,7 +117,7 @@ def explain(chosen: Plan, heard_blocks: int | None = None) -> tuple[str, ...]:
         else:
             lines.append(
                 f"{name}: {rate:.3g} x {n + 1:,} = {rate * (n + 1):.3g} is less than 1: the largest is exceeded too "
-                f"often, so the threshold stands where exceedances are {place.beyond:.1f} times rarer, by the tail's index"
+                f"often, so the threshold stands where it is {place.beyond:.1f} times rarer, by the tail's index"
             )
     unspent = 1.0 - (chosen.peak_rate + chosen.level_rate) * BLOCKS_PER_WEEK / chosen.per_week
     lines.append(f"{unspent:.0%} is kept back for what the arithmetic does not see: clipping, drift, a changing place")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-COLDEST = 10.0
+COLDEST = 8.0
 """At most so many times rarer than anything heard yet a threshold is set; see :func:`rank`."""
 
 _MOST = 24
@@ -25,7 +25,7 @@ class Rank(NamedTuple):
     beyond: float
 
 
-def rank(n: int, rate: float) -> Rank:
+def rank(n: int, rate: float, coldest: float = COLDEST) -> Rank:
     """The rank that is exceeded at most at ``rate``.
 
     For exchangeable values P(new > k-th largest of n) <= k / (n + 1), so k = floor(rate * (n + 1)). Where that is 0,
@@ -34,11 +34,12 @@ def rank(n: int, rate: float) -> Rank:
     Args:
         n: values in the reference, >= 1.
         rate: probability of an exceedance for each new value, above 0 and below 1.
+        coldest: the most that ``beyond`` may be.
     """
     expected = rate * (n + 1)
     if expected >= 1.0:
         return Rank(int(expected), 1.0)
-    return Rank(1, min(1.0 / expected, COLDEST))
+    return Rank(1, min(1.0 / expected, coldest))
 
 
 def tail_index(tops: Sequence[float], n: int, prior: float, weight: float) -> float:
@@ -53,7 +54,7 @@ def tail_index(tops: Sequence[float], n: int, prior: float, weight: float) -> fl
     Returns:
         xi >= 0.02: far out, a probability ten times smaller lies 10^xi times as far off. One standard error is added.
     """
-    m = min(max(3, n // 10), _MOST, len(tops) - 1)
+    m = min(n // 10, _MOST, len(tops) - 1)
     while m > 0 and tops[m] <= 0.0:
         m -= 1
     if m <= 0:

@@ -1,0 +1,1 @@
+"""Simulated devices under the serving rule and its rivals."""

@@ -1,0 +1,54 @@
+"""Scores for tests of the block rule: one a second, and a device that has heard enough of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from processors.core.block_rule import BlockRule
+from processors.core.block_state import BlockState, Decision
+from processors.core.reference import Reference, Tops
+from processors.core.sensitivity import BLOCKS_PER_DAY, plan
+
+SECOND = 1_000_000_000
+RULE = BlockRule(plan(1.0))
+
+
+def normal(n: int, seed: int = 1) -> list[float]:
+    return np.random.default_rng(seed).normal(size=n).tolist()
+
+
+def hear(
+    state: BlockState, scores: Iterable[float], rule: BlockRule = RULE, step_ns: int = SECOND
+) -> tuple[BlockState, list[Decision]]:
+    decisions = []
+    for score in map(float, scores):
+        state, decision = rule.step(state, score, step_ns)
+        decisions.append(decision)
+    return state, decisions
+
+
+def opened(decisions: list[Decision]) -> list[int]:
+    return [at for at, decision in enumerate(decisions) if decision.alert == "opens"]
+
+
+def known(rule: BlockRule = RULE, days: int = 30, location: float = 0.0, spread: float = 1.0) -> BlockState:
+    """A device with ``days`` whole days of Gaussian scores behind it."""
+    day = Tops(
+        n=BLOCKS_PER_DAY,
+        peaks=tuple(spread * (4.8 - 0.05 * i) for i in range(rule.plan.tops)),
+        levels=tuple(spread * (0.8 - 0.01 * i) for i in range(rule.plan.tops // 2)),
+    )
+    reference = Reference(
+        location=location,
+        spread=spread,
+        ceiling=3.5 * spread,
+        days=(day,) * min(days, rule.plan.days),
+        waiting=day,
+        today=Tops(),
+        hour=Tops(),
+        baseline=location,
+        last_day=location,
+    )
+    return rule.refreshed(rule.begin()._replace(early=None, reference=reference))

@@ -1,0 +1,34 @@
+"""The benchmark measures the rule that serves: passing over quiet minutes in bulk changes no state and no decision."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("scipy", reason="the benchmark's laws need scipy")
+
+from benchmarks.threshold_runs.laws import LAWS, SECOND, days
+from benchmarks.threshold_runs.serve import serve
+from processors.core.block_rule import BlockRule
+from processors.core.sensitivity import plan
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_quiet_minutes_in_bulk_are_the_same_minutes(law: str) -> None:
+    rule = BlockRule(plan(28.0))
+    scores = np.concatenate(list(days(law, (3,), 1)))[:50_000]
+    scores[30_000:30_500] += 20.0
+    scores[40_001] += 300.0
+    served, one_by_one, told = rule.begin(), rule.begin(), []
+    events = []
+    for start in range(0, len(scores), 17_003):
+        served, some = serve(rule, served, scores[start : start + 17_003])
+        events += [(start + at, decision) for at, decision in some]
+    for at, score in enumerate(scores.tolist()):
+        one_by_one, decision = rule.step(one_by_one, score, SECOND)
+        if decision.alert in ("opens", "closes") or decision.suppressed or decision.told or decision.drift:
+            told.append((at, decision))
+
+    assert events == told
+    assert len(events) >= 4
+    assert served == one_by_one
