@@ -55,7 +55,7 @@ class CheckReport:
         nodes: of the graph.
         operators: their names, sorted.
         golden_off: largest difference of a golden score.
-        window_s: measured time of one window on one thread, seconds.
+        window_s: processor time of one window, seconds.
         resident_bytes: how far resident memory grew.
     """
 

@@ -25,13 +25,13 @@ class CheckLimits:
         name_chars: of any name in the graph.
         memory_bytes: address space the check may take beyond its libraries. Linux alone enforces it.
         resident_bytes: how far resident memory may grow while a batch of 64 windows is scored.
-        window_s: time for one window on one thread, seconds.
+        window_s: processor time for one window, seconds.
         cpu_s, wall_s: time for the whole check, seconds.
     """
 
     file_bytes: int = MAX_ARTEFACT_BYTES
-    nodes: int = 5_000
-    initializers: int = 5_000
+    nodes: int = 20_000
+    initializers: int = 20_000
     elements: int = 32 * 1024 * 1024
     dimensions: int = 8
     depth: int = 3
