@@ -19,9 +19,14 @@ import mode
 import structlog
 from aiokafka.errors import KafkaError
 
+from processors.adapters.artefact_store import ArtefactStore
+from processors.adapters.assigned_models import AssignedModels
 from processors.adapters.device_registry import DeviceRegistry
+from processors.adapters.model_cache import ModelCache
+from processors.adapters.model_source import ModelSource
 from processors.adapters.onnx_model import OnnxModel, load_shipped
 from processors.adapters.redis_states import RedisStates
+from processors.adapters.signing import load_trusted_keys
 from processors.core.decision import Judge
 from processors.core.detectors import DETECTORS
 from processors.core.fleet_models import FleetModels
@@ -34,7 +39,7 @@ from processors.pipeline import Delivery, Ears, Pipeline
 from processors.states import States
 from processors.transport import App, install
 from schemas.record import Record
-from schemas.topics import AUDIO, Topic
+from schemas.topics import AUDIO, MODEL_STATUS, Topic
 
 _log = structlog.get_logger(__name__)
 
@@ -112,6 +117,9 @@ class Worker:
         self.app = new_app(options)
         self._options = options
         self._models = FleetModels(load_models())
+        self._assigned = AssignedModels(
+            options.kafka, self._models, _source(options), lambda status: self._send([(MODEL_STATUS, status)])
+        )
         self._registry = DeviceRegistry(options.kafka)
         self._store = RedisStates(options.redis_url)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="listener")
@@ -130,6 +138,7 @@ class Worker:
         self._epoch = 0
         self._live = False
         self._stopping = False
+        self._ready = False
         self._progress = Progress(options.stall_s)
         self._wire()
 
@@ -150,6 +159,8 @@ class Worker:
     async def _run(self) -> None:
         try:
             await self._registry.start()
+            await self._assigned.start()
+            self._ready = True
             _log.info("worker is ready", group=self._options.group, kafka=self._options.kafka)
             while not self._stopping:
                 batch = await self._next_batch()
@@ -167,7 +178,7 @@ class Worker:
     async def _watch(self) -> None:
         while not self._stopping:
             await asyncio.sleep(_WATCH_S)
-            behind = self._live and await self._is_behind()
+            behind = self._live and self._ready and await self._is_behind()
             if self._progress.stalled(behind=behind, now=asyncio.get_running_loop().time()):
                 _log.error("the worker stops: there is work and none is done", for_s=self._options.stall_s)
                 await self._crash(RuntimeError("no progress"))
@@ -247,9 +258,15 @@ class Worker:
             _log.warning("the running batch did not end; it will be read again", waited_s=_DRAIN_S)
             return
         await self._pipeline.finish()
+        await self._assigned.stop()
         await self._registry.stop()
         await self._store.close()
         self._executor.shutdown(wait=False)
+
+
+def _source(options: WorkerOptions) -> ModelSource:
+    trusted = () if options.model_trusted is None else load_trusted_keys(options.model_trusted)
+    return ModelSource(ArtefactStore(options.model_store), ModelCache(options.model_cache), trusted)
 
 
 def _delivery(event: Any) -> Delivery:

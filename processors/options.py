@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from schemas.device import DeviceKind
 
@@ -19,6 +20,9 @@ class WorkerOptions:
         default_kind: what a device without a manifest is taken for.
         batch_chunks: most chunks scored together.
         batch_wait_s: longest a chunk waits for others to be scored with, seconds.
+        model_store: where published models lie, a folder or ``s3://``.
+        model_cache: local folder of the models this worker has fetched; several workers may share it.
+        model_trusted: public key, or a folder of them; when set, only models signed with one of them are loaded.
         stall_s: a batch that takes longer, or work that waits longer, ends the process, seconds.
     """
 
@@ -27,6 +31,9 @@ class WorkerOptions:
     group: str = "tocsin"
     instance_id: str | None = None
     default_kind: DeviceKind = "machine"
+    model_store: str = ".tocsin/models"
+    model_cache: Path = Path(".tocsin/models-cache")
+    model_trusted: Path | None = None
     batch_chunks: int = 64
     batch_wait_s: float = 0.02
     stall_s: float = 180.0

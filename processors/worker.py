@@ -12,7 +12,7 @@ import structlog
 from processors.adapters.kafka_ready import wait_for_topics
 from processors.app import Worker
 from processors.options import WorkerOptions
-from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, DEVICES, SCORES
+from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, DEVICES, MODEL_STATUS, MODELS, SCORES
 
 _log = structlog.get_logger(__name__)
 _GRACE_S = 20.0
@@ -26,12 +26,12 @@ def run_worker(options: WorkerOptions, *, with_parent: bool = False) -> None:
         with_parent: stop when standard input ends, that is, when the supervisor is gone.
 
     Raises:
-        SettingsError: a topic is missing or an address is none.
+        SettingsError: a topic is missing, an address is none, or a key that models must be signed with cannot be read.
         ModelRefused: a shipped model does not pass its checks.
     """
     if with_parent:
         threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
-    needed = (AUDIO, SCORES, ALERTS, ALERT_STATE, DEVICES, DEADLETTER)
+    needed = (AUDIO, SCORES, ALERTS, ALERT_STATE, MODELS, MODEL_STATUS, DEVICES, DEADLETTER)
     asyncio.run(wait_for_topics(options.kafka, needed, lambda text: _log.warning(text)))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
         default_kind: what a device without a manifest is taken for.
         log_level: of our own logs.
         model_store: where published models lie, a folder or ``s3://``; None means ``models`` in ``data``.
+        model_cache: folder of the models a worker has fetched; None means ``models-cache`` in ``data``.
         model_key: private key that published models are signed with.
         model_trusted: public key, or a folder of them; when set, only models signed with one of them are loaded.
     """
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     default_kind: DeviceKind = "machine"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     model_store: str | None = Field(default=None, min_length=1)
+    model_cache: Path | None = None
     model_key: Path | None = None
     model_trusted: Path | None = None
 
@@ -52,6 +54,11 @@ class Settings(BaseSettings):
     def store(self) -> str:
         """Where published models lie."""
         return self.model_store or str(self.data / "models")
+
+    @property
+    def cache(self) -> Path:
+        """Where a worker keeps the models it has fetched."""
+        return self.model_cache or self.data / "models-cache"
 
 
 def load_settings() -> Settings:

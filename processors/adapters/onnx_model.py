@@ -23,10 +23,10 @@ Float32 = npt.NDArray[np.float32]
 _GOLDEN_RTOL = 1e-4
 _GOLDEN_ATOL = 1e-4
 # A batch's activations stay within a few MB, and a long backlog cannot ask for gigabytes.
-_MAX_BATCH = 64
+MAX_BATCH = 64
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class OnnxModel:
     """A model that passed its checks.
 
@@ -69,8 +69,8 @@ class OnnxModel:
         wanted = [name for name in (SCORE_OUTPUT, BANDS_OUTPUT) if name in names]
         name_in = self.manifest.features.transform
         parts = [
-            self.session.run(wanted, {name_in: np.ascontiguousarray(features[start : start + _MAX_BATCH])})
-            for start in range(0, len(features), _MAX_BATCH)
+            self.session.run(wanted, {name_in: np.ascontiguousarray(features[start : start + MAX_BATCH])})
+            for start in range(0, len(features), MAX_BATCH)
         ]
         scores = np.concatenate([part[0] for part in parts])
         return scores, np.concatenate([part[1] for part in parts]) if len(wanted) == 2 else None

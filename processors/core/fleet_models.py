@@ -51,10 +51,12 @@ class FleetModels:
 
     def put(self, target: Target, model: Model | None) -> None:
         """Assigns a model, or none."""
-        if model is not None:
-            self._assigned[target] = model
-        elif self._assigned.pop(target, None) is None:
+        if self._assigned.get(target) is model:
             return
+        if model is None:
+            del self._assigned[target]
+        else:
+            self._assigned[target] = model
         self._revision += 1
 
     def roster(self, device_id: str, kind: str, detectors: Sequence[str]) -> dict[Slot, Model]:

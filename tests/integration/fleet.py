@@ -72,8 +72,13 @@ class Fleet:
             for number, start in enumerate(range(0, len(pcm), step))
         )
 
-    async def publish(self, kafka: str, speed: float | None = None, codec: str | None = None) -> None:
-        """Announces all devices and sends all chunks, interleaved as live devices are; ``speed`` 1 is real time."""
+    async def publish(
+        self, kafka: str, speed: float | None = None, codec: str | None = None, until: asyncio.Event | None = None
+    ) -> None:
+        """Announces all devices and sends all chunks, interleaved as live devices are; ``speed`` 1 is real time.
+
+        Once ``until`` is set nothing more is sent, and the chunks that were not are forgotten.
+        """
         producer = AIOKafkaProducer(
             bootstrap_servers=kafka, enable_idempotence=True, max_request_size=1_000_000, compression_type=codec
         )
@@ -85,6 +90,9 @@ class Fleet:
             rounds = max(len(chunks) for chunks in self.chunks.values())
             started = asyncio.get_running_loop().time()
             for number in range(rounds):
+                if until is not None and until.is_set():
+                    self.chunks = {device: chunks[:number] for device, chunks in self.chunks.items()}
+                    return
                 sent = []
                 for chunks in self.chunks.values():
                     if number < len(chunks):

@@ -44,6 +44,9 @@ def worker(
         group=group or settings.group,
         instance_id=settings.instance_id,
         default_kind=cast(DeviceKind, kind),
+        model_store=settings.store,
+        model_cache=settings.cache,
+        model_trusted=settings.model_trusted,
     )
     if processes == 1:
         run_worker(options, with_parent=with_parent)
@@ -60,7 +63,11 @@ def supervised(options: WorkerOptions, count: int, log: int | None = None) -> Su
         "TOCSIN_REDIS_URL": options.redis_url,
         "TOCSIN_GROUP": options.group,
         "TOCSIN_DEFAULT_KIND": options.default_kind,
+        "TOCSIN_MODEL_STORE": options.model_store,
+        "TOCSIN_MODEL_CACHE": str(options.model_cache),
     }
+    if options.model_trusted is not None:
+        environment["TOCSIN_MODEL_TRUSTED"] = str(options.model_trusted)
     return Supervisor(command, count, environment, log)
 
 
