@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import onnxruntime
 import pytest
 import soundfile
 import typer
@@ -19,6 +20,7 @@ from synthesis.machine import random_machine
 from tocsin.commands.train import train
 from trainers import direction
 from trainers.artefact import write
+from trainers.closed_form import fit
 from trainers.direction import generated_anomalies
 from trainers.quick import QuickOptions, QuickRecipe, learn, spec_of
 from trainers.quick_model import QuickModel, summaries
@@ -85,13 +87,40 @@ def test_the_model_is_the_same_for_a_softer_microphone():
     np.testing.assert_allclose(summaries(windows[0]), summaries(windows[1]), atol=0.05)
 
 
-def test_a_summary_is_the_mean_and_deviation_of_all_frames():
+def pooled_windows(frames: np.ndarray) -> np.ndarray:
+    """One window of rows of twenty frames each."""
+    rows = frames.reshape(-1, 20, 64)
+    return np.concatenate([rows.mean(axis=1), rows.std(axis=1)], axis=1)[None].astype(np.float32)
+
+
+def test_a_short_windows_summary_is_the_mean_and_deviation_of_all_frames():
+    frames = np.random.default_rng(0).normal(-50, 6, (60, 64))
+    summary = summaries(pooled_windows(frames))[0]
+    np.testing.assert_allclose(summary[:64], frames.mean(axis=0) - frames.mean(), atol=1e-4)
+    np.testing.assert_allclose(summary[64:], frames.std(axis=0), atol=1e-4)
+
+
+def test_what_lasts_for_three_rows_of_ten_hardly_moves_a_summary_and_what_lasts_for_seven_does():
     rng = np.random.default_rng(0)
-    frames = rng.normal(-50, 6, (3, 20, 64)).astype(np.float32)
-    windows = np.concatenate([frames.mean(axis=1), frames.std(axis=1)], axis=1)[None]
-    whole = frames.reshape(60, 64)
-    np.testing.assert_allclose(summaries(windows)[0, :64], whole.mean(axis=0), atol=1e-4)
-    np.testing.assert_allclose(summaries(windows)[0, 64:], whole.std(axis=0), atol=1e-4)
+    plain = rng.normal(-50, 1, (200, 64))
+    slammed, faulty = plain.copy(), plain.copy()
+    slammed[60:120, 10:30] += 30.0
+    faulty[20:160, 10:30] += 30.0
+    still, moved = (
+        np.abs(summaries(pooled_windows(one)) - summaries(pooled_windows(plain))) for one in (slammed, faulty)
+    )
+    assert still.max() < 1.0
+    assert moved[0, 10:30].min() > 15.0
+
+
+def test_rows_that_are_left_out_are_left_out_of_the_file_as_well():
+    spec = spec_of(QuickOptions(window=10, mels=64))
+    windows = np.abs(np.random.default_rng(1).normal(5, 2, (40, 10, 128))).astype(np.float32)
+    windows[20:, 3:6] *= 3.0
+    model = QuickModel(fit(summaries(windows), np.arange(40), 1), spec)
+    session = onnxruntime.InferenceSession(model.graph(windows).SerializeToString())
+    for got, wanted in zip(session.run(list(model.outputs), {"log_mel": windows}), model.answer(windows), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_windows_never_span_two_runs():
