@@ -47,15 +47,16 @@ def healthy() -> npt.NDArray[np.float64]:
     return np.concatenate([clip(number, faulty=False) for number in range(CLIPS)])
 
 
-@pytest.fixture
-def faulty_as_normal(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def faulty_as_normal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A set whose earlier part, called normal, is full of faults."""
-    folder = tmp_path / "faulty" / "normal" / "pump-x"
+    root = tmp_path_factory.mktemp("faulty")
+    folder = root / "normal" / "pump-x"
     folder.mkdir(parents=True)
     for number in range(CLIPS):
         samples = clip(number, faulty=number < 6)
         soundfile.write(folder / f"{number:02d}.wav", samples, SAMPLE_RATE, subtype="PCM_16")
-    return tmp_path / "faulty"
+    return root
 
 
 def command(kafka: str, out: Path, *words: object) -> list[str]:
@@ -127,8 +128,7 @@ async def test_a_model_that_is_not_worse_is_published_as_shadow(
     assert (tmp_path / "out" / "comparison.png").read_bytes().startswith(b"\x89PNG")
     assert not {".retrain", "data", "learned"} & left(tmp_path / "out")
     # Cron's mails and a cluster's logs: whole lines with their time, no bars.
-    assert "\r" not in errors
-    assert "\x1b" not in errors
+    assert all(line[:4].isdigit() for line in errors.splitlines()), errors
 
 
 async def test_a_worse_model_is_not_published(
@@ -178,16 +178,14 @@ async def test_sigterm_leaves_nothing_running_and_nothing_half_done(
     [
         (("--devices", "pump", "--data", "somewhere"), "--data"),
         ((), "--devices"),
-        (("--data", "{faulty}", "--scope", "floor:2"), "floor:2"),
-        (("--data", "{faulty}", "--set", "depth"), "depth"),
+        (("--data", "nowhere", "--scope", "floor:2"), "floor:2"),
+        (("--data", "nowhere", "--set", "depth"), "depth"),
         (("--data", "nowhere", "--recipe", "soufflé"), "soufflé"),
         (("--data", "nowhere"), "nowhere"),
     ],
 )
-async def test_mistakes_are_one_line(
-    words: tuple[str, ...], named: str, faulty_as_normal: Path, retrain: Retrain
-) -> None:
-    code, _, errors = await retrain(*(word.replace("{faulty}", str(faulty_as_normal)) for word in words))
+async def test_mistakes_are_one_line(words: tuple[str, ...], named: str, retrain: Retrain) -> None:
+    code, _, errors = await retrain(*words)
 
     assert code == 2
     assert named in errors.splitlines()[-1]

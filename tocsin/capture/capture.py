@@ -62,12 +62,13 @@ async def capture(bootstrap: str, request: CaptureRequest, since_ms: int, until_
         StackBusy: another process captures into it.
         BrokerUnavailable: Kafka does not answer.
     """
+    # Before anything is made: where Kafka is away, nothing is left that a later run would take for a beginning.
+    fleet = await read_fleet(bootstrap)
     with _workbench(out) as bench:
         under = bench.settle(Undertaking(request=request, since_ms=since_ms, until_ms=until_ms), out)
         whole = CaptureManifest.load(out)
         if whole is not None:
             return Captured(whole, 0)
-        fleet = await read_fleet(bootstrap)
         async with playback(bootstrap) as topic:
             plan = bench.plan()
             if plan is None:
@@ -75,6 +76,8 @@ async def capture(bootstrap: str, request: CaptureRequest, since_ms: int, until_
                 bench.keep_plan(plan)
             _check_room(out, plan)
             present, added = await _fetch(topic, plan, fleet, out)
+        if not present:
+            raise _NothingToCapture(f"the topic dropped all {len(plan.clips)} clips before they could be read")
         manifest = _manifest(under, plan, present)
         write_whole(out / MANIFEST, manifest.to_bytes())
         return Captured(manifest, added)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,8 +123,7 @@ def retrain(order: Order, files: Iterable[SoundFile], out: Path, workspace: Path
     version = f"{datetime.now(UTC):%Y.%m.%d-%H%M%S}"
     learned = _laid_out(parts, workspace / "learned")
     try:
-        # Recipes draw their progress on standard output, which is for results here.
-        with contextlib.redirect_stdout(sys.stderr):
+        with _progress_aside():
             trained = recipe(order.recipe).train(learned, order.seed, order.settings)
     except ScoreInverted as error:
         return Outcome(None, "", version, devices, (str(error),), order.tolerance, seconds=seconds)
@@ -135,6 +135,16 @@ def retrain(order: Order, files: Iterable[SoundFile], out: Path, workspace: Path
     champion = [("champion", trial.champion)] if trial.champion else []
     write_whole(out / PICTURE, draw([("candidate", trial.candidate), *champion]))
     return _judged(order, trial, path, candidate, today, devices, seconds)
+
+
+@contextlib.contextmanager
+def _progress_aside() -> Iterator[None]:
+    """Recipes draw their progress on standard output, which is for results here; in a log it would be blank lines."""
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(sys.stderr if sys.stderr.isatty() else nowhere),
+    ):
+        yield
 
 
 def _judged(
