@@ -185,6 +185,8 @@ class ArtefactStore:
             return False
 
     def _away(self, error: Exception) -> StoreUnavailable:
+        if isinstance(error, FileNotFoundError):
+            return StoreUnavailable(f"{self.url} does not hold the file: publish it again, or mend the store")
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return StoreUnavailable(f"{self.url}: {str(reason)[:300]}")
 

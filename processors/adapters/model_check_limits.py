@@ -25,7 +25,7 @@ class CheckLimits:
         name_chars: of any name in the graph.
         memory_bytes: address space the check may take beyond its libraries. Linux alone enforces it.
         resident_bytes: how far resident memory may grow while a batch of 64 windows is scored.
-        window_s: processor time for one window, seconds.
+        window_s: time for one window on one thread, seconds.
         cpu_s, wall_s: time for the whole check, seconds.
     """
 

@@ -194,7 +194,7 @@ def test_a_store_that_does_not_answer(
 
 
 def test_a_store_without_the_file(store: ArtefactStore, file: Path, cache: Path) -> None:
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable, match="does not hold"):
         store.fetch(of(store, file), cache)
 
 
