@@ -1,7 +1,8 @@
 """False alarms, recall and delay of the threshold rule and its rivals, on five laws of scores; two standard errors.
 
-``python -m benchmarks.thresholds`` keeps ``results/thresholds.json``, prints the table and draws the pictures of
-``docs/thresholds.md``; it needs libspot and scipy. ``--quick`` runs a small part of everything and keeps nothing.
+``python -m benchmarks.thresholds`` keeps ``results/thresholds.json``, and draws the pictures and writes the table of
+``docs/thresholds.md``; it needs libspot and scipy. ``--redraw`` does the latter two from
+the kept result. ``--quick`` runs a small part of everything and keeps nothing.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import os
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import argparse
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +30,9 @@ from benchmarks.threshold_runs.laws import DAY, LAWS
 from benchmarks.threshold_runs.scenes import HOUR
 
 Figures = dict[str, Any]
+
+RESULT = Path(__file__).parent / "results" / "thresholds.json"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "thresholds.md"
 
 SETTINGS = {"1 a month": 7 / 30.44, "1 a week": 1.0, "1 a day": 7.0}
 HEARD = {"36 s": 36, "hour 1": HOUR, "hour 24": DAY, "day 8": 8 * DAY}
@@ -232,7 +238,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small part of everything, in about a minute")
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--redraw", action="store_true", help="table and pictures from the kept result")
     chosen = parser.parse_args()
+    if chosen.redraw:
+        _show(json.loads(RESULT.read_text(encoding="utf-8"))["figures"])
+        return
     size = QUICK if chosen.quick else FULL
     with ProcessPoolExecutor(chosen.processes) as pool, Progress(console=Console(stderr=True)) as progress:
         found = list(figures_of(size, pool.submit))
@@ -245,8 +255,14 @@ def main() -> None:
     figures["event_durations_s"], figures["event_sizes_sd"] = list(rows.DURATIONS), list(rows.SIZES)
     if not chosen.quick:
         keep("thresholds", figures)
-        pictures.draw(figures)
-    Console(width=160).print(table.of(figures))
+        _show(figures)
+    else:
+        print(table.of(figures))
+
+
+def _show(figures: Figures) -> None:
+    pictures.draw(figures)
+    table.write(figures, DOCUMENT)
 
 
 if __name__ == "__main__":

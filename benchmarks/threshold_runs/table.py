@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from benchmarks.threshold_runs.laws import LAWS
 
 Figures = dict[str, Any]
+
+_BEGIN, _END = "<!-- table -->", "<!-- end of table -->"
 
 
 def of(figures: Figures) -> str:
@@ -56,6 +59,17 @@ def of(figures: Figures) -> str:
         if name.startswith("rival ") and not name.startswith(("rival storm", "rival drift"))
     ]
     return "\n".join(lines)
+
+
+def write(figures: Figures, document: Path) -> None:
+    """Puts the table between the two marks of a document; the document appears whole or not at all."""
+    before, mark, rest = document.read_text(encoding="utf-8").partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not (mark and end):
+        raise ValueError(f"{document}: no line {_BEGIN!r} followed by {_END!r}")
+    whole = document.with_suffix(".new")
+    whole.write_text(f"{before}{_BEGIN}\n\n{of(figures)}\n\n{_END}{after}", encoding="utf-8")
+    whole.replace(document)
 
 
 def _at(figures: Figures, recall: list[list[float]], size: int) -> str:
