@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +51,12 @@ def noise_fleet(count: int, seconds: float) -> Fleet:
     """Machines that hum at levels of their own."""
     fleet, tag = Fleet(), uuid.uuid4().hex[:8]
     sounds = [np.random.default_rng(n).normal(0, 0.01 * (n + 1), int(seconds * RATE)) for n in range(4)]
-    for number in range(count):
-        fleet.add(Device(device_id=f"m{number}-{tag}", kind="machine", sample_rate=RATE), sounds[number % 4])
+    names = [f"m{number}-{tag}" for number in range(count)]
+    for name, sound in zip(names, sounds, strict=False):
+        fleet.add(Device(device_id=name, kind="machine", sample_rate=RATE), sound)
+    for number, name in enumerate(names[4:]):
+        fleet.devices[name] = Device(device_id=name, kind="machine", sample_rate=RATE)
+        fleet.chunks[name] = [replace(chunk, device_id=name) for chunk in fleet.chunks[names[number % 4]]]
     return fleet
 
 
