@@ -21,6 +21,7 @@ Int16 = npt.NDArray[np.int16]
 _FULL_SCALE = 32_767.0
 _HIGHEST_PEAK = 0.98
 _LEVEL_DBFS = -26.0
+_LEVEL_SPREAD_DB = 1.5
 _SEVERITY_DB = (-3.0, 3.0)
 _SENSOR_DBFS = -80.0
 _NEIGHBOURS = 2
@@ -42,7 +43,8 @@ class Station:
         """A clip; different numbers never share a sample.
 
         MIMII mixes each machine's clips with recorded factory noise at a signal-to-noise ratio; here the noise is two
-        other machines and air. A clip's fault is one of five kinds, in turn, 3 dB below to 3 dB above the machine.
+        other machines and air. A clip's fault is one of five kinds, in turn, 3 dB below to 3 dB above the machine,
+        and does not make it louder.
 
         Args:
             number: of the clip, >= 0.
@@ -63,9 +65,12 @@ class Station:
         if faulty:
             kind = list(FAULTS)[number % len(FAULTS)]
             fault = random_fault(seed_of(self.seed, 100 + number), machine, kind)
-            sound = fault.onto(machine, 0, float(rng.uniform(*_SEVERITY_DB)))
+            severity_db = float(rng.uniform(*_SEVERITY_DB))
+            faulty_sound = fault.onto(machine, 0, severity_db)
+            # As loud as without it: else the level alone would tell.
+            sound = Mix(((10.0 ** (-0.5 * np.log10(1.0 + 10.0 ** (severity_db / 10.0))), faulty_sound),))
         loudness_db = machine.level_dbfs + 10.0 * float(np.log10(1.0 + 10.0 ** (-snr_db / 10.0)))
-        # One gain for all clips of a place: were each scaled by itself, the scale would tell which has a fault.
+        loudness_db += float(rng.uniform(-_LEVEL_SPREAD_DB, _LEVEL_SPREAD_DB))
         # Never above 1, because a machine's peaks are as high as they may be already.
         gain = min(1.0, 10.0 ** ((_LEVEL_DBFS - loudness_db) / 20.0))
         amplitude = 10.0 ** ((machine.level_dbfs - snr_db) / 20.0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from schemas.errors import EmptyAudio, ScoreInverted
 from schemas.features import FeatureSpec
 from schemas.manifest import SCORE_OUTPUT
 from synthesis.draws import seed_of
-from synthesis.fault import FAULTS, RAMP_SECONDS, random_fault
+from synthesis.fault import FAULTS, RAMP_SECONDS, Fault, random_fault
 from synthesis.machine import random_machine
 from synthesis.sound import SAMPLE_RATE
 from trainers.model import Model
@@ -35,6 +36,7 @@ _PLAIN = "plain_score"
 _MOST_CLIPS = 24
 _SEVERITY_DB = 0.0
 _QUIET = 1e-4
+_MACHINES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,25 +151,30 @@ def generated_anomalies(
     Args:
         samples: normal sound, float32 (n,), in [-1, 1].
         sample_rate: Hz.
-        seed: of the faults.
+        seed: of the faults; there are eight sets of them.
         severity_db: the fault's rms relative to the clip's; silence is taken for -80 dBFS.
 
     Returns:
         By kind of :data:`synthesis.fault.FAULTS`, float32 (n,), in [-1, 1].
     """
-    machine = random_machine(seed_of(seed, 0))
     level = max(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))), _QUIET)
     length = int(np.ceil(len(samples) * SAMPLE_RATE / sample_rate)) + 1
     mixed = {}
-    for number, kind in enumerate(FAULTS, start=1):
-        fault = random_fault(seed_of(seed, number), machine, kind)
+    for fault in _faults(seed % _MACHINES):
         sound = fault.sound.at(int(RAMP_SECONDS * SAMPLE_RATE), length).astype(np.float32)
         heard = resampled(sound, SAMPLE_RATE, sample_rate)[: len(samples)]
         whole = np.pad(heard, (0, len(samples) - len(heard)))
         # At a low rate part of the fault is not heard; what is heard has the level asked for.
         gain = level * 10.0 ** (severity_db / 20.0) / max(float(whole.std()), _QUIET)
-        mixed[kind] = np.clip(samples + np.float32(gain) * whole, -1.0, 1.0).astype(np.float32)
+        mixed[fault.kind] = np.clip(samples + np.float32(gain) * whole, -1.0, 1.0).astype(np.float32)
     return mixed
+
+
+@lru_cache(maxsize=_MACHINES)
+def _faults(seed: int) -> tuple[Fault, ...]:
+    """One of each kind, of one machine: making them takes longer than listening to them."""
+    machine = random_machine(seed_of(seed, 0))
+    return tuple(random_fault(seed_of(seed, number), machine, kind) for number, kind in enumerate(FAULTS, start=1))
 
 
 def _anomalous_windows(normal: Sequence[Float32], spec: FeatureSpec, seed: int) -> dict[str, list[Float32]]:

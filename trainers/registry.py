@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 RECIPES = {
     "quick": "trainers.quick:QuickRecipe",
     "machine": "trainers.machine:MachineRecipe",
+    "conv-ae": "trainers.conv_ae:ConvAeRecipe",
+    "iaia": "trainers.iaia:IaiaRecipe",
     "scream": "trainers.scream:ScreamRecipe",
 }
 """Where each recipe is, by its name."""

@@ -49,10 +49,11 @@ class TorchModel:
 
     def answer(self, windows: Float32) -> list[Float32]:
         """See the protocol."""
+        # Copies: windows may be views that must not be written, of which torch would warn.
         parts: list[list[Float32]] = []
         with torch.no_grad():
             for start in range(0, len(windows), _BATCH):
-                told = self._net(torch.from_numpy(np.ascontiguousarray(windows[start : start + _BATCH])))
+                told = self._net(torch.from_numpy(np.array(windows[start : start + _BATCH])))
                 parts.append([one.numpy() for one in ((told,) if isinstance(told, torch.Tensor) else told)])
         return [np.concatenate(column).astype(np.float32) for column in zip(*parts, strict=True)]
 

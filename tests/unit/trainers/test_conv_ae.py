@@ -1,0 +1,166 @@
+"""The conv-ae recipe: every form trains, published weights load, and its features are those it says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import librosa
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from processors.core.recording import rows_of, windows_of
+from schemas.errors import InputError, SettingsError, UnreadableInput
+from schemas.manifest import read_metadata
+from trainers.artefact import write
+from trainers.conv_ae import ConvAeRecipe
+from trainers.conv_ae_front import Compat, Correct, spec_of
+from trainers.conv_ae_net import ConvAutoencoder
+from trainers.synthetic_set import SetOptions, write_set
+
+TINY = {"epochs": "2", "batch": "16", "hidden": "24,8", "code": "8"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "set"
+    write_set("folders", root, SetOptions(("fan",), 1, (6.0,), clips=5, anomalies=2, seconds=2.5, seed=3))
+    return root
+
+
+def serves(trained, path):
+    """The file answers as its golden vectors say, in batches of any size."""
+    metadata = {prop.key: prop.value for prop in onnx.load(path).metadata_props}
+    manifest, windows, scores = read_metadata(metadata)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (answer,) = session.run(["score"], {manifest.features.transform: windows[:2]})
+    assert np.allclose(answer, scores[:2], rtol=1e-5, atol=1e-5)
+    assert np.allclose(trained.model.answer(windows)[0], scores, rtol=1e-5, atol=1e-5)
+    return manifest
+
+
+@pytest.mark.parametrize(
+    ("features", "form", "mode", "seconds"),
+    [
+        ("log-mel", "batchnorm", "compat", 2),
+        ("mel", "plain", "correct", 2),
+        ("log-mel", "vae", "correct", 1),
+        ("mel", "vae-1d", "compat", 1),
+        ("raw", "dense", "compat", 1),
+    ],
+)
+def test_every_form_becomes_a_file_that_serves(data, tmp_path, features, form, mode, seconds):
+    settings = TINY | {"features": features, "form": form, "mode": mode, "seconds": str(seconds)}
+    trained = ConvAeRecipe().train(data, 3, settings)
+    manifest = serves(trained, write(trained, tmp_path, 3, "1.0.0"))
+    assert manifest.features.transform == ("log_mel" if mode == "correct" and features != "raw" else "waveform")
+    assert manifest.features.window_seconds == pytest.approx(seconds, abs=0.02)
+    assert manifest.direction in ("rising", "two-sided")
+    assert trained.losses["training"][-1] < 1.5 * trained.losses["training"][0]
+    assert 0.0 <= manifest.metrics["window_auc"] <= 1.0
+
+
+def test_figures_tell_what_was_swept_tested_and_seen(data, tmp_path):
+    trained = ConvAeRecipe().train(data, 3, TINY)
+    write(trained, tmp_path, 3, "1.0.0")
+    figures = json.loads((tmp_path / "conv-ae.json").read_text())
+    report = figures["report"]
+    assert sum(report["clips"].values()) == 7
+    assert report["generated_anomalies"] is False
+    best = max(row["balanced"] for row in report["threshold_sweep"])
+    thresholds = [row["threshold"] for row in report["threshold_sweep"] if row["balanced"] == best]
+    assert min(thresholds) <= figures["manifest"]["calibration"]["threshold"] <= max(thresholds)
+    assert {path.name for path in tmp_path.glob("*.png")} == {
+        f"conv-ae-{what}.png" for what in ("loss", "scores", "roc", "confusion", "examples")
+    }
+
+
+def test_without_abnormal_clips_generated_ones_are_measured_on(data, tmp_path):
+    shutil.copytree(data / "normal", tmp_path / "set" / "normal")
+    trained = ConvAeRecipe().train(tmp_path / "set", 3, TINY)
+    assert trained.report["generated_anomalies"] is True
+
+
+def test_the_same_seed_gives_the_same_model(data):
+    first, again, other = (ConvAeRecipe().train(data, seed, TINY) for seed in (3, 3, 4))
+    windows = first.golden
+    assert np.array_equal(first.model.answer(windows)[0], again.model.answer(windows)[0])
+    assert not np.array_equal(first.model.answer(windows)[0], other.model.answer(windows)[0])
+
+
+@pytest.mark.parametrize("seconds", [1, 2])
+def test_compat_features_are_those_of_librosa_called_without_a_rate(seconds):
+    rng = np.random.default_rng(1)
+    t = np.arange(16_000 * seconds) / 16_000
+    sound = (0.05 * rng.standard_normal(len(t)) + 0.3 * np.sin(2 * np.pi * 700 * t)).astype(np.float32)
+    hop = {1: 202, 2: 201}[seconds]
+    mel = librosa.feature.melspectrogram(y=sound, n_fft=400, hop_length=hop, n_mels=40)
+    rows = torch.from_numpy(sound.reshape(1, -1, 400))
+    assert np.allclose(Compat(seconds, power=True)(rows)[0], mel, rtol=1e-4, atol=1e-6)
+    wanted = librosa.power_to_db(mel, ref=np.max)
+    assert np.abs(Compat(seconds, power=False)(rows)[0].numpy() - wanted).max() < 1e-3
+    right = librosa.feature.melspectrogram(y=sound, sr=16_000, n_fft=400, hop_length=hop, n_mels=40)
+    assert np.abs(librosa.power_to_db(right, ref=np.max) - wanted).max() > 10.0
+
+
+def test_correct_features_do_not_change_with_gain():
+    spec = spec_of("log-mel", "correct", 1)
+    sound = 0.1 * np.random.default_rng(2).standard_normal(20_000).astype(np.float32)
+    loud, quiet = (
+        Correct(power=False)(torch.from_numpy(windows_of(rows_of(gain * sound, 16_000, spec), spec)))
+        for gain in (1.0, 0.05)
+    )
+    assert torch.allclose(loud, quiet, atol=1e-3)
+    assert loud.max() == 0.0
+    assert loud.shape == (1, 40, 80)
+
+
+def test_published_weights_become_an_artefact(data, tmp_path):
+    """Two files of this form were published; here they are made anew, with weights of our own."""
+    torch.manual_seed(1)
+    net = ConvAutoencoder(normalised=True, decibels=True)
+    assert sum(weights.numel() for weights in net.parameters()) == 257_761
+    torch.save(net.state_dict(), tmp_path / "ae.pt")
+    settings = {"mode": "compat", "weights": str(tmp_path / "ae.pt")}
+    trained = ConvAeRecipe().train(data, 3, settings)
+    serves(trained, write(trained, tmp_path / "out", 3, "1.0.0"))
+    assert trained.losses == {}
+    assert "published" in trained.trained_on
+    assert str(tmp_path) not in json.dumps(trained.report)
+
+
+def test_weights_of_another_form_are_refused(data, tmp_path):
+    torch.save({"encoder.0.weight": torch.zeros(2)}, tmp_path / "other.pt")
+    (tmp_path / "text.pt").write_text("no weights")
+    for name in ("other.pt", "text.pt", "none.pt"):
+        with pytest.raises(UnreadableInput, match=name):
+            ConvAeRecipe().train(data, 3, {"weights": str(tmp_path / name)})
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"features": "cepstra"}, "'cepstra'"),
+        ({"form": "gan"}, "'gan'"),
+        ({"mode": "wrong"}, "'wrong'"),
+        ({"seconds": "3"}, "is 3"),
+        ({"features": "raw"}, "'raw'"),
+        ({"form": "dense"}, "'dense'"),
+        ({"form": "vae", "weights": "x.pt"}, r"x\.pt"),
+        ({"machine": "toaster"}, "'toaster'"),
+        ({"snr": "loud"}, "'loud'"),
+        ({"preset": "tiny"}, "'tiny'"),
+        ({"features": "raw", "form": "dense", "hidden": "many"}, "'many'"),
+    ],
+)
+def test_settings_that_mean_nothing_are_named(data, settings, named):
+    with pytest.raises(SettingsError, match=named):
+        ConvAeRecipe().train(data, 3, settings)
+
+
+def test_it_needs_a_set():
+    with pytest.raises(InputError, match="--data"):
+        ConvAeRecipe().train(None, 3, {})
