@@ -68,13 +68,24 @@ def test_an_alert_judged_false_makes_its_sound_normal_and_a_hard_negative() -> N
     assert found[25].alerts == (revisions[0].alert_id,)
 
 
-@pytest.mark.parametrize(("other", "expected"), [(None, None), ("real", "abnormal"), ("false-alarm", "normal")])
-def test_where_alerts_overlap_the_graver_one_holds(other: Judgement | None, expected: str | None) -> None:
-    false, second = whole_alert("pump-1", 20.0, 30.0), whole_alert("pump-1", 25.0, 27.0)
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("false-alarm", None, None),
+        ("false-alarm", "real", "abnormal"),
+        ("false-alarm", "false-alarm", "normal"),
+        (None, "real", "abnormal"),
+        ("real", None, "abnormal"),
+    ],
+)
+def test_where_alerts_overlap_the_surer_and_graver_one_holds(
+    one: Judgement | None, other: Judgement | None, expected: str | None
+) -> None:
+    first, second = whole_alert("pump-1", 20.0, 30.0), whole_alert("pump-1", 25.0, 27.0)
 
-    found = labels(log_of(false, second, judgements=("false-alarm", other)), range(50))
+    found = labels(log_of(first, second, judgements=(one, other)), range(50))
 
-    assert {None if one is None else one.label for at, one in found.items() if 25 <= at <= 27} == {expected}
+    assert {None if clip is None else clip.label for at, clip in found.items() if 25 <= at <= 27} == {expected}
 
 
 def test_an_alert_that_is_still_open_has_no_end() -> None:
