@@ -117,7 +117,9 @@ def _apply(
     if state.model != sha256 and life.alert is not None:
         life = LifeState(recent=life.recent, alert=life.alert.model_copy(update={"peak": score.score}))
     life, alert = live(life, judge.detector, score, limit, _evidence(scored, judge))
-    rule = judge.rule.learn(rule, judge.calibration, score.score, alerting=life.alert is not None)
+    # Without a threshold an alert that a model before opened could never close: then the new one learns all the same.
+    alerting = life.alert is not None and limit.threshold is not None
+    rule = judge.rule.learn(rule, judge.calibration, score.score, alerting=alerting)
     after = DetectorState(
         position=Position(session_id=window.session_id, end_sample=window.end_sample),
         past_sessions=past,

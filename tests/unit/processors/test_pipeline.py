@@ -12,7 +12,7 @@ from processors.adapters.state_store import MemoryStates
 from processors.core.decision import Judge, ScoredWindow
 from processors.core.detectors import DETECTORS
 from processors.core.extraction import Extractor
-from processors.core.fleet_models import FleetModels
+from processors.core.fleet_models import FleetModels, Target
 from processors.core.roster import Model
 from processors.core.segment import Segment
 from processors.core.threshold import MeanAndSpread
@@ -23,7 +23,7 @@ from schemas.deadletter import original
 from schemas.device import Device
 from schemas.features import FeatureSpec
 from schemas.record import Record
-from schemas.score import Score
+from schemas.score import Score, Stage
 from schemas.topics import DEADLETTER, SCORES, Topic
 from tests.unit.core.models import FakeModel
 
@@ -302,3 +302,54 @@ async def test_times_at_the_end_of_time_are_dead_letters(bench: Bench) -> None:
     await bench.handle(Record(record.key, record.value, late), chunk("a", 1))
 
     assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.letters()] == [b"MalformedHeader"]
+
+
+def assign(bench: Bench, name: str, stage: Stage, scope: str = "all", spec: str = "machine") -> None:
+    bench.models.put(Target("machine", scope, stage), FakeModel(name, SPECS[spec]))
+
+
+async def test_a_new_model_scores_from_the_devices_next_chunk_on(bench: Bench) -> None:
+    for number in range(12):
+        if number == 5:
+            assign(bench, "new", "champion", "device:a")
+        await bench.handle(chunk("a", number), chunk("b", number))
+
+    of_a = [(score.first_sample, score.model.version) for score in bench.scores() if score.device_id == "a"]
+    assert [first for first, _ in of_a] == [index * 12 * 320 for index in range(len(of_a))]
+    changed = [version for _, version in of_a].index("new")
+    assert {version for _, version in of_a[changed:]} == {"new"}
+    assert of_a[changed][0] + 23 * 320 + 1024 > 5 * SAMPLES
+    assert {score.model.version for score in bench.scores() if score.device_id == "b"} == {"machine"}
+
+
+async def test_a_shadow_scores_beside_and_changes_nothing(bench: Bench) -> None:
+    other = Bench()
+    assign(bench, "beside", "shadow", spec="scream")
+    for number in range(12):
+        await bench.handle(chunk("a", number))
+        await other.handle(chunk("a", number))
+
+    shadows = [score for score in bench.scores() if score.stage == "shadow"]
+    assert [score for score in bench.scores() if score.stage == "champion"] == other.scores()
+    assert {score.model.version for score in shadows} == {"beside"}
+    assert [score.first_sample for score in shadows] == [index * 3 * 320 for index in range(len(shadows))]
+    assert bench.acknowledged == other.acknowledged
+
+
+async def test_a_replay_after_a_change_is_the_old_models_word_for_word(bench: Bench) -> None:
+    records = [chunk("a", number) for number in range(8)]
+    await bench.handle(*records[:4])
+    committed = len(bench.acknowledged)
+    bench.kafka_is_away = True
+    with pytest.raises(ConnectionError):
+        await bench.handle(*records[4:])
+    bench.kafka_is_away = False
+    bench.pipeline.forget()
+    assign(bench, "new", "champion")
+    await bench.handle(*records[committed:], *(chunk("a", number) for number in range(8, 12)))
+
+    versions = {score.first_sample: score.model.version for score in bench.scores()}
+    before = [first for first in versions if first + 23 * 320 + 1024 <= 8 * SAMPLES]
+    assert {versions[first] for first in before} == {"machine"}
+    assert {versions[first] for first in versions if first not in before} == {"new"}
+    assert len(bench.scores()) == len(versions)

@@ -10,6 +10,7 @@ from processors.core.detector_state import DetectorState
 from processors.states import States
 from schemas.errors import RedisUnavailable
 from tests.unit.core.judging import HOP, MODEL, judge, window
+from tests.unit.core.models import FakeModel
 
 JUDGES = {MODEL.sha256: judge()}
 KEY = ("d1", "machine")
@@ -206,3 +207,56 @@ async def test_an_outage_and_a_rebalance_together_forget_no_open_alert() -> None
 
     outputs = await states.apply(JUDGES, windows(18, 24))
     assert [o.alert.state for o in outputs if o.alert is not None] == ["closed"]
+
+
+OTHER = FakeModel("other", MODEL.spec)
+BOTH = {MODEL.sha256: judge(), OTHER.sha256: judge(model=OTHER)}
+SHADOW_KEY = ("d1", "machine~shadow")
+
+
+async def test_shadows_have_states_of_their_own() -> None:
+    store = MemoryStates()
+    mine, theirs = windows(0, 5), [window(index, 1.0, model=OTHER, stage="shadow") for index in range(5)]
+
+    outputs = await States(store).apply(BOTH, [*mine, *theirs])
+
+    assert {key: state.model for key, state in store.states.items()} == {
+        KEY: MODEL.sha256, SHADOW_KEY: OTHER.sha256
+    }  # fmt: skip
+    assert [output.score.stage for output in outputs] == ["champion"] * 5 + ["shadow"] * 5
+
+
+async def test_a_worker_that_never_saw_the_shadow_promotes_it_with_what_it_has_learned() -> None:
+    store = MemoryStates()
+    shadows = [window(index, 7.0 + 0.1 * (index % 2), model=OTHER, stage="shadow") for index in range(20)]
+    await States(store).apply(BOTH, [*windows(0, 20), *shadows])
+
+    outputs = await States(store).apply(BOTH, [window(20, 7.0, model=OTHER)])
+
+    assert outputs[0].score.threshold_state == "ready"
+    assert store.states[KEY].model == OTHER.sha256
+
+
+async def test_a_change_of_model_asks_the_store_once_more_and_then_no_more() -> None:
+    store = Away()
+    states = States(store, Clock())
+    await states.apply(BOTH, windows(0, 5))
+    assert store.calls == 2
+    await states.apply(BOTH, [window(5, 1.0, model=OTHER)])
+    assert store.calls == 4
+    await states.apply(BOTH, [window(6, 1.0, model=OTHER)])
+    assert store.calls == 5
+
+
+async def test_a_model_changes_while_the_store_is_away() -> None:
+    store, clock = Away(), Clock()
+    states = States(store, clock)
+    await states.apply(BOTH, windows(0, 12))
+    store.away = True
+    outputs = await states.apply(BOTH, [window(index, 1.0, model=OTHER) for index in range(12, 24)])
+    store.away = False
+    clock.now += 2.0
+    await states.apply(BOTH, [window(24, 1.0, model=OTHER)])
+
+    assert all(output.score.degraded for output in outputs)
+    assert (store.states[KEY].model, store.states[KEY].rule.n) == (OTHER.sha256, 13)
