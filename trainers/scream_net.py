@@ -1,51 +1,86 @@
-"""The scream recipe's network: depthwise-separable convolutions, a few ten thousand weights."""
+"""The scream recipe's own network: few, dense layers early, depth where maps are small."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-_DB_SCALE = 12.0
+_RANGE_DB = 60.0
+_HEAD_ROOM_DB = 10.0
+_DB_SCALE = 15.0
+# Hum and rumble below about 400 Hz do not decide what counts as loud.
+_LOUD_FROM = 8
 
 
-def _separable(channels_in: int, channels_out: int, stride: tuple[int, int]) -> nn.Sequential:
-    """Depthwise and pointwise convolution (Howard et al., MobileNets, 2017)."""
+def level(log_mel: torch.Tensor) -> torch.Tensor:
+    """Decibels below the window's loudest point above 400 Hz, cut at -60 dB, scaled to about -2 to 2.
+
+    The loudest point is what a listener would attend to, and does not move with how much silence a window holds; the
+    cut hides how far a recording's noise floor lies below its sound.
+
+    Args:
+        log_mel: float32 (batch, n_frames, n_mels), dB, at any level.
+    """
+    loudest = log_mel[:, :, _LOUD_FROM:].amax(dim=(1, 2), keepdim=True)
+    kept = torch.clamp(log_mel - loudest + _RANGE_DB, min=0.0, max=_RANGE_DB + _HEAD_ROOM_DB)
+    return (kept - 0.5 * _RANGE_DB) / _DB_SCALE
+
+
+def convolved(channels_in: int, channels_out: int, kernel: int, stride: int) -> nn.Sequential:
+    """Convolution, batch normalisation, rectifier."""
     return nn.Sequential(
-        nn.Conv2d(channels_in, channels_in, 3, stride=stride, padding=1, groups=channels_in, bias=False),
-        nn.BatchNorm2d(channels_in),
-        nn.ReLU(),
-        nn.Conv2d(channels_in, channels_out, 1, bias=False),
+        nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(channels_out),
         nn.ReLU(),
     )
+
+
+class Residual(nn.Module):
+    """Depthwise and pointwise convolution around which the input passes (He et al. 2016; Howard et al. 2017)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+        self.after = nn.ReLU()
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Maps float32 (batch, channels, height, width), as given."""
+        changed: torch.Tensor = self.after(maps + self.body(maps))
+        return changed
 
 
 class ScreamNet(nn.Module):
     """Log-odds that a window holds a scream.
 
     Args:
-        width: channels of the first layer.
+        width: channels of the first layer; the others follow: twice, four and six times as many.
         dropout: before the last layer, in training.
     """
 
-    def __init__(self, width: int = 24, dropout: float = 0.3) -> None:
+    def __init__(self, width: int = 16, dropout: float = 0.2) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(1, width, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
-        )
         self.body = nn.Sequential(
-            _separable(width, 2 * width, (2, 2)),
-            _separable(2 * width, 2 * width, (1, 1)),
-            _separable(2 * width, 4 * width, (2, 2)),
-            _separable(4 * width, 4 * width, (1, 1)),
-            _separable(4 * width, 4 * width, (2, 2)),
+            convolved(1, width, 5, 2),
+            convolved(width, 2 * width, 3, 2),
+            convolved(2 * width, 4 * width, 3, 2),
+            Residual(4 * width),
+            Residual(4 * width),
+            convolved(4 * width, 6 * width, 3, 2),
+            Residual(6 * width),
+            Residual(6 * width),
         )
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(8 * width, 1)
+        self.head = nn.Linear(12 * width, 1)
 
     def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
-        """Logit, float32 (batch,), of windows float32 (batch, n_frames, n_mels) in dB, level-normalised."""
-        maps = self.body(self.stem(log_mel.unsqueeze(1) / _DB_SCALE))
+        """Logit, float32 (batch,), of windows float32 (batch, n_frames, n_mels) in dB."""
+        maps = self.body(level(log_mel).unsqueeze(1))
         pooled = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
         logits: torch.Tensor = self.head(self.dropout(pooled)).squeeze(1)
         return logits

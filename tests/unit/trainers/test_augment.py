@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from processors.core.mel import band_edges
 from processors.core.recording import rows_of
 from schemas.features import FeatureSpec
-from trainers.augment import coloured, masked, noise_floor, to_db, to_power
+from trainers.augment import band_limited, coloured, masked, noise_floor, reverberated, to_db, to_power, warps
 
 SPEC = FeatureSpec(n_frames=48, window_hop=12)
 
@@ -47,3 +48,42 @@ def test_masks_hide_a_band_and_a_stretch():
     assert changed.any(axis=(1, 2)).all()
     assert changed.mean() < 0.4
     assert not (masked(np.random.default_rng(4), before.copy(), 0.0) != before).any()
+
+
+def test_bands_are_lost_at_the_ends_only():
+    curves = band_limited(np.random.default_rng(5), 200, 64, 0.5)
+    assert curves.shape == (200, 1, 64)
+    assert curves[:, :, 11:36].max() == curves[:, :, 11:36].min() == 0.0
+    assert 0.3 < np.mean(curves[:, 0, 63] < -14.0) < 0.7
+    assert not band_limited(np.random.default_rng(5), 20, 64, 0.0).any()
+
+
+def test_a_room_adds_a_tail_that_decays_and_nothing_before_the_sound():
+    power = np.zeros((40, 16 + 30, 2), np.float32)
+    power[:, 20] = 1.0
+    heard = reverberated(np.random.default_rng(6), power, 16, 0.02, 1.0)
+    assert heard.shape == (40, 30, 2)
+    assert not heard[:, :4].any()
+    assert np.allclose(heard[:, 4], 1.0)
+    tails = heard[:, 5:20]
+    assert (tails[:, 0] > 0.0).all()
+    assert (np.diff(tails, axis=1) < 0.0).all()
+    assert tails.sum(axis=1).max() < 2.1
+
+
+def test_sound_before_the_window_is_heard_in_its_tail():
+    power = np.zeros((4, 16 + 30, 2), np.float32)
+    power[:, 15] = 1.0
+    assert reverberated(np.random.default_rng(6), power, 16, 0.02, 1.0)[:, 0].min() > 0.0
+    assert not reverberated(np.random.default_rng(6), power, 16, 0.02, 0.0).any()
+
+
+def test_a_warp_moves_a_tone_by_its_factor():
+    matrices = warps(SPEC, 1.25, 3)
+    centres = band_edges(SPEC)[1:-1]
+    tone = np.zeros(64, np.float32)
+    tone[30] = 1.0
+    for matrix, factor in zip(matrices, (0.8, 1.0, 1.25), strict=True):
+        assert centres[int((tone @ matrix).argmax())] == pytest.approx(centres[30] * factor, rel=0.06)
+    assert np.allclose(matrices[1], np.eye(64), atol=1e-5)
+    assert (matrices[0][:, -1] == 0.0).all()

@@ -1,0 +1,75 @@
+"""What batches hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from schemas.errors import SettingsError
+from trainers.audacity import Label
+from trainers.scream_batches import AUGMENTATIONS, ScreamBatches, augmentations, listen
+from trainers.scream_options import SPEC, ScreamOptions, spec_of
+from trainers.scream_sound import synthetic_takes
+
+ALL, NONE = augmentations("all"), augmentations("none")
+
+
+@pytest.fixture(scope="module")
+def takes():
+    return synthetic_takes(3, 4)
+
+
+@pytest.fixture(scope="module")
+def heard(takes):
+    return listen(takes, SPEC, ALL)
+
+
+def test_batches_hold_normalised_windows_and_repeat_by_seed(heard):
+    windows, labels = ScreamBatches(heard, SPEC, 5, 10, ALL).draw()
+    assert windows.shape == (10, SPEC.n_frames, SPEC.n_mels)
+    assert labels.sum() == 4.0
+    assert np.abs(windows.numpy().mean(axis=(1, 2))).max() < 1e-3
+    again, _ = ScreamBatches(heard, SPEC, 5, 10, ALL).draw()
+    other, _ = ScreamBatches(heard, SPEC, 6, 10, ALL).draw()
+    assert np.array_equal(again.numpy(), windows.numpy())
+    assert not np.array_equal(other.numpy(), windows.numpy())
+
+
+@pytest.mark.parametrize("one", [name for name in AUGMENTATIONS if name not in ("shift", "speed")])
+def test_each_augmentation_changes_a_batch(heard, one):
+    plain = ScreamBatches(heard, SPEC, 5, 16, NONE).draw()[0].numpy()
+    changed = ScreamBatches(heard, SPEC, 5, 16, frozenset({one})).draw()[0].numpy()
+    assert not np.allclose(changed, plain, atol=0.5)
+
+
+def test_recordings_are_heard_at_several_speeds_and_shifts(takes):
+    recorded = replace(takes[0], is_synthetic=False)
+    (plain,) = listen([recorded], SPEC, NONE)
+    (varied,) = listen([recorded], SPEC, ALL)
+    assert (len(plain.views), len(varied.views)) == (1, 5)
+    assert len(varied.views[2][1]) > 8 * len(plain.views[0][1])
+    lengths = [len(frames) for frames, _, _ in varied.views]
+    assert lengths == sorted(lengths, reverse=True)
+
+
+def test_what_lies_outside_of_a_persons_labels_is_learned_as_harmless(takes):
+    by_energy = replace(takes[0], is_synthetic=False)
+    labelled = replace(by_energy, marks=(Label(0.6, 1.2, "scream"),))
+    assert not any(len(others) for _, _, others in listen([by_energy], SPEC, NONE)[0].views)
+    assert any(len(others) for _, _, others in listen([labelled], SPEC, NONE)[0].views)
+
+
+@pytest.mark.parametrize("hop", [512, 2_048, 4_096])
+def test_other_hops_and_rates_make_batches_too(hop):
+    spec = spec_of(ScreamOptions(hop=hop))
+    windows, _ = ScreamBatches(listen(synthetic_takes(3, 4, spec.sample_rate), spec, ALL), spec, 1, 6, ALL).draw()
+    assert windows.shape == (6, {512: 44, 2_048: 11, 4_096: 6}[hop], 64)
+    assert np.isfinite(windows.numpy()).all()
+
+
+def test_augmentations_are_named_or_refused():
+    assert augmentations("mix, gain") == {"mix", "gain"}
+    with pytest.raises(SettingsError, match="echo"):
+        augmentations("mix,echo")

@@ -1,0 +1,74 @@
+"""The networks: sizes, independence of level, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from schemas.errors import SettingsError
+from trainers.scream_family import LOG_MEL, MEL, MODELS, OWN, network
+from trainers.scream_options import ScreamOptions, options_of, spec_of
+from trainers.torch_model import TorchModel
+
+# As the talk gives them; none is given for C-RNN.
+SIZES = {"A": 165, "B": 533, "C": 420, "A-depthwise": 297, "A-deep": 659}
+
+
+@pytest.mark.parametrize(("name", "thousands"), SIZES.items())
+def test_sizes_come_near_the_published_ones(name, thousands):
+    assert TorchModel(network(name, LOG_MEL, 16, 0.3)).parameters == pytest.approx(thousands * 1_000, rel=0.03)
+
+
+def test_the_own_network_is_small():
+    assert TorchModel(network(OWN, LOG_MEL, 16, 0.3)).parameters < 200_000
+
+
+@pytest.mark.parametrize(("name", "features"), [*((one, LOG_MEL) for one in MODELS), ("A", MEL), ("C-RNN", MEL)])
+def test_each_becomes_onnx_and_cares_for_no_gain(name, features):
+    torch.manual_seed(1)
+    model = TorchModel(network(name, features, 8, 0.3).eval())
+    windows = np.random.default_rng(2).normal(0.0, 12.0, (3, 48 if name == OWN else 11, 64)).astype(np.float32)
+    session = onnxruntime.InferenceSession(model.graph(windows).SerializeToString())
+    (answers,) = session.run(None, {"log_mel": windows})
+    assert np.allclose(answers, model.answer(windows)[0], atol=1e-5)
+    assert np.allclose(session.run(None, {"log_mel": windows[:1]})[0], answers[:1], atol=1e-5)
+    assert np.allclose(model.answer(windows - 20.0)[0], answers, atol=1e-4)
+    assert np.ptp(answers) > 0.0
+
+
+def test_kernels_reach_where_their_type_says():
+    reach = {name: network(name, LOG_MEL, 8, 0.0).eval().body[0][0].weight.shape[2:] for name in ("A", "B", "C")}
+    assert (reach["A"][1], reach["B"][0]) == (1, 1)
+    assert min(reach["A"][0], reach["B"][1], *reach["C"]) > 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"model": "D"}, "'D'"),
+        ({"features": "mfcc"}, "'mfcc'"),
+        ({"features": "mel"}, "compact"),
+        ({"hop": "1000"}, "1000"),
+        ({"preset": "huge"}, "'huge'"),
+        ({"augment": "echo"}, "echo"),
+        ({"dropout": "1.5"}, "dropout"),
+    ],
+)
+def test_what_cannot_be_chosen_is_refused(settings, named):
+    with pytest.raises(SettingsError, match=named):
+        options_of(settings)
+
+
+def test_a_preset_is_a_beginning_that_settings_change():
+    small = options_of({"preset": "small"})
+    assert small.steps < ScreamOptions().steps
+    assert options_of({"preset": "small", "steps": "7"}).steps == 7
+
+
+@pytest.mark.parametrize("hop", [320, 512, 2_048, 4_096])
+def test_a_window_is_about_a_second(hop):
+    spec = spec_of(ScreamOptions(hop=hop))
+    assert spec.window_seconds == pytest.approx(1.0, abs=0.12)
+    assert spec.window_hop * spec.hop / spec.sample_rate == pytest.approx(0.2, abs=0.05)

@@ -1,0 +1,67 @@
+"""A training that was finished before is not repeated, and one of other settings is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from schemas.errors import UnreadableInput
+from trainers import scream_fit
+from trainers.scream_batches import listen
+from trainers.scream_fit import kept
+from trainers.scream_options import SPEC, ScreamOptions
+from trainers.scream_sound import synthetic_takes
+
+OPTIONS = ScreamOptions(steps=2, batch=4, width=4)
+
+
+@pytest.fixture(scope="module")
+def heard():
+    return listen(synthetic_takes(3, 2), SPEC, frozenset())
+
+
+@pytest.fixture
+def fitted(monkeypatch):
+    """Labels of the trainings done."""
+    labels = []
+    original = scream_fit._fitted
+
+    def counted(heard, spec, seed, options, label):
+        labels.append(label)
+        return original(heard, spec, seed, options, label)
+
+    monkeypatch.setattr(scream_fit, "_fitted", counted)
+    return labels
+
+
+def _same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def test_a_finished_fold_is_taken_from_its_checkpoint(heard, fitted, tmp_path):
+    options = replace(OPTIONS, checkpoints=str(tmp_path / "kept"))
+    first = kept(heard, SPEC, 5, options, "first", "digest")
+    again = kept(heard, SPEC, 5, options, "again", "digest")
+    assert fitted == ["first"]
+    assert _same(first, again)
+    for seed, chosen, digest in ((6, options, "digest"), (5, replace(options, rate=0.01), "digest"), (5, options, "x")):
+        kept(heard, SPEC, seed, chosen, "other", digest)
+    assert fitted == ["first", "other", "other", "other"]
+
+
+def test_the_same_seed_gives_the_same_network(heard, fitted):
+    first, again = (kept(heard, SPEC, 5, OPTIONS, "", "digest") for _ in range(2))
+    assert len(fitted) == 2
+    assert _same(first, again)
+    assert not _same(first, kept(heard, SPEC, 6, OPTIONS, "", "digest"))
+
+
+def test_a_broken_checkpoint_is_named(heard, tmp_path):
+    options = replace(OPTIONS, checkpoints=str(tmp_path))
+    kept(heard, SPEC, 5, options, "first", "digest")
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UnreadableInput, match="remove it"):
+        kept(heard, SPEC, 5, options, "again", "digest")

@@ -1,0 +1,115 @@
+"""Training of one scream network, averaged over its last steps, and kept so that a broken run can go on."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from rich.progress import track
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from schemas.errors import UnreadableInput
+from schemas.features import FeatureSpec
+from trainers.files import write_whole
+from trainers.fitting import repeatable
+from trainers.scream_batches import HeardTake, ScreamBatches, augmentations
+from trainers.scream_family import network
+from trainers.scream_options import ScreamOptions
+
+_SMOOTHING = 0.01
+_WARM_UP = 0.1
+_CLIP = 5.0
+# The mean reaches back about a ninth of the steps.
+_AVERAGED_STEPS = 0.11
+_BETA_RANGE = 0.05
+
+
+def trained(heard: Sequence[HeardTake], spec: FeatureSpec, seed: int, options: ScreamOptions, label: str) -> nn.Module:
+    """A network in evaluation mode: weights averaged exponentially over the last steps (Polyak and Juditsky 1992).
+
+    Args:
+        heard: what to learn from.
+        spec: of the features.
+        seed: of weights and batches.
+        options: see :class:`ScreamOptions`.
+        label: stands before the progress bar.
+    """
+    with repeatable(seed):
+        return _fitted(heard, spec, seed, options, label)
+
+
+def kept(
+    heard: Sequence[HeardTake], spec: FeatureSpec, seed: int, options: ScreamOptions, label: str, digest: str
+) -> nn.Module:
+    """As :func:`trained`, but taken from the checkpoint folder if the same training was finished before.
+
+    Args:
+        heard, spec, seed, options, label: as of :func:`trained`.
+        digest: of the recordings.
+
+    Raises:
+        UnreadableInput: a checkpoint is not whole.
+        OutputError: the folder cannot be written.
+    """
+    if not options.checkpoints:
+        return trained(heard, spec, seed, options, label)
+    names = sorted(one.take.name for one in heard)
+    chosen = {name: value for name, value in asdict(options).items() if name not in ("checkpoints", "search")}
+    key = hashlib.sha256(json.dumps([chosen, seed, digest, names], sort_keys=True).encode()).hexdigest()
+    path = Path(options.checkpoints) / f"scream-{key[:20]}.pt"
+    if path.is_file():
+        net = network(options.model, options.features, options.width, options.dropout)
+        try:
+            net.load_state_dict(torch.load(path, weights_only=True))
+        except Exception as error:  # torch names no common error of its loader
+            raise UnreadableInput(f"{path} is no checkpoint of this run ({error}): remove it") from None
+        return net.eval()
+    net = trained(heard, spec, seed, options, label)
+    buffer = io.BytesIO()
+    torch.save(net.state_dict(), buffer)
+    write_whole(path, buffer.getvalue())
+    return net
+
+
+def _fitted(heard: Sequence[HeardTake], spec: FeatureSpec, seed: int, options: ScreamOptions, label: str) -> nn.Module:
+    # Convolutions train faster with channels last.
+    net = network(options.model, options.features, options.width, options.dropout).to(memory_format=torch.channels_last)
+    mean = copy.deepcopy(net)
+    batches = ScreamBatches(heard, spec, seed, options.batch, augmentations(options.augment))
+    low, high = max(options.beta1 - _BETA_RANGE, 0.0), min(options.beta1 + _BETA_RANGE, 0.999)
+    optimiser = torch.optim.AdamW(
+        net.parameters(), lr=options.rate, betas=(options.beta1, 0.999), weight_decay=options.l2
+    )
+    # Smith and Topin 2018: the momentum goes against the rate.
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, options.rate, total_steps=options.steps, pct_start=_WARM_UP, base_momentum=low, max_momentum=high
+    )
+    keep = 1.0 - 1.0 / max(_AVERAGED_STEPS * options.steps, 2.0)
+    net.train()
+    for step in track(range(options.steps), description=label, transient=True):
+        windows, labels = batches.draw()
+        optimiser.zero_grad()
+        wanted = labels * (1.0 - 2.0 * _SMOOTHING) + _SMOOTHING
+        loss = binary_cross_entropy_with_logits(net(windows), wanted)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(net.parameters(), _CLIP)
+        optimiser.step()
+        schedule.step()
+        _average(mean, net, min(keep, (1.0 + step) / (10.0 + step)))
+    return mean.eval().to(memory_format=torch.contiguous_format)
+
+
+def _average(mean: nn.Module, net: nn.Module, keep: float) -> None:
+    with torch.no_grad():
+        for old, new in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
+            if old.dtype.is_floating_point:
+                old.mul_(keep).add_(new, alpha=1.0 - keep)
+            else:
+                old.copy_(new)
