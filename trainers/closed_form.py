@@ -27,7 +27,8 @@ _LOCALITY = 0.75
 _SHARE_OF_SHRINKAGE = 0.1
 _LEAST_SHRINKAGE = 1e-4
 _MOST_REFERENCES = 1_024
-TINY = 1e-9
+_RESOLUTION = 0.5
+_TINY = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +58,7 @@ class ClosedForm:
     def score(self, rows: npt.ArrayLike) -> Float64:
         """How much further than usual each row lies from normal sound, dB, float64 (n,)."""
         closest = np.partition(self._weighted(rows), NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS].mean(axis=1)
-        score: Float64 = 20.0 * np.log10(np.maximum(closest, TINY)) - self.usual_db
+        score: Float64 = 20.0 * np.log10(closest) - self.usual_db
         return score
 
     def nearest(self, rows: npt.ArrayLike) -> Float64:
@@ -67,6 +68,14 @@ class ClosedForm:
 
     def _weighted(self, rows: npt.ArrayLike) -> Float64:
         return _distances(self.whitened(rows), self.references) * self.weight
+
+
+def resolution(columns: int) -> float:
+    """Added to every squared distance: sound that repeats itself is near itself, but not infinitely so.
+
+    Half a standard deviation in every column; rows that differ by chance are nearly three times as far apart.
+    """
+    return _RESOLUTION**2 * columns
 
 
 def fit(rows: npt.ArrayLike, at: npt.ArrayLike, span: int, floor: float = 0.0) -> ClosedForm:
@@ -85,7 +94,7 @@ def fit(rows: npt.ArrayLike, at: npt.ArrayLike, span: int, floor: float = 0.0) -
     effective = _apart(starts, span)
     if effective < LEAST_ROWS:
         raise TooLittleSound(f"{effective:.1f} windows' worth of sound; at least {LEAST_ROWS} are needed")
-    centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), max(floor, TINY))
+    centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), max(floor, _TINY))
     z = (x - centre) / scale
     values, vectors = np.linalg.eigh(_shrunk(z, effective))
     whitening = (vectors / np.sqrt(values)) @ vectors.T / scale[:, None]
@@ -98,7 +107,7 @@ def fit(rows: npt.ArrayLike, at: npt.ArrayLike, span: int, floor: float = 0.0) -
     # A window amid a short recording has fewer neighbours that share no sound with it.
     own_mean = np.array([one[np.isfinite(one)].mean() if np.isfinite(one).any() else np.nan for one in own])
     own_mean = np.where(np.isfinite(own_mean), own_mean, np.nanmean(own_mean))
-    return ClosedForm(centre, whitening, references, np.maximum(own_mean, TINY) ** -_LOCALITY)
+    return ClosedForm(centre, whitening, references, own_mean**-_LOCALITY)
 
 
 def held_out_scores(rows: npt.ArrayLike, at: npt.ArrayLike, span: int, floor: float = 0.0, blocks: int = 5) -> Float64:
@@ -153,7 +162,7 @@ def _shrunk(z: Float64, n: float) -> Float64:
 
 
 def _distances(rows: Float64, others: Float64) -> Float64:
-    """Euclidean, float64 (len(rows), len(others))."""
+    """Euclidean, and :func:`resolution` besides, float64 (len(rows), len(others))."""
     squared = (rows**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None, :] - 2.0 * rows @ others.T
-    distances: Float64 = np.sqrt(np.maximum(squared, 0.0))
+    distances: Float64 = np.sqrt(np.maximum(squared, 0.0) + resolution(rows.shape[1]))
     return distances

@@ -12,7 +12,7 @@ import onnx.parser
 from onnx import ModelProto, TensorProto, numpy_helper
 
 from schemas.manifest import SCORE_OUTPUT
-from trainers.closed_form import NEIGHBOURS, TINY, ClosedForm, Float64
+from trainers.closed_form import NEIGHBOURS, ClosedForm, Float64, resolution
 from trainers.model import IR_VERSION, OPSET
 
 _ARRAYS = ("centre", "whitening", "references", "weight")
@@ -26,13 +26,13 @@ SCORING = f"""
     reference_squared = ReduceSumSquare <keepdims = 0> (references, columns)
     without_white = Gemm <alpha = -2.0, transB = 1> (white, references, reference_squared)
     unbounded = Add (white_squared, without_white)
-    squared = Relu (unbounded)
+    bounded = Relu (unbounded)
+    squared = Add (bounded, resolution)
     distance = Sqrt (squared)
     weighted = Mul (distance, weight)
     nearest, which = TopK <largest = 0> (weighted, neighbours)
     mean = ReduceMean <keepdims = 0> (nearest, columns)
-    bounded = Max (mean, tiny)
-    natural = Log (bounded)
+    natural = Log (mean)
     level = Mul (natural, decibels)
     relative = Sub (level, usual)
     {SCORE_OUTPUT} = Cast <to = {int(TensorProto.FLOAT)}> (relative)
@@ -58,7 +58,7 @@ def kept(form: ClosedForm) -> ClosedForm:
 
 def numbers(form: ClosedForm) -> list[TensorProto]:
     """What the names in :data:`SCORING` stand for."""
-    scalars = {"tiny": TINY, "decibels": 20.0 / np.log(10.0), "usual": form.usual_db}
+    scalars = {"resolution": resolution(len(form.centre)), "decibels": 20.0 / np.log(10.0), "usual": form.usual_db}
     integers = {"columns": [1], "neighbours": [NEIGHBOURS]}
     return [
         *(numpy_helper.from_array(getattr(form, name).astype(np.float32), f"{name}_kept") for name in _ARRAYS),
