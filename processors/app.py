@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import faust
@@ -25,20 +24,26 @@ from processors.adapters.device_registry import DeviceRegistry
 from processors.adapters.model_cache import ModelCache
 from processors.adapters.model_source import ModelSource
 from processors.adapters.onnx_model import OnnxModel, load_shipped
+from processors.adapters.policies import Policies
 from processors.adapters.redis_states import RedisStates
+from processors.adapters.sayings import Sayings
+from processors.adapters.score_history import score_consumer
 from processors.adapters.signing import load_trusted_keys
-from processors.core.decision import Judge
 from processors.core.detectors import DETECTORS
 from processors.core.fleet_models import FleetModels
+from processors.core.judging import Judge
 from processors.core.progress import Progress
-from processors.core.roster import Model
-from processors.core.threshold import MeanAndSpread
+from processors.core.roster import Slot
+from processors.judges import Judges
 from processors.listener import Listener
 from processors.options import WorkerOptions
 from processors.pipeline import Delivery, Ears, Pipeline
+from processors.rebuild import rebuild
 from processors.states import States
 from processors.transport import App, install
+from schemas.errors import RedisUnavailable
 from schemas.record import Record
+from schemas.score import Score
 from schemas.topics import AUDIO, MODEL_STATUS, Topic
 
 _log = structlog.get_logger(__name__)
@@ -49,6 +54,7 @@ _HARD_EXIT_S = 3.0
 _DRAIN_S = 10.0
 _SHUTDOWN_S = 18.0
 _WATCH_S = 10.0
+_REBUILD_S = 600
 
 
 def load_models() -> dict[str, OnnxModel]:
@@ -58,18 +64,6 @@ def load_models() -> dict[str, OnnxModel]:
         ModelRefused: one does not pass its checks.
     """
     return {name: load_shipped(name) for name in DETECTORS}
-
-
-def judge_of(detector: str, model: Model, topic: str | None) -> Judge:
-    """What decides on a model's scores as a detector's; ``topic`` names where the audio comes from, None for files."""
-    return Judge(
-        detector=DETECTORS[detector],
-        rule=MeanAndSpread(),
-        calibration=model.calibration,
-        model=model.ref,
-        spec=model.spec,
-        topic=topic,
-    )
 
 
 def new_app(options: WorkerOptions) -> faust.App:
@@ -121,11 +115,15 @@ class Worker:
             options.kafka, self._models, _source(options), lambda status: self._send([(MODEL_STATUS, status)])
         )
         self._registry = DeviceRegistry(options.kafka)
+        self._policies = Policies(options.kafka)
+        self._sayings = Sayings(options.kafka)
+        self._judges = Judges(self._policies, self._kind_of, AUDIO.name)
         self._store = RedisStates(options.redis_url)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="listener")
         self._pipeline = Pipeline(
             ears=wrap(Listener()),
-            judge=partial(judge_of, topic=AUDIO.name),
+            judges=self._judges,
+            sayings_of=self._sayings.of,
             states=States(self._store),
             registry=self._registry,
             rosters=self._models,
@@ -141,6 +139,14 @@ class Worker:
         self._ready = False
         self._progress = Progress(options.stall_s)
         self._wire()
+
+    @property
+    def _followers(self) -> tuple[DeviceRegistry, Policies, Sayings]:
+        return self._registry, self._policies, self._sayings
+
+    def _kind_of(self, device_id: str) -> str:
+        device = self._registry.get(device_id)
+        return self._options.default_kind if device is None else device.kind
 
     def _wire(self) -> None:
         app = self.app
@@ -158,8 +164,10 @@ class Worker:
 
     async def _run(self) -> None:
         try:
-            await self._registry.start()
+            for follower in self._followers:
+                await follower.start()
             await self._assigned.start()
+            await self._rebuild_states()
             self._ready = True
             _log.info("worker is ready", group=self._options.group, kafka=self._options.kafka)
             while not self._stopping:
@@ -174,6 +182,30 @@ class Worker:
             _log.exception("the worker stops, nothing of this batch is acknowledged")
             await self._crash(error)
             raise
+
+    async def _rebuild_states(self) -> None:
+        """Where Redis has lost the states, one worker reads them back from the scores; the others wait for it."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _REBUILD_S
+        try:
+            while not await self._store.is_whole() and loop.time() < end:
+                if not await self._store.claim(_REBUILD_S):
+                    await asyncio.sleep(1.0)
+                    continue
+                async with score_consumer(self._options.kafka) as consumer:
+                    count = await rebuild(self._store, consumer, self._judge_of_score, self._sayings.of)
+                await self._store.mark_whole()
+                _log.info("states read back from the scores", states=count)
+        except (RedisUnavailable, KafkaError) as error:
+            _log.warning("states not read back: devices that Redis does not know begin anew", error=str(error))
+
+    def _judge_of_score(self, score: Score) -> Judge | None:
+        kind = self._kind_of(score.device_id)
+        roster = self._models.roster(score.device_id, kind, (score.detector,))
+        model = roster.get(Slot(score.detector, score.stage))
+        if model is None or model.ref.sha256 != score.model.sha256:
+            return None
+        return self._judges.of_model(score.device_id, score.detector, model)
 
     async def _watch(self) -> None:
         while not self._stopping:
@@ -259,7 +291,8 @@ class Worker:
             return
         await self._pipeline.finish()
         await self._assigned.stop()
-        await self._registry.stop()
+        for follower in self._followers:
+            await follower.stop()
         await self._store.close()
         self._executor.shutdown(wait=False)
 

@@ -10,20 +10,22 @@ from typing import Protocol
 
 import structlog
 
-from processors.core.decision import Judge, ScoredWindow
+from processors.core.decision import ScoredWindow
 from processors.core.detector_state import Output
 from processors.core.detectors import detectors_of
 from processors.core.device_stream import Arrival, DeviceStream
+from processors.core.judging import Saying
 from processors.core.partition import Partition
-from processors.core.roster import Model, Roster
+from processors.core.roster import Roster
 from processors.core.segment import Segment
+from processors.judges import Judges
 from processors.states import States
 from schemas.chunk import Chunk, decode_chunk
 from schemas.deadletter import dead_letter
 from schemas.device import Device, DeviceKind
 from schemas.errors import ContractError, SettingsError
 from schemas.record import Record
-from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, SCORES, Topic
+from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, NOTICES, SCORES, Topic
 
 _log = structlog.get_logger(__name__)
 
@@ -87,7 +89,8 @@ class Pipeline:
 
     Args:
         ears: scores windows; called in ``executor``.
-        judge: what decides on a model's scores, by detector and model.
+        judges: what decides on windows.
+        sayings_of: what people have said of a device's detector.
         states: thresholds and alerts.
         registry: manifests.
         rosters: which models score a device; a change holds from the device's next chunk on.
@@ -100,7 +103,8 @@ class Pipeline:
         self,
         *,
         ears: Ears,
-        judge: Callable[[str, Model], Judge],
+        judges: Judges,
+        sayings_of: Callable[[str, str], Sequence[Saying]],
         states: States,
         registry: Registry,
         rosters: Rosters,
@@ -109,7 +113,8 @@ class Pipeline:
         default_kind: DeviceKind,
     ) -> None:
         self._ears = ears
-        self._judge = judge
+        self._judges = judges
+        self._sayings_of = sayings_of
         self._states = states
         self._registry = registry
         self._rosters = rosters
@@ -146,7 +151,7 @@ class Pipeline:
         scored = await loop.run_in_executor(self._executor, self._ears.hear, arrivals, homes) if arrivals else []
         if not is_current():
             return
-        outputs = await self._states.apply(self._judges(scored), scored) if scored else []
+        outputs = await self._states.apply(self._judges.of, scored, self._sayings_of) if scored else []
         if outputs or letters:
             await self._send([*letters, *(message for output in outputs for message in _messages(output))])
         self._all_sent = True
@@ -228,13 +233,10 @@ class Pipeline:
                 stage=slot.stage,
             )
 
-    def _judges(self, scored: Sequence[ScoredWindow]) -> dict[str, Judge]:
-        windows = {one.window.model.ref.sha256: one.window for one in scored}
-        return {sha256: self._judge(window.slot.detector, window.model) for sha256, window in windows.items()}
-
 
 def _messages(output: Output) -> list[tuple[Topic, Record]]:
     messages = [(SCORES, output.score.to_record())]
+    messages += [(NOTICES, notice.to_record()) for notice in output.notices]
     if output.alert is not None:
         messages += [(ALERTS, output.alert.to_record()), (ALERT_STATE, output.alert.to_state_record())]
     return messages

@@ -5,12 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import structlog
 
 from processors.adapters.state_store import Change, StateKey, StateStore, other_key, state_key
-from processors.core.decision import Judge, ScoredWindow, decide
+from processors.core.decision import ScoredWindow, decide
 from processors.core.detector_state import DetectorState, Output, Position
+from processors.core.judging import Judge, Saying
+from processors.core.reference import Reference
+from processors.core.sensitivity import BLOCKS_PER_DAY
+from processors.core.window import Window
 from schemas.errors import RedisUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -19,6 +24,7 @@ _MAX_ROUNDS = 5
 _MAX_HELD = 20_000
 _MAX_ATTEMPTS = 1_000
 _SLICE = 500
+_MOST_KIN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,10 @@ class _Held:
     @property
     def is_stored(self) -> bool:
         return self.stored == self.state.position
+
+
+def _nothing_said(device_id: str, detector: str) -> Sequence[Saying]:  # noqa: ARG001
+    return ()
 
 
 class States:
@@ -81,8 +91,18 @@ class States:
         except RedisUnavailable as error:
             _log.warning("outboxes not emptied; the last outputs will be sent again", error=str(error))
 
-    async def apply(self, judges: Mapping[str, Judge], windows: Sequence[ScoredWindow]) -> list[Output]:
+    async def apply(
+        self,
+        judge_of: Callable[[Window], Judge],
+        windows: Sequence[ScoredWindow],
+        sayings_of: Callable[[str, str], Sequence[Saying]] = _nothing_said,
+    ) -> list[Output]:
         """Decides windows in order and stores the states; returns what is to be sent.
+
+        Args:
+            judge_of: what decides on a window.
+            windows: scored, those of one device and slot in order.
+            sayings_of: what people have said of a device's detector.
 
         One round trip loads, one stores; a device that is met for the first time needs both, one whose model changes
         may need its other slot's state besides. A state that another worker has moved on is loaded and decided anew, so
@@ -98,7 +118,15 @@ class States:
             await self._load(held, [key for key in _turning(held, groups) if key not in held])
             degraded = self.degraded
             decided = {
-                key: decide(held[key].state, judges, group, other=_other(held, key), degraded=degraded)
+                key: decide(
+                    held[key].state,
+                    judge_of,
+                    group,
+                    other=_other(held, key),
+                    kin=_kin(held, key, group),
+                    sayings=sayings_of(*key),
+                    degraded=degraded,
+                )
                 for key, group in groups.items()
             }
             refused = await self._keep(held, {key: state for key, (state, _) in decided.items()})
@@ -178,6 +206,17 @@ def _turning(held: Mapping[StateKey, _Held], groups: Mapping[StateKey, Sequence[
         for key, group in groups.items()
         if (model := held[key].state.model) and any(scored.window.model.ref.sha256 != model for scored in group)
     ]
+
+
+def _kin(held: Mapping[StateKey, _Held], key: StateKey, group: Sequence[ScoredWindow]) -> list[Reference]:
+    """What other devices have heard through a model that begins on this one."""
+    state = held[key].state
+    begins = {scored.window.model.ref.sha256 for scored in group} - {state.model}
+    if not begins:
+        return []
+    known = (one.state.learned for other, one in held.items() if other != key and other[1] == key[1])
+    references = (learned.rule.reference for learned in known if learned is not None and learned.sha256 in begins)
+    return list(islice((one for one in references if one is not None and one.blocks >= BLOCKS_PER_DAY), _MOST_KIN))
 
 
 def _other(held: Mapping[StateKey, _Held], key: StateKey) -> DetectorState | None:

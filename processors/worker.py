@@ -12,7 +12,19 @@ import structlog
 from processors.adapters.kafka_ready import wait_for_topics
 from processors.app import Worker
 from processors.options import WorkerOptions
-from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, DEVICES, MODEL_STATUS, MODELS, SCORES
+from schemas.topics import (
+    ALERT_STATE,
+    ALERTS,
+    AUDIO,
+    DEADLETTER,
+    DEVICES,
+    FEEDBACK,
+    MODEL_STATUS,
+    MODELS,
+    NOTICES,
+    POLICIES,
+    SCORES,
+)
 
 _log = structlog.get_logger(__name__)
 _GRACE_S = 20.0
@@ -31,7 +43,9 @@ def run_worker(options: WorkerOptions, *, with_parent: bool = False) -> None:
     """
     if with_parent:
         threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
-    needed = (AUDIO, SCORES, ALERTS, ALERT_STATE, MODELS, MODEL_STATUS, DEVICES, DEADLETTER)
+    needed = (
+        AUDIO, SCORES, ALERTS, NOTICES, ALERT_STATE, MODELS, MODEL_STATUS, DEVICES, POLICIES, FEEDBACK, DEADLETTER,
+    )  # fmt: skip
     asyncio.run(wait_for_topics(options.kafka, needed, lambda text: _log.warning(text)))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -14,6 +14,7 @@ from schemas.score import ModelRef, ThresholdState
 
 AlertState = Literal["opened", "updated", "closed"]
 Severity = Literal["warning", "critical"]
+AlertKind = Literal["peak", "level"]
 
 
 class Band(BaseModel):
@@ -67,7 +68,11 @@ class Alert(Event):
         peak_score: the largest score so far.
         confirmations: windows above their threshold among the last ``window_count``.
         window_count: how many windows confirmation looks at.
+        kind: ``peak``: single scores exceed; ``level``: the minute as a whole does.
+        level, level_threshold: of the minute under way, above the device's usual score; None where it is not judged.
+        p_value: how often normal minutes of this device come this high, as ranked.
         threshold_state: ``learning`` while the device's threshold is not yet its own.
+        progress: of learning, 0 to 1.
         degraded: True when Redis was away.
         bands: the mel bands that explain the score most, largest first.
         audio: where the sound lies, or None where it was not read from a topic.
@@ -96,7 +101,12 @@ class Alert(Event):
     peak_score: float
     confirmations: int
     window_count: int
+    kind: AlertKind = "peak"
+    level: float | None = None
+    level_threshold: float | None = None
+    p_value: Annotated[float, Field(ge=0, le=1)] | None = None
     threshold_state: ThresholdState
+    progress: Annotated[float, Field(ge=0, le=1)] | None = None
     degraded: bool = False
     bands: tuple[Band, ...] = ()
     audio: AudioSpan | None = None

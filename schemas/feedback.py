@@ -11,6 +11,7 @@ from schemas.device import Name
 from schemas.event import Event
 
 Judgement = Literal["false-alarm", "real"]
+Word = Literal["normal", "undo"]
 
 
 class Verdict(Event):
@@ -42,6 +43,40 @@ class Verdict(Event):
 
     def source(self) -> str:
         return f"/tocsin/alerts/{self.alert_id}"
+
+    def time_ns(self) -> int:
+        return self.given_ns
+
+
+class Acceptance(Event):
+    """An operator's "this is normal" on a device's sound as a whole, or its undoing.
+
+    Attributes:
+        device_id, detector: whose.
+        word: ``normal``: what sounds now, or has sounded today, is the usual sound from now on; ``undo`` takes the
+            last one back.
+        note: for people.
+        by: who says so; free text.
+        given_ns: nanoseconds since 1970.
+    """
+
+    event_type: ClassVar[str] = "tocsin.acceptance.v1"
+
+    device_id: Name
+    detector: Name
+    word: Word
+    note: Annotated[str, Field(max_length=2_000)] = ""
+    by: Annotated[str, Field(max_length=200)] = ""
+    given_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
+
+    def key(self) -> str:
+        return self.device_id
+
+    def event_id(self) -> str:
+        return f"{self.device_id}/{self.detector}/{self.given_ns}"
+
+    def source(self) -> str:
+        return f"/tocsin/devices/{self.device_id}"
 
     def time_ns(self) -> int:
         return self.given_ns

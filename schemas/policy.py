@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from schemas.assignment import Scope
 from schemas.cloudevents import MAX_NS
@@ -22,6 +22,8 @@ class Policy(Event):
         detector: the role, or ``any``.
         scope: ``all``, ``kind:<device kind>`` or ``device:<device_id>``.
         false_alarms_per_week: at most so many on each device, > 0.
+        regime_hours: hours of the day (UTC) at which another way of working begins, two or three, ascending; each has
+            a reference of its own. Empty: there is one.
         note: for people.
         set_ns: nanoseconds since 1970.
     """
@@ -31,8 +33,16 @@ class Policy(Event):
     detector: Name
     scope: Scope
     false_alarms_per_week: Annotated[float, Field(gt=0, le=1_000)]
+    regime_hours: Annotated[tuple[Annotated[int, Field(ge=0, le=23)], ...], Field(max_length=3)] = ()
     note: Annotated[str, Field(max_length=500)] = ""
     set_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
+
+    @field_validator("regime_hours")
+    @classmethod
+    def _two_or_three_in_order(cls, hours: tuple[int, ...]) -> tuple[int, ...]:
+        if len(hours) == 1 or list(hours) != sorted(set(hours)):
+            raise ValueError(f"{hours} are not two or three hours in ascending order")
+        return hours
 
     def key(self) -> str:
         return f"{self.detector}/{self.scope}"

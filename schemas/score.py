@@ -31,6 +31,38 @@ class ModelRef(BaseModel):
     sha256: str
 
 
+class Why(BaseModel):
+    """Why a score did, or did not, raise an alert.
+
+    Attributes:
+        confirmed: what was compared with the threshold: the m-th largest of the last n scores; None before there are m.
+        level: of the minute under way, above the device's usual score; in the score's unit.
+        level_threshold: what the level was compared with; None while there is none, or where levels are not judged.
+        p_value: (1 + reference minutes at least as high) / (n + 1).
+        n: minutes ranked against; scores in a device's first hour.
+        block: number of the minute since the device was first heard.
+        progress: of learning, 0 to 1.
+        kind: what exceeds: ``peak``, ``level``, or "" in quiet.
+        episode: number of the episode under way; 0 in quiet.
+        suppressed: what kept an alert back: ``budget``, ``cooldown`` or "".
+        per_week: the promise: at most so many false alarms a week.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    confirmed: float | None
+    level: float
+    level_threshold: float | None
+    p_value: float
+    n: int
+    block: int
+    progress: float
+    kind: Literal["", "peak", "level"] = ""
+    episode: int = 0
+    suppressed: Literal["", "budget", "cooldown"] = ""
+    per_week: float
+
+
 class Score(Event):
     """What one detector heard in one window.
 
@@ -48,6 +80,9 @@ class Score(Event):
         level_dbfs: RMS level of the window, dB relative to full scale, -120 and up.
         model: which model scored.
         stage: ``champion`` scores may alert, ``shadow`` scores never do.
+        hop_ns: new sound the window brings, ns.
+        regime: the device's way of working it was judged in; "" where it has one only.
+        why: what the decision rests on; None from workers before 0.2.
     """
 
     event_type: ClassVar[str] = "tocsin.score.v1"
@@ -67,6 +102,9 @@ class Score(Event):
     level_dbfs: float
     model: ModelRef
     stage: Stage = "champion"
+    hop_ns: Annotated[int, Field(ge=0)] = 0
+    regime: Annotated[str, Field(max_length=32)] = ""
+    why: Why | None = None
 
     def key(self) -> str:
         return self.device_id

@@ -44,6 +44,7 @@ class Topic:
 AUDIO = Topic("tocsin.audio.v1", 8, "delete", 6 * HOUR_MS, 640 * 1024, "device_id", "LogAppendTime")
 SCORES = Topic("tocsin.scores.v1", 8, "delete", 14 * DAY_MS, 256 * 1024, "device_id", "LogAppendTime")
 ALERTS = Topic("tocsin.alerts.v1", 8, "delete", 90 * DAY_MS, 256 * 1024, "device_id", "LogAppendTime")
+NOTICES = Topic("tocsin.notices.v1", 1, "delete", 90 * DAY_MS, 64 * 1024, "device_id", "LogAppendTime")
 ALERT_STATE = Topic("tocsin.alert-state.v1", 8, "compact", -1, 256 * 1024, "device_id/detector")
 MODELS = Topic("tocsin.models.v1", 1, "compact", -1, 256 * 1024, "detector/scope")
 MODEL_STATUS = Topic("tocsin.model-status.v1", 1, "delete", 30 * DAY_MS, 64 * 1024, "detector/scope")
@@ -53,5 +54,5 @@ FEEDBACK = Topic("tocsin.feedback.v1", 1, "delete", -1, 64 * 1024, "device_id")
 # A dead letter is the original record and a few headers more, however large the original was.
 DEADLETTER = Topic("tocsin.deadletter.v1", 8, "delete", 14 * DAY_MS, 2 * 1024 * 1024, "as the original")
 
-TOPICS = (AUDIO, SCORES, ALERTS, ALERT_STATE, MODELS, MODEL_STATUS, DEVICES, POLICIES, FEEDBACK, DEADLETTER)
+TOPICS = (AUDIO, SCORES, ALERTS, NOTICES, ALERT_STATE, MODELS, MODEL_STATUS, DEVICES, POLICIES, FEEDBACK, DEADLETTER)
 """All of them, in the order they are created."""

@@ -19,6 +19,7 @@ COMMANDS = {
     "alerts": "tocsin.commands.alerts:alerts",
     "devices": "tocsin.commands.devices:devices",
     "models": "tocsin.commands.models:models",
+    "replay": "tocsin.commands.replay:replay",
     "score": "tocsin.commands.score:score",
     "learn": "tocsin.commands.learn:learn",
     "train": "tocsin.commands.train:train",

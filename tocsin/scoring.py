@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from processors.adapters.onnx_model import OnnxModel
-from processors.app import judge_of
 from processors.core.decision import decide
 from processors.core.detector_state import DetectorState, Output
 from processors.core.roster import Slot
 from processors.core.segment import Segment
+from processors.judges import judge_of
 from processors.listener import Listener
 from producers.source import Source
 from schemas.chunk import Chunk
@@ -27,7 +27,7 @@ class FileScorer:
     def __init__(self, model: OnnxModel) -> None:
         detector = model.manifest.detector
         self._roster = {Slot(detector, "champion"): model}
-        self._judges = {model.sha256: judge_of(detector, model, None)}
+        self._judge = judge_of(detector, model, None)
         self._listener = Listener()
         self._state = DetectorState()
         self._sessions = 0
@@ -51,5 +51,5 @@ class FileScorer:
             chunk = Chunk(_DEVICE, session, number, first, source.sample_rate, source.channels, 0, samples.tobytes())
             first += len(samples)
             scored = self._listener.hear([(segment, chunk, number)], {_DEVICE: 0})
-            self._state, outputs = decide(self._state, self._judges, scored)
+            self._state, outputs = decide(self._state, lambda _: self._judge, scored)
             yield from outputs

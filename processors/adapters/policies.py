@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from processors.adapters.topic_follower import TopicFollower
-from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy, keys_for
+from schemas.policy import Policy, keys_for
 from schemas.record import Record
 from schemas.topics import POLICIES
 
@@ -29,12 +29,11 @@ class Policies:
         """Stops following."""
         await self._follower.stop()
 
-    def per_week(self, device_id: str, kind: str, detector: str) -> float:
-        """False alarms a week a device's detector may raise: the narrowest policy's, or the fleet's default."""
-        for key in keys_for(device_id, kind, detector):
-            if key in self._policies:
-                return self._policies[key].false_alarms_per_week
-        return DEFAULT_FALSE_ALARMS_PER_WEEK
+    def policy(self, device_id: str, kind: str, detector: str) -> Policy | None:
+        """The narrowest policy for a device's detector, None where the fleet's default holds."""
+        if not self._policies:
+            return None
+        return next((self._policies[key] for key in keys_for(device_id, kind, detector) if key in self._policies), None)
 
     def _take(self, message: Any) -> None:
         if message.value is None:

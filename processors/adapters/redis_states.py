@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 _PREFIX = "tocsin:state:v2:"
 _FORGET_AFTER_S = 90 * 24 * 3600
+_WHOLE = "tocsin:states:v2:whole"
+_CLAIM = "tocsin:states:v2:claim"
 
 
 class RedisStates:
@@ -76,6 +78,19 @@ class RedisStates:
         standing = {change.key: body for change, body in zip(changes, bodies, strict=True) if body is not None}
         states = await self._read(standing)
         return {key: states.get(key, DetectorState()) for key in standing}
+
+    async def is_whole(self) -> bool:
+        """Whether it was marked as whole, and has not been emptied since."""
+        return bool(await self._bounded(self._redis.exists(_WHOLE)))
+
+    async def claim(self, seconds: int) -> bool:
+        """Whether the caller is the one to rebuild it; nobody else is for so many seconds."""
+        return bool(await self._bounded(self._redis.set(_CLAIM, "1", nx=True, ex=seconds)))
+
+    async def mark_whole(self) -> None:
+        """From now on what is missing was never there."""
+        await self._bounded(self._redis.set(_WHOLE, "1"))
+        await self._bounded(self._redis.delete(_CLAIM))
 
     async def close(self) -> None:
         """Ends the connection."""

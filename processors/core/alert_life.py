@@ -1,19 +1,22 @@
-"""An alert's life: m of n windows open it, it is updated while it lasts, quiet windows close it."""
+"""An alert's life: an episode of the rule opens it, it is updated while it lasts, the episode's end closes it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from processors.core.block_state import Decision
 from processors.core.detectors import Detector
-from processors.core.threshold import Limit
-from schemas.alert import Alert, AlertState, AudioSpan, Band, Severity
+from schemas.alert import Alert, AlertKind, AlertState, AudioSpan, Band, Severity
 from schemas.identity import alert_id
 from schemas.score import Score
 
+_REMEMBERED = 16
 
-class OpenAlert(BaseModel):
+
+class OpenAlert(NamedTuple):
     """The alert that is open.
 
     Attributes:
@@ -21,11 +24,10 @@ class OpenAlert(BaseModel):
         revision: of the last record sent.
         peak: largest score so far.
         severity: so far; it never falls.
-        quiet: consecutive windows below.
-        since_update: windows since the last record.
+        kind: so far; ``level`` once a minute's level exceeded.
+        quiet_ns: sound since the last exceedance, where a model that has no part in the episode judges now.
+        since_update_ns: sound since the last record.
     """
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     alert_id: str
     session_id: str
@@ -34,22 +36,21 @@ class OpenAlert(BaseModel):
     revision: int
     peak: float
     severity: Severity
-    quiet: int
-    since_update: int
+    kind: AlertKind
+    quiet_ns: int = 0
+    since_update_ns: int = 0
 
 
-class LifeState(BaseModel):
+class LifeState(NamedTuple):
     """What is remembered between windows.
 
     Attributes:
-        recent: the latest windows, one bit each, the newest lowest; 1 is above the threshold.
         alert: the open alert, or None.
+        raised: alert ids and the episodes they belong to, the newest last: verdicts name alerts.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    recent: int = 0
     alert: OpenAlert | None = None
+    raised: tuple[tuple[str, int], ...] = ()
 
 
 class Evidence(BaseModel):
@@ -67,74 +68,78 @@ class Evidence(BaseModel):
 
 
 def live(
-    state: LifeState, detector: Detector, score: Score, limit: Limit, evidence: Callable[[], Evidence]
+    state: LifeState, detector: Detector, score: Score, decision: Decision, above: int, evidence: Callable[[], Evidence]
 ) -> tuple[LifeState, Alert | None]:
     """One window later.
 
     Args:
         state: before.
-        detector: its confirmation, hysteresis and release.
+        detector: its release and updates.
         score: of the window.
-        limit: what it was compared with.
+        decision: what the rule says of it.
+        above: windows above the threshold among the latest ``detector.among``.
         evidence: called only where an alert record is made.
 
     Returns:
         The state after, and the alert's new revision where there is one.
     """
-    recent = (state.recent << 1 | score.exceeds) & ((1 << detector.among) - 1)
     if score.threshold is None:
-        return LifeState(recent=0, alert=state.alert), None
-    if state.alert is None:
-        if recent.bit_count() < detector.confirm:
-            return LifeState(recent=recent), None
-        opened = OpenAlert(
-            alert_id=alert_id(score.device_id, score.detector, score.session_id, score.first_sample, score.n_samples),
-            session_id=score.session_id,
-            first_sample=score.first_sample,
-            captured_ns=score.captured_ns,
-            revision=0,
-            peak=score.score,
-            severity=_severity(score.score, score.threshold, limit.margin),
-            quiet=0,
-            since_update=0,
-        )
-        alert = _revision(opened, "opened", detector, score, score.threshold, recent, evidence())
-        return LifeState(recent=recent, alert=opened), alert
-    return _go_on(state.alert, recent, detector, score, score.threshold, limit.margin, evidence)
+        return state, None
+    if state.alert is not None:
+        return _go_on(state, state.alert, detector, score, score.threshold, decision, above, evidence)
+    if decision.alert != "opens":
+        return state, None
+    opened = OpenAlert(
+        alert_id=alert_id(score.device_id, score.detector, score.session_id, score.first_sample, score.n_samples),
+        session_id=score.session_id,
+        first_sample=score.first_sample,
+        captured_ns=score.captured_ns,
+        revision=0,
+        peak=score.score,
+        severity=_severity(decision),
+        kind=decision.kind or "peak",
+    )
+    raised = (*state.raised, (opened.alert_id, decision.episode))[-_REMEMBERED:]
+    alert = _revision(opened, "opened", detector, score, score.threshold, above, evidence())
+    return LifeState(alert=opened, raised=raised), alert
 
 
 def _go_on(
+    state: LifeState,
     alert: OpenAlert,
-    recent: int,
     detector: Detector,
     score: Score,
     threshold: float,
-    margin: float,
+    decision: Decision,
+    above: int,
     evidence: Callable[[], Evidence],
 ) -> tuple[LifeState, Alert | None]:
-    below = score.score <= threshold - detector.hysteresis * margin
-    severe = "critical" in (alert.severity, _severity(score.score, threshold, margin))
-    changes = {
-        "peak": max(alert.peak, score.score),
-        "severity": "critical" if severe else "warning",
-        "quiet": alert.quiet + 1 if below else 0,
-        "since_update": alert.since_update + 1,
-    }
-    after = alert.model_copy(update=changes)
-    closes = after.quiet >= detector.release
-    worse = after.severity != alert.severity
-    due = after.since_update >= detector.update_every and not below
-    if not (closes or worse or due):
-        return LifeState(recent=recent, alert=after), None
-    after = after.model_copy(update={"revision": after.revision + 1, "since_update": 0})
-    state: AlertState = "closed" if closes else "updated"
-    revision = _revision(after, state, detector, score, threshold, recent, evidence())
-    # Confirmation begins anew after an alert, so that its own last windows cannot open the next.
-    return (LifeState() if closes else LifeState(recent=recent, alert=after)), revision
+    severe = "critical" in (alert.severity, _severity(decision))
+    by_level = "level" in (alert.kind, decision.kind)
+    # After a change of model the rule's episodes begin anew: then quiet alone closes the alert.
+    calm = decision.alert == "none" and not decision.exceeds
+    after = alert._replace(
+        peak=max(alert.peak, score.score),
+        severity="critical" if severe else "warning",
+        kind="level" if by_level else "peak",
+        quiet_ns=alert.quiet_ns + score.hop_ns if calm else 0,
+        since_update_ns=alert.since_update_ns + score.hop_ns,
+    )
+    closes = decision.alert == "closes" or after.quiet_ns >= detector.release_ns
+    grew = after.severity != alert.severity or after.kind != alert.kind or decision.alert == "opens"
+    due = after.since_update_ns >= detector.update_ns and decision.exceeds
+    if not (closes or grew or due):
+        return state._replace(alert=after), None
+    after = after._replace(revision=after.revision + 1, since_update_ns=0)
+    revision = _revision(after, "closed" if closes else "updated", detector, score, threshold, above, evidence())
+    raised = (*state.raised, (after.alert_id, decision.episode)) if decision.alert == "opens" else state.raised
+    return LifeState(alert=None if closes else after, raised=raised[-_REMEMBERED:]), revision
 
 
-def _severity(score: float, threshold: float, margin: float) -> Severity:
-    return "critical" if score - threshold >= margin else "warning"
+def _severity(decision: Decision) -> Severity:
+    limits = decision.limits
+    far = decision.confirmed - limits.location >= 2.0 * limits.peak or decision.level >= 2.0 * limits.level
+    return "critical" if far else "warning"
 
 
 def _revision(
@@ -143,14 +148,10 @@ def _revision(
     detector: Detector,
     score: Score,
     threshold: float,
-    recent: int,
+    above: int,
     evidence: Evidence,
 ) -> Alert:
-    start = score.first_sample / score.sample_rate
-    summary = (
-        f"{detector.title} {'over' if state == 'closed' else 'at'} {score.device_id}: score {score.score:.2f}, "
-        f"threshold {threshold:.2f}, peak {alert.peak:.2f}, {start:.1f} s into the session"
-    )
+    why = score.why
     return Alert(
         alert_id=alert.alert_id,
         dedup_key=f"{score.device_id}/{score.detector}",
@@ -169,12 +170,30 @@ def _revision(
         score=score.score,
         threshold=threshold,
         peak_score=alert.peak,
-        confirmations=recent.bit_count(),
+        confirmations=above,
         window_count=detector.among,
+        kind=alert.kind,
+        level=None if why is None or why.level_threshold is None else why.level,
+        level_threshold=None if why is None else why.level_threshold,
+        p_value=None if why is None else why.p_value,
         threshold_state=score.threshold_state,
+        progress=None if why is None else why.progress,
         degraded=score.degraded,
         bands=evidence.bands,
         audio=evidence.audio,
         model=score.model,
-        summary=summary,
+        summary=_summary(alert, state, detector, score, threshold),
+    )
+
+
+def _summary(alert: OpenAlert, state: AlertState, detector: Detector, score: Score, threshold: float) -> str:
+    why = score.why
+    what = f"score {score.score:.2f}, threshold {threshold:.2f}, peak {alert.peak:.2f}"
+    if alert.kind == "level" and why is not None and why.level_threshold is not None:
+        what = f"the minute lies {why.level:.2f} above usual, limit {why.level_threshold:.2f}, peak {alert.peak:.2f}"
+    learning = "" if score.threshold_state == "ready" or why is None else f", learning ({why.progress:.0%})"
+    start = score.first_sample / score.sample_rate
+    return (
+        f"{detector.title} {'over' if state == 'closed' else 'at'} {score.device_id}: {what}{learning}, "
+        f"{start:.1f} s into the session"
     )

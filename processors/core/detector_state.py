@@ -2,50 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 from pydantic import BaseModel, ConfigDict
 
 from processors.core.alert_life import LifeState
-from processors.core.threshold import RuleState
+from processors.core.block_state import BlockState
+from processors.core.limits import Prior
 from schemas.alert import Alert
+from schemas.notice import Notice
 from schemas.score import Score
 
 _PAST_SESSIONS = 16
 
 
-class Position(BaseModel):
+class Position(NamedTuple):
     """The last window applied: its session and where it ends.
 
     Ends, because a model with shorter or longer windows may take over: its windows end after those before, wherever
     they begin.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     session_id: str
     end_sample: int
 
 
 class Output(BaseModel):
-    """What one window gave: its score, and an alert's revision where there is one."""
+    """What one window gave: its score, an alert's revision where there is one, and notices."""
 
     model_config = ConfigDict(frozen=True)
 
     score: Score
     alert: Alert | None = None
+    notices: tuple[Notice, ...] = ()
 
 
-class Learned(BaseModel):
+class Learned(NamedTuple):
     """What the threshold rule remembers of one model's scores.
 
     Attributes:
         sha256: of the model.
         rule: the rule's memory.
+        prior: what stood in before the device had been heard.
+        per_week: the promise its limits follow from, false alarms a week.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     sha256: str
-    rule: RuleState
+    rule: BlockState
+    prior: Prior
+    per_week: float
 
 
 class DetectorState(BaseModel):
@@ -54,10 +59,10 @@ class DetectorState(BaseModel):
     Attributes:
         position: the last window applied; None before the first.
         past_sessions: sessions that ended before ``position``'s, the newest last; their windows are replays.
-        model: sha256 of the model that ``rule`` has learned from; empty before the first window.
-        rule: the threshold rule's memory.
+        learned: what is remembered of the model that scores; None before the first window.
         previous: the same of the model before, so that a rollback goes on where it was; None where there was none.
         life: the alert's.
+        said: offset of the last record of the feedback topic that has been taken in; -1 before the first.
         outbox: what the last batch sends. A replay sends it again word for word, because the worker may have stopped
             after storing it and before Kafka had it. What earlier batches sent, Kafka had confirmed before this
             state was stored.
@@ -65,13 +70,13 @@ class DetectorState(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    version: int = 1
+    version: Literal[2] = 2
     position: Position | None = None
     past_sessions: tuple[str, ...] = ()
-    model: str = ""
-    rule: RuleState = RuleState()
+    learned: Learned | None = None
     previous: Learned | None = None
     life: LifeState = LifeState()
+    said: int = -1
     outbox: tuple[Output, ...] = ()
 
     def is_past(self, session_id: str, end_sample: int) -> bool:
@@ -95,8 +100,13 @@ class DetectorState(BaseModel):
             return self.past_sessions, False
         return (*self.past_sessions, self.position.session_id)[-_PAST_SESSIONS:], True
 
-    def turn_to(self, sha256: str, other: DetectorState | None) -> tuple[RuleState, Learned | None]:
-        """The rule's memory of another model, and what to keep as ``previous``.
+    @property
+    def model(self) -> str:
+        """sha256 of the model that scored last; empty before the first window."""
+        return "" if self.learned is None else self.learned.sha256
+
+    def known_of(self, sha256: str, other: DetectorState | None) -> Learned | None:
+        """What is remembered of another model.
 
         Args:
             sha256: of the model that scores from now on.
@@ -104,12 +114,10 @@ class DetectorState(BaseModel):
                 that goes on as shadow, keeps what was learned of it.
 
         Returns:
-            What the other slot has learned of that model, else what this one had, else nothing yet.
+            What the other slot has learned of that model, else what this one had, else None.
         """
-        previous = Learned(sha256=self.model, rule=self.rule) if self.model else self.previous
-        if other is not None and other.model == sha256:
-            return other.rule, previous
-        for known in (self.previous, None if other is None else other.previous):
+        theirs = (None, None) if other is None else (other.learned, other.previous)
+        for known in (theirs[0], self.previous, theirs[1]):
             if known is not None and known.sha256 == sha256:
-                return known.rule, previous
-        return RuleState(), previous
+                return known
+        return None

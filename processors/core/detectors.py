@@ -16,24 +16,46 @@ class Detector:
         name: the role.
         confirm: windows above their threshold that open an alert,
         among: out of this many latest windows, 1 to 16.
-        release: consecutive windows below that close it.
-        hysteresis: a window counts as below when it lies this share of the margin under the threshold, 0 to 1.
-        update_every: windows between two updates of an open alert.
+        release_ns: quiet sound that closes it, ns.
+        hysteresis: a window counts as quiet when it lies this share of the margin under the threshold, 0 to 1.
+        update_ns: sound between two updates of an open alert, ns.
+        sustained: whether the level of whole minutes is judged besides: for what lasts rather than for events.
         title: what an alert is called, for people.
     """
 
     name: str
     confirm: int
     among: int
-    release: int
+    release_ns: int
     hysteresis: float
-    update_every: int
+    update_ns: int
+    sustained: bool
     title: str
 
 
+_SECOND_NS = 1_000_000_000
+
 # Machine windows come every 0.96 s, scream windows every 0.24 s.
-MACHINE = Detector("machine", confirm=3, among=4, release=6, hysteresis=0.1, update_every=10, title="Unusual sound")
-SCREAM = Detector("scream", confirm=2, among=3, release=12, hysteresis=0.0, update_every=20, title="Scream")
+MACHINE = Detector(
+    "machine",
+    confirm=3,
+    among=4,
+    release_ns=6 * _SECOND_NS,
+    hysteresis=0.1,
+    update_ns=10 * _SECOND_NS,
+    sustained=True,
+    title="Unusual sound",
+)
+SCREAM = Detector(
+    "scream",
+    confirm=2,
+    among=3,
+    release_ns=3 * _SECOND_NS,
+    hysteresis=0.0,
+    update_ns=5 * _SECOND_NS,
+    sustained=False,
+    title="Scream",
+)
 
 DETECTORS = {detector.name: detector for detector in (MACHINE, SCREAM)}
 

@@ -12,12 +12,13 @@ import numpy as np
 from aiokafka import AIOKafkaProducer
 
 from processors.adapters.state_store import StateKey
-from processors.app import judge_of, load_models
+from processors.app import load_models
 from processors.core.decision import decide
 from processors.core.detector_state import DetectorState, Output
 from processors.core.detectors import detectors_of
 from processors.core.roster import Slot
 from processors.core.segment import Segment
+from processors.judges import judge_of
 from processors.listener import Listener
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
@@ -72,6 +73,13 @@ class Fleet:
             for number, start in enumerate(range(0, len(pcm), step))
         )
 
+    def halves(self, share: float) -> tuple[Fleet, Fleet]:
+        """The same devices with the first ``share`` of their chunks, and with the rest."""
+        cut = {name: round(share * len(chunks)) for name, chunks in self.chunks.items()}
+        first = {name: chunks[: cut[name]] for name, chunks in self.chunks.items()}
+        rest = {name: chunks[cut[name] :] for name, chunks in self.chunks.items()}
+        return Fleet(self.devices, first), Fleet(self.devices, rest)
+
     async def publish(
         self, kafka: str, speed: float | None = None, codec: str | None = None, until: asyncio.Event | None = None
     ) -> None:
@@ -110,7 +118,7 @@ class Fleet:
     def expected(self) -> list[Output]:
         """What an undisturbed worker gives, from the core alone."""
         models = load_models()
-        judges = {model.sha256: judge_of(name, model, AUDIO.name) for name, model in models.items()}
+        judges = {name: judge_of(name, model, AUDIO.name) for name, model in models.items()}
         listener = Listener()
         outputs: list[Output] = []
         for device in self.devices.values():
@@ -122,7 +130,7 @@ class Fleet:
                 scored = listener.hear(arrivals, {device.device_id: 0})
                 for slot in roster:
                     mine = [window for window in scored if window.window.slot == slot]
-                    states[slot], out = decide(states[slot], judges, mine)
+                    states[slot], out = decide(states[slot], lambda window: judges[window.slot.detector], mine)
                     outputs += out
                     self.states[device.device_id, slot.detector] = states[slot]
         return outputs

@@ -9,9 +9,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from processors.core.detector_state import Output
+from processors.core.detector_state import DetectorState, Output
 from schemas.alert import Alert
 from schemas.chunk import decode_chunk
 from schemas.record import Record
@@ -112,6 +113,22 @@ def assert_same(result: Heard, expected: list[Output]) -> None:
     assert result.alerts.keys() == ids
     for event_id, versions in result.alerts.items():
         assert len(set(versions)) == 1, f"alert {event_id} was sent with different content: {set(versions)}"
+
+
+def assert_same_state(state: DetectorState, wanted: DetectorState) -> None:
+    """The same windows heard and the same thresholds, within 1e-4: scores differ in their last digits."""
+    assert state.position == wanted.position
+    assert state.life.raised == wanted.life.raised
+    assert (state.life.alert is None) == (wanted.life.alert is None)
+    assert state.learned is not None
+    assert wanted.learned is not None
+    assert state.learned.sha256 == wanted.learned.sha256
+    got, want = state.learned.rule, wanted.learned.rule
+    assert (got.run.heard_ns, got.run.filled_ns, got.book.numbers) == (
+        want.run.heard_ns, want.run.filled_ns, want.book.numbers
+    )  # fmt: skip
+    for one, other in zip(got.limits[:4], want.limits[:4], strict=True):
+        assert one == pytest.approx(other, rel=1e-4, abs=1e-4)
 
 
 async def commits(kafka: str, group: str) -> list[tuple[int, int, int]]:

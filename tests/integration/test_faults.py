@@ -18,6 +18,7 @@ from tests.integration.oracle import (
     Heard,
     assert_no_commit_passed_an_unscored_window,
     assert_same,
+    assert_same_state,
     heard,
     start_group_at_end,
     wait_for,
@@ -73,10 +74,7 @@ class Run:
         assert found.keys() == self.fleet.states.keys()
         for key, wanted in self.fleet.states.items():
             state = found[key]
-            assert (state.position, state.rule.n, state.life.recent) == (
-                wanted.position, wanted.rule.n, wanted.life.recent
-            ), key  # fmt: skip
-            assert state.rule.mean == pytest.approx(wanted.rule.mean, rel=1e-4, abs=1e-4), key
+            assert_same_state(state, wanted)
 
 
 @pytest.fixture

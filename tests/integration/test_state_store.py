@@ -11,8 +11,9 @@ import redis
 
 from processors.adapters.redis_states import RedisStates
 from processors.adapters.state_store import Change, MemoryStates, StateKey, StateStore
-from processors.core.detector_state import DetectorState, Position
-from processors.core.threshold import RuleState
+from processors.core.block_state import BlockState, Run
+from processors.core.detector_state import DetectorState, Learned, Position
+from processors.core.limits import Prior
 from schemas.errors import RedisUnavailable, SettingsError
 from tocsin.stack.stack import Stack
 
@@ -36,7 +37,10 @@ def at(end_sample: int, session: str = "s1") -> Position:
 
 
 def state(position: Position) -> DetectorState:
-    return DetectorState(position=position, rule=RuleState(n=position.end_sample + 1, mean=0.5, variance=0.25))
+    memory = BlockState(run=Run(heard_ns=position.end_sample + 1, level=0.5))
+    return DetectorState(
+        position=position, learned=Learned(sha256="0" * 64, rule=memory, prior=Prior(low=0.25), per_week=1.0)
+    )
 
 
 async def test_what_was_stored_is_loaded(store: StateStore, key: StateKey) -> None:

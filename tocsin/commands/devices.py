@@ -11,6 +11,8 @@ from rich.table import Table
 
 from processors.core.detectors import detectors_of
 from tocsin.addresses import kafka_address
+from tocsin.commands.explain import explain
+from tocsin.commands.normal import normal
 from tocsin.commands.sensitivity import sensitivity
 from tocsin.fleet import read_fleet
 from tocsin.settings import load_settings
@@ -19,6 +21,8 @@ devices = typer.Typer(name="devices", help="Look at the fleet, and set what it p
 
 
 devices.command("sensitivity")(sensitivity)
+devices.command("explain")(explain)
+devices.command("normal")(normal)
 
 
 @devices.command("list")

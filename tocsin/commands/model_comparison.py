@@ -16,11 +16,11 @@ from schemas.assignment import ALL, Assignment
 from schemas.errors import SettingsError
 from schemas.score import ModelRef, Score
 from tocsin.addresses import kafka_address
+from tocsin.history import read_scores
 from tocsin.models.assignments import named, read_assignments
 from tocsin.models.comparison import Agreement, paired
 from tocsin.models.comparison import compare as compare_pairs
 from tocsin.models.prints import as_json
-from tocsin.models.score_reader import read_scores
 from tocsin.moments import moment_ms
 from tocsin.settings import load_settings
 
@@ -42,7 +42,7 @@ def compare(
     shadow = assignment.shadow.ref
     with Console(stderr=True).status("reading scores") as status:
         scores = asyncio.run(
-            read_scores(bootstrap, detector, since_ms, lambda read: status.update(f"reading scores: {read:,}"))
+            read_scores(bootstrap, since_ms, detector, progress=lambda read: status.update(f"reading scores: {read:,}"))
         )
     champion = _champion(assignment, scores)
     pairs = [] if champion is None else paired(scores, champion, shadow)

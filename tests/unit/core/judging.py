@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
-from processors.core.decision import Judge, ScoredWindow
+from processors.core.decision import ScoredWindow
+from processors.core.detector_state import DetectorState
 from processors.core.detectors import Detector
+from processors.core.judging import Judge
 from processors.core.roster import Slot
-from processors.core.threshold import MeanAndSpread
+from processors.core.sensitivity import plan
 from processors.core.window import Window
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
@@ -18,21 +20,44 @@ from schemas.score import Stage
 from .models import FakeModel
 
 HOP = 16_000
-DETECTOR = Detector("machine", confirm=2, among=3, release=3, hysteresis=0.1, update_every=4, title="Unusual sound")
+SECOND_NS = 1_000_000_000
+DETECTOR = Detector(
+    "machine",
+    confirm=2,
+    among=3,
+    release_ns=3 * SECOND_NS,
+    hysteresis=0.1,
+    update_ns=4 * SECOND_NS,
+    sustained=True,
+    title="Unusual sound",
+)
 
 
-MODEL = FakeModel("1", FeatureSpec(n_frames=4, window_hop=2, n_mels=8))
+# A window a second.
+MODEL = FakeModel("1", FeatureSpec(n_frames=4, window_hop=2, hop=8_000, n_mels=8))
 
 
-def judge(transfer: Literal["absolute", "relative"] = "relative", warm_up: int = 8, model: FakeModel = MODEL) -> Judge:
+def heard_s(state: DetectorState) -> int:
+    """Seconds of sound that a state's rule has heard."""
+    return 0 if state.learned is None else state.learned.rule.run.heard_ns // SECOND_NS
+
+
+def judge(
+    transfer: Literal["absolute", "relative"] = "relative", model: FakeModel = MODEL, per_week: float = 1.0
+) -> Judge:
     return Judge(
         detector=DETECTOR,
-        rule=MeanAndSpread(warm_up=warm_up, quarantine=0),
+        plan=plan(per_week),
         calibration=Calibration(transfer=transfer, threshold=5.0, spread=0.5, n=100, quantiles={"0.5": 0.0}),
         model=model.ref,
         spec=model.spec,
         topic="tocsin.audio.v1",
     )
+
+
+def judge_of(window: Window) -> Judge:
+    """The same promise for every model."""
+    return judge(model=cast(FakeModel, window.model))
 
 
 def window(

@@ -6,15 +6,12 @@ import pytest
 
 from processors.core.decision import ScoredWindow, decide
 from processors.core.detector_state import DetectorState, Output
-from schemas.features import FeatureSpec
 from schemas.score import Stage
 
-from .judging import judge, window
+from .judging import MODEL, heard_s, judge_of, window
 from .models import FakeModel
 
-SPEC = FeatureSpec(n_frames=4, window_hop=2, n_mels=8)
-OLD, NEW, THIRD = (FakeModel(name, SPEC) for name in ("old", "new", "third"))
-JUDGES = {model.sha256: judge(model=model) for model in (OLD, NEW, THIRD)}
+OLD, NEW, THIRD = (FakeModel(name, MODEL.spec) for name in ("old", "new", "third"))
 QUIET = [0.0, 0.1, -0.1, 0.05] * 5
 
 
@@ -25,14 +22,14 @@ def windows(model: FakeModel, scores: list[float], first: int, stage: Stage = "c
 def run(
     scored: list[ScoredWindow], state: DetectorState | None = None, other: DetectorState | None = None
 ) -> tuple[DetectorState, list[Output]]:
-    return decide(state or DetectorState(), JUDGES, scored, other=other)
+    return decide(state or DetectorState(), judge_of, scored, other=other)
 
 
 def test_a_new_model_learns_anew_and_every_score_names_its_own() -> None:
     state, outputs = run([*windows(OLD, QUIET, 0), *windows(NEW, [100.0] * 12, 20)])
 
     assert [output.score.model.version for output in outputs] == ["old"] * 20 + ["new"] * 12
-    assert [output.score.threshold_state for output in outputs[20:]] == ["learning"] * 8 + ["ready"] * 4
+    assert [output.score.threshold is None for output in outputs[20:]] == [True] * 8 + [False] * 4
     assert [output.alert for output in outputs if output.alert is not None] == []
     assert state.model == NEW.sha256
     assert state.previous is not None
@@ -41,12 +38,12 @@ def test_a_new_model_learns_anew_and_every_score_names_its_own() -> None:
 
 def test_a_rollback_goes_on_with_the_threshold_it_had() -> None:
     before, _ = run(windows(OLD, QUIET, 0))
-    expected = judge().rule.limit(before.rule, judge().calibration).threshold
+    expected = run(windows(OLD, [0.0], 20), before)[1][0].score.threshold
     after, _ = run(windows(NEW, [50.0] * 10, 20), before)
 
     back, again = run(windows(OLD, [0.0, 9.0, 9.0], 30), after)
 
-    assert again[0].score.threshold_state == "ready"
+    assert expected is not None
     assert again[0].score.threshold == pytest.approx(expected)
     assert [o.alert.state for o in again if o.alert is not None] == ["opened"]
     assert back.previous is not None
@@ -58,7 +55,7 @@ def test_only_one_model_before_is_remembered() -> None:
 
     _, outputs = run(windows(OLD, [0.0], 60), state)
 
-    assert outputs[0].score.threshold_state == "learning"
+    assert outputs[0].score.threshold is None
 
 
 def test_a_promoted_shadow_brings_the_threshold_it_has_learned() -> None:
@@ -67,7 +64,6 @@ def test_a_promoted_shadow_brings_the_threshold_it_has_learned() -> None:
 
     _, outputs = run(windows(NEW, [7.0], 20), champion, other=shadow)
 
-    assert outputs[0].score.threshold_state == "ready"
     assert 7.0 < (outputs[0].score.threshold or 0.0) < 15.0
 
 
@@ -77,7 +73,7 @@ def test_what_the_shadow_learned_of_another_model_is_not_taken() -> None:
 
     _, outputs = run(windows(NEW, [7.0], 20), champion, other=shadow)
 
-    assert outputs[0].score.threshold_state == "learning"
+    assert outputs[0].score.threshold is None
 
 
 def test_a_champion_that_goes_on_as_shadow_keeps_its_threshold() -> None:
@@ -85,7 +81,7 @@ def test_a_champion_that_goes_on_as_shadow_keeps_its_threshold() -> None:
 
     _, outputs = run(windows(OLD, [0.0], 20, "shadow"), None, other=champion)
 
-    assert outputs[0].score.threshold_state == "ready"
+    assert outputs[0].score.threshold is not None
 
 
 def test_an_open_alert_goes_on_and_closes_under_the_new_model() -> None:
@@ -118,7 +114,11 @@ def test_a_shadow_never_alerts_and_does_not_learn_a_fault() -> None:
     assert all(output.alert is None for output in outputs)
     assert [output.score.stage for output in outputs] == ["shadow"] * 20
     assert all(output.score.exceeds for output in outputs)
-    assert after.rule.n == before.rule.n + 1
+    assert heard_s(after) == heard_s(before) + 20
+    (early, earlier) = (state.learned and state.learned.rule.early for state in (after, before))
+    assert early is not None
+    assert earlier is not None
+    assert early.n <= earlier.n + 2
 
 
 def test_ids_of_shadows_and_champions_and_of_lengths_differ() -> None:

@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 
 from processors.adapters.state_store import MemoryStates
-from processors.core.decision import Judge, ScoredWindow
-from processors.core.detectors import DETECTORS
+from processors.core.decision import ScoredWindow
 from processors.core.extraction import Extractor
 from processors.core.fleet_models import FleetModels, Target
-from processors.core.roster import Model
 from processors.core.segment import Segment
-from processors.core.threshold import MeanAndSpread
+from processors.judges import Judges, NoPromises
 from processors.pipeline import Delivery, Pipeline
 from processors.states import States
 from schemas.chunk import Chunk, encode_chunk
@@ -24,7 +22,7 @@ from schemas.device import Device
 from schemas.features import FeatureSpec
 from schemas.record import Record
 from schemas.score import Score, Stage
-from schemas.topics import DEADLETTER, SCORES, Topic
+from schemas.topics import AUDIO, DEADLETTER, SCORES, Topic
 from tests.unit.core.models import FakeModel
 
 SPECS = {"machine": FeatureSpec(n_frames=24, window_hop=12), "scream": FeatureSpec(n_frames=12, window_hop=3)}
@@ -58,10 +56,6 @@ class Registry:
         self.devices |= self.late
 
 
-def judge(name: str, model: Model) -> Judge:
-    return Judge(DETECTORS[name], MeanAndSpread(), model.calibration, model.ref, model.spec)
-
-
 class Bench:
     """A pipeline whose outputs and acknowledgements can be looked at."""
 
@@ -76,7 +70,8 @@ class Bench:
         self._offset = 0
         self.pipeline = Pipeline(
             ears=Loudness(),
-            judge=judge,
+            judges=Judges(NoPromises(), lambda _: "machine", AUDIO.name),
+            sayings_of=lambda *_: (),
             states=States(self.store),
             registry=self.registry,
             rosters=self.models,

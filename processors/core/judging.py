@@ -1,0 +1,226 @@
+"""Judging: one score against a device and detector's state; with the window itself or without it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from processors.core.alert_life import Evidence, LifeState, live
+from processors.core.block_rule import BlockRule
+from processors.core.block_state import BlockState, Decision
+from processors.core.detector_state import DetectorState, Learned, Output, Position
+from processors.core.detectors import Detector
+from processors.core.limits import FAR, Prior, prior_of
+from processors.core.reference import Reference
+from processors.core.regime import entered
+from processors.core.sensitivity import Plan
+from processors.core.verdict import accepted, judged, rolled_back
+from schemas.features import FeatureSpec
+from schemas.feedback import Word
+from schemas.manifest import Calibration
+from schemas.notice import Notice
+from schemas.score import ModelRef, Score, Stage, Why
+
+_DECIMALS = 6
+_HOUR_NS = 3_600_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """All that a decision needs besides state and scores.
+
+    Attributes:
+        detector: confirmation and release.
+        plan: the promise and its arithmetic.
+        calibration: of the model.
+        model: which model scored.
+        spec: its features.
+        topic: where the audio came from; None for files.
+        hours: hours of the day (UTC) at which another regime begins, ascending; fewer than two make one regime.
+    """
+
+    detector: Detector
+    plan: Plan
+    calibration: Calibration
+    model: ModelRef
+    spec: FeatureSpec
+    topic: str | None = None
+    hours: tuple[int, ...] = ()
+
+
+class Heard(NamedTuple):
+    """A window's score and where it lies; see :class:`schemas.score.Score`."""
+
+    device_id: str
+    detector: str
+    stage: Stage
+    session_id: str
+    first_sample: int
+    n_samples: int
+    sample_rate: int
+    captured_ns: int
+    level_dbfs: float
+    score: float
+
+
+class Saying(NamedTuple):
+    """What somebody said of a device's detector.
+
+    Attributes:
+        offset: of the record on the feedback topic.
+        word: the judgement, or ``normal`` and ``undo``.
+        alert_id: of the alert judged; "" for ``normal`` and ``undo``.
+    """
+
+    offset: int
+    word: Word | Literal["false-alarm", "real"]
+    alert_id: str = ""
+
+
+def step(
+    state: DetectorState,
+    judge: Judge,
+    heard: Heard,
+    evidence: Callable[[], Evidence],
+    *,
+    other: DetectorState | None = None,
+    kin: Sequence[Reference] = (),
+    sayings: Sequence[Saying] = (),
+    degraded: bool = False,
+) -> tuple[DetectorState, Output]:
+    """One new window later; see :func:`processors.core.decision.decide`."""
+    past, is_new = state.enter(heard.session_id)
+    life, previous = state.life, state.previous
+    learned = state.learned
+    if learned is None or learned.sha256 != judge.model.sha256:
+        previous = learned or previous
+        learned = state.known_of(judge.model.sha256, other) or _begun(judge, kin)
+        # Episodes are counted by each model's memory; an open alert goes on, its peak on the new scale.
+        life = LifeState(alert=life.alert and life.alert._replace(peak=heard.score))
+    rule = _rule(judge.detector, judge.plan, learned.prior)
+    memory = learned.rule
+    if learned.per_week != judge.plan.per_week:
+        memory = rule.refreshed(memory)
+    regime = _regime(judge.hours, heard.captured_ns)
+    memory = entered(rule, memory, regime)
+    said = state.said
+    for saying in sayings:
+        if saying.offset > said:
+            memory, said = _told(rule, memory, life, saying), saying.offset
+    hop_ns = hop_of(judge.spec)
+    fresh = is_new or (state.position is not None and heard.first_sample > state.position.end_sample)
+    memory, decision = rule.step(memory, heard.score, hop_ns, fresh=fresh)
+    score = _score(heard, judge, decision, hop_ns, memory.tag, degraded=degraded)
+    above = sum(one > score.threshold for one in memory.run.recent) if score.threshold is not None else 0
+    life, alert = live(life, judge.detector, score, decision, above, evidence)
+    # Made without checking it all again: a state is large, and every part of it is one of ours.
+    after = DetectorState.model_construct(
+        version=2,
+        position=Position(heard.session_id, heard.first_sample + heard.n_samples),
+        past_sessions=past,
+        learned=Learned(judge.model.sha256, memory, learned.prior, judge.plan.per_week),
+        previous=previous,
+        life=life,
+        said=said,
+        outbox=(),
+    )
+    if heard.stage == "shadow":
+        return after, Output(score=score)
+    return after, Output(score=score, alert=alert, notices=_notices(score, decision, judge.detector))
+
+
+def hop_of(spec: FeatureSpec) -> int:
+    """New sound a window brings, ns."""
+    return spec.window_hop * spec.pool * spec.hop * 1_000_000_000 // spec.sample_rate
+
+
+def _begun(judge: Judge, kin: Sequence[Reference]) -> Learned:
+    prior = prior_of(judge.calibration, kin, judge.plan)
+    memory = _rule(judge.detector, judge.plan, prior).begin()
+    return Learned(sha256=judge.model.sha256, rule=memory, prior=prior, per_week=judge.plan.per_week)
+
+
+@lru_cache(maxsize=4_096)
+def _rule(detector: Detector, plan: Plan, prior: Prior) -> BlockRule:
+    return BlockRule(
+        plan=plan,
+        prior=prior,
+        confirm=detector.confirm,
+        among=detector.among,
+        release_ns=detector.release_ns,
+        hysteresis=detector.hysteresis,
+    )
+
+
+def _regime(hours: tuple[int, ...], captured_ns: int) -> str:
+    """The hour-of-day band: named by the hour it begins at; "" where there is one only."""
+    if len(hours) < 2:
+        return ""
+    hour = captured_ns // _HOUR_NS % 24
+    return f"{hours[bisect_right(hours, hour) - 1]:02d}h"
+
+
+def _told(rule: BlockRule, memory: BlockState, life: LifeState, saying: Saying) -> BlockState:
+    if saying.word == "normal":
+        return accepted(rule, memory)
+    if saying.word == "undo":
+        return rolled_back(rule, memory)
+    for alert_id, episode in life.raised:
+        if alert_id == saying.alert_id:
+            memory = judged(rule, memory, episode, saying.word)
+    return memory
+
+
+def _score(heard: Heard, judge: Judge, decision: Decision, hop_ns: int, regime: str, *, degraded: bool) -> Score:
+    threshold = None if decision.threshold is None else round(decision.threshold, _DECIMALS)
+    limits = decision.limits
+    why = Why(
+        confirmed=None if decision.confirmed <= -FAR else round(decision.confirmed, _DECIMALS),
+        level=round(decision.level, _DECIMALS),
+        level_threshold=None if limits.level >= FAR else round(limits.level, _DECIMALS),
+        p_value=round(decision.p_value, 9),
+        n=limits.n,
+        block=decision.block,
+        progress=min(limits.progress, 1.0),
+        kind=decision.kind,
+        episode=decision.episode,
+        suppressed=decision.suppressed,
+        per_week=judge.plan.per_week,
+    )
+    return Score(
+        **heard._asdict(),
+        threshold=threshold,
+        exceeds=threshold is not None and heard.score > threshold,
+        threshold_state=decision.state,
+        degraded=degraded,
+        model=judge.model,
+        hop_ns=hop_ns,
+        regime=regime,
+        why=why,
+    )
+
+
+def _notices(score: Score, decision: Decision, detector: Detector) -> tuple[Notice, ...]:
+    found: list[tuple[Literal["drift", "suppressed"], int, str]] = []
+    if decision.drift:
+        text = f"The usual sound of {score.device_id} has moved away from what it was: look at it, or say it is normal"
+        found.append(("drift", 1, text))
+    if decision.told:
+        text = f"{detector.title} at {score.device_id}: {decision.told} alerts kept back by the day's budget"
+        found.append(("suppressed", decision.told, text))
+    return tuple(
+        Notice(
+            device_id=score.device_id,
+            detector=score.detector,
+            session_id=score.session_id,
+            kind=kind,
+            count=count,
+            end_sample=score.end_sample,
+            captured_ns=score.captured_ns,
+            summary=summary,
+        )
+        for kind, count, summary in found
+    )

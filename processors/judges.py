@@ -1,0 +1,107 @@
+"""What decides on each window: its model, and the promise made for its device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from processors.core.detectors import DETECTORS
+from processors.core.judging import Judge
+from processors.core.roster import Model
+from processors.core.sensitivity import plan
+from processors.core.window import Window
+from schemas.errors import SettingsError
+from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy
+
+_log = structlog.get_logger(__name__)
+_MOST_JUDGES = 10_000
+
+
+class Promises(Protocol):
+    """Knows which policy holds; see :class:`processors.adapters.policies.Policies`."""
+
+    def policy(self, device_id: str, kind: str, detector: str) -> Policy | None:
+        """The narrowest policy for a device's detector, None where the fleet's default holds."""
+        ...
+
+
+class NoPromises:
+    """The fleet's default for every device: for files, and where there is no topic of policies."""
+
+    def policy(self, device_id: str, kind: str, detector: str) -> Policy | None:  # noqa: ARG002
+        """See :class:`Promises`."""
+        return None
+
+
+def judge_of(
+    detector: str,
+    model: Model,
+    topic: str | None,
+    per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK,
+    hours: tuple[int, ...] = (),
+) -> Judge:
+    """What decides on a model's scores as a detector's.
+
+    Args:
+        detector: its name.
+        model: which scores.
+        topic: where the audio comes from; None for files.
+        per_week: the promise, false alarms a week.
+        hours: see :class:`processors.core.judging.Judge`.
+
+    Raises:
+        SettingsError: the promise cannot be kept.
+    """
+    role = DETECTORS[detector]
+    return Judge(
+        detector=role,
+        plan=plan(per_week, sustained=role.sustained),
+        calibration=model.calibration,
+        model=model.ref,
+        spec=model.spec,
+        topic=topic,
+        hours=hours,
+    )
+
+
+class Judges:
+    """Judges by window, made once for each model and promise.
+
+    Args:
+        promises: policies.
+        kind_of: a device's kind.
+        topic: where the audio comes from.
+    """
+
+    def __init__(self, promises: Promises, kind_of: Callable[[str], str], topic: str) -> None:
+        self._promises, self._kind_of, self._topic = promises, kind_of, topic
+        self._judges: dict[tuple[str, str, float, tuple[int, ...]], Judge] = {}
+
+    def of(self, window: Window) -> Judge:
+        """What decides on a window."""
+        return self.of_model(window.device_id, window.slot.detector, window.model)
+
+    def of_model(self, device_id: str, detector: str, model: Model) -> Judge:
+        """What decides on a model's scores of a device, as a detector's."""
+        policy = self._promises.policy(device_id, self._kind_of(device_id), detector)
+        per_week, hours = (DEFAULT_FALSE_ALARMS_PER_WEEK, ()) if policy is None else _terms(policy)
+        key = (model.ref.sha256, detector, per_week, hours)
+        if key not in self._judges:
+            if len(self._judges) >= _MOST_JUDGES:
+                self._judges.clear()
+            self._judges[key] = self._judge(detector, model, per_week, hours)
+        return self._judges[key]
+
+    def _judge(self, detector: str, model: Model, per_week: float, hours: tuple[int, ...]) -> Judge:
+        try:
+            return judge_of(detector, model, self._topic, per_week, hours)
+        except SettingsError as error:
+            # The command refuses such a policy; a record may have come another way.
+            _log.warning("policy ignored, the fleet's default holds", error=str(error))
+            return judge_of(detector, model, self._topic, hours=hours)
+
+
+def _terms(policy: Policy) -> tuple[float, tuple[int, ...]]:
+    return policy.false_alarms_per_week, policy.regime_hours

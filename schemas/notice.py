@@ -1,0 +1,50 @@
+"""What people should know and need not act on at once: a slow drift, alerts kept back."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from schemas.cloudevents import MAX_NS
+from schemas.device import Name
+from schemas.event import Event
+
+NoticeKind = Literal["drift", "suppressed"]
+
+
+class Notice(Event):
+    """A notice on a device's detector.
+
+    Attributes:
+        device_id, detector, session_id: whose.
+        kind: ``drift``: the usual sound has moved slowly away from what it was; ``suppressed``: the alert budget kept
+            alerts back.
+        count: alerts kept back; 1 for a drift.
+        end_sample: end of the window that brought it, as a session index.
+        captured_ns: that window's capture time, nanoseconds since 1970.
+        summary: one line for people.
+    """
+
+    event_type: ClassVar[str] = "tocsin.notice.v1"
+
+    device_id: Name
+    detector: Name
+    session_id: Name
+    kind: NoticeKind
+    count: Annotated[int, Field(ge=1)]
+    end_sample: Annotated[int, Field(ge=0)]
+    captured_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
+    summary: str
+
+    def key(self) -> str:
+        return self.device_id
+
+    def event_id(self) -> str:
+        return f"{self.device_id}/{self.detector}/{self.session_id}/{self.end_sample}/{self.kind}"
+
+    def source(self) -> str:
+        return f"/tocsin/detectors/{self.detector}"
+
+    def time_ns(self) -> int:
+        return self.captured_ns

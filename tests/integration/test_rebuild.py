@@ -1,0 +1,117 @@
+"""States lost by Redis come back from the scores, and people's words reach them: real Kafka, real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis.asyncio
+
+from processors.adapters.redis_states import RedisStates
+from processors.adapters.state_store import StateKey
+from processors.core.detector_state import DetectorState
+from tests.integration.fleet import Fleet
+from tests.integration.oracle import assert_same, assert_same_state, start_group_at_end, wait_for
+from tests.integration.test_stream import tocsin
+from tests.integration.worker_process import WorkerProcess
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+Start = Callable[..., WorkerProcess]
+FAULT_S = 20.0
+
+
+async def states_in(redis_url: str, keys: list[StateKey]) -> dict[StateKey, DetectorState]:
+    store = RedisStates(redis_url, timeout_s=5.0)
+    try:
+        return await store.load(keys)
+    finally:
+        await store.close()
+
+
+async def test_states_that_redis_has_lost_are_those_of_an_undisturbed_run(
+    kafka: str, redis_url: str, group: str, start_worker: Start
+) -> None:
+    await start_group_at_end(kafka, group)
+    fleet = Fleet.of_factory(40.0, FAULT_S)
+    expected = fleet.expected()
+    first, second = fleet.halves(0.6)
+    worker = start_worker()
+    await first.publish(kafka)
+    await wait_for(kafka, first.expected())
+    worker.terminate()
+    client = redis.asyncio.Redis.from_url(redis_url)
+    await client.flushdb()
+    await client.aclose()
+
+    start_worker()
+    await second.publish(kafka)
+    assert_same(await wait_for(kafka, expected), expected)
+
+    found = await states_in(redis_url, list(fleet.states))
+    assert found.keys() == fleet.states.keys()
+    for key, wanted in fleet.states.items():
+        assert_same_state(found[key], wanted)
+
+
+async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked(
+    kafka: str, redis_url: str, group: str, start_worker: Start, tmp_path: Path
+) -> None:
+    await start_group_at_end(kafka, group)
+    fleet = Fleet.of_factory(40.0, FAULT_S)
+    first, second = fleet.halves(0.8)
+    expected = first.expected()
+    (opened,) = {o.alert.alert_id: o.alert for o in expected if o.alert and o.alert.state == "opened"}.values()
+    device = opened.device_id
+    start_worker()
+    await first.publish(kafka)
+    await wait_for(kafka, expected)
+
+    done = await asyncio.to_thread(tocsin, "alerts", "verdict", opened.alert_id, "false-alarm", kafka=kafka)
+    assert done.returncode == 0, done.stderr
+    done = await asyncio.to_thread(tocsin, "devices", "sensitivity", "7", "--device", device, kafka=kafka)
+    assert done.returncode == 0, done.stderr
+    await asyncio.sleep(2.0)
+    await second.publish(kafka)
+    await _until_windows(kafka, device, len([o for o in fleet.expected() if o.score.device_id == device]))
+
+    (state,) = (await states_in(redis_url, [(device, opened.detector)])).values()
+    assert state.said >= 0
+    assert state.learned is not None
+    assert state.learned.per_week == 7.0
+    episodes = [state.learned.rule.book.open, *state.learned.rule.book.past]
+    assert any(getattr(episode, "judgement", "") == "false-alarm" for episode in episodes if episode is not None)
+
+    told = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)
+    assert told.returncode == 0, told.stderr
+    for part in ("p-value", "learning", "at most 7 false alarms a week", "window of"):
+        assert part in told.stdout
+    replayed = await asyncio.to_thread(
+        tocsin,
+        "replay",
+        device,
+        "--since",
+        "1h",
+        "--set",
+        "sensitivity=1",
+        "--out",
+        str(tmp_path),
+        "--json",
+        kafka=kafka,
+    )
+    assert replayed.returncode == 0, replayed.stderr
+    answer = json.loads(replayed.stdout)
+    assert answer["then"] == answer["now"] == 1
+    assert answer["alerts"][0]["alert_id"] == opened.alert_id
+    assert Path(answer["picture"]).stat().st_size > 10_000
+
+
+async def _until_windows(kafka: str, device: str, count: int) -> None:
+    from tocsin.history import read_scores
+
+    async with asyncio.timeout(90):
+        while len(await read_scores(kafka, 0, device_id=device)) < count:
+            await asyncio.sleep(0.5)
