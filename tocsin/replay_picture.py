@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
-import matplotlib.dates as dates
+import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -16,6 +16,7 @@ from schemas.errors import OutputError
 from schemas.score import Score
 
 _MOST_POINTS = 4_000
+_DAY_NS = 86_400e9
 
 
 def draw_replay(
@@ -36,17 +37,18 @@ def draw_replay(
     figure = Figure(figsize=(12, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    _curve(axes, scores, [score.score for score in scores], "score", color="tab:blue", linewidth=0.6)
-    _curve(axes, scores, [score.threshold for score in scores], "threshold then", color="tab:gray", linestyle="--")
+    _curve(axes, scores, [score.score for score in scores], "score", "tab:blue")
+    _curve(axes, scores, [score.threshold for score in scores], "threshold then", "tab:gray", "--")
     again = [output.score for output in outputs]
-    _curve(axes, again, [score.threshold for score in again], "threshold now", color="tab:red")
+    _curve(axes, again, [score.threshold for score in again], "threshold now", "tab:red")
     opened = [o.score for o in outputs if o.alert is not None and o.alert.state == "opened"]
     for found, label, marker, color in ((then, "alert then", "v", "tab:gray"), (opened, "alert now", "^", "tab:red")):
         if found:
             axes.plot(_times(found), [one.score for one in found], marker, color=color, label=f"{label} ({len(found)})")
     axes.set_title(title)
     axes.set_ylabel("score")
-    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(axes.xaxis.get_major_locator(), tz=UTC))
+    axes.xaxis_date("UTC")
+    figure.autofmt_xdate()
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", fontsize=8)
     try:
@@ -56,13 +58,23 @@ def draw_replay(
         raise OutputError(f"{path}: {error.strerror}: make room or name another folder with --out") from None
 
 
-def _curve(axes: Axes, scores: Sequence[Score], values: Sequence[float | None], label: str, **style: object) -> None:
+def _curve(
+    axes: Axes, scores: Sequence[Score], values: Sequence[float | None], label: str, color: str, linestyle: str = "-"
+) -> None:
     """At most some thousand points: of each stretch its largest value, so that no peak is lost."""
     known = [(score, value) for score, value in zip(scores, values, strict=True) if value is not None]
     width = max(1, len(known) // _MOST_POINTS)
     shown = [max(known[start : start + width], key=lambda pair: pair[1]) for start in range(0, len(known), width)]
-    axes.plot(_times([score for score, _ in shown]), [value for _, value in shown], label=label, **style)
+    axes.plot(
+        _times([score for score, _ in shown]),
+        [y for _, y in shown],
+        label=label,
+        color=color,
+        linestyle=linestyle,
+        linewidth=0.8,
+    )
 
 
-def _times(scores: Sequence[Score]) -> list[datetime]:
-    return [datetime.fromtimestamp(score.captured_ns / 1e9, UTC) for score in scores]
+def _times(scores: Sequence[Score]) -> npt.NDArray[np.float64]:
+    """Days since 1970, as matplotlib counts them."""
+    return np.array([score.captured_ns for score in scores], dtype=np.float64) / _DAY_NS

@@ -64,7 +64,8 @@ async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked
     fleet = Fleet.of_factory(40.0, FAULT_S)
     first, second = fleet.halves(0.8)
     expected = first.expected()
-    (opened,) = {o.alert.alert_id: o.alert for o in expected if o.alert and o.alert.state == "opened"}.values()
+    alerts = [o.alert for o in expected if o.alert is not None and o.alert.state == "opened"]
+    (opened,) = [alert for alert in alerts if alert.detector == "machine"]
     device = opened.device_id
     start_worker()
     await first.publish(kafka)

@@ -51,8 +51,8 @@ def compare(
             f"since {since} no window of {assignment.key()} was scored by both champion and shadow: wait a little, or"
             " give a longer --since; `tocsin models list` says whether workers run the shadow"
         )
-    overall = compare_pairs(pairs, detector)
-    each = {pair.device_id: compare_pairs([pair], detector) for pair in pairs}
+    overall = compare_pairs(pairs)
+    each = {pair.device_id: compare_pairs([pair]) for pair in pairs}
     picture = None if out is None else out / f"{detector}-{scope.replace(':', '-')}-comparison.png"
     if picture is not None:
         # matplotlib takes a second, and no other command of the group should wait for it.

@@ -18,6 +18,7 @@ from processors.core.sensitivity import plan
 from schemas.errors import SettingsError
 from schemas.score import Score
 from tocsin.addresses import kafka_address
+from tocsin.episodes import opened
 from tocsin.history import read_scores
 from tocsin.models.manifests import manifest_of
 from tocsin.moments import moment_ms
@@ -59,7 +60,7 @@ def replay(
     now = per_week if per_week is not None else mine[-1].why.per_week if mine[-1].why is not None else 1.0
     judge = Judge(role, plan(now, sustained=role.sustained), model.calibration, mine[-1].model, model.features)
     outputs = [output for _, output in retell(judge, mine)]
-    then, again = _opened_then(mine), [o for o in outputs if o.alert is not None and o.alert.state == "opened"]
+    then, again = opened(mine), [o for o in outputs if o.alert is not None and o.alert.state == "opened"]
     # matplotlib takes a second, and only this command needs it here.
     from tocsin.replay_picture import draw_replay
 
@@ -114,14 +115,3 @@ def _of_one(device: str, since: str, scores: list[Score]) -> list[Score]:
     if len(names) > 1:
         raise SettingsError(f"{device!r} has several detectors, {', '.join(names)}: name one with --detector")
     return scores
-
-
-def _opened_then(scores: list[Score]) -> list[Score]:
-    """First scores of the episodes that raised alerts at the time."""
-    found, last = [], 0
-    for score in scores:
-        episode = 0 if score.why is None or score.why.suppressed else score.why.episode
-        if episode and episode != last:
-            found.append(score)
-        last = episode
-    return found

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.detectors import DETECTORS, Detector
 from schemas.score import ModelRef, Score
+from tocsin.episodes import opened
 
 _DAY_S = 86_400.0
 
@@ -87,9 +87,8 @@ def paired(scores: Iterable[Score], champion: ModelRef, shadow: ModelRef) -> lis
     return found
 
 
-def compare(pairs: Sequence[Pairs], detector: str) -> Agreement:
+def compare(pairs: Sequence[Pairs]) -> Agreement:
     """How the two models compare, over all devices; ``pairs`` must not be empty."""
-    rule = DETECTORS.get(detector)
     left = np.array([score.exceeds for pair in pairs for score in pair.champion])
     right = np.array([score.exceeds for pair in pairs for score in pair.shadow])
     correlations = [(rank_correlation(*values_of(pair)), len(pair.champion)) for pair in pairs]
@@ -104,8 +103,8 @@ def compare(pairs: Sequence[Pairs], detector: str) -> Agreement:
         champion_only=int(np.sum(left & ~right)),
         shadow_only=int(np.sum(right & ~left)),
         correlation=None if not known else float(np.average([v for v, _ in known], weights=[w for _, w in known])),
-        champion_alarms_a_day=_alarms_a_day([pair.champion for pair in pairs], rule, seconds),
-        shadow_alarms_a_day=_alarms_a_day([pair.shadow for pair in pairs], rule, seconds),
+        champion_alarms_a_day=_alarms_a_day([pair.champion for pair in pairs], seconds),
+        shadow_alarms_a_day=_alarms_a_day([pair.shadow for pair in pairs], seconds),
     )
 
 
@@ -125,35 +124,10 @@ def rank_correlation(left: Float64, right: Float64) -> float | None:
     return float(np.corrcoef(_ranks(left), _ranks(right))[0, 1])
 
 
-def alarms(exceeds: Sequence[bool], detector: Detector | None) -> int:
-    """How many alerts windows would open: m of n above, closed by ``release`` below in a row."""
-    confirm, among, release = (1, 1, 1) if detector is None else (detector.confirm, detector.among, detector.release)
-    opened, below, recent = 0, 0, [False] * among
-    is_open = False
-    for exceeding in exceeds:
-        recent = [*recent[1:], bool(exceeding)]
-        below = 0 if exceeding else below + 1
-        if not is_open and sum(recent) >= confirm:
-            is_open, opened = True, opened + 1
-        elif is_open and below >= release:
-            is_open, recent = False, [False] * among
-    return opened
-
-
-def _alarms_a_day(devices: Sequence[Sequence[Score]], rule: Detector | None, seconds: float) -> float | None:
+def _alarms_a_day(devices: Sequence[Sequence[Score]], seconds: float) -> float | None:
     if not any(score.threshold is not None for scores in devices for score in scores):
         return None
-    count = sum(
-        alarms([score.exceeds for score in session], rule) for scores in devices for session in _by_session(scores)
-    )
-    return count * _DAY_S / seconds
-
-
-def _by_session(scores: Sequence[Score]) -> list[list[Score]]:
-    sessions: dict[str, list[Score]] = defaultdict(list)
-    for score in scores:
-        sessions[score.session_id].append(score)
-    return list(sessions.values())
+    return sum(len(opened(scores)) for scores in devices) * _DAY_S / seconds
 
 
 def _matched(first: list[Score], second: list[Score]) -> tuple[list[Score], list[Score], float]:

@@ -7,11 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.core.detectors import MACHINE, SCREAM
-from schemas.score import ModelRef, Score, Stage
-from tocsin.models.comparison import alarms, compare, paired, rank_correlation
+from schemas.score import ModelRef, Score, Stage, Why
+from tocsin.models.comparison import compare, paired, rank_correlation
 
 A, B, C = (ModelRef(name="crafted", version=text, sha256=text * 64) for text in "abc")
+
+
+WHY = Why(
+    confirmed=0.1, level=0.0, level_threshold=None, p_value=0.5, n=100, block=1, progress=1.0, per_week=1.0
+)  # fmt: skip
 
 
 def score(
@@ -54,7 +58,7 @@ def test_the_same_windows_are_compared() -> None:
     strangers = [score(0, 1.0, C, "champion"), score(0, 1.0, A, "shadow"), score(900, 1.0, A, "champion")]
 
     (pair,) = paired([*scores, *scores, *strangers], A, B)
-    found = compare([pair], "machine")
+    found = compare([pair])
 
     assert [(one.first_sample, two.first_sample) for one, two in zip(pair.champion, pair.shadow, strict=True)] == [
         (start, start) for start in range(0, 500, 100)
@@ -85,38 +89,28 @@ def test_devices_are_ranked_each_for_itself() -> None:
     pairs = paired([*quiet, *loud], A, B)
 
     assert [pair.device_id for pair in pairs] == ["loud", "quiet"]
-    assert compare(pairs, "machine").correlation == pytest.approx((3 * 1.0 - 9 * 1.0) / 12)
-    assert compare(paired(both([(1.0, 2.0)] * 4), A, B), "machine").correlation is None
+    assert compare(pairs).correlation == pytest.approx((3 * 1.0 - 9 * 1.0) / 12)
+    assert compare(paired(both([(1.0, 2.0)] * 4), A, B)).correlation is None
 
 
 def test_alarms_a_day() -> None:
-    high, low = [(0.9, 0.1)] * 4, [(0.1, 0.1)] * 6
-    found = compare(paired(both([*low, *high, *low, *high, *low]), A, B), "machine")
+    episodes = [0] * 6 + [1] * 4 + [0] * 6 + [2] * 4 + [0] * 3 + [3] * 3
+    kept_back = {3: "budget"}
+    scores = both([(0.1, 0.1)] * 26)
+    champions = sorted((one for one in scores if one.stage == "champion"), key=lambda one: one.first_sample)
+    told = [
+        one.model_copy(update={"why": WHY.model_copy(update={"episode": n, "suppressed": kept_back.get(n, "")})})
+        for one, n in zip(champions, episodes, strict=True)
+    ]
+    found = compare(paired([*told, *(one for one in scores if one.stage == "shadow")], A, B))
     assert found.champion_alarms_a_day == pytest.approx(2 * 86_400 / 26)
     assert found.shadow_alarms_a_day == 0.0
 
 
 def test_no_alarms_are_counted_before_there_is_a_threshold() -> None:
     scores = [score(0, 1.0, A, "champion"), score(0, 1.0, B, "shadow", limit=None)]
-    found = compare(paired(scores, A, B), "machine")
+    found = compare(paired(scores, A, B))
     assert (found.champion_alarms_a_day, found.shadow_alarms_a_day) == (0.0, None)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "detector", "count"),
-    [
-        ("..#.#.#..", MACHINE, 0),
-        (".##.#....", MACHINE, 1),
-        ("###.....###", MACHINE, 1),
-        ("###......###", MACHINE, 2),
-        ("#.#", SCREAM, 1),
-        ("#..#", SCREAM, 0),
-        ("#.#", None, 2),
-        ("", MACHINE, 0),
-    ],
-)
-def test_alarms_are_confirmed_and_released(pattern: str, detector: object, count: int) -> None:
-    assert alarms([mark == "#" for mark in pattern], detector) == count  # type: ignore[arg-type]
 
 
 @given(st.lists(st.integers(-5, 5), min_size=2, max_size=40), st.floats(0.1, 9.0), st.booleans())
