@@ -120,6 +120,7 @@ def retrain(order: Order, files: Iterable[SoundFile], out: Path, workspace: Path
         "measured": _seconds(parts.measured),
     }
     say(f"{len(devices)} devices: {seconds['learned']:.0f} s to learn from, {seconds['measured']:.0f} s to measure on")
+    _say_too_short(parts.too_short, "hold any of it out: it is learned from alone")
     version = f"{datetime.now(UTC):%Y.%m.%d-%H%M%S}"
     learned = _laid_out(parts, workspace / "learned")
     try:
@@ -132,6 +133,7 @@ def retrain(order: Order, files: Iterable[SoundFile], out: Path, workspace: Path
     candidate = load_model(path)
     today = champions(devices, candidate.manifest.detector)
     trial = hold(parts, candidate, today, order.snrs_db, order.seed, order.most_seconds)
+    _say_too_short(trial.too_short, "measure on")
     champion = [("champion", trial.champion)] if trial.champion else []
     write_whole(out / PICTURE, draw([("candidate", trial.candidate), *champion]))
     return _judged(order, trial, path, candidate, today, devices, seconds)
@@ -187,6 +189,11 @@ def _laid_out(parts: Split, folder: Path) -> Path:
     except OSError as error:
         raise OutputError(f"{folder} cannot be written: {error.strerror}: name another folder with --out") from None
     return folder
+
+
+def _say_too_short(devices: Sequence[str], to_what: str) -> None:
+    if devices:
+        say(f"{', '.join(devices)}: too little sound to {to_what}")
 
 
 def _seconds(files: Sequence[SoundFile]) -> float:

@@ -11,6 +11,7 @@ from tocsin.capture.manifest import CaptureManifest
 from trainers.loaders.folders import load_folders
 
 _SECOND_NS = 1_000_000_000
+_LEAST_FILES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,13 @@ class Split:
         learned: normal sound to learn from, and abnormal of the same time.
         reference: held out; normal sound that thresholds are set on.
         measured: held out; normal sound that models are measured on, and all abnormal sound held out.
+        too_short: devices with too little sound to hold any of it out; all of theirs is learned from.
     """
 
     learned: tuple[SoundFile, ...]
     reference: tuple[SoundFile, ...]
     measured: tuple[SoundFile, ...]
+    too_short: tuple[str, ...] = ()
 
 
 def read_set(folder: Path) -> list[SoundFile]:
@@ -98,20 +101,20 @@ def split(files: Iterable[SoundFile], held_out: float, hour_ns: int = 3_600 * _S
         hour_ns: length of an hour.
 
     Raises:
-        SettingsError: a device has fewer than three files of normal sound.
+        SettingsError: no device has three files of normal sound.
     """
     learned: list[SoundFile] = []
     reference: list[SoundFile] = []
     measured: list[SoundFile] = []
+    too_short: list[str] = []
     everything = list(files)
     for device in sorted({one.device for one in everything}):
         mine = sorted((one for one in everything if one.device == device), key=lambda one: (one.begin_ns, one.name))
         normal = [one for one in mine if not one.abnormal]
-        if len(normal) < 3:
-            raise SettingsError(
-                f"{device} has {len(normal)} clips of normal sound; 3 are needed to learn from some and measure on"
-                " others: take more time with --since, or leave the device out"
-            )
+        if len(normal) < _LEAST_FILES:
+            too_short.append(device)
+            learned += mine
+            continue
         line = _line(normal, held_out, hour_ns)
         late = normal[line:]
         third = min(max(1, _index_at(late, 1.0 / 3.0)), len(late) - 1)
@@ -121,7 +124,12 @@ def split(files: Iterable[SoundFile], held_out: float, hour_ns: int = 3_600 * _S
         begin = late[0].begin_ns
         learned += [one for one in mine if one.abnormal and one.begin_ns < begin]
         measured += [one for one in mine if one.abnormal and one.begin_ns >= begin]
-    return Split(tuple(learned), tuple(reference), tuple(measured))
+    if not measured:
+        raise SettingsError(
+            f"no device has {_LEAST_FILES} clips of normal sound, to learn from some and measure on others: take more"
+            " time with --since, or shorter clips with --clip"
+        )
+    return Split(tuple(learned), tuple(reference), tuple(measured), tuple(too_short))
 
 
 def _line(normal: Sequence[SoundFile], held_out: float, hour_ns: int) -> int:

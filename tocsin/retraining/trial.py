@@ -40,10 +40,12 @@ class Trial:
     Attributes:
         candidate: by device.
         champion: by device; empty where nothing scores today.
+        too_short: devices with too little held-out sound to say anything of.
     """
 
     candidate: tuple[DeviceScores, ...]
     champion: tuple[DeviceScores, ...]
+    too_short: tuple[str, ...] = ()
 
 
 def hold(
@@ -65,12 +67,13 @@ def hold(
         most_seconds: of each device's held-out sound, reference and the rest each; the earliest.
 
     Raises:
-        SettingsError: a device has too little held-out sound for eight windows.
+        SettingsError: no device has enough held-out sound for eight windows.
         NotAudio, UnreadableInput: a file cannot be read.
     """
     devices = sorted({one.device for one in split.measured})
     ours: list[DeviceScores] = []
     theirs: list[DeviceScores] = []
+    too_short: dict[str, int] = {}
     with steps("comparing", len(devices), "devices") as advance:
         for number, device in enumerate(devices):
             models = [candidate, *filter(None, [champions.get(device)])]
@@ -78,8 +81,11 @@ def hold(
             normal = runs_of((one for one in mine if not one.abnormal), most_seconds)
             reference = runs_of((one for one in split.reference if one.device == device), most_seconds)
             scored = {_REFERENCE: _scored(reference, models), _NORMAL: _scored(normal, models)}
-            for part, scores in scored.items():
-                _check_enough(device, part, len(scores[0]), candidate.manifest.features.window_seconds)
+            advance(1)
+            fewest = min(len(scores[0]) for scores in scored.values())
+            if fewest < LEAST_WINDOWS:
+                too_short[device] = fewest
+                continue
             scored[_REAL] = _scored(runs_of((one for one in mine if one.abnormal), most_seconds), models)
             generator = _screams if candidate.manifest.detector == _SCREAM else _faults
             # One after the other: all of them at once would fill the memory of a small machine.
@@ -87,8 +93,14 @@ def hold(
                 scored[kind] = _scored(worse, models)
             for index, (model, whose) in enumerate(zip(models, (ours, theirs), strict=False)):
                 whose.append(_device_scores(device, model, {name: scores[index] for name, scores in scored.items()}))
-            advance(1)
-    return Trial(tuple(ours), tuple(theirs))
+    if not ours:
+        device, fewest = max(too_short.items(), key=lambda item: item[1])
+        raise SettingsError(
+            f"{device}: a part of what is held out has {fewest} windows of"
+            f" {candidate.manifest.features.window_seconds:.1f} s; {LEAST_WINDOWS} are needed, and no other device has"
+            " more: take more time with --since, or longer clips with --clip"
+        )
+    return Trial(tuple(ours), tuple(theirs), tuple(sorted(too_short)))
 
 
 def runs_of(files: Iterable[SoundFile], most_seconds: float) -> list[Float32]:
@@ -116,14 +128,6 @@ def runs_of(files: Iterable[SoundFile], most_seconds: float) -> list[Float32]:
             runs.append([_read(one)])
         last = one
     return [np.concatenate(parts) for parts in runs]
-
-
-def _check_enough(device: str, part: str, windows: int, window_s: float) -> None:
-    if windows < LEAST_WINDOWS:
-        raise SettingsError(
-            f"{device}: the {part} part of what is held out has {windows} windows of {window_s:.1f} s; {LEAST_WINDOWS}"
-            " are needed: take more time with --since, or longer clips with --clip"
-        )
 
 
 def _scored(runs: Sequence[Float32], models: Sequence[OnnxModel]) -> list[Float64]:

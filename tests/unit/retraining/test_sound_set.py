@@ -64,9 +64,17 @@ def test_abnormal_sound_goes_where_its_time_goes_and_never_into_the_reference() 
     assert not any(one.abnormal for one in parts.reference)
 
 
-def test_a_device_with_too_little_sound_is_named() -> None:
-    with pytest.raises(SettingsError, match="b has 2 clips"):
-        split([*(file("a", minute) for minute in range(9)), file("b", 0), file("b", 1)], 0.3)
+def test_a_device_with_too_little_sound_is_learned_from_alone() -> None:
+    parts = split([*(file("a", minute) for minute in range(9)), file("b", 0), file("b", 1)], 0.3)
+
+    assert parts.too_short == ("b",)
+    assert minutes_of(parts.learned, "b") == [0, 1]
+    assert {one.device for one in (*parts.reference, *parts.measured)} == {"a"}
+
+
+def test_a_set_in_which_no_device_has_enough_is_refused() -> None:
+    with pytest.raises(SettingsError, match="no device has 3 clips"):
+        split([file("a", 0), file("b", 0), file("b", 1)], 0.3)
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_clips_that_follow_each_other_are_one_run(clips: list[SoundFile]) -> Non
 
 
 def test_sessions_are_not_joined_however_close(clips: list[SoundFile]) -> None:
-    other = SoundFile(**{name: getattr(clips[1], name) for name in clips[1].__slots__} | {"take": "s2"})
+    other = replace(clips[1], take="s2")
 
     assert len(runs_of([clips[0], other], 1_000.0)) == 2
 
@@ -103,8 +104,14 @@ def test_sound_judged_real_is_held_against_the_normal_one(
     assert figures.real_auc == 1.0
 
 
-def test_too_little_held_out_sound_is_named(clips: list[SoundFile], machine: OnnxModel) -> None:
-    with pytest.raises(SettingsError, match="fan: the reference part of what is held out has 3 windows"):
+def test_a_device_with_too_little_held_out_sound_is_passed_over(clips: list[SoundFile], machine: OnnxModel) -> None:
+    short = [replace(one, device="press") for one in clips]
+
+    trial = hold(parted([*clips[:4], short[0]], [*clips[4:], *short[4:]]), machine, {}, SNRS_DB, 7, 1_000.0)
+
+    assert [one.device for one in trial.candidate] == ["fan"]
+    assert trial.too_short == ("press",)
+    with pytest.raises(SettingsError, match="fan: a part of what is held out has 3 windows"):
         hold(parted(clips[:1], clips[4:]), machine, {}, SNRS_DB, 7, 1_000.0)
 
 
