@@ -58,7 +58,7 @@ def inspect(model: ModelProto, limits: CheckLimits) -> tuple[int, tuple[str, ...
     for node in nodes:
         if node.domain not in ALLOWED or node.op_type not in ALLOWED[node.domain]:
             raise ForbiddenOperator(
-                f"operator {_shown(node.op_type)} of domain {_shown(node.domain)} is not allowed: the export must do"
+                f"operator {_shown(node.op_type)} of {_shown(node.domain or 'ai.onnx')} is not allowed: the export must do"
                 " without it"
             )
     _Shapes(limits).follow(model.graph, {}, frozenset())
