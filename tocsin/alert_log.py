@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.alert import Alert
 from schemas.errors import ContractError, SettingsError
-from schemas.feedback import Verdict
+from schemas.feedback import Acceptance, Verdict
 from schemas.topics import ALERTS, FEEDBACK
 from tocsin.topic_reader import consumer_of, read_to_end, record_of
 
@@ -37,11 +37,17 @@ class AlertLog:
         return log
 
     def take(self, message: Any) -> Alert | Verdict | None:
-        """Takes a message of either topic: what is new in it, or None. What is neither is named on standard error."""
+        """Takes a message of either topic: what is new in it, or None. What is neither is named on standard error.
+
+        What people say of a device as a whole stands on the feedback topic too, and is passed over.
+        """
+        record = record_of(message)
         try:
             if message.topic == FEEDBACK.name:
-                return self.add_verdict(Verdict.from_record(record_of(message)))
-            return self.add_alert(Alert.from_record(record_of(message)))
+                if ("ce_type", Acceptance.event_type.encode()) in record.headers:
+                    return None
+                return self.add_verdict(Verdict.from_record(record))
+            return self.add_alert(Alert.from_record(record))
         except ContractError as error:
             what = "verdict" if message.topic == FEEDBACK.name else "alert"
             where = f"offset {message.offset} of partition {message.partition}"
@@ -67,6 +73,15 @@ class AlertLog:
     def alerts(self) -> list[list[Alert]]:
         """The revisions of every alert, in their order."""
         return [self._revisions(name) for name in self._alerts]
+
+    def opened_since(self, since_ns: int) -> dict[str, list[Alert]]:
+        """Opening revisions of the alerts opened since a capture time, by device."""
+        found: dict[str, list[Alert]] = {}
+        for revisions in self._alerts.values():
+            first = revisions[min(revisions)]
+            if first.opened_ns >= since_ns:
+                found.setdefault(first.device_id, []).append(first)
+        return found
 
     def verdicts(self, alert_id: str) -> list[Verdict]:
         """All verdicts on an alert, the newest last."""

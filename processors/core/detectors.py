@@ -18,6 +18,7 @@ class Detector:
         among: out of this many latest windows, 1 to 16.
         release_ns: quiet sound that closes it, ns.
         hysteresis: a window counts as quiet when it lies this share of the margin under the threshold, 0 to 1.
+        cooldown_ns: sound after an alert in which single scores open none, ns.
         update_ns: sound between two updates of an open alert, ns.
         sustained: whether the level of whole minutes is judged besides: for what lasts rather than for events.
         title: what an alert is called, for people.
@@ -28,6 +29,7 @@ class Detector:
     among: int
     release_ns: int
     hysteresis: float
+    cooldown_ns: int
     update_ns: int
     sustained: bool
     title: str
@@ -42,6 +44,7 @@ MACHINE = Detector(
     among=4,
     release_ns=6 * _SECOND_NS,
     hysteresis=0.1,
+    cooldown_ns=60 * _SECOND_NS,
     update_ns=10 * _SECOND_NS,
     sustained=True,
     title="Unusual sound",
@@ -52,6 +55,7 @@ SCREAM = Detector(
     among=3,
     release_ns=3 * _SECOND_NS,
     hysteresis=0.0,
+    cooldown_ns=0,
     update_ns=5 * _SECOND_NS,
     sustained=False,
     title="Scream",

@@ -152,6 +152,7 @@ def _rule(detector: Detector, plan: Plan, prior: Prior) -> BlockRule:
         among=detector.among,
         release_ns=detector.release_ns,
         hysteresis=detector.hysteresis,
+        cooldown_ns=detector.cooldown_ns,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json as jsonlib
+import sys
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,13 +18,14 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from schemas.alert import Alert, AudioSpan
-from schemas.errors import BrokerUnavailable, SettingsError
+from schemas.errors import BrokerUnavailable, ContractError, SettingsError
 from schemas.feedback import Verdict
-from schemas.topics import ALERTS, AUDIO, FEEDBACK
+from schemas.notice import Notice
+from schemas.topics import ALERTS, AUDIO, FEEDBACK, NOTICES
 from tocsin.addresses import kafka_address
 from tocsin.alert_log import AlertLog
 from tocsin.settings import load_settings
-from tocsin.topic_reader import consumer_of, follow, read_to_end
+from tocsin.topic_reader import consumer_of, follow, read_to_end, record_of
 from tocsin.topic_writer import write_records
 
 alerts = typer.Typer(name="alerts", help="Read alerts, and judge them.", invoke_without_command=True)
@@ -117,8 +119,13 @@ async def _list(bootstrap: str, *, following: bool, json: bool) -> None:
     async with consumer_of(bootstrap, [FEEDBACK]) as consumer:
         async for message in read_to_end(consumer):
             log.take(message)
-    async with consumer_of(bootstrap, [ALERTS, FEEDBACK] if following else [ALERTS]) as consumer:
+    notices: set[str] = set()
+    async with consumer_of(bootstrap, [ALERTS, NOTICES, *([FEEDBACK] if following else [])]) as consumer:
         async for message in follow(consumer) if following else read_to_end(consumer):
+            if message.topic == NOTICES.name:
+                if not json:
+                    _show_notice(message, notices)
+                continue
             new = log.take(message)
             if isinstance(new, Alert):
                 given = log.verdict(new.alert_id)
@@ -127,6 +134,17 @@ async def _list(bootstrap: str, *, following: bool, json: bool) -> None:
                 print(
                     f"{_when(new.given_ns)}Z  verdict  {_said(new)}  at {new.device_id}  [{new.alert_id}]", flush=True
                 )
+
+
+def _show_notice(message: Any, seen: set[str]) -> None:
+    try:
+        notice = Notice.from_record(record_of(message))
+    except ContractError as error:
+        print(f"offset {message.offset} of partition {message.partition} is no notice: {error}", file=sys.stderr)
+        return
+    if notice.event_id() not in seen:
+        seen.add(notice.event_id())
+        print(f"{_when(notice.captured_ns)}Z  notice   {notice.kind:8}  {notice.summary}", flush=True)
 
 
 async def _judge(bootstrap: str, alert_id: str, judgement: Judgement, note: str, by: str) -> Verdict:

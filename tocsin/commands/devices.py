@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json as json_format
+import time
 from typing import Annotated
 
 import typer
@@ -10,15 +12,19 @@ from rich.console import Console
 from rich.table import Table
 
 from processors.core.detectors import detectors_of
+from schemas.device import Device
+from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy, keys_for
 from tocsin.addresses import kafka_address
+from tocsin.alert_log import AlertLog
 from tocsin.commands.explain import explain
 from tocsin.commands.normal import normal
-from tocsin.commands.sensitivity import sensitivity
+from tocsin.commands.sensitivity import read_policies, sensitivity
 from tocsin.fleet import read_fleet
 from tocsin.settings import load_settings
 
 devices = typer.Typer(name="devices", help="Look at the fleet, and set what it promises.", no_args_is_help=True)
 
+_WEEK_NS = 7 * 86_400 * 1_000_000_000
 
 devices.command("sensitivity")(sensitivity)
 devices.command("explain")(explain)
@@ -27,18 +33,50 @@ devices.command("normal")(normal)
 
 @devices.command("list")
 def list_devices(
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line: the manifest and how it has kept.")
+    ] = False,
     kafka: Annotated[str | None, typer.Option(help="Kafka's address; the local stack's unless given.")] = None,
 ) -> None:
-    """List the devices that have announced themselves."""
-    fleet = asyncio.run(read_fleet(kafka_address(load_settings(), kafka))).values()
-    if json:
-        for device in fleet:
-            print(device.model_dump_json())
-        return
-    table = Table("device", "kind", "detectors", "Hz", "unit", "description")
-    for device in fleet:
+    """List the devices that have announced themselves, and how each kept its promise in the last seven days."""
+    bootstrap = kafka_address(load_settings(), kafka)
+    fleet, policies, log = asyncio.run(_read(bootstrap))
+    opened = log.opened_since(time.time_ns() - _WEEK_NS)
+    table = Table("device", "kind", "detectors", "Hz", "unit", "alerts, 7 d", "judged false", "promised", "description")
+    for device in fleet.values():
+        alerts = opened.get(device.device_id, [])
+        said = [verdict.judgement for one in alerts if (verdict := log.verdict(one.alert_id)) is not None]
+        promised = {name: _promised(policies, device, name) for name in detectors_of(device)}
+        if json:
+            kept = {
+                "alerts_7d": len(alerts),
+                "judged_false_7d": said.count("false-alarm"),
+                "judged_real_7d": said.count("real"),
+                "promised_false_alarms_per_week": promised,
+            }
+            print(json_format.dumps({**device.model_dump(mode="json"), "kept": kept}))
+            continue
         rate = "any" if device.sample_rate is None else str(device.sample_rate)
-        unit = f"{device.unit} (full scale {device.full_scale:g})"
-        table.add_row(device.device_id, device.kind, ", ".join(detectors_of(device)), rate, unit, device.description)
-    Console().print(table)
+        table.add_row(
+            device.device_id,
+            device.kind,
+            ", ".join(promised),
+            rate,
+            f"{device.unit} (full scale {device.full_scale:g})",
+            str(len(alerts)),
+            str(said.count("false-alarm")),
+            ", ".join(f"{value:g}" for value in promised.values()),
+            device.description,
+        )
+    if not json:
+        Console().print(table)
+
+
+async def _read(bootstrap: str) -> tuple[dict[str, Device], list[Policy], AlertLog]:
+    return await read_fleet(bootstrap), await read_policies(bootstrap), await AlertLog.read(bootstrap)
+
+
+def _promised(policies: list[Policy], device: Device, detector: str) -> float:
+    by_key = {policy.key(): policy.false_alarms_per_week for policy in policies}
+    keys = keys_for(device.device_id, device.kind, detector)
+    return next((by_key[key] for key in keys if key in by_key), DEFAULT_FALSE_ALARMS_PER_WEEK)

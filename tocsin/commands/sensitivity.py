@@ -32,6 +32,12 @@ def sensitivity(
     device: Annotated[str | None, typer.Option(help="For one device only.")] = None,
     kind: Annotated[str | None, typer.Option(help="For the devices of a kind only: machine or room.")] = None,
     detector: Annotated[str | None, typer.Option(help="For one detector only; all of them unless given.")] = None,
+    hours: Annotated[
+        str | None,
+        typer.Option(
+            help="Hours (UTC) at which another way of working begins, such as 6,14,22; each learns for itself."
+        ),
+    ] = None,
     unset: Annotated[bool, typer.Option("--unset", help="Take back what was set for this scope.")] = False,
     note: Annotated[str, typer.Option(help="Why, for people.")] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -42,7 +48,7 @@ def sensitivity(
     if per_week is None and not unset:
         if device is not None or kind is not None or detector is not None:
             raise SettingsError("--device, --kind and --detector want a number, or --unset")
-        _show(asyncio.run(_read(bootstrap)), json=json)
+        _show(asyncio.run(read_policies(bootstrap)), json=json)
         return
     if per_week is not None and unset:
         raise SettingsError(f"{per_week:g} and --unset exclude each other: give one of them")
@@ -55,7 +61,14 @@ def sensitivity(
         record = Record(f"{role}/{scope}".encode(), None, ())
     else:
         reasons = explain(plan(per_week))
-        policy = Policy(detector=role, scope=scope, false_alarms_per_week=per_week, note=note, set_ns=time.time_ns())
+        policy = Policy(
+            detector=role,
+            scope=scope,
+            false_alarms_per_week=per_week,
+            regime_hours=_hours(hours),
+            note=note,
+            set_ns=time.time_ns(),
+        )
         record = policy.to_record()
     asyncio.run(write_records(bootstrap, [(POLICIES, record)]))
     if per_week is None:
@@ -74,6 +87,18 @@ def _scope(device: str | None, kind: str | None) -> str:
     if kind is not None and kind not in DEVICE_KINDS:
         raise SettingsError(f"no kind {kind!r}; there are {', '.join(DEVICE_KINDS)}")
     return f"device:{device}" if device is not None else f"kind:{kind}" if kind is not None else "all"
+
+
+def _hours(text: str | None) -> tuple[int, ...]:
+    if text is None:
+        return ()
+    try:
+        found = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if not 2 <= len(found) <= 3 or list(found) != sorted(set(found)) or not all(0 <= hour < 24 for hour in found):
+        raise SettingsError(f"--hours {text!r}: give two or three hours of the day in ascending order, such as 6,14,22")
+    return found
 
 
 def _detector(name: str | None) -> str:
@@ -95,7 +120,12 @@ def _show(policies: list[Policy], *, json: bool) -> None:
     Console().print(table)
 
 
-async def _read(bootstrap: str) -> list[Policy]:
+async def read_policies(bootstrap: str) -> list[Policy]:
+    """The policies that hold, by their keys.
+
+    Raises:
+        BrokerUnavailable, SettingsError: as in :func:`tocsin.topic_reader.consumer_of`.
+    """
     found: dict[bytes, Policy] = {}
     async with consumer_of(bootstrap, [POLICIES]) as consumer:
         async for message in read_to_end(consumer):

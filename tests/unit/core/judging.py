@@ -27,6 +27,7 @@ DETECTOR = Detector(
     among=3,
     release_ns=3 * SECOND_NS,
     hysteresis=0.1,
+    cooldown_ns=60 * SECOND_NS,
     update_ns=4 * SECOND_NS,
     sustained=True,
     title="Unusual sound",
