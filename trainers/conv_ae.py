@@ -5,40 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from schemas.errors import InputError, SettingsError
 from schemas.features import FeatureSpec
-from schemas.manifest import Calibration
 from trainers.conv_ae_front import front_of, spec_of
 from trainers.conv_ae_net import ConvAutoencoder, DenseAutoencoder, ErrorScore, Rebuilder, conv_vae, vae_1d
 from trainers.conv_ae_weights import load_weights
-from trainers.direction import settled
 from trainers.epochs import Schedule, fit_epochs
-from trainers.evaluate import quantiles_of
 from trainers.fitting import repeatable
-from trainers.golden import golden_windows
-from trainers.loaders.clip import ChannelRule, digest_of
+from trainers.loaders.clip import ChannelRule
 from trainers.loaders.layout import AUTO, load_clips
-from trainers.one_class import (
-    HeardClip,
-    Parts,
-    by_machine,
-    chosen,
-    figures,
-    hear,
-    parts_of,
-    swept,
-    window_scores,
-    with_generated,
-)
-from trainers.provenance import training_digest
-from trainers.recipe import Example, Float32, Preset, Trained, with_settings
+from trainers.one_class import HeardClip, Parts, chosen, hear, parts_of
+from trainers.one_class_trained import Learned, finished, machines_in
+from trainers.recipe import Float32, Preset, Trained, with_settings
 from trainers.torch_model import TorchModel
 
 FEATURES = ("raw", "mel", "log-mel")
@@ -111,39 +93,25 @@ class ConvAeRecipe:
         channel = _CHANNELS[options.channel]
         with repeatable(seed):
             net, losses = _trained(parts, spec, options, channel)
-        sweep = with_generated(hear(parts.sweep, spec, channel, "listening to the sweep's clips"), spec, seed)
-        test = with_generated(hear(parts.test, spec, channel, "listening to the test's clips"), spec, seed + 1)
-        normal = [one for one in sweep if one.clip.label == "normal"]
-        plain = TorchModel(net, has_bands=spec.transform == "log_mel", transform=spec.transform)
-        model, direction = settled(plain, spec, [one.samples for one in normal], seed)
-        threshold, table = swept(*_by_label(sweep, window_scores(model, sweep)))
-        scores = window_scores(model, test)
-        healthy = np.concatenate(window_scores(model, normal))
-        good, bad = _by_label(test, scores)
-        measured = {name: round(value, 4) for name, value in figures(test, scores, threshold).items()}
-        return Trained(
+        model = TorchModel(net, has_bands=spec.transform == "log_mel", transform=spec.transform)
+
+        def look(window: Float32) -> tuple[Float32, Float32]:
+            with torch.no_grad():
+                x = net.front(torch.tensor(window[None]))
+                return x[0].numpy().T, net.net.rebuilt(x)[0].numpy().T
+
+        learned = Learned(
             name=self.name,
-            detector="machine",
             model=model,
             spec=spec,
-            calibration=Calibration(
-                transfer="relative",
-                threshold=round(threshold, 4),
-                spread=round(max(float(healthy.std()), 1e-3), 4),
-                n=len(healthy),
-                quantiles=quantiles_of(healthy),
-            ),
-            metrics=measured,
-            report=_report(options, parts, test, scores, table),
-            trained_on=_words(options, parts),
-            training_digest=training_digest(digest_of(parts.train), seed),
-            golden=golden_windows(spec, seed),
-            scores={"normal": good, "abnormal": bad},
-            threshold=threshold,
+            parts=parts,
+            channel=channel,
             losses=losses,
-            examples=_examples(net, test, scores),
-            direction=direction,
+            options=asdict(options) | {"weights": Path(options.weights).name},
+            words=_words(options, parts),
+            look=None if options.features == "raw" else look,
         )
+        return finished(learned, seed)
 
 
 def _check(options: ConvAeOptions) -> None:
@@ -201,58 +169,8 @@ def _seen(front: nn.Module, heard: Sequence[HeardClip]) -> torch.Tensor:
         return torch.cat([front(torch.tensor(one.windows)) for one in heard])
 
 
-def _by_label(
-    heard: Sequence[HeardClip], scores: Sequence[npt.NDArray[np.float64]]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    normal = [s for one, s in zip(heard, scores, strict=True) if one.clip.label == "normal"]
-    abnormal = [s for one, s in zip(heard, scores, strict=True) if one.clip.label == "abnormal"]
-    return np.concatenate(normal), np.concatenate(abnormal)
-
-
-def _examples(
-    net: ErrorScore, test: Sequence[HeardClip], scores: Sequence[npt.NDArray[np.float64]]
-) -> tuple[Example, ...]:
-    """The windows rebuilt best and worst, of normal clips and of abnormal ones; none of raw sound."""
-    shown = []
-    for label in ("normal", "abnormal"):
-        places = [
-            (float(value), number, window)
-            for number, (one, values) in enumerate(zip(test, scores, strict=True))
-            if one.clip.label == label
-            for window, value in enumerate(values)
-        ]
-        for what, (value, number, window) in (("best", min(places)), ("worst", max(places))):
-            heard, rebuilt = _looked_at(net, test[number].windows[window])
-            if heard.ndim == 2:
-                shown.append(Example(f"{label}, {what}", value, heard.T, rebuilt.T))
-    return tuple(shown)
-
-
-def _looked_at(net: ErrorScore, window: Float32) -> tuple[Float32, Float32]:
-    with torch.no_grad():
-        x = net.front(torch.tensor(window[None]))
-        return x[0].numpy(), net.net.rebuilt(x)[0].numpy()
-
-
-def _report(
-    options: ConvAeOptions,
-    parts: Parts,
-    test: Sequence[HeardClip],
-    scores: Sequence[npt.NDArray[np.float64]],
-    table: list[dict[str, float]],
-) -> dict[str, Any]:
-    return {
-        "options": asdict(options) | {"weights": Path(options.weights).name},
-        "clips": {name: len(getattr(parts, name)) for name in ("train", "validation", "sweep", "test")},
-        "generated_anomalies": any("generated" in one.clip.details for one in test),
-        "machines": by_machine(test, scores),
-        "threshold_sweep": [{name: round(value, 4) for name, value in row.items()} for row in table],
-    }
-
-
 def _words(options: ConvAeOptions, parts: Parts) -> str:
     if options.weights:
         name = Path(options.weights).name
         return f"weights published by abnormal_sound_detect ({name}); threshold from {len(parts.sweep)} clips"
-    machines = sorted({clip.machine for clip in parts.train if clip.machine})
-    return f"{len(parts.train)} normal clips" + (f" of {', '.join(machines)}" if machines else "")
+    return machines_in(parts)

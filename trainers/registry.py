@@ -14,7 +14,9 @@ RECIPES = {
     "quick": "trainers.quick:QuickRecipe",
     "machine": "trainers.machine:MachineRecipe",
     "conv-ae": "trainers.conv_ae:ConvAeRecipe",
+    "mimii-ae": "trainers.mimii_ae:MimiiAeRecipe",
     "iaia": "trainers.iaia:IaiaRecipe",
+    "fleet": "trainers.fleet:FleetRecipe",
     "scream": "trainers.scream:ScreamRecipe",
 }
 """Where each recipe is, by its name."""

@@ -1,0 +1,136 @@
+"""The mimii-ae recipe: the baseline's vectors, network, protocol and published weights."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import h5py
+import librosa
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from processors.core.recording import rows_of
+from schemas.errors import InputError, SettingsError, UnreadableInput, WrongLayout
+from schemas.manifest import read_metadata
+from trainers.artefact import write
+from trainers.loaders.layout import load_clips
+from trainers.mimii_ae import SPEC, MimiiAeRecipe, baseline_parts
+from trainers.mimii_ae_net import WIDTHS, VectorAutoencoder, WindowError, load_keras, unfolded
+from trainers.synthetic_set import SetOptions, write_set
+
+TINY = {"epochs": "2", "batch": "64"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "set"
+    write_set("mimii", root, SetOptions(("fan",), 1, (6.0,), clips=8, anomalies=2, seconds=2.5, seed=3))
+    return root
+
+
+def keras_file(path, widths=WIDTHS, seed=0):
+    """As Keras 2 writes a model of dense layers."""
+    rng = np.random.default_rng(seed)
+    arrays = []
+    with h5py.File(path, "w") as file:
+        for number, (wide, narrow) in enumerate(pairwise(widths)):
+            name = "dense" if number == 0 else f"dense_{number}"
+            group = file.create_group(f"model_weights/{name}/{name}")
+            kernel = rng.normal(0, 0.1, (wide, narrow)).astype(np.float32)
+            bias = rng.normal(0, 0.1, narrow).astype(np.float32)
+            group["kernel:0"], group["bias:0"] = kernel, bias
+            arrays.append((kernel, bias))
+    return arrays
+
+
+def test_vectors_are_five_frames_one_after_the_other():
+    frames = torch.arange(8 * 64, dtype=torch.float32).reshape(1, 8, 64)
+    vectors = unfolded(frames)
+    assert vectors.shape == (1, 4, 320)
+    assert torch.equal(vectors[0, 3], frames[0, 3:8].flatten())
+
+
+def test_features_are_the_baselines_where_frames_lie_alike():
+    sound = 0.1 * np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
+    mel = librosa.feature.melspectrogram(y=sound, sr=16_000, n_fft=1024, hop_length=512, n_mels=64, center=False)
+    wanted = 20.0 / 2.0 * np.log10(mel + np.finfo(float).eps)
+    assert np.abs(rows_of(sound, 16_000, SPEC) - wanted.T).max() < 1e-3
+
+
+def test_a_windows_score_is_its_mean_error_and_bands_tell_where_it_lies():
+    net = VectorAutoencoder()
+    window = torch.randn(3, 64, 64)
+    score, bands = WindowError(net)(window)
+    vectors = unfolded(window)
+    off = (net(vectors) - vectors).square()
+    assert torch.allclose(score, off.mean(dim=(1, 2)), rtol=1e-5)
+    assert torch.allclose(bands.mean(dim=1), score, rtol=1e-5)
+    assert torch.allclose(bands[:, 7], off[:, :, 7::64].mean(dim=(1, 2)), rtol=1e-4)
+
+
+def test_it_trains_and_becomes_a_file_that_serves(data, tmp_path):
+    trained = MimiiAeRecipe().train(data, 3, TINY)
+    path = write(trained, tmp_path, 3, "1.0.0")
+    manifest, windows, scores = read_metadata({prop.key: prop.value for prop in onnx.load(path).metadata_props})
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (answer,) = session.run(["score"], {"log_mel": windows[:1]})
+    assert np.allclose(answer, scores[:1], rtol=1e-5, atol=1e-5)
+    assert manifest.parameters in (50_760, 50_761)
+    assert trained.losses["training"][1] < trained.losses["training"][0]
+    assert {"clip_auc", "window_auc", "level_auc"} <= manifest.metrics.keys()
+
+
+def test_published_weights_answer_as_in_keras(tmp_path):
+    arrays = keras_file(tmp_path / "ae.h5")
+    net = VectorAutoencoder()
+    load_keras(net, tmp_path / "ae.h5")
+    x = np.random.default_rng(1).normal(0, 1, (5, 320)).astype(np.float32)
+    wanted = x
+    for number, (kernel, bias) in enumerate(arrays):
+        wanted = wanted @ kernel + bias
+        wanted = np.maximum(wanted, 0) if number < 5 else wanted
+    assert np.allclose(net(torch.from_numpy(x)).detach().numpy(), wanted, atol=1e-5)
+
+
+def test_published_weights_become_an_artefact_untouched(data, tmp_path):
+    arrays = keras_file(tmp_path / "ae.h5")
+    settings = TINY | {"weights": str(tmp_path / "ae.h5"), "tuning": "no"}
+    path = write(MimiiAeRecipe().train(data, 3, settings), tmp_path / "out", 3, "1.0.0")
+    kept = [onnx.numpy_helper.to_array(one) for one in onnx.load(path).graph.initializer]
+    assert any(one.size == 320 * 64 and np.isin(arrays[0][0], one).all() for one in kept)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    keras_file(tmp_path / "other.h5", (320, 64, 64, 16, 64, 64, 320))
+    (tmp_path / "text.h5").write_text("no weights")
+    with h5py.File(tmp_path / "empty.h5", "w"):
+        pass
+    for name in ("other.h5", "text.h5", "empty.h5", "none.h5"):
+        with pytest.raises(UnreadableInput, match=name):
+            load_keras(VectorAutoencoder(), tmp_path / name)
+
+
+def test_the_baselines_protocol_tests_on_the_first_normal_clips(data):
+    clips = load_clips(data)
+    parts = baseline_parts(clips, 3)
+    assert [clip.path.stem for clip in parts.test if clip.label == "normal"] == ["00000000", "00000001"]
+    assert sum(clip.label == "abnormal" for clip in parts.test) == 2
+    learned = parts.train + parts.validation + parts.sweep
+    assert {clip.path.stem for clip in learned} == {f"{n:08}" for n in range(2, 8)}
+    with pytest.raises(WrongLayout, match="0 abnormal"):
+        baseline_parts([clip for clip in clips if clip.label == "normal"], 3)
+
+
+def test_mistakes_are_named(data):
+    for settings, named in (
+        ({"channel": "left"}, "'left'"),
+        ({"protocol": "mine"}, "'mine'"),
+        ({"tuning": "no"}, "weights=PATH"),
+    ):
+        with pytest.raises(SettingsError, match=named):
+            MimiiAeRecipe().train(data, 3, settings)
+    with pytest.raises(InputError, match="--data"):
+        MimiiAeRecipe().train(None, 3, {})

@@ -1,0 +1,129 @@
+"""From a network trained on normal clips to a finished model: direction, threshold, figures, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.features import FeatureSpec
+from schemas.manifest import Calibration
+from trainers.direction import settled
+from trainers.evaluate import quantiles_of
+from trainers.golden import golden_windows
+from trainers.loaders.clip import ChannelRule, digest_of
+from trainers.model import Model
+from trainers.one_class import HeardClip, Parts, by_machine, figures, hear, swept, window_scores, with_generated
+from trainers.provenance import training_digest
+from trainers.recipe import Example, Float32, Trained
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """What a recipe hands over.
+
+    Attributes:
+        name: of the recipe.
+        model: scores windows; its score may still run the wrong way.
+        spec: what it is fed.
+        parts: the set's clips.
+        channel: which channel of them.
+        losses: see :class:`trainers.recipe.Trained`.
+        options: for the report.
+        words: what it learned from, for people.
+        look: a window float32 (n_frames, width) as the network sees it and as it rebuilds it, float32 (n, bands) each;
+            None where there is nothing to look at.
+    """
+
+    name: str
+    model: Model
+    spec: FeatureSpec
+    parts: Parts
+    channel: ChannelRule
+    losses: dict[str, list[float]]
+    options: dict[str, Any]
+    words: str
+    look: Callable[[Float32], tuple[Float32, Float32]] | None
+
+
+def finished(learned: Learned, seed: int) -> Trained:
+    """Settles the score's direction, sweeps the threshold, and measures on clips kept for it.
+
+    Where the set has no abnormal clip, generated anomalies take their place, and the report says so.
+
+    Raises:
+        InputError: a clip cannot be used.
+        ScoreInverted: generated anomalies score below normal sound.
+    """
+    spec, parts, channel = learned.spec, learned.parts, learned.channel
+    sweep = with_generated(hear(parts.sweep, spec, channel, "listening to the sweep's clips"), spec, seed)
+    test = with_generated(hear(parts.test, spec, channel, "listening to the test's clips"), spec, seed + 1)
+    normal = [one for one in sweep if one.clip.label == "normal"]
+    model, direction = settled(learned.model, spec, [one.samples for one in normal], seed)
+    threshold, table = swept(*_by_label(sweep, window_scores(model, sweep)))
+    scores = window_scores(model, test)
+    healthy = np.concatenate(window_scores(model, normal))
+    good, bad = _by_label(test, scores)
+    return Trained(
+        name=learned.name,
+        detector="machine",
+        model=model,
+        spec=spec,
+        calibration=Calibration(
+            transfer="relative",
+            threshold=round(threshold, 4),
+            spread=round(max(float(healthy.std()), 1e-3), 4),
+            n=len(healthy),
+            quantiles=quantiles_of(healthy),
+        ),
+        metrics={name: round(value, 4) for name, value in figures(test, scores, threshold).items()},
+        report={
+            "options": learned.options,
+            "clips": {part: len(getattr(parts, part)) for part in ("train", "validation", "sweep", "test")},
+            "generated_anomalies": any("generated" in one.clip.details for one in test),
+            "machines": by_machine(test, scores),
+            "threshold_sweep": [{name: round(value, 4) for name, value in row.items()} for row in table],
+        },
+        trained_on=learned.words,
+        training_digest=training_digest(digest_of(parts.train), seed),
+        golden=golden_windows(spec, seed),
+        scores={"normal": good, "abnormal": bad},
+        threshold=threshold,
+        losses=learned.losses,
+        examples=() if learned.look is None else _examples(learned.look, test, scores),
+        direction=direction,
+    )
+
+
+def machines_in(parts: Parts) -> str:
+    """How many normal clips of which machines were learned from, for people."""
+    machines = sorted({clip.machine for clip in parts.train if clip.machine})
+    return f"{len(parts.train)} normal clips" + (f" of {', '.join(machines)}" if machines else "")
+
+
+def _by_label(heard: Sequence[HeardClip], scores: Sequence[Float64]) -> tuple[Float64, Float64]:
+    normal = [s for one, s in zip(heard, scores, strict=True) if one.clip.label == "normal"]
+    abnormal = [s for one, s in zip(heard, scores, strict=True) if one.clip.label == "abnormal"]
+    return np.concatenate(normal), np.concatenate(abnormal)
+
+
+def _examples(
+    look: Callable[[Float32], tuple[Float32, Float32]], test: Sequence[HeardClip], scores: Sequence[Float64]
+) -> tuple[Example, ...]:
+    """The windows of the lowest and the highest score, of normal clips and of abnormal ones."""
+    shown = []
+    for label in ("normal", "abnormal"):
+        places = [
+            (float(value), number, window)
+            for number, (one, values) in enumerate(zip(test, scores, strict=True))
+            if one.clip.label == label
+            for window, value in enumerate(values)
+        ]
+        for what, (value, number, window) in (("best", min(places)), ("worst", max(places))):
+            shown.append(Example(f"{label}, {what}", value, *look(test[number].windows[window])))
+    return tuple(shown)
