@@ -23,6 +23,7 @@ class DeviceView:
         alert: its open alert, or None.
         alerts: how many alerts it has opened.
         windows: how many windows were scored.
+        swapped_s: seconds into the session at which another model took over; None where none did.
     """
 
     device_id: str
@@ -32,6 +33,12 @@ class DeviceView:
     alert: Alert | None = None
     alerts: int = 0
     windows: int = 0
+    swapped_s: float | None = None
+
+    @property
+    def model(self) -> str:
+        """Name of the model that scored last, without the maker's."""
+        return "" if self.latest is None else self.latest.model.name.removeprefix("tocsin-")
 
     @property
     def state(self) -> str:
@@ -66,6 +73,8 @@ class FleetView:
             return
         self._seen.add(score.event_id())
         row = self._row(score.device_id, score.detector)
+        if row.latest is not None and row.latest.model != score.model:
+            row.swapped_s = score.first_sample / score.sample_rate
         row.latest = score
         row.windows += 1
         row.curve.append(score)

@@ -45,7 +45,8 @@ def results_folder(out: Path) -> Path:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for path in (*out.glob("alert-*.png"), out / "alerts.jsonl", out / "live-view.svg", out / "worker.log"):
+        kept = ("alerts.jsonl", "live-view.svg", "worker.log", "learn.log")
+        for path in (*out.glob("alert-*.png"), *out.glob("learned/*"), *(out / name for name in kept)):
             path.unlink(missing_ok=True)
         (out / "alerts.jsonl").touch()
     except OSError as error:

@@ -55,6 +55,13 @@ def print_outcome(console: Console, factory: tuple[SyntheticDevice, ...], view: 
         verdict = "[green]yes[/]" if right else "[bold red]no[/]"
         table.add_row(device.device_id, device.description, str(row.windows), heard, verdict)
     console.print(table)
+    for row in view.devices.values():
+        if row.swapped_s is not None:
+            console.print(
+                f"{row.device_id} was scored by a model of its own, {row.model}, from {row.swapped_s:.1f} s on: learned"
+                " from its own sound while it ran.",
+                highlight=False,
+            )
     expected = [d.device_id for d in factory if d.expects_alert]
     if outcome.held:
         console.print(f"[green]Exactly {' and '.join(expected)} raised alerts, as it should be.[/]")

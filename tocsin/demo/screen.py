@@ -24,7 +24,7 @@ def draw(view: FleetView, title: str, subtitle: str) -> RenderableType:
     table = Table(expand=True, box=None, header_style="bold", pad_edge=False)
     for column, options in (
         ("device", {"no_wrap": True}),
-        ("hears", {"no_wrap": True}),
+        ("model", {"no_wrap": True}),
         ("level", {"no_wrap": True}),
         ("score", {"justify": "right"}),
         ("threshold", {"justify": "right"}),
@@ -54,14 +54,14 @@ def plain_status(view: FleetView) -> str:
 
 def _cells(row: DeviceView) -> Iterable[RenderableType]:
     score = row.latest
-    hears = "room" if row.kind == "room" else row.kind
+    model = Text(row.model, style="bold cyan" if row.swapped_s is not None else "dim")
     state = Text(f" {row.state} ", style=_STYLES[row.state])
     if score is None:
-        return (Text(row.device_id), Text(hears, style="dim"), "", "", "", "", state)
+        return (Text(row.device_id), model, "", "", "", "", state)
     threshold = "" if score.threshold is None else f"{score.threshold:.2f}"
     return (
         Text(row.device_id, style="bold" if row.alert else ""),
-        Text(hears, style="dim"),
+        model,
         _level(score.level_dbfs),
         f"{score.score:.2f}",
         threshold,

@@ -25,6 +25,7 @@ from schemas.topics import ALERTS, SCORES
 from synthesis.device import SyntheticDevice
 from synthesis.factory import demo_factory
 from tocsin.commands.worker import supervised
+from tocsin.demo.apprentice import LEARNS_AT_S, LEAST_SHOW_S, learn_in_mid_run
 from tocsin.demo.fleet_view import DeviceView, FleetView
 from tocsin.demo.outcome import Outcome, judge
 from tocsin.demo.screen import draw, plain_line, plain_status
@@ -84,7 +85,14 @@ class Show:
         """
         await asyncio.to_thread(create_topics, stack.bootstrap)
         with self.options.worker_log.open("wb") as log:
-            worker = WorkerOptions(kafka=stack.bootstrap, redis_url=stack.redis_url, group="tocsin-demo")
+            store = stack.data / "models"
+            worker = WorkerOptions(
+                kafka=stack.bootstrap,
+                redis_url=stack.redis_url,
+                group="tocsin-demo",
+                model_store=str(store),
+                model_cache=stack.data / "models-cache",
+            )
             supervisor = supervised(worker, self.options.processes, log.fileno())
             async with consumer_of(stack.bootstrap, [SCORES, ALERTS]) as consumer, asyncio.TaskGroup() as group:
                 background = [
@@ -94,8 +102,10 @@ class Show:
                 ]
                 async with self._shown():
                     self._began = time.monotonic()
+                    learning = group.create_task(self._teach(stack.bootstrap, str(store)))
                     await self._play(stack.bootstrap)
                     await self._catch_up()
+                    learning.cancel()
                 supervisor.stop()
                 await background[0]
                 for task in background[1:]:
@@ -107,6 +117,12 @@ class Show:
         publisher = Publisher(Connection(bootstrap))
         async with publisher:
             await play_all(parts, publisher, Tally(), realtime=True)
+
+    async def _teach(self, bootstrap: str, store: str) -> None:
+        """Lets one device learn a model of its own, which takes the shipped one's place in mid-run."""
+        if self.options.seconds >= LEAST_SHOW_S:
+            await asyncio.sleep(LEARNS_AT_S)
+            await learn_in_mid_run(bootstrap, store, self.options.worker_log.parent)
 
     async def _catch_up(self) -> None:
         """Waits until the sound is scored to its end and no further score comes, or none has come for a while."""
