@@ -68,6 +68,8 @@ class AssignedModels:
         """
         self._tasks.append(asyncio.create_task(self._report(), name="model-status"))
         await self._follower.start()
+        while not await self._follower.settle():
+            _log.warning("what models are assigned is not known yet; nothing is scored meanwhile")
         waiting = {keeper.target: keeper.settled for keeper in self._keepers.values()}
         while waiting := {target: settled for target, settled in waiting.items() if not settled.is_set()}:
             pending = [asyncio.create_task(settled.wait()) for settled in waiting.values()]

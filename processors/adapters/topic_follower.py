@@ -50,11 +50,11 @@ class TopicFollower:
         self._task = asyncio.create_task(self._follow(consumer), name=self._topic.name)
         await self.settle()
 
-    async def settle(self) -> None:
-        """Returns once all that stands on the topic now has been read, or the broker stays silent for 5 s."""
+    async def settle(self) -> bool:
+        """Returns once all that stands on the topic now has been read, or False when that takes longer than 5 s."""
         consumer = self._consumer
         if consumer is None:
-            return
+            return False
         partition = TopicPartition(self._topic.name, 0)
         try:
             async with asyncio.timeout(_SETTLE_S):
@@ -64,6 +64,8 @@ class TopicFollower:
                         await self._moved.wait()
         except (KafkaError, TimeoutError) as error:
             _log.warning("topic not read to its end", topic=self._topic.name, error=str(error) or type(error).__name__)
+            return False
+        return True
 
     async def stop(self) -> None:
         """Stops following."""
