@@ -20,6 +20,7 @@ from schemas.manifest import GOLDEN_FEATURES_KEY, GOLDEN_SCORES_KEY, MANIFEST_KE
 _ONE_SIZE = {"ConstantOfShape", "Expand"}
 _SHAPE_OF = {"Shape", "Size"}
 _PREFIX = "tocsin."
+_MAX_MANIFEST_CHARS = 64 * 1024
 
 
 def inspect(model: ModelProto, limits: CheckLimits) -> tuple[int, tuple[str, ...]]:
@@ -58,8 +59,8 @@ def inspect(model: ModelProto, limits: CheckLimits) -> tuple[int, tuple[str, ...
     for node in nodes:
         if node.domain not in ALLOWED or node.op_type not in ALLOWED[node.domain]:
             raise ForbiddenOperator(
-                f"operator {_shown(node.op_type)} of {_shown(node.domain or 'ai.onnx')} is not allowed: the export must do"
-                " without it"
+                f"operator {_shown(node.op_type)} of {_shown(node.domain or 'ai.onnx')} is not allowed: the export must"
+                " do without it"
             )
     _Shapes(limits).follow(model.graph, {}, frozenset())
     return len(nodes), tuple(sorted({node.op_type for node in nodes}))
@@ -69,7 +70,8 @@ def metadata_of(model: ModelProto) -> dict[str, str]:
     """``metadata_props`` by key.
 
     Raises:
-        ManifestInvalid: a key stands twice, so that its meaning is open.
+        ManifestInvalid: a key stands twice, so that its meaning is open, or is none of ours.
+        TooLarge: the manifest is longer than any of ours.
     """
     _check_metadata(model)
     return {entry.key: entry.value for entry in model.metadata_props}
@@ -81,6 +83,9 @@ def _check_metadata(model: ModelProto) -> None:
         if keys.count(key) > 1 or not key.startswith(_PREFIX):
             wanted = ", ".join((MANIFEST_KEY, GOLDEN_FEATURES_KEY, GOLDEN_SCORES_KEY))
             raise ManifestInvalid(f"metadata {_shown(key)}: each of {wanted} once is read, and nothing but {_PREFIX}*")
+    for entry in model.metadata_props:
+        if entry.key == MANIFEST_KEY and len(entry.value) > _MAX_MANIFEST_CHARS:
+            raise TooLarge(f"a manifest of {len(entry.value)} characters; at most {_MAX_MANIFEST_CHARS} are read")
 
 
 def _check_domains(model: ModelProto) -> None:

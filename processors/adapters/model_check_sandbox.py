@@ -47,7 +47,8 @@ def ask(
     Raises:
         ModelRefused: it refuses the file, or did not come to an end: the class names why.
     """
-    file.seek(0)
+    # Not file.seek, which may move within what it has read ahead and leave the descriptor where it is.
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
     process = subprocess.Popen(
         [sys.executable, "-P", "-s", "-m", _PROCESS, what, sha256, json.dumps(asdict(limits))],
         stdin=file,

@@ -586,6 +586,13 @@ def test_metadata_with_two_meanings(tmp_path: Path, key: str) -> None:
             look(written(tmp_path, model))
 
 
+def test_a_manifest_that_is_too_long(tmp_path: Path) -> None:
+    path = written(tmp_path, described(graph(), manifest(trained_on="x" * 70_000)))
+    for look in (lambda path: check_artefact(path, None), read_manifest):
+        with pytest.raises(TooLarge, match="manifest"):
+            look(path)
+
+
 # The process it is looked at in.
 
 
