@@ -98,7 +98,7 @@ class BlockRule:
         )
         decision = Decision(score, confirmed, level, limits, now // BLOCK_NS)
         if busy:
-            after, decision = self._judge(after, decision, top)
+            after, decision = self._judge(after, decision, top, step_ns)
         if after.early is not None:
             after, decision = self._commission(after, after.early, decision, step_ns)
         if filled >= BLOCK_NS:
@@ -111,12 +111,12 @@ class BlockRule:
             return state._replace(limits=first_limits(state.early or Early(), self.plan, self.prior))
         return state._replace(limits=limits_of(state.reference, self.plan, self.prior))
 
-    def _judge(self, state: BlockState, decision: Decision, top: float) -> tuple[BlockState, Decision]:
+    def _judge(self, state: BlockState, decision: Decision, top: float, step_ns: int) -> tuple[BlockState, Decision]:
         """A score above a threshold, or in an episode."""
         book, limits, now = state.book, decision.limits, state.run.heard_ns
         by_level = decision.level > limits.level
         if (episode := book.open) is not None:
-            return self._go_on(state, episode, decision, top)
+            return self._go_on(state, episode, decision, top, step_ns)
         if not by_level and now < book.cool_ns:
             return state, decision._replace(suppressed="cooldown")
         book, episode = book.begun("level" if by_level else "peak", now, top, decision.level, self.budget)
@@ -126,14 +126,17 @@ class BlockRule:
         return state._replace(book=book, early=early), decision
 
     def _go_on(
-        self, state: BlockState, episode: Episode, decision: Decision, top: float
+        self, state: BlockState, episode: Episode, decision: Decision, top: float, step_ns: int
     ) -> tuple[BlockState, Decision]:
         limits, now, share = decision.limits, state.run.heard_ns, 1.0 - self.hysteresis
         by_level = decision.level > limits.level
         again = top > limits.peak * share or decision.level > limits.level * share
+        # The mean of at most the latest minute or so, of scores as they are: for the operator who calls them normal.
+        weight = step_ns / min(BLOCK_NS, now - episode.opened_ns)
         episode = episode._replace(
             kind="level" if by_level else episode.kind,
             last_ns=now if again else episode.last_ns,
+            shift=episode.shift + weight * (decision.score - limits.location - episode.shift),
             peak=max(episode.peak, top),
             level=max(episode.level, decision.level),
         )
@@ -213,8 +216,6 @@ class BlockRule:
                     state = self.refreshed(state)
             else:
                 state = state._replace(reference=reference)
-        if (episode := book.open) is not None:
-            book = book._replace(open=episode._replace(shift=mean))
         if book.suppressed and run.heard_ns >= book.told_ns:
             decision = decision._replace(told=book.suppressed)
             book = book._replace(suppressed=0, told_ns=run.heard_ns + HOUR_NS)

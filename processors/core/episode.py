@@ -25,7 +25,7 @@ class Episode(NamedTuple):
         peak, level: largest so far, relative to the location.
         silent: whether no alert was raised, the budget being spent.
         judgement: the operator's, or "".
-        shift: how far off the location the latest blocks lay.
+        shift: how far off the location its latest scores lay, a running mean over a block.
     """
 
     number: int

@@ -1,0 +1,113 @@
+"""Whatever comes in whatever order: at most one alert is open, and each closes once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.core.decision import ScoredWindow, decide
+from processors.core.detector_state import DetectorState, Output
+from processors.core.judging import Judge, Saying
+from processors.core.window import Window
+from tests.unit.core.judging import MODEL, judge, window
+from tests.unit.core.models import FakeModel
+
+OTHER = FakeModel("other", MODEL.spec)
+QUIET = [0.0, 0.1, -0.1, 0.05] * 5
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Some seconds of sound, as one model hears them."""
+
+    scores: tuple[float, ...]
+    other: bool
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """The latest seconds once more, as after a crash."""
+
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Said:
+    """What somebody says: of the newest alert, or of the device."""
+
+    word: str
+
+
+@dataclass(frozen=True)
+class Promised:
+    """Another sensitivity."""
+
+    per_week: float
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """The device begins a new session, a worker reads its state anew."""
+
+
+STEPS = st.one_of(
+    st.builds(Heard, st.lists(st.sampled_from([0.0, 0.1, -0.1, 2.0, 9.0, 40.0]), min_size=1, max_size=90).map(tuple),
+              st.booleans()),
+    st.builds(Replayed, st.integers(1, 120)),
+    st.builds(Said, st.sampled_from(["false-alarm", "real", "normal", "undo"])),
+    st.builds(Promised, st.sampled_from([0.5, 1.0, 7.0])),
+    st.builds(Restarted),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(STEPS, max_size=14))
+def test_at_most_one_alert_is_open_and_each_closes_once(steps: list[object]) -> None:
+    state, heard, outputs, sayings = DetectorState(), list[ScoredWindow](), list[Output](), list[Saying]()
+    per_week, session, second = 1.0, 1, 0
+
+    def judge_of(one: Window) -> Judge:
+        return judge(model=OTHER if one.model is OTHER else MODEL, per_week=per_week)
+
+    for step in [Heard(tuple(QUIET), other=False), *steps]:
+        batch: list[ScoredWindow] = []
+        match step:
+            case Heard(scores, other):
+                model = OTHER if other else MODEL
+                batch = [window(second + n, score, f"s{session}", model=model) for n, score in enumerate(scores)]
+                second += len(scores)
+                heard += batch
+            case Replayed(seconds):
+                batch = heard[-seconds:]
+            case Said(word):
+                of = next((o.alert.alert_id for o in reversed(outputs) if o.alert is not None), "")
+                sayings.append(Saying(len(sayings), word, of))  # type: ignore[arg-type]
+            case Promised(value):
+                per_week = value
+            case Restarted():
+                session, second = session + 1, 0
+                state = DetectorState.model_validate_json(state.model_dump_json())
+        if batch:
+            state, out = decide(state, judge_of, batch, sayings=sayings)
+            outputs += out
+
+    revisions: dict[str, str] = {}
+    open_id, next_revision, closed = None, 0, set[str]()
+    for alert in (o.alert for o in outputs if o.alert is not None):
+        content = alert.model_dump_json()
+        if alert.event_id() in revisions:
+            assert revisions[alert.event_id()] == content, "a replay repeats word for word"
+            continue
+        revisions[alert.event_id()] = content
+        if alert.state == "opened":
+            assert open_id is None
+            assert alert.alert_id not in closed
+            open_id, next_revision = alert.alert_id, 0
+        assert alert.alert_id == open_id
+        assert alert.revision == next_revision
+        next_revision += 1
+        if alert.state == "closed":
+            closed.add(alert.alert_id)
+            open_id = None

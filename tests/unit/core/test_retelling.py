@@ -1,0 +1,101 @@
+"""Scores alone lead to the decisions that the windows led to; people's words and promises have their effect."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from processors.core.decision import decide
+from processors.core.detector_state import DetectorState
+from processors.core.judging import Saying
+from processors.core.retelling import retell
+from schemas.score import Score
+
+from .judging import judge, judge_of, window
+
+RNG = np.random.default_rng(3)
+SCORES = [*RNG.normal(0.0, 0.2, 300), *[9.0] * 30, *RNG.normal(0.0, 0.2, 60)]
+WINDOWS = [window(index, float(score)) for index, score in enumerate(SCORES)]
+
+
+def test_retold_scores_give_the_state_and_the_alerts_of_the_stream() -> None:
+    state, outputs = decide(DetectorState(), judge_of, WINDOWS)
+    stored = [Score.from_record(output.score.to_record()) for output in outputs]
+
+    *_, (again, _) = told = list(retell(judge(), stored))
+
+    assert again.learned == state.learned
+    assert again.life == state.life
+    assert again.position == state.position
+    kept = {"bands", "audio"}
+    assert [o.alert.model_dump(exclude=kept) for _, o in told if o.alert is not None] == [
+        o.alert.model_dump(exclude=kept) for o in outputs if o.alert is not None
+    ]
+    assert any(o.alert is not None for o in outputs)
+
+
+def test_scores_of_another_model_are_passed_over() -> None:
+    _, outputs = decide(DetectorState(), judge_of, WINDOWS[:20])
+    strange = [o.score.model_copy(update={"model": o.score.model.model_copy(update={"sha256": "x"})}) for o in outputs]
+
+    assert list(retell(judge(), strange)) == []
+
+
+def test_scores_say_why() -> None:
+    _, outputs = decide(DetectorState(), judge_of, WINDOWS)
+    whys = [output.score.why for output in outputs]
+
+    assert all(why is not None and why.per_week == 1.0 for why in whys)
+    quiet, loud = whys[299], whys[315]
+    assert quiet is not None
+    assert loud is not None
+    assert quiet.kind == ""
+    assert quiet.episode == 0
+    assert loud.kind in ("peak", "level")
+    assert loud.episode == 1
+    assert loud.p_value < quiet.p_value
+    assert 0.0 < loud.progress < 0.01
+
+
+@pytest.mark.parametrize(("word", "kept"), [("false-alarm", "false-alarm"), ("real", "real")])
+def test_a_verdict_reaches_the_episode_of_its_alert_once(word: str, kept: str) -> None:
+    state, outputs = decide(DetectorState(), judge_of, WINDOWS[:320])
+    (alert_id,) = {o.alert.alert_id for o in outputs if o.alert is not None}
+
+    after, _ = decide(state, judge_of, WINDOWS[320:321], sayings=[Saying(5, word, alert_id), Saying(6, word, "other")])  # type: ignore[arg-type]
+    again, _ = decide(after, judge_of, WINDOWS[321:322], sayings=[Saying(5, "real", alert_id)])
+
+    for one in (after, again):
+        assert one.said == 6
+        assert one.learned is not None
+        assert one.learned.rule.book.open is not None
+        assert one.learned.rule.book.open.judgement == kept
+
+
+def test_this_is_normal_ends_an_episode_and_takes_its_sound_as_usual() -> None:
+    ages = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 0.2, 3_700))]
+    state, _ = decide(DetectorState(), judge_of, ages)
+    loud = [window(3_700 + index, 9.0 + 0.2 * float(RNG.normal())) for index in range(200)]
+    state, _ = decide(state, judge_of, loud)
+    assert state.life.alert is not None
+
+    after = [window(3_900 + index, 9.0 + 0.2 * float(RNG.normal())) for index in range(120)]
+    state, outputs = decide(state, judge_of, after, sayings=[Saying(0, "normal")])
+
+    assert [o.alert.state for o in outputs if o.alert is not None][-1:] == ["closed"]
+    assert state.life.alert is None
+    assert not outputs[-1].score.exceeds
+
+
+def test_a_new_promise_moves_the_threshold_at_once() -> None:
+    quiet = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 2.0, 9_000))]
+    state, _ = decide(DetectorState(), judge_of, quiet)
+
+    limits = [
+        decide(state, lambda _, n=rate: judge(per_week=n), [window(9_000, 0.0)])[1][0].score.threshold
+        for rate in (0.25, 1.0, 28.0)
+    ]
+
+    assert None not in limits
+    assert limits == sorted(limits, reverse=True)  # type: ignore[type-var]
+    assert limits[0] > limits[-1]  # type: ignore[operator]
