@@ -23,7 +23,7 @@ from processors.adapters.artefact_store import ArtefactStore
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelState, ModelStatus
 from schemas.errors import GoldenMismatch
-from schemas.score import ModelRef, Score, Stage
+from schemas.score import ModelRef, Score, Stage, Why
 from schemas.topics import MODEL_STATUS, MODELS, SCORES
 from tests.unit.processors.crafted import described, graph, manifest
 from tocsin.__main__ import main
@@ -341,6 +341,19 @@ async def test_as_many_reports_are_awaited_as_there_are_workers(kafka: str, scop
 
 
 def score(device: str, number: int, value: float, limit: float, ref: ModelRef, stage: Stage) -> Score:
+    # Each rise of the sine above the limit is an episode of its own.
+    rise = 1 + number // 31 if value > limit else 0
+    why = Why(
+        confirmed=value,
+        level=0.0,
+        level_threshold=None,
+        p_value=0.5,
+        n=100,
+        block=1,
+        progress=1.0,
+        episode=rise,
+        per_week=1.0,
+    )
     return Score(
         device_id=device,
         detector="machine",
@@ -356,6 +369,7 @@ def score(device: str, number: int, value: float, limit: float, ref: ModelRef, s
         level_dbfs=-20.0,
         model=ref,
         stage=stage,
+        why=why,
     )
 
 
