@@ -252,3 +252,28 @@ async def test_a_verdict_stands_beside_its_alert(kafka: str, tag: str) -> None:
     people = await tocsin(kafka, "alerts", "show", alert_id)
     assert "a rag in the fan" in people.stdout
     assert "still held" in people.stdout
+
+
+async def test_who_follows_alerts_reads_verdicts_as_they_come(kafka: str, tag: str) -> None:
+    alert = HeardDevice(f"pump-{tag}").alert(1.0, 2.0)
+    alert_id = alert[0].alert_id
+    process = await asyncio.create_subprocess_exec(
+        *arguments(kafka, "alerts", "--follow"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+
+    async def line_with(*parts: str) -> str:
+        async with asyncio.timeout(60):
+            async for raw in process.stdout:  # type: ignore[union-attr]
+                if all(part in raw.decode() for part in parts):
+                    return raw.decode()
+        raise AssertionError(f"the command ended before it printed {parts}")
+
+    try:
+        await send_alerts(kafka, alert)
+        await line_with(alert_id, "closed")
+        await tocsin(kafka, "alerts", "verdict", alert_id, "real", "--note", "worn")
+        assert "verdict  real: worn" in await line_with(alert_id, "worn")
+    finally:
+        process.kill()
+        await process.wait()
