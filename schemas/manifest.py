@@ -33,7 +33,8 @@ class Calibration(BaseModel):
 
     Attributes:
         transfer: ``absolute`` scores mean the same on every device, so ``threshold`` holds from the first window;
-            ``relative`` ones do not, so a device learns its own level first.
+            ``relative`` ones do not, so a device learns its own level first; ``own`` ones come from a model of this
+            very device: ``threshold`` holds from the first window, and the device's own sound may raise it.
         threshold: score above which a window counts, before a device has its own.
         spread: the scores' usual spread on normal sound (a standard deviation), > 0.
         n: how many windows this was measured on.
@@ -42,7 +43,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    transfer: Literal["absolute", "relative"]
+    transfer: Literal["absolute", "relative", "own"]
     threshold: float
     spread: Annotated[float, Field(gt=0)]
     n: Annotated[int, Field(gt=0)]

@@ -57,6 +57,9 @@ def _options(
 
 def main() -> None:
     """Runs a command; every mistake of the user's ends in one line and exit code 2."""
+    # Parallelism comes from batches and processes; threads inside a matrix product would only fight over the cores.
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     # aiokafka logs what we say ourselves; without a handler Python would print it.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:

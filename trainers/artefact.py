@@ -22,7 +22,7 @@ INDEX = "index.json"
 
 
 def write(trained: Trained, out: Path, seed: int, version: str) -> Path:
-    """Writes ``<name>.onnx``, ``<name>.json`` and pictures: all of them, or none.
+    """Writes ``<name>.onnx``, ``<name>.json`` and pictures: all of them, or none; without a model no ONNX file.
 
     Args:
         trained: the model.
@@ -31,7 +31,7 @@ def write(trained: Trained, out: Path, seed: int, version: str) -> Path:
         version: the model's version.
 
     Returns:
-        The ONNX file.
+        The ONNX file, or the JSON file where there is no model.
 
     Raises:
         OutputError: a file cannot be written, or the exported model answers otherwise.
@@ -39,6 +39,12 @@ def write(trained: Trained, out: Path, seed: int, version: str) -> Path:
     metrics, direction = dict(trained.metrics), trained.direction
     if direction is not None:
         metrics |= {"direction_rising": round(direction.rising, 4), "direction_auc": round(direction.auc, 4)}
+    pictures = {out / f"{trained.name}-{what}.png": picture for what, picture in _pictures(trained).items()}
+    if trained.model is None:
+        path = out / f"{trained.name}.json"
+        alone = {"metrics": metrics, "trained_on": trained.trained_on, "report": trained.report}
+        write_together({**pictures, path: (json.dumps(alone, indent=2) + "\n").encode()})
+        return path
     manifest = Manifest(
         model_id=f"tocsin-{trained.name}",
         version=version,
@@ -60,16 +66,15 @@ def write(trained: Trained, out: Path, seed: int, version: str) -> Path:
     path = out / f"{trained.name}.onnx"
     raw = exported(trained.model, manifest, trained.golden)
     text = (json.dumps(figures, indent=2) + "\n").encode()
-    pictures = {out / f"{trained.name}-{what}.png": picture for what, picture in _pictures(trained).items()}
     write_together({**pictures, path.with_suffix(".json"): text, path: raw})
     return path
 
 
 def _pictures(trained: Trained) -> dict[str, bytes]:
     """PNGs by what they show, as far as there is something to show."""
-    absolute = trained.calibration.transfer == "absolute"
+    absolute = trained.calibration.transfer != "relative"
     threshold = trained.calibration.threshold if trained.threshold is None and absolute else trained.threshold
-    made = {}
+    made = dict(trained.pictures)
     if trained.losses:
         made["loss"] = loss_curves(trained.losses)
     if trained.scores:

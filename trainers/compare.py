@@ -61,14 +61,14 @@ def on_the_same_windows(one: Timed, other: Timed) -> tuple[Float64, Float64]:
 def calibrated_threshold(calibration: Calibration, reference: npt.ArrayLike) -> float:
     """Where a device that has heard ``reference`` draws the line.
 
-    An absolute score keeps the model's own threshold. For a relative one it lies six standard deviations above the
+    A score that is absolute, or of the device's own model, keeps the model's threshold. For a relative one it lies six standard deviations above the
     mean of the device's normal scores; the model's spread bounds the deviation from below.
 
     Args:
         calibration: of the model.
         reference: its scores of the device's normal sound, (n,), n >= 2.
     """
-    if calibration.transfer == "absolute":
+    if calibration.transfer != "relative":
         return calibration.threshold
     scores = np.asarray(reference, dtype=np.float64)
     return float(scores.mean() + _MARGIN * max(float(scores.std()), calibration.spread))

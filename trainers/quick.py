@@ -144,7 +144,7 @@ def learn(
         model=model,
         spec=spec,
         calibration=Calibration(
-            transfer="absolute",
+            transfer="own",
             threshold=round(threshold, 4),
             spread=round(spread, 4),
             n=len(normal),

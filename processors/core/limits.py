@@ -73,6 +73,8 @@ def prior_of(calibration: Calibration, references: Sequence[Reference] = (), pla
         references: of devices that run the same model: the fleet's, or those the model was calibrated on.
         plan: the arithmetic; needed with ``references``.
     """
+    if calibration.transfer == "own":
+        return Prior(low=calibration.threshold)
     if calibration.transfer == "absolute":
         return Prior(low=calibration.threshold, high=calibration.threshold + _HEAD_ROOM * calibration.spread)
     heard = [reference for reference in references if reference.blocks >= BLOCKS_PER_DAY]

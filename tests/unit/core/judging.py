@@ -44,7 +44,7 @@ def heard_s(state: DetectorState) -> int:
 
 
 def judge(
-    transfer: Literal["absolute", "relative"] = "relative", model: FakeModel = MODEL, per_week: float = 1.0
+    transfer: Literal["absolute", "relative", "own"] = "relative", model: FakeModel = MODEL, per_week: float = 1.0
 ) -> Judge:
     return Judge(
         detector=DETECTOR,

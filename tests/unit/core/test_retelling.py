@@ -7,8 +7,9 @@ import pytest
 
 from processors.core.decision import decide
 from processors.core.detector_state import DetectorState
-from processors.core.judging import Saying
+from processors.core.judging import Judge, Saying
 from processors.core.retelling import retell
+from processors.core.window import Window
 from schemas.score import Score
 
 from .judging import judge, judge_of, window
@@ -99,3 +100,16 @@ def test_a_new_promise_moves_the_threshold_at_once() -> None:
     assert None not in limits
     assert limits == sorted(limits, reverse=True)  # type: ignore[type-var]
     assert limits[0] > limits[-1]  # type: ignore[operator]
+
+
+def test_a_devices_own_model_holds_from_the_first_window_and_its_sound_may_raise_it() -> None:
+    def own(_: Window) -> Judge:
+        return judge("own")
+
+    _, outputs = decide(DetectorState(), own, [window(index, score) for index, score in enumerate([9.0] * 4)])
+    loud = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 4.0, 600))]
+    _, later = decide(DetectorState(), own, loud)
+
+    assert [output.score.threshold for output in outputs[:2]] == [5.0, 5.0]
+    assert [output.alert.state for output in outputs if output.alert is not None][:1] == ["opened"]
+    assert (later[-1].score.threshold or 0.0) > 5.5

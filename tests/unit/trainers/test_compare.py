@@ -64,6 +64,7 @@ def test_an_empty_run_has_no_windows_to_compare() -> None:
 
 def test_an_absolute_score_keeps_its_models_threshold() -> None:
     assert calibrated_threshold(calibration("absolute"), np.array([100.0, 200.0])) == 5.0
+    assert calibrated_threshold(calibration("own"), np.array([100.0, 200.0])) == 5.0
 
 
 def test_a_relative_scores_threshold_lies_six_deviations_above_the_devices_own() -> None:

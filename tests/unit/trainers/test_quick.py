@@ -56,7 +56,7 @@ def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained, file
     expected, shares = trained.model.answer(windows)
     np.testing.assert_allclose(scores, expected, atol=1e-5)
     np.testing.assert_allclose(bands, shares, rtol=1e-5, atol=1e-5)
-    assert model.manifest.calibration.transfer == "absolute"
+    assert model.manifest.calibration.transfer == "own"
     assert model.manifest.detector == "machine"
     assert model.manifest.direction == "rising"
 
