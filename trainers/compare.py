@@ -61,8 +61,8 @@ def on_the_same_windows(one: Timed, other: Timed) -> tuple[Float64, Float64]:
 def calibrated_threshold(calibration: Calibration, reference: npt.ArrayLike) -> float:
     """Where a device that has heard ``reference`` draws the line.
 
-    A score that is absolute, or of the device's own model, keeps the model's threshold. For a relative one it lies six standard deviations above the
-    mean of the device's normal scores; the model's spread bounds the deviation from below.
+    A score that is absolute, or of the device's own model, keeps the model's threshold. For a relative one it lies six
+    standard deviations above the mean of the device's normal scores; the model's spread bounds the deviation from below.
 
     Args:
         calibration: of the model.
