@@ -34,7 +34,7 @@ def inspect(model: ModelProto, limits: CheckLimits) -> tuple[int, tuple[str, ...
         How many nodes it has, and the names of its operators, sorted.
 
     Raises:
-        ManifestInvalid: its metadata are ambiguous, or it has no graph.
+        ManifestInvalid: its metadata are ambiguous, or a name does not print.
         ExternalData: a tensor lies outside the file.
         ForbiddenOperator: an operator, domain, function or nesting is not allowed, or data decide a shape.
         TooLarge: there is too much of something.
@@ -46,8 +46,6 @@ def inspect(model: ModelProto, limits: CheckLimits) -> tuple[int, tuple[str, ...
             _check_tensor(message, limits)
         elif isinstance(message, onnx.SparseTensorProto):
             raise ForbiddenOperator("sparse tensors are not loaded: export dense ones")
-    if not model.graph.node:
-        raise ManifestInvalid("the file has no graph: it is no model")
     graphs = list(_graphs(model.graph, 1, limits))
     nodes = [node for graph in graphs for node in graph.node]
     if len(nodes) > limits.nodes:

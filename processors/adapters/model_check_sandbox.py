@@ -103,7 +103,8 @@ def _answer(said: list[dict[str, Any]], passed: list[str], code: int | None, lim
             return dict(item["answer"])
     stage = SANDBOXED[min(len(passed), len(SANDBOXED) - 1)]
     if code is None or -code in (signal.SIGALRM, signal.SIGXCPU):
-        spent = f"{limits.wall_s:g} s, or {limits.cpu_s} s of computing"
+        computed = code is not None and -code == signal.SIGXCPU
+        spent = f"{limits.cpu_s} s of computing" if computed else f"{limits.wall_s:g} s"
         if LOAD in passed:
             raise TooSlow(f"scoring a few windows did not end within {spent}")
         raise LoadStuck(f"the check did not end within {spent}; it stood at {stage!r}")
