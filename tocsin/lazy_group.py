@@ -23,6 +23,7 @@ COMMANDS = {
     "score": "tocsin.commands.score:score",
     "learn": "tocsin.commands.learn:learn",
     "train": "tocsin.commands.train:train",
+    "study": "tocsin.commands.study:study",
     "dataset": "tocsin.commands.dataset:dataset",
     "retrain": "tocsin.commands.retrain:retrain",
 }

@@ -21,6 +21,7 @@ from trainers.loaders.layout import AUTO, load_clips
 from trainers.one_class import HeardClip, Parts, chosen, hear, parts_of
 from trainers.one_class_trained import Learned, finished, machines_in
 from trainers.recipe import Float32, Preset, Trained, with_settings
+from trainers.synthetic_set import is_synthetic
 from trainers.torch_model import TorchModel
 
 FEATURES = ("raw", "mel", "log-mel")
@@ -107,6 +108,7 @@ class ConvAeRecipe:
             parts=parts,
             channel=channel,
             losses=losses,
+            synthetic=is_synthetic(data),
             options=asdict(options) | {"weights": Path(options.weights).name},
             words=_words(options, parts),
             look=None if options.features == "raw" else look,

@@ -34,7 +34,14 @@ class Schedule:
 
 
 def fit_epochs(
-    net: nn.Module, loss_of: LossOf, rows: torch.Tensor, validation: torch.Tensor, schedule: Schedule, label: str
+    net: nn.Module,
+    loss_of: LossOf,
+    rows: torch.Tensor,
+    validation: torch.Tensor,
+    schedule: Schedule,
+    label: str,
+    *,
+    shown: bool = True,
 ) -> dict[str, list[float]]:
     """Trains with Adam; leaves the network in evaluation mode with the weights of the lowest validation loss.
 
@@ -47,6 +54,7 @@ def fit_epochs(
         validation: to stop by, (m, ...); with m = 0 the last weights are taken.
         schedule: how long and how fast.
         label: stands before the progress bar.
+        shown: whether there is a bar.
 
     Returns:
         Mean loss of each epoch: ``training``, and ``validation`` where there is one.
@@ -61,7 +69,9 @@ def fit_epochs(
     held = [float(loss) for loss in kept.get("validation", [])]
     best = kept.get("best", copy.deepcopy(net.state_dict()))
     every = max(1, schedule.epochs // CHECKPOINTS)
-    for epoch in track(range(begun, schedule.epochs), label, transient=True, total=schedule.epochs, completed=begun):
+    for epoch in track(
+        range(begun, schedule.epochs), label, transient=True, total=schedule.epochs, completed=begun, disable=not shown
+    ):
         if _stalled(held, schedule.patience):
             break
         net.train()

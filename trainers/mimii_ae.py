@@ -22,6 +22,7 @@ from trainers.mimii_ae_net import VectorAutoencoder, WindowError, load_keras, un
 from trainers.one_class import Parts, chosen, parts_of
 from trainers.one_class_trained import Learned, finished, machines_in
 from trainers.recipe import Float32, Preset, Trained, with_settings
+from trainers.synthetic_set import is_synthetic
 from trainers.torch_model import TorchModel
 
 SPEC = FeatureSpec(
@@ -111,6 +112,7 @@ class MimiiAeRecipe:
             parts=parts,
             channel=channel,
             losses=losses,
+            synthetic=is_synthetic(data),
             options=asdict(options) | {"weights": Path(options.weights).name},
             words=_words(options, parts),
             look=look,

@@ -35,6 +35,7 @@ class Learned:
         channel: which channel of them.
         losses: see :class:`trainers.recipe.Trained`.
         options: for the report.
+        synthetic: whether the set was made, not recorded.
         words: what it learned from, for people.
         look: a window float32 (n_frames, width) as the network sees it and as it rebuilds it, float32 (n, bands) each;
             None where there is nothing to look at.
@@ -47,6 +48,7 @@ class Learned:
     channel: ChannelRule
     losses: dict[str, list[float]]
     options: dict[str, Any]
+    synthetic: bool
     words: str
     look: Callable[[Float32], tuple[Float32, Float32]] | None
 
@@ -84,12 +86,13 @@ def finished(learned: Learned, seed: int) -> Trained:
         metrics={name: round(value, 4) for name, value in figures(test, scores, threshold).items()},
         report={
             "options": learned.options,
+            "synthetic": learned.synthetic,
             "clips": {part: len(getattr(parts, part)) for part in ("train", "validation", "sweep", "test")},
             "generated_anomalies": any("generated" in one.clip.details for one in test),
             "machines": by_machine(test, scores),
             "threshold_sweep": [{name: round(value, 4) for name, value in row.items()} for row in table],
         },
-        trained_on=learned.words,
+        trained_on=learned.words + (" of a synthetic set" if learned.synthetic else ""),
         training_digest=training_digest(digest_of(parts.train), seed),
         golden=golden_windows(spec, seed),
         scores={"normal": good, "abnormal": bad},

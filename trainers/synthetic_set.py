@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,12 @@ from synthesis.leak import logger_clip
 from synthesis.machine import KINDS
 from synthesis.recording import Station
 from synthesis.sound import SAMPLE_RATE
+from trainers.files import write_whole
 
 Int16 = npt.NDArray[np.int16]
+
+MARK = "synthetic.json"
+"""Lies in every synthetic set: its layout and options."""
 
 _LEAK_RATE, _LEAK_SECONDS = 8_000, 5.46
 _SOURCE_DOMAIN_SHARE = 0.8
@@ -79,9 +84,16 @@ def write_set(layout: str, out: Path, options: SetOptions) -> int:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"{out} exists and is not an empty folder: name one that is not there yet")
     files = list(LAYOUTS[layout](options))
+    # First, so that an interrupted set is known for what it is too.
+    write_whole(out / MARK, (json.dumps({"layout": layout} | asdict(options), indent=1) + "\n").encode())
     for file in track(files, description="writing", transient=True):
         _write(out / file.name, file)
     return len(files)
+
+
+def is_synthetic(root: Path) -> bool:
+    """Whether a set was written by :func:`write_set`."""
+    return (root / MARK).is_file()
 
 
 def _write(path: Path, file: _File) -> None:

@@ -38,7 +38,7 @@ def train(
     from trainers.checkpoint import resumable
     from trainers.provenance import code_revision
 
-    pairs = _pairs(settings or [])
+    pairs = pairs_of(settings or [])
     what = {"recipe": recipe, "seed": seed, "settings": pairs, "code": code_revision(), "data": _listing(data)}
     with resumable(out, what):
         trained = recipe_of(recipe).train(data, seed, pairs)
@@ -53,8 +53,12 @@ def train(
         print(f"  {name:32} {value:.3f}")
 
 
-def _pairs(settings: list[str]) -> dict[str, str]:
-    """Raises SettingsError where one is not KEY=VALUE."""
+def pairs_of(settings: list[str]) -> dict[str, str]:
+    """Settings by name.
+
+    Raises:
+        SettingsError: one is not KEY=VALUE.
+    """
     pairs = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
