@@ -62,7 +62,7 @@ def calibrated_threshold(calibration: Calibration, reference: npt.ArrayLike) -> 
     """Where a device that has heard ``reference`` draws the line.
 
     A score that is absolute, or of the device's own model, keeps the model's threshold. For a relative one it lies six
-    standard deviations above the mean of the device's normal scores; the model's spread bounds the deviation from below.
+    standard deviations above the mean of the device's normal scores; the model's spread is the least deviation.
 
     Args:
         calibration: of the model.
