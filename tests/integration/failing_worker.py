@@ -1,4 +1,4 @@
-"""A worker that fails once, at its tenth batch: in the scorer, or after storing and before sending.
+"""A worker that fails once, at its fifth batch: in the scorer, or after storing and before sending.
 
 The environment says where, and names a file that says that it did.
 """
@@ -21,11 +21,11 @@ from tocsin.__main__ import main
 
 MARK = "FAILING_WORKER_MARK"
 WHERE = "FAILING_WORKER_WHERE"
-_BATCH = 10
+_BATCH = 5
 
 
 class WorkerFailingToSend(Worker):
-    """Raises instead of sending its tenth batch unless it has done so in an earlier life."""
+    """Raises instead of sending its fifth batch unless it has done so in an earlier life."""
 
     sent = 0
 
@@ -39,7 +39,7 @@ class WorkerFailingToSend(Worker):
 
 
 class FailingOnce:
-    """Raises at the tenth batch unless it has done so in an earlier life."""
+    """Raises at the fifth batch unless it has done so in an earlier life."""
 
     def __init__(self, ears: Ears) -> None:
         self._ears = ears
