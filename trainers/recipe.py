@@ -50,7 +50,8 @@ class Trained:
     Attributes:
         name: of the recipe; names the files.
         detector: the role it plays.
-        model: scores windows and becomes ONNX.
+        model: scores windows and becomes ONNX; None where there was no sound to learn from, only features of some:
+            figures are all that comes of it then.
         spec: what it is fed.
         calibration: see :class:`schemas.manifest.Calibration`.
         metrics: measured quality, by name; goes into the manifest.
@@ -65,11 +66,12 @@ class Trained:
         losses: curves by name, a value a step or epoch; ``training`` and ``validation`` share a picture.
         examples: the best and worst windows, to look at.
         direction: what generated anomalies did to the score; None where the recipe does not check.
+        pictures: further PNGs, by what they show.
     """
 
     name: str
     detector: str
-    model: Model
+    model: Model | None
     spec: FeatureSpec
     calibration: Calibration
     metrics: dict[str, float]
@@ -82,6 +84,7 @@ class Trained:
     losses: dict[str, list[float]] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
     direction: Direction | None = None
+    pictures: dict[str, bytes] = field(default_factory=dict)
 
 
 class Recipe(Protocol):

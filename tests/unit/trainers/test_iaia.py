@@ -1,0 +1,141 @@
+"""The clip-statistics recipe: from sound and from an archive."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from processors.core.recording import rows_of, windows_of
+from schemas.errors import InputError, OutputError, SettingsError, WrongLayout
+from trainers.artefact import write
+from trainers.iaia import IaiaRecipe
+from trainers.iaia_cells import load_cells
+from trainers.iaia_chain import fit_detector
+from trainers.iaia_protocol import plan
+from trainers.mfcc import WIDTH
+from trainers.sklearn_model import SklearnModel
+from trainers.synthetic_set import SetOptions, write_set
+
+TINY = {"seeds": "1", "epochs": "2", "least_steps": "40", "batch": "16"}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    out = tmp_path_factory.mktemp("mimii") / "set"
+    write_set("mimii", out, SetOptions(types=("fan",), ids=1, snr_db=(6.0,), clips=12, anomalies=4, seconds=1.5))
+    return out
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    rng = np.random.default_rng(5)
+    arrays = {}
+    for snr in ("6dB", "-6dB"):
+        for unit in ("id_00", "id_02"):
+            arrays[f"{snr}/{unit}/normal"] = rng.normal(0.0, 1.0, (40, WIDTH)).astype(np.float32)
+            arrays[f"{snr}/{unit}/abnormal"] = rng.normal(1.0, 1.0, (10, WIDTH)).astype(np.float32)
+    path = tmp_path_factory.mktemp("archive") / "fan.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+def test_sound_becomes_one_file_that_scores_sound_as_scikit_learn_does(sound, tmp_path):
+    trained = IaiaRecipe().train(sound, 3, TINY)
+    path = write(trained, tmp_path, 3, "1.0.0")
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(1)
+    heard = rng.normal(0.0, 0.1, (5, trained.spec.window_samples)).astype(np.float32)
+    windows = np.concatenate([windows_of(rows_of(one, 16_000, trained.spec), trained.spec) for one in heard])
+    (told,) = session.run(["score"], {"waveform": windows})
+    assert np.allclose(told, trained.model.answer(windows)[0], rtol=1e-4, atol=1e-4)
+    assert trained.report["onnx_against_sklearn"]["flips"] == 0.0
+    assert trained.report["features_against_numpy"] < 1e-3
+    assert {"iaia-lof-6dB-confusion.png", "iaia.json"} <= {one.name for one in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("detector", ["if", "ocsvm", "lof"])
+def test_every_detector_becomes_part_of_the_graph_and_scores_what_is_far_higher(detector):
+    rng = np.random.default_rng(2)
+    rows = rng.normal(0.0, 1.0, (120, 4)).astype(np.float32)
+    front = torch.nn.Flatten()
+    model = SklearnModel(front, fit_detector(detector, rows, 0), 4, 1, "waveform")
+    windows = np.concatenate([rows[:20], 6.0 + rows[:20]]).reshape(-1, 2, 2)
+    graph = model.graph(windows)
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    (told,) = session.run(["score"], {"waveform": windows})
+    assert told.shape == (40,)
+    assert np.allclose(told, model.answer(windows)[0], rtol=1e-4, atol=1e-4)
+    assert told[20:].min() > told[:20].max()
+    assert {(one.domain, one.version) for one in graph.opset_import} == {("", 18), ("ai.onnx.ml", 3)}
+
+
+def test_an_archive_gives_figures_and_no_model(archive, tmp_path):
+    trained = IaiaRecipe().train(archive, 3, {**TINY, "protocol": "source"})
+    path = write(trained, tmp_path, 3, "1.0.0")
+    assert path.name == "iaia.json"
+    assert not list(tmp_path.glob("*.onnx"))
+    figures = json.loads(path.read_text())
+    assert figures["metrics"].keys() == {f"auc_{name}_{snr}_dB" for name in ("if", "ocsvm", "lof") for snr in (6, -6)}
+    assert 0.0 <= figures["report"]["false_alarms"]["lof"]["6 dB"]["share_of_normal_clips"] <= 1.0
+
+
+def test_clean_learns_nothing_from_the_test_and_source_scales_by_it(archive):
+    cells = load_cells(archive, "fan", density=False)
+    for snr_db in (6.0, -6.0):
+        cells.cell(snr_db, "id_00").normal[:10] += 100.0
+    clean, source = plan(cells, "clean"), plan(cells, "source")
+    assert clean.scaling.max() < 50.0
+    assert clean.denoising.max() < 50.0
+    assert max(split.train.max() for split in clean.splits) < 50.0
+    assert [len(split.normal) for split in clean.splits] == [10, 10, 10, 10]
+    assert source.scaling.max() > 50.0
+
+
+def test_source_has_the_sizes_of_iaia2_where_there_are_as_many_clips(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for unit in ("id_00", "id_02", "id_04"):
+        arrays[f"6dB/{unit}/normal"] = rng.normal(0.0, 1.0, (900, WIDTH)).astype(np.float32)
+        arrays[f"6dB/{unit}/abnormal"] = rng.normal(0.0, 1.0, (150, WIDTH)).astype(np.float32)
+    np.savez(tmp_path / "pump.npz", **arrays)
+    dealt = plan(load_cells(tmp_path, "pump", density=True), "source")
+    assert [(one.unit, len(one.train), len(one.normal), len(one.abnormal)) for one in dealt.splits] == [
+        ("id_00", 643, 138, 137),
+        ("id_04", 448, 96, 96),
+    ]
+    assert len(dealt.denoising) == 231 + 162
+
+
+def test_an_export_that_orders_otherwise_is_refused():
+    rows = np.random.default_rng(0).normal(0.0, 1.0, (60, 4)).astype(np.float32)
+
+    class Inverted:
+        def decision_function(self, given):
+            return -fit_detector("ocsvm", rows, 0).decision_function(given)
+
+    right, wrong = (SklearnModel.__new__(SklearnModel) for _ in range(2))
+    right._estimator = fit_detector("ocsvm", rows, 0)
+    right._width = wrong._width = 4
+    wrong._estimator, wrong._detector = Inverted(), right._detector
+    assert right.agreement(rows, 0.0).rank_correlation == 1.0
+    with pytest.raises(OutputError, match="rank correlation -1"):
+        wrong.agreement(rows, 0.0)
+
+
+def test_what_cannot_be_used_is_said(archive, tmp_path):
+    with pytest.raises(InputError, match="--data"):
+        IaiaRecipe().train(None, 3, {})
+    with pytest.raises(SettingsError, match="toaster"):
+        IaiaRecipe().train(archive, 3, {"machine": "toaster"})
+    with pytest.raises(SettingsError, match="usual"):
+        IaiaRecipe().train(archive, 3, {"protocol": "usual"})
+    with pytest.raises(SettingsError, match="12 dB"):
+        IaiaRecipe().train(archive, 3, {"snr_db": "12"})
+    few = tmp_path / "fan.npz"
+    np.savez(few, **{f"6dB/id_00/{kind}": np.ones((3, WIDTH), np.float32) for kind in ("normal", "abnormal")})
+    with pytest.raises(WrongLayout, match="at least 4"):
+        IaiaRecipe().train(few, 3, TINY)
