@@ -14,12 +14,9 @@ _FOLDER = Path(__file__).parent / "results"
 
 def keep(name: str, figures: dict[str, Any]) -> None:
     """Prints a result and keeps it as ``results/NAME.json``."""
-    cpu = next(
-        (line.partition(":")[2].strip() for line in _cpuinfo().splitlines() if line.startswith("model name")), "unknown"
-    )
     result = {
         "benchmark": name,
-        "machine": {"cpu": cpu, "cores": os.cpu_count(), "system": platform.platform(terse=True)},
+        "machine": machine(),
         "python": platform.python_version(),
         "packages": {p: metadata.version(p) for p in ("numpy", "onnxruntime", "aiokafka", "faust-streaming")},
         "figures": figures,
@@ -28,6 +25,14 @@ def keep(name: str, figures: dict[str, Any]) -> None:
     _FOLDER.mkdir(exist_ok=True)
     (_FOLDER / f"{name}.json").write_text(text, encoding="utf-8")
     print(text, end="")
+
+
+def machine() -> dict[str, Any]:
+    """The machine this runs on."""
+    cpu = next(
+        (line.partition(":")[2].strip() for line in _cpuinfo().splitlines() if line.startswith("model name")), "unknown"
+    )
+    return {"cpu": cpu, "cores": os.cpu_count(), "system": platform.platform(terse=True)}
 
 
 def _cpuinfo() -> str:

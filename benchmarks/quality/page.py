@@ -1,0 +1,77 @@
+"""``docs/quality.md`` from the rows that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.quality.row import Figure, Row
+
+PAGE = Path(__file__).parents[2] / "docs" / "quality.md"
+
+_HEAD = """# How good the recipes are
+
+Every recipe on all it can have here. Made by one command; a part can be measured again alone, and the page is then made
+from all that is kept in `benchmarks/results/quality/`:
+
+```sh
+python -m benchmarks.quality --data RECORDINGS          # everything
+python -m benchmarks.quality --data RECORDINGS NAME...  # some rows, by name
+python -m benchmarks.quality --page                     # the page alone
+```
+
+RECORDINGS holds the real sets, none of which is distributed with Tocsin; rows on sets that are not there are passed
+over. Figures are means, with the standard deviation over seeds and folds where there are several. "window" is one core's
+time for one window alone in onnxruntime on one thread. "level auc" is what loudness alone reaches, either way round.
+
+**Rows marked *synthetic* were measured on sound made by `tocsin dataset synthesize`: they show that a recipe works, and
+compare recipes with each other on the same sound. They say nothing of how well it would do on real machines.**
+"""
+
+
+def page_of(rows: Mapping[str, Row], order: list[str]) -> str:
+    """The page: real sets first, then synthetic ones; recipes in the order given."""
+    parts = [_HEAD]
+    for synthetic, heading in ((False, "Real recordings"), (True, "Synthetic sound")):
+        these = {name: row for name, row in rows.items() if row.synthetic is synthetic}
+        if not these:
+            continue
+        parts.append(f"\n## {heading}\n")
+        recipes = [*order, *sorted({row.recipe for row in these.values()} - set(order))]
+        for recipe in recipes:
+            mine = sorted(
+                ((name, row) for name, row in these.items() if row.recipe == recipe),
+                key=lambda item: (item[1].order, item[0]),
+            )
+            if mine:
+                parts.append(_section(recipe, mine))
+    return "\n".join(parts)
+
+
+def _section(recipe: str, rows: list[tuple[str, Row]]) -> str:
+    mark = " (synthetic)" if rows[0][1].synthetic else ""
+    lines = [
+        f"### {recipe}{mark}\n",
+        "| what | on | quality | known | parameters | file | window | row |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in rows:
+        quality = "<br>".join(f"{what} {_text(figure)}" for what, figure in row.figures.items())
+        cells = [
+            row.variant,
+            row.on + (" *(synthetic)*" if row.synthetic else ""),
+            quality,
+            row.known or "-",
+            f"{row.parameters:,}",
+            "-" if row.file_kb is None else f"{row.file_kb:,.0f} kB",
+            "-" if row.window_ms is None else f"{row.window_ms:.2f} ms",
+            f"`{name}`",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    notes = [f"- `{name}`: {row.note}" for name, row in rows if row.note]
+    return "\n".join([*lines, *([""] if notes else []), *notes, ""])
+
+
+def _text(figure: Figure) -> str:
+    value = f"{figure.mean:.3f}"
+    return value if figure.sd is None else f"{value} ± {figure.sd:.3f} ({figure.runs} runs)"
