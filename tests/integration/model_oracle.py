@@ -44,7 +44,9 @@ class ScoreLog:
 
     async def read(self) -> None:
         """Takes what has come."""
-        while batches := await self._consumer.getmany(timeout_ms=200):
+        # Not until there is nothing more: of a fleet that is live there always is.
+        for _ in range(5):
+            batches = await self._consumer.getmany(timeout_ms=100)
             for message in itertools.chain.from_iterable(batches.values()):
                 score = Score.from_record(Record(message.key, message.value, tuple(message.headers)))
                 self._values[score.event_id()].add(message.value)
@@ -60,6 +62,16 @@ class ScoreLog:
         for scores in found.values():
             scores.sort(key=lambda score: score.end_sample)
         return found
+
+    def made_by(self, sha256: str) -> int:
+        """How many scores a model has given so far."""
+        return sum(score.model.sha256 == sha256 for score in self._scores.values())
+
+    async def more_by(self, sha256: str, before: int, timeout: float = 60.0) -> None:
+        """Returns once a model has given more scores than ``before``."""
+        async with asyncio.timeout(timeout):
+            while self.made_by(sha256) <= before:
+                await self.read()
 
     async def until(self, devices: Collection[str], end_sample: int, timeout: float = 90.0) -> None:
         """Returns once every device's windows up to this end are out, and a little later: more must not come."""

@@ -92,8 +92,11 @@ async def test_twenty_swaps_a_rollback_three_refused_and_a_kill_in_mid_fetch_und
     await asyncio.sleep(3.0)
 
     for swap in range(1, 21):
-        revision = await announcer.announce(models[swap % len(models)], shadow)
+        model = models[swap % len(models)]
+        before = log.made_by(model.sha256)
+        revision = await announcer.announce(model, shadow)
         await announcer.heard(revision, "ready", workers=2)
+        await log.more_by(model.sha256, before)
     refused = {
         "GoldenMismatch": announcer.model("golden", 7.0, golden_off=1.0),
         "FeatureMismatch": announcer.model("features", 7.0, features_hash="0" * 64),
