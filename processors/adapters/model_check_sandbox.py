@@ -75,7 +75,11 @@ def ask(
 
 
 def _hear(process: subprocess.Popen[bytes], seconds: float) -> tuple[list[dict[str, Any]], bool]:
-    """What it says, a JSON object a line, bounded in size and time; and whether it came to its end by itself."""
+    """What it says, a JSON object a line, bounded in size and time; and whether it came to its end by itself.
+
+    Raises:
+        LoadCrashed: it says more than any answer is long.
+    """
     if process.stdout is None:
         raise ValueError("the process was started without a pipe")
     heard, ended = b"", False
@@ -87,8 +91,10 @@ def _hear(process: subprocess.Popen[bytes], seconds: float) -> tuple[list[dict[s
                 piece = os.read(process.stdout.fileno(), 65_536)
                 heard += piece
                 ended = not piece
+    if len(heard) > _MAX_ANSWER:
+        raise LoadCrashed(f"the process that tried it said too much: more than {_MAX_ANSWER} bytes")
     said = []
-    for line in heard[:_MAX_ANSWER].splitlines():
+    for line in heard.splitlines():
         with contextlib.suppress(ValueError):
             said.append(json.loads(line))
     return [item for item in said if isinstance(item, dict)], ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import time
@@ -171,14 +172,14 @@ def test_a_store_that_does_not_answer(
 ) -> None:
     answers, asked = threading.Event(), []
 
-    class Silent(Endless):
-        def read(self, size: int) -> bytes:
+    class Silent(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
             asked.append(size)
             answers.wait(60)
             return super().read(size)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "_open", lambda _: Silent())
+        patch.setattr(store, "_open", lambda _: Silent(file.read_bytes()))
         with pytest.raises(StoreUnavailable, match="no answer"):
             store.fetch(of(store, file), cache, timeout=0.05)
         with pytest.raises(StoreUnavailable, match="still hangs"):

@@ -484,7 +484,10 @@ def stuck() -> ModelProto:
 
 @pytest.mark.parametrize(
     ("limits", "spent"),
-    [(CheckLimits(cpu_s=2), "2 s of computing"), (CheckLimits(wall_s=3.0), "3 s")],
+    [
+        (CheckLimits(cpu_s=2, memory_bytes=2**40), "2 s of computing"),
+        (CheckLimits(wall_s=3.0, memory_bytes=2**40), "3 s"),
+    ],
     ids=["computing", "time"],
 )
 def test_a_load_that_does_not_end(tmp_path: Path, limits: CheckLimits, spent: str) -> None:
@@ -613,9 +616,8 @@ def test_a_manifest_is_read_of_a_file_that_would_not_load(tmp_path: Path) -> Non
         ("import sys; sys.exit(3)", LoadCrashed, "exit code 3"),
         ("print('{\"answer\": {}}'); import sys; sys.exit(1)", LoadCrashed, "exit code 1"),
         ("print('{\"answer\": {}}')", LoadCrashed, "never should"),
-        ('print(\'{"refused": "Exception"}\')', LoadCrashed, "Exception"),
+        ('print(\'{"refused": "UserError"}\')', LoadCrashed, "UserError"),
         ("print('[1]'); print('no json')", LoadCrashed, "exit code 0"),
-        ("while True: print('x' * 1000)", LoadStuck, "graph"),
         ("import time; time.sleep(600)", LoadStuck, "graph"),
         ("import os, time; os.close(1); time.sleep(600)", LoadCrashed, "signal 9"),
         ("import os, time; os.fork(); time.sleep(600)", LoadStuck, "graph"),
@@ -634,6 +636,14 @@ def test_whatever_the_process_does_it_is_gone(
 
     assert not [process for process in psutil.process_iter(["cmdline"]) if "trick" in (process.info["cmdline"] or ())]
     assert psutil.Process().children() == []
+
+
+def test_a_process_that_says_too_much_is_not_listened_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "trick.py").write_text("while True: print('x' * 1000)")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(model_check_sandbox, "_PROCESS", "trick")
+    with pytest.raises(LoadCrashed, match="too much"):
+        check_artefact(good(tmp_path), None, CheckLimits(wall_s=9_999.0))
 
 
 def test_the_process_is_given_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -656,7 +666,7 @@ def test_the_process_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; import sys;"
         "from processors.adapters.model_check import CheckLimits, check_artefact;"
-        "check_artefact(Path(sys.argv[1]), None, CheckLimits(wall_s=5.0, cpu_s=9_999))"
+        "check_artefact(Path(sys.argv[1]), None, CheckLimits(wall_s=5.0, cpu_s=9_999, memory_bytes=2**40))"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", code, str(written(tmp_path, stuck()))], cwd=Path(__file__).parents[3]
