@@ -68,8 +68,8 @@ class FleetView:
     _seen: set[str] = field(default_factory=set)
 
     def hear(self, score: Score) -> None:
-        """Takes a score; one that came before changes nothing."""
-        if score.event_id() in self._seen:
+        """Takes a champion's score; one that came before changes nothing."""
+        if score.stage == "shadow" or score.event_id() in self._seen:
             return
         self._seen.add(score.event_id())
         row = self._row(score.device_id, score.detector)
