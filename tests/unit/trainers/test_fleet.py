@@ -1,0 +1,168 @@
+"""The fleet recipe: its loss, its views, a device's bank, and the way from sound to a file."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pytest
+import soundfile
+import torch
+
+from schemas.errors import EmptyAudio, InputError, SettingsError
+from schemas.features import FeatureSpec
+from synthesis.fault import random_fault
+from synthesis.machine import random_machine
+from trainers.adacos import SubclusterAdaCos
+from trainers.artefact import write
+from trainers.fleet import FleetRecipe, spec_of
+from trainers.fleet_bank import fit_bank
+from trainers.fleet_batches import SHIFTS, FleetBatches, moved
+from trainers.fleet_net import PhaseStatistics
+from trainers.fleet_quality import folds_of, pair_aucs
+from trainers.fleet_sound import Device, Heard, load_devices
+
+TINY = {"seconds": "1.2", "steps": "3", "batch": "4", "synthetic": "2", "width": "4", "size": "8"}
+SPEC = FeatureSpec(n_frames=48, window_hop=24)
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory):
+    root = tmp_path_factory.mktemp("fleet")
+    for seed in range(2):
+        machine = random_machine(seed)
+        for number in range(4):
+            _write(root / f"unit{seed}" / "normal" / f"{number}.wav", machine.sound.at(40_000 * number, 40_000))
+        faulty = random_fault(9, machine, "leak").onto(machine, 0, 6.0)
+        _write(root / f"unit{seed}" / "abnormal" / "0.wav", faulty.at(40_000, 40_000))
+    return root
+
+
+def _write(path, samples):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.clip(samples, -1.0, 1.0), 16_000, subtype="PCM_16")
+
+
+def test_the_loss_falls_as_embeddings_come_nearer_their_own_centres():
+    torch.manual_seed(0)
+    loss = SubclusterAdaCos(8, 3, clusters=2)
+    shares = torch.eye(3)
+    own, others = loss.centres[[0, 2, 4]], loss.centres[[2, 4, 0]]
+    near, far = loss.eval()(own, shares), loss.eval()(others, shares)
+    assert 4.0 * near < far
+
+
+def test_the_scale_follows_the_batch_and_stays_finite():
+    torch.manual_seed(0)
+    loss = SubclusterAdaCos(8, 5)
+    before = loss.scale.clone()
+    for _ in range(20):
+        loss(torch.randn(6, 8), torch.eye(5)[torch.arange(6) % 5])
+    assert loss.scale != before
+    assert 1.0 <= loss.scale < 100.0
+
+
+def test_phases_are_told_apart_and_level_does_not_matter():
+    log_mel = torch.full((1, 100, 16), -60.0)
+    log_mel[:, 30:70] = -30.0
+    log_mel[:, 30:70, 3] = -20.0
+    log_mel[:, :30, 5] = -50.0
+    log_mel[:, 70:, 5] = -50.0
+    loud, spread, quiet, _ = PhaseStatistics()(log_mel)[0]
+    assert loud.argmax() == 3
+    assert quiet.argmax() == 5
+    assert loud[3] - loud[0] == pytest.approx(10.0, abs=1.0)
+    assert spread[0] < 3.0
+    assert torch.allclose(PhaseStatistics()(log_mel + 12.0), PhaseStatistics()(log_mel), atol=1e-3)
+
+
+def test_silence_has_phases():
+    assert torch.isfinite(PhaseStatistics()(torch.zeros(2, 50, 16))).all()
+
+
+def test_a_bank_scores_what_differs_in_one_view_above_its_own():
+    rng = np.random.default_rng(0)
+    views = [rng.normal(0.0, 1.0, (60, 5)), rng.normal(0.0, 3.0, (60, 4))]
+    bank = fit_bank(views, np.repeat(np.arange(20), 3))
+    other = [rng.normal(0.0, 1.0, (30, 5)), rng.normal(9.0, 3.0, (30, 4))]
+    assert abs(bank.held_out.mean()) < 0.1
+    assert np.median(bank.score(other)) > np.quantile(bank.held_out, 0.9)
+    with pytest.raises(EmptyAudio, match="5 windows"):
+        fit_bank([view[:5] for view in views], np.arange(5))
+
+
+def test_shifted_devices_are_other_classes_and_mixed_rows_share():
+    rng = np.random.default_rng(0)
+    devices = [Device(str(n), (Heard(str(n), rng.normal(-60.0, 5.0, (90, 64)).astype(np.float32)),)) for n in range(3)]
+    batches = FleetBatches(devices, SPEC, 1, 32)
+    windows, shares = batches.draw()
+    assert batches.classes == 3 * len(SHIFTS)
+    assert windows.shape == (32, 48, 64)
+    assert torch.allclose(shares.sum(dim=1), torch.ones(32))
+    assert 0 < int(((shares > 0).sum(dim=1) == 2).sum()) < 32
+    assert moved(np.arange(8, dtype=np.float32)[None], 2).tolist() == [[0, 0, 0, 1, 2, 3, 4, 5]]
+
+
+def test_folds_hold_every_recording_out_once():
+    heard = [Heard(str(n), np.empty((0, 4), np.float32)) for n in range(10)]
+    folds = folds_of(heard, 3)
+    assert sorted(int(one.name) for _, held_out in folds for one in held_out) == list(range(10))
+    assert all(not set(map(id, learned)) & set(map(id, held_out)) for learned, held_out in folds)
+
+
+def test_the_embedding_of_a_pair_has_met_neither_of_the_two():
+    rng = np.random.default_rng(0)
+    devices = [
+        Device(str(n), tuple(Heard(f"{n}{k}", rng.normal(n, 5.0, (150, 64)).astype(np.float32)) for k in range(6)))
+        for n in range(3)
+    ]
+    asked = []
+
+    class Flat(torch.nn.Module):
+        def forward(self, log_mel):
+            return log_mel.mean(dim=1)[:, :4]
+
+    def without(rest):
+        asked.append({device.name for device in rest})
+        return Flat()
+
+    table = pair_aucs(devices, without, SPEC, 1)
+    assert asked == [{"2"}, {"1"}, {"0"}]
+    assert table["pairs"].keys() == {f"{a} -> {b}" for a in "012" for b in "012" if a != b}
+    assert 0.0 <= table["both"]["worst"] <= table["both"]["mean"] <= 1.0
+
+
+def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
+    trained = FleetRecipe().train(machines, 3, {**TINY, "device": "unit1"})
+    path = write(trained, tmp_path, 3, "1.0.0")
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    windows = np.random.default_rng(1).normal(0.0, 10.0, (5, trained.spec.n_frames, 64)).astype(np.float32)
+    windows -= windows.mean(axis=(1, 2), keepdims=True)
+    (told,) = session.run(["score"], {"log_mel": windows})
+    assert np.allclose(told, trained.model.answer(windows)[0], rtol=1e-4, atol=1e-4)
+    assert trained.report["auc_by_device"].keys() == {"unit0", "unit1"}
+    assert len(trained.scores["abnormal"]) == 1
+
+
+def test_without_an_embedding_nothing_is_trained(machines):
+    trained = FleetRecipe().train(machines, 3, {**TINY, "embedding": "no"})
+    assert not trained.losses
+    assert trained.metrics["auc_lowest"] > 0.9
+
+
+def test_plain_folders_are_devices_by_their_names(tmp_path):
+    for name in ("pump_1", "pump_2", "fan_1", "fan_2"):
+        _write(tmp_path / f"{name}.wav", random_machine(1).sound.at(0, 20_000))
+    devices, digests = load_devices(tmp_path, SPEC)
+    assert [(device.name, len(device.normal)) for device in devices] == [("fan", 2), ("pump", 2)]
+    assert len(digests) == 4
+
+
+def test_what_cannot_be_used_is_said(machines):
+    with pytest.raises(InputError, match="--data"):
+        FleetRecipe().train(None, 3, {})
+    with pytest.raises(SettingsError, match="unit7"):
+        FleetRecipe().train(machines, 3, {**TINY, "device": "unit7"})
+    with pytest.raises(SettingsError, match="'maybe'"):
+        FleetRecipe().train(machines, 3, {**TINY, "pairs": "maybe"})
+    with pytest.raises(SettingsError, match="seconds"):
+        spec_of(60.0)

@@ -1,0 +1,184 @@
+"""The fleet recipe: an embedding that has learned to tell many devices apart, and a bank of each device's own sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from schemas.errors import InputError, SettingsError
+from schemas.features import FeatureSpec
+from schemas.manifest import Calibration
+from trainers.adacos import SubclusterAdaCos
+from trainers.evaluate import quantiles_of
+from trainers.fitting import fit, repeatable
+from trainers.fleet_batches import FleetBatches
+from trainers.fleet_model import FleetNet
+from trainers.fleet_net import EmbeddingNet
+from trainers.fleet_quality import bank_of, clip_scores, fault_aucs, pair_aucs
+from trainers.fleet_sound import Device, load_devices, synthetic_devices
+from trainers.golden import golden_windows
+from trainers.provenance import training_digest
+from trainers.recipe import Trained, with_settings
+from trainers.torch_model import TorchModel
+
+_PRESETS: dict[str, dict[str, int | float | str]] = {"small": {"steps": 120, "synthetic": 12}}
+
+
+@dataclass(frozen=True, slots=True)
+class FleetOptions:
+    """What may be set.
+
+    Attributes:
+        device: the one the model is for, by its name in the report; empty takes the first.
+        seconds: of a window; a recording must hold one, a device six.
+        embedding: ``yes``, or ``no`` for a bank of phases alone, which needs no training.
+        pairs: ``yes`` measures each device against each other with embeddings that met neither.
+        synthetic: machines made to learn from besides, one recording each.
+        steps, batch, rate: of the embedding's training.
+        width, size: see :class:`trainers.fleet_net.EmbeddingNet`.
+    """
+
+    device: str = ""
+    seconds: float = 5.96
+    embedding: str = "yes"
+    pairs: str = "no"
+    synthetic: int = 40
+    steps: int = 500
+    batch: int = 24
+    rate: float = 0.003
+    width: int = 12
+    size: int = 48
+
+
+class FleetRecipe:
+    """See :class:`trainers.recipe.Recipe`.
+
+    Devices of one type lend each other what none of them has: examples of what is not it. The embedding is trained to
+    tell them apart (and machines that were made, and all of them moved in pitch), and a device's score is how far a
+    window's embedding, and its loud and quiet phases, lie from the device's own normal sound. Needs normal sound of one
+    device at least; what is labelled abnormal is for measuring.
+    """
+
+    name = "fleet"
+    summary = "many devices of a type: an embedding that tells them apart, a bank of each one's sound; needs recordings"
+
+    def train(self, data: Path | None, seed: int, settings: Mapping[str, str]) -> Trained:
+        """See :class:`trainers.recipe.Recipe`."""
+        options = with_settings(FleetOptions(), settings, _PRESETS)
+        for name in ("embedding", "pairs"):
+            if getattr(options, name) not in ("yes", "no"):
+                raise SettingsError(f"option {name!r} is {getattr(options, name)!r}; yes and no are read")
+        if data is None:
+            raise InputError("the fleet recipe needs --data: a folder of normal sound of one device or, better, many")
+        spec = spec_of(options.seconds)
+        devices, digests = load_devices(data, spec)
+        chosen = _chosen(devices, options.device)
+        others = synthetic_devices(seed, options.synthetic, 2.0 * options.seconds, spec)
+        report: dict[str, Any] = {"options": asdict(options), "device": chosen.name, "devices": len(devices)}
+        embedding, losses = None, {}
+        if options.embedding == "yes":
+            embedding, losses["training"] = train_embedding([*devices, *others], spec, seed, options)
+        bank = bank_of(chosen.normal, embedding, spec)
+        report["auc_by_device"] = fault_aucs(devices, embedding, spec, seed)
+        if options.pairs == "yes":
+            report["pairs"] = pair_aucs(
+                devices, lambda rest: train_embedding([*rest, *others], spec, seed, options)[0], spec, seed
+            )
+        scores = {"normal": bank.held_out}
+        if chosen.abnormal:
+            scores["abnormal"] = clip_scores(bank, chosen.abnormal, embedding, spec)
+        return Trained(
+            name=self.name,
+            detector="machine",
+            model=TorchModel(FleetNet(embedding, bank).eval()),
+            spec=spec,
+            calibration=Calibration(
+                transfer="relative",
+                threshold=round(float(np.quantile(bank.held_out, 0.999)), 4),
+                spread=round(max(float(bank.held_out.std()), 1e-3), 4),
+                n=len(bank.held_out),
+                quantiles=quantiles_of(bank.held_out),
+            ),
+            metrics=_metrics(report),
+            report=report,
+            trained_on=_words(devices, chosen, options),
+            training_digest=training_digest(digests, seed),
+            golden=golden_windows(spec, seed),
+            scores=scores,
+            losses=losses,
+        )
+
+
+def spec_of(seconds: float) -> FeatureSpec:
+    """Windows of so many seconds, half overlapping, of the frames that all shipped models share.
+
+    Raises:
+        SettingsError: out of range.
+    """
+    plain = FeatureSpec(n_frames=1, window_hop=1)
+    frames = int((seconds * plain.sample_rate - plain.n_fft) / plain.hop) + 1
+    if not 48 <= frames <= 1_000:
+        raise SettingsError(f"option 'seconds' is {seconds:g}; windows of 1.1 to 20 s are made")
+    return FeatureSpec(n_frames=frames, window_hop=max(frames // 2, 1))
+
+
+def train_embedding(
+    devices: Sequence[Device], spec: FeatureSpec, seed: int, options: FleetOptions
+) -> tuple[EmbeddingNet, list[float]]:
+    """An embedding that tells devices apart, and its loss at each step.
+
+    Args:
+        devices: with normal recordings.
+        spec, options: as of the recipe.
+        seed: the same one gives the same embedding.
+    """
+    with repeatable(seed):
+        batches = FleetBatches(devices, spec, seed, options.batch)
+        net = EmbeddingNet(spec.n_mels, options.width, options.size)
+        loss = SubclusterAdaCos(options.size, batches.classes)
+
+        def drawn() -> torch.Tensor:
+            windows, shares = batches.draw()
+            value: torch.Tensor = loss(net(windows), shares)
+            return value
+
+        # Centres and scale belong to where a run stands.
+        both = nn.ModuleList([net, loss])
+        losses = fit(both, drawn, options.steps, options.rate, "training", (batches.generator,))
+    return net, losses
+
+
+def _chosen(devices: Sequence[Device], name: str) -> Device:
+    found = {device.name: device for device in devices if device.normal}
+    if not found:
+        raise InputError("no device has normal sound to learn from")
+    if not name:
+        return next(iter(found.values()))
+    if name not in found:
+        raise SettingsError(f"no device {name!r}; there are {', '.join(found)}")
+    return found[name]
+
+
+def _metrics(report: Mapping[str, Any]) -> dict[str, float]:
+    metrics = {}
+    if report["auc_by_device"]:
+        metrics["auc_mean"] = round(float(np.mean(list(report["auc_by_device"].values()))), 4)
+        metrics["auc_lowest"] = min(report["auc_by_device"].values())
+    for by in ("both", "phases", "embedding") if "pairs" in report else ():
+        metrics[f"pairs_{by}_mean"] = report["pairs"][by]["mean"]
+        metrics[f"pairs_{by}_worst"] = report["pairs"][by]["worst"]
+    return metrics
+
+
+def _words(devices: Sequence[Device], chosen: Device, options: FleetOptions) -> str:
+    own = f"{len(chosen.normal)} normal recordings of {chosen.name}"
+    if options.embedding == "no":
+        return own
+    normal = sum(len(device.normal) for device in devices)
+    return f"{own}; its embedding on {normal} of {len(devices)} devices and on {options.synthetic} synthetic machines"

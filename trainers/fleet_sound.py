@@ -1,0 +1,121 @@
+"""Whom the fleet recipe hears: devices, each with recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from processors.core.recording import rows_of, windows_of
+from schemas.errors import InputError, WrongLayout
+from schemas.features import FeatureSpec
+from synthesis.draws import seed_of
+from synthesis.machine import KINDS, random_machine
+from synthesis.sound import SAMPLE_RATE
+from trainers.loaders.clip import Clip, digest_of
+from trainers.loaders.layout import load_clips
+from trainers.recordings import read_folder
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """A recording.
+
+    Attributes:
+        name: of the file, or of the machine that was made.
+        rows: float32 (rows, n_mels), dB.
+        abnormal: whether it holds a fault.
+    """
+
+    name: str
+    rows: Float32
+    abnormal: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Device:
+    """A device.
+
+    Attributes:
+        name: of its type and itself.
+        recordings: of its sound, in order.
+    """
+
+    name: str
+    recordings: tuple[Heard, ...]
+
+    @property
+    def normal(self) -> list[Heard]:
+        """Recordings without a fault."""
+        return [one for one in self.recordings if not one.abnormal]
+
+    @property
+    def abnormal(self) -> list[Heard]:
+        """Recordings with one."""
+        return [one for one in self.recordings if one.abnormal]
+
+
+def load_devices(data: Path, spec: FeatureSpec) -> tuple[list[Device], list[str]]:
+    """Devices of a folder, and the files' digests.
+
+    Args:
+        data: a set in a layout of :mod:`trainers.loaders`, or a plain folder of normal sound whose files are named
+            ``<device>_<number>`` or lie in a folder a device.
+        spec: the features.
+
+    Raises:
+        InputError: it holds nothing that can be used.
+    """
+    try:
+        clips = load_clips(data)
+    except WrongLayout as error:
+        return _plain(data, spec, error)
+    found: dict[str, list[Heard]] = {}
+    for clip in track(clips, description="listening", transient=True):
+        if clip.label != "unknown":
+            rows = rows_of(clip.samples(spec.sample_rate), spec.sample_rate, spec)
+            found.setdefault(_device_of(clip), []).append(Heard(clip.name, rows, clip.label == "abnormal"))
+    return [Device(name, tuple(heard)) for name, heard in sorted(found.items())], digest_of(clips)
+
+
+def _device_of(clip: Clip) -> str:
+    snr = "" if clip.snr_db is None else f" at {clip.snr_db:g} dB"
+    return f"{clip.machine}/{clip.unit}{snr}".strip("/") or "device"
+
+
+def _plain(data: Path, spec: FeatureSpec, error: WrongLayout) -> tuple[list[Device], list[str]]:
+    found: dict[str, list[Heard]] = {}
+    recordings = read_folder(data, (), spec.sample_rate)
+    for one in recordings:
+        stem, _, number = Path(one.name).stem.rpartition("_")
+        name = stem if stem and number.isdigit() else one.kind
+        found.setdefault(name, []).append(Heard(one.name, rows_of(one.samples, one.sample_rate, spec)))
+    if all(len(heard) == 1 for heard in found.values()):
+        raise InputError(f"{error}; or name the files of a device DEVICE_NUMBER") from None
+    return [Device(name, tuple(heard)) for name, heard in sorted(found.items())], [one.digest for one in recordings]
+
+
+def synthetic_devices(seed: int, count: int, seconds: float, spec: FeatureSpec) -> list[Device]:
+    """Machines that were made, of all kinds in turn, one recording each."""
+    kinds = list(KINDS)
+    devices = []
+    for number in track(range(count), description="making machines", transient=True):
+        sound = random_machine(seed_of(seed, number), kinds[number % len(kinds)]).sound
+        samples = np.clip(sound.at(0, int(seconds * SAMPLE_RATE)), -1.0, 1.0).astype(np.float32)
+        name = f"synthetic/{number}"
+        devices.append(Device(name, (Heard(name, rows_of(samples, SAMPLE_RATE, spec)),)))
+    return devices
+
+
+def windows_and_recordings(heard: Sequence[Heard], spec: FeatureSpec) -> tuple[Float32, npt.NDArray[np.int64]]:
+    """All windows of recordings, float32 (n, n_frames, n_mels), and which recording each is of, int64 (n,)."""
+    parts = [windows_of(one.rows, spec) for one in heard]
+    counts = [len(part) for part in parts]
+    none = np.empty((0, spec.n_frames, spec.n_mels), np.float32)
+    return np.concatenate([none, *parts]), np.repeat(np.arange(len(parts), dtype=np.int64), counts)
