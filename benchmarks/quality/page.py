@@ -21,8 +21,9 @@ python -m benchmarks.quality --page                     # the page alone
 ```
 
 RECORDINGS holds the real sets, none of which is distributed with Tocsin; rows on sets that are not there are passed
-over. Figures are means, with the standard deviation over seeds and folds where there are several. "window" is one core's
-time for one window alone in onnxruntime on one thread. "level auc" is what loudness alone reaches, either way round.
+over. Figures are means, with the standard deviation over seeds and folds where there are several. "window" is one
+core's time for one window alone in onnxruntime on one thread. "level auc" is what loudness alone reaches, either way
+round.
 
 **Rows marked *synthetic* were measured on sound made by `tocsin dataset synthesize`: they show that a recipe works, and
 compare recipes with each other on the same sound. They say nothing of how well it would do on real machines.**

@@ -1,0 +1,151 @@
+"""What cannot be learned from ends `tocsin train` with the file's name, and leaves nothing half-written behind."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from schemas.errors import EmptyAudio, InputError, UnusableAudio, WrongLayout
+from trainers.mimii_ae import MimiiAeRecipe
+from trainers.synthetic_set import SetOptions, write_set
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    root = tmp_path_factory.mktemp("good") / "set"
+    write_set("folders", root, SetOptions(("fan",), 1, (6.0,), clips=6, anomalies=2, seconds=2.2, seed=4))
+    return root
+
+
+@pytest.fixture
+def data(good, tmp_path):
+    return shutil.copytree(good, tmp_path / "set")
+
+
+def first(data: Path) -> Path:
+    return sorted((data / "normal").iterdir())[0]
+
+
+def _nan(data: Path) -> Path:
+    samples = np.zeros(3 * RATE)
+    samples[100] = np.nan
+    soundfile.write(first(data), samples, RATE, subtype="FLOAT")
+    return first(data)
+
+
+def _clipped(data: Path) -> Path:
+    soundfile.write(first(data), np.sign(np.sin(np.arange(3 * RATE) / 7.0)), RATE)
+    return first(data)
+
+
+def _other_rate(data: Path) -> Path:
+    soundfile.write(first(data), 0.1 * np.sin(np.arange(3 * 48_000) / 7.0), 48_000)
+    return first(data)
+
+
+def _short(data: Path) -> Path:
+    for path in (data / "normal").iterdir():
+        soundfile.write(path, 0.1 * np.sin(np.arange(RATE) / 7.0), RATE)
+    return data
+
+
+def _unsorted(data: Path) -> Path:
+    return Path(shutil.move(first(data), data / "zz somewhere.wav"))
+
+
+def _no_normal(data: Path) -> Path:
+    shutil.rmtree(data / "normal")
+    return data
+
+
+def _one_file(data: Path) -> Path:
+    for path in sorted(data.rglob("*.wav"))[1:]:
+        path.unlink()
+    return data
+
+
+def _one_abnormal(data: Path) -> Path:
+    kept, *others = sorted((data / "abnormal").iterdir())
+    for path in others:
+        path.unlink()
+    return kept
+
+
+def _two_normal(data: Path) -> Path:
+    kept = sorted((data / "normal").iterdir())
+    for path in kept[2:]:
+        path.unlink()
+    return kept[0]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "said"),
+    [
+        (_nan, EmptyAudio, "not all of them finite"),
+        (_clipped, UnusableAudio, "is clipped"),
+        (_other_rate, UnusableAudio, "has 48000 Hz, the set has 16000"),
+        (_short, UnusableAudio, "lasts 1.00 s, a window 2.08 s"),
+        (_unsorted, WrongLayout, "lies in none of the folders"),
+        (_no_normal, WrongLayout, "none of them normal"),
+        (_one_file, WrongLayout, "one recording only"),
+        (_one_abnormal, WrongLayout, "the only abnormal clip"),
+        (_two_normal, WrongLayout, "2 clips cannot be split into 4 parts"),
+    ],
+)
+def test_it_is_named(data, spoil, error, said):
+    path = spoil(data)
+    with pytest.raises(InputError, match=said) as caught:
+        MimiiAeRecipe().train(data, 3, {"epochs": "1"})
+    assert isinstance(caught.value, error)
+    assert str(path) in str(caught.value)
+
+
+_TRAIN = """
+    import resource, signal, sys
+    from trainers import artefact, epochs
+    from tocsin.__main__ import main
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    where, sys.argv = sys.argv[1], ["tocsin", *sys.argv[2:]]
+
+    def filled(call):
+        def wrapped(*arguments, **named):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, 3_000))
+            return call(*arguments, **named)
+        return wrapped
+
+    if where == "training":
+        epochs._epoch = filled(epochs._epoch)
+    else:
+        artefact._pictures = filled(artefact._pictures)
+    sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("where", ["training", "writing"])
+def test_a_disk_that_fills_up_leaves_no_half_written_artefact(good, tmp_path, where):
+    out = tmp_path / "out"
+    command = ["train", "mimii-ae", "--data", str(good), "--out", str(out), "--set", "epochs=2"]
+    install = ["--install", str(tmp_path / "models")]
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(_TRAIN), where, *command, *install],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2, ran.stderr
+    assert "tocsin: " in ran.stderr
+    assert "cannot be written: File too large" in ran.stderr.replace("\n", " ")
+    assert "Traceback" not in ran.stderr
+    left = {path.name for path in out.rglob("*") if path.is_file()}
+    assert left <= {"0001.pt"}
+    assert not (tmp_path / "models").exists()
