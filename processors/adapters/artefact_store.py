@@ -54,7 +54,7 @@ class ArtefactStore:
         if not separator:
             scheme, rest = "file", os.path.abspath(Path(text).expanduser())  # noqa: PTH100 - resolve() follows links
         place = rest.rstrip("/")
-        if not _SCHEME.fullmatch(scheme) or "::" in text or not place or {"..", "."} & set(place.split("/")):
+        if not _SCHEME.fullmatch(scheme) or not place or {"..", "."} & set(place.split("/")):
             raise SettingsError(f"{text!r} cannot be a store of models: name a folder, or s3://bucket/prefix")
         if "@" in place or "?" in place:
             raise SettingsError("a store's address may hold no credentials: leave them to the environment (AWS_...)")
