@@ -217,21 +217,11 @@ class Pipeline:
         tuning = (self._rosters.revision, device.kind)
         if known is not None and known.detectors == names and known.sample_rate == device.sample_rate:
             if known.tuning != tuning:
-                self._retune(known, self._rosters.roster(device_id, device.kind, names))
+                known.retune(self._rosters.roster(device_id, device.kind, names))
                 known.tuning = tuning
             return known
         roster = self._rosters.roster(device_id, device.kind, names)
         return DeviceStream(device_id, roster, device.sample_rate, device.announced_ns, tuning)
-
-    @staticmethod
-    def _retune(stream: DeviceStream, roster: Roster) -> None:
-        for slot in stream.retune(roster):
-            _log.warning(
-                "a model's rate cannot be made of this device's; the model before goes on in this session",
-                device=stream.device_id,
-                detector=slot.detector,
-                stage=slot.stage,
-            )
 
 
 def _messages(output: Output) -> list[tuple[Topic, Record]]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "replay": "tocsin.commands.replay:replay",
     "score": "tocsin.commands.score:score",
     "learn": "tocsin.commands.learn:learn",
+    "label": "tocsin.commands.label:label",
     "train": "tocsin.commands.train:train",
     "study": "tocsin.commands.study:study",
     "dataset": "tocsin.commands.dataset:dataset",

@@ -15,7 +15,7 @@ from rich.progress import track
 
 from processors.core.recording import to_mono
 from processors.core.resample import Resampler
-from schemas.errors import EmptyAudio, NotAudio, UnreadableInput, WrongSampleRate
+from schemas.errors import EmptyAudio, NotAudio, UnreadableInput
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"})
 
@@ -95,25 +95,9 @@ def source_of(kind: str, stem: str) -> str:
 
 
 def resampled(samples: npt.NDArray[np.float32], rate_in: int, rate_out: int) -> npt.NDArray[np.float32]:
-    """Samples at another rate, float32 (n,), by the serving resampler.
-
-    Old files have rates such as 11,127 Hz that the serving resampler refuses; they are taken for the nearest rate it
-    bears, at most a few Hz off, which no ear and no label notices.
-    """
-    resampler = Resampler(bearable_rate(rate_in, rate_out), rate_out)
+    """Samples at another rate, float32 (n,), by the serving resampler."""
+    resampler = Resampler(rate_in, rate_out)
     return resampler(samples, 0, 0, resampler.outputs_until(len(samples)))
-
-
-def bearable_rate(rate_in: int, rate_out: int) -> int:
-    """The rate nearest to ``rate_in`` that the serving resampler brings to ``rate_out``, Hz."""
-    for distance in range(rate_in):
-        for rate in (rate_in - distance, rate_in + distance):
-            try:
-                Resampler(rate, rate_out)
-            except WrongSampleRate:
-                continue
-            return rate
-    raise WrongSampleRate(f"{rate_in} Hz is no sample rate: resample the recording")
 
 
 def _read(root: Path, path: Path, sample_rate: int) -> Recording:

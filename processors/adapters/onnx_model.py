@@ -22,8 +22,8 @@ Float32 = npt.NDArray[np.float32]
 # Golden scores come from another machine's arithmetic; measured differences are about 1e-6.
 _GOLDEN_RTOL = 1e-4
 _GOLDEN_ATOL = 1e-4
-# A batch's activations stay within a few MB, and a long backlog cannot ask for gigabytes.
-MAX_BATCH = 64
+# A batch's activations stay within the second-level cache, where a window costs least.
+MAX_BATCH = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from processors.core.roster import Roster, Slot
+from processors.core.roster import Roster
 from processors.core.segment import Segment
 from schemas.chunk import Chunk
 from schemas.errors import MalformedHeader, WrongChannelCount, WrongSampleRate
@@ -86,10 +86,11 @@ class DeviceStream:
         self._note(chunk)
         return Arrival.NEXT
 
-    def retune(self, roster: Roster) -> list[Slot]:
-        """Goes on with other models; returns the slots that cannot, see :meth:`Segment.retune`."""
+    def retune(self, roster: Roster) -> None:
+        """Goes on with other models, see :meth:`Segment.retune`."""
         self.roster = roster
-        return [] if self.segment is None else self.segment.retune(roster)
+        if self.segment is not None:
+            self.segment.retune(roster)
 
     def _begin(self, chunk: Chunk, arrival: Arrival) -> Arrival:
         self.segment = Segment(self.device_id, chunk.session_id, chunk.sample_rate, chunk.first_sample, self.roster)

@@ -16,7 +16,6 @@ from processors.core.recording import to_mono
 from processors.core.roster import Model, Roster, Slot
 from processors.core.window import Window
 from schemas.chunk import Chunk
-from schemas.errors import WrongSampleRate
 
 Float32 = npt.NDArray[np.float32]
 
@@ -43,10 +42,7 @@ class Segment:
         device_id, session_id: whose.
         sample_rate: the device's rate, Hz.
         start: session index of the first sample.
-        roster: the models; a shadow whose rate the device's cannot be brought to is left out.
-
-    Raises:
-        WrongSampleRate: the device's rate cannot be brought to a champion's.
+        roster: the models.
     """
 
     def __init__(self, device_id: str, session_id: str, sample_rate: int, start: int, roster: Roster) -> None:
@@ -57,33 +53,21 @@ class Segment:
         self._streams: dict[str, FrameStream] = {}
         self._slots: dict[Slot, Succession] = {}
         self._held: deque[_Held] = deque()
-        for slot in self.retune(roster):
-            if slot.stage == "champion":
-                self._lane(roster[slot])
+        self.retune(roster)
 
-    def retune(self, roster: Roster) -> list[Slot]:
-        """Goes on with other models, as :class:`processors.core.lane.Succession` says.
-
-        Returns:
-            Slots that keep what they had, because the device's rate cannot be brought to the model's.
-        """
+    def retune(self, roster: Roster) -> None:
+        """Goes on with other models, as :class:`processors.core.lane.Succession` says."""
         self._slots = {slot: succession for slot, succession in self._slots.items() if slot in roster}
-        kept = []
         for slot, model in roster.items():
             succession = self._slots.get(slot)
             if succession is not None and succession.adopt(model):
                 continue
-            try:
-                lane = self._lane(model)
-            except WrongSampleRate:
-                kept.append(slot)
-                continue
+            lane = self._lane(model)
             if succession is None:
                 self._slots[slot] = Succession(lane)
             else:
                 succession.coming = lane
         self._drop_unused()
-        return kept
 
     def push(self, chunk: Chunk, offset: int) -> list[tuple[str, FrameStream, Float32]]:
         """Takes the next chunk; it begins where the one before ended.

@@ -173,14 +173,3 @@ def test_what_no_model_hears_any_more_is_forgotten() -> None:
         pools.append([sorted(stream._rows) for stream in device.segment._streams.values()])
 
     assert (pools[9], pools[24], pools[29]) == ([[1], [1]], [[1, 8]], [[1]])
-
-
-def test_a_rate_that_a_new_model_cannot_have_keeps_the_old_one() -> None:
-    odd = FakeModel("odd", FeatureSpec(n_frames=10, window_hop=10, sample_rate=15_991, fmax=7_000))
-
-    device = DeviceStream("d", {CHAMPION: MODELS["usual"]})
-    device.admit(chunk(0))
-
-    assert device.retune({CHAMPION: odd, SHADOW: odd}) == [CHAMPION, SHADOW]
-    assert device.segment is not None
-    assert [lane.model for lane in device.segment._lanes()] == [MODELS["usual"]]

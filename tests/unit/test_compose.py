@@ -167,7 +167,10 @@ def test_data_outlive_the_containers() -> None:
     assert {name: SERVICES[name]["volumes"] for name in folders} == {
         name: [f"{name}:{folder}"] for name, folder in folders.items()
     }
-    assert set(COMPOSE["volumes"]) == set(folders)
+    assert set(COMPOSE["volumes"]) == {*folders, "models"}
+    worker = SERVICES["worker"]
+    assert worker["volumes"] == ["models:/models"]
+    assert all(worker["environment"][f"TOCSIN_MODEL_{name}"].startswith("/models/") for name in ("STORE", "CACHE"))
     words = SERVICES["redis"]["command"]
     assert words[words.index("--appendonly") + 1] == "yes"
     assert words[words.index("--maxmemory-policy") + 1] == "noeviction"

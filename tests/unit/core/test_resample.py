@@ -68,3 +68,16 @@ def test_equal_rates_change_nothing() -> None:
     sound = np.random.default_rng(3).normal(0, 0.1, 100).astype(np.float32)
 
     np.testing.assert_array_equal(Resampler(16_000, 16_000)(sound, 50, 60, 70), sound[10:20])
+
+
+@pytest.mark.parametrize("rate", [11_127, 15_991, 1_001, 191_999])
+def test_rates_with_little_in_common_are_met_within_a_clocks_error(rate: int) -> None:
+    resampler = Resampler(rate, 16_000)
+
+    assert resampler.up <= 2_000
+    assert resampler.down / resampler.up == pytest.approx(rate / 16_000, rel=6e-6)
+    tone = np.sin(2 * np.pi * 400 * np.arange(rate) / rate).astype(np.float32)
+    heard = resampler(tone, 0, 0, resampler.outputs_until(len(tone)))
+    wanted = np.sin(2 * np.pi * 400 * np.arange(len(heard)) / 16_000)
+    middle = slice(2_000, len(heard) // 4)
+    np.testing.assert_allclose(heard[middle], wanted[middle], atol=0.06)
