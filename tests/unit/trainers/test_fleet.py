@@ -46,6 +46,7 @@ def test_the_loss_falls_as_embeddings_come_nearer_their_own_centres():
     torch.manual_seed(0)
     loss = SubclusterAdaCos(8, 3, clusters=2)
     shares = torch.eye(3)
+    loss.scale.fill_(16.0)
     own, others = loss.centres[[0, 2, 4]], loss.centres[[2, 4, 0]]
     near, far = loss.eval()(own, shares), loss.eval()(others, shares)
     assert 4.0 * near < far
