@@ -127,6 +127,8 @@ def run(data: Path, name: str, hours: float, progress: Progress) -> Figures:
     figures = figures_of(log, happenings, grace_s, hours)
     return {
         "model": model_name,
+        "model_version": model.manifest.version,
+        "model_threshold": model.calibration.threshold,
         "window_s": round(spec.window_seconds, 2),
         "sessions": len(parts),
         "cpu_s": round(time.process_time() - began, 1),

@@ -15,6 +15,8 @@ from schemas.score import Score
 
 DAY_S = 86_400.0
 NOTHING = "nothing put in"
+_SHOWN_ALARMS = 20
+_SHOWN_HOURS = (0, 1, 2, 4, 8, 16, 24, 48)
 
 
 @dataclass(slots=True)
@@ -110,6 +112,7 @@ def figures_of(log: Log, happenings: Sequence[Happening], grace_s: float, hours:
             "first_24_h_a_day": _a_day(false, 0.0, min(hours, 24.0)),
             "after_a_day": _a_day(false, 24.0, hours) if hours > 24.0 else None,
             "by": dict(Counter(kind for _, kind in false).most_common()),
+            "first_at_h": [round(alarm.opened_s / 3_600.0, 4) for alarm, _ in false[:_SHOWN_ALARMS]],
             "nothing_put_in_a_day": _a_day([one for one in false if one[1] == NOTHING], 0.0, hours),
         },
         "wanted": {kind: _of_kind(log, happenings, first, kind) for kind in _kinds(happenings, wanted=True)},
@@ -119,6 +122,7 @@ def figures_of(log: Log, happenings: Sequence[Happening], grace_s: float, hours:
         },
         "found_by_hour": _by_hour(happenings, first),
         "usual_score": _median(log.scores),
+        "threshold_by_hour": _thresholds(log),
         "drift_notices": log.notices,
     }
 
@@ -162,6 +166,15 @@ def _by_hour(happenings: Sequence[Happening], first: dict[int, Alarm]) -> dict[s
             pair = found.setdefault(f"{hour} to {hour + 6} h", [0, 0])
             pair[0] += number in first
             pair[1] += 1
+    return found
+
+
+def _thresholds(log: Log) -> dict[str, float | None]:
+    """Thresholds when some hours have been heard; None where there was none."""
+    found = {}
+    for hour in _SHOWN_HOURS:
+        if (at := bisect_left(log.times, hour * 3_600.0)) < len(log.times):
+            found[str(hour)] = None if np.isnan(log.thresholds[at]) else round(log.thresholds[at], 3)
     return found
 
 

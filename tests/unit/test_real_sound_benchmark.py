@@ -173,6 +173,7 @@ def test_alarms_belong_to_what_was_heard() -> None:
     assert false["nothing_put_in_a_day"] == {"alarms": 1.0, "alerts": 1.0}
     assert figures["harmless"] == {"dog": [2, 2]}
     assert figures["found_by_hour"] == {"0 to 6 h": [1, 2]}
+    assert figures["threshold_by_hour"] == {"0": 5.0}
 
 
 def test_less_than_a_day_counts_as_what_it_is() -> None:
