@@ -16,6 +16,9 @@ from processors.core.recording import windows_of
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from synthesis.draws import seed_of
+from synthesis.machine import random_machine
+from synthesis.sound import SAMPLE_RATE
+from trainers.direction import settled
 from trainers.evaluate import quantiles_of
 from trainers.export import GOLDEN_WINDOWS
 from trainers.fitting import fit, repeatable
@@ -41,6 +44,7 @@ _LEARNED_SEVERITY_DB = (-12.0, 3.0)
 _FAULTS_LEARNED, _FAULTS_MEASURED = 2, 5
 _MEASURED_DB = (-6.0, 0.0)
 _HELD_OUT = 1_000_003
+_UNHEARD = 6
 # Spreads above a device's own mean at which serving puts the threshold after half a minute.
 _MARGIN = 7.5
 # Loss of a window in dB^2 comes to about one.
@@ -105,10 +109,13 @@ class MachineRecipe:
         strong = measured[_MEASURED_DB[-1]]
         normal = np.concatenate([machine.normal for machine in strong])
         report, metrics = _report(net, measured, data, options)
+        model = TorchModel(net, has_bands=True)
+        # One model hears many machines: there is no usual score of them all to be two-sided about.
+        _, direction = settled(model, SPEC, _unheard(seed, options), seed, two_sided=False)
         return Trained(
             name=self.name,
             detector=self.name,
-            model=TorchModel(net, has_bands=True),
+            model=model,
             spec=SPEC,
             calibration=Calibration(
                 transfer="relative",
@@ -124,6 +131,7 @@ class MachineRecipe:
             golden=_golden(machines),
             scores={"normal": _centred(strong), **_centred_faults(strong)},
             losses={"training": losses},
+            direction=direction,
         )
 
 
@@ -153,6 +161,13 @@ def _measured(net: MachineNet, seed: int, options: MachineOptions, severity_db: 
         _FAULTS_MEASURED,
     )
     return score_machines(net, machines, SPEC)
+
+
+def _unheard(seed: int, options: MachineOptions) -> list[Float32]:
+    """Healthy machines that were not learned from, float32 (n,) each."""
+    n = int(options.held_out_seconds * SAMPLE_RATE)
+    seeds = [seed_of(seed_of(seed, _HELD_OUT), number) for number in range(_UNHEARD)]
+    return [random_machine(one).sound.at(0, n).astype(np.float32) for one in seeds]
 
 
 def _report(

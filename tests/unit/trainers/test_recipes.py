@@ -26,8 +26,8 @@ TINY_MACHINE = {
     "seconds": "2.5",
     "held_out": "1",
     "held_out_seconds": "4",
-    "steps": "6",
-    "batch": "4",
+    "steps": "150",
+    "batch": "8",
     "width": "4",
 }
 TINY_SCREAM = {"folds": "2", "steps": "20", "batch": "8", "synthetic": "2", "width": "8"}

@@ -14,7 +14,7 @@ from tocsin.commands.train import train
 app = typer.Typer()
 app.command()(train)
 
-TINY = ["machines=6", "seconds=2.5", "held_out=1", "held_out_seconds=4", "steps=3", "batch=2", "width=4"]
+TINY = ["machines=6", "seconds=2.5", "held_out=1", "held_out_seconds=4", "steps=150", "batch=8", "width=4"]
 
 
 def _run(*arguments: str):
@@ -23,7 +23,9 @@ def _run(*arguments: str):
 
 def test_it_trains_writes_and_installs(tmp_path):
     options = [part for setting in TINY for part in ("--set", setting)]
-    done = _run("machine", "--out", str(tmp_path / "out"), "--install", str(tmp_path / "in"), "--json", *options)
+    done = _run(
+        "machine", "--seed", "3", "--out", str(tmp_path / "out"), "--install", str(tmp_path / "in"), "--json", *options
+    )
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout.splitlines()[-1])
     assert said["model"] == str(tmp_path / "out" / "machine.onnx")
