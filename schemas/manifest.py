@@ -34,7 +34,8 @@ class Calibration(BaseModel):
     Attributes:
         transfer: ``absolute`` scores mean the same on every device, so ``threshold`` holds from the first window;
             ``relative`` ones do not, so a device learns its own level first; ``own`` ones come from a model of this
-            very device: ``threshold`` holds from the first window, and the device's own sound may raise it.
+            very device: ``threshold`` holds from the first window, and the device's own sound may raise it, by six
+            spreads at most.
         threshold: score above which a window counts, before a device has its own.
         spread: the scores' usual spread on normal sound (a standard deviation), > 0.
         n: how many windows this was measured on.

@@ -21,6 +21,7 @@ PEAK_INDEX, LEVEL_INDEX = 0.25, 0.15
 _WEIGHT = 3.0
 _FLOOR = 3.0
 _HEAD_ROOM = 1.0
+_OWN_ROOM = 6.0
 _CLIP_RARITY, _CLIP_INDEX = 2.0, 0.3
 
 
@@ -69,12 +70,13 @@ def prior_of(calibration: Calibration, references: Sequence[Reference] = (), pla
 
     Args:
         calibration: of the model. The threshold of absolute scores holds from the first window and a device raises it
-            by one spread at most, so that no noise makes a detector deaf.
+            by one spread at most, so that no noise makes a detector deaf; that of a device's own model by six, which
+            is about twice as far off as it was calibrated.
         references: of devices that run the same model: the fleet's, or those the model was calibrated on.
         plan: the arithmetic; needed with ``references``.
     """
     if calibration.transfer == "own":
-        return Prior(low=calibration.threshold)
+        return Prior(low=calibration.threshold, high=calibration.threshold + _OWN_ROOM * calibration.spread)
     if calibration.transfer == "absolute":
         return Prior(low=calibration.threshold, high=calibration.threshold + _HEAD_ROOM * calibration.spread)
     heard = [reference for reference in references if reference.blocks >= BLOCKS_PER_DAY]
