@@ -123,12 +123,14 @@ def first_limits(early: Early, plan: Plan, prior: Prior) -> Limits:
     """The thresholds of a device in its first hour."""
     progress = round(len(early.blocks) / (READY_DAYS * BLOCKS_PER_DAY), 4)
     if early.n < WARM_UP:
-        if prior.low > -FAR:
+        if prior.calibrated:
             return Limits(location=early.mean, peak=prior.low - early.mean, progress=progress)
         return Limits(location=early.mean, progress=progress)
     spread = early.spread
     tops = [top - early.mean for top in early.tops]
-    if prior.peak > 0.0:
+    if prior.calibrated:
+        peak = tops[0]
+    elif prior.peak > 0.0:
         peak = max(tops[0], prior.peak * spread * (1.0 + 4.0 / early.n))
     else:
         xi = _PEAK_INDEX if early.n < _FEW else tail_index(tops, early.n, _PEAK_INDEX, _WEIGHT)

@@ -40,6 +40,11 @@ class Prior(NamedTuple):
     low: float = -FAR
     high: float = FAR
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether the model says where the threshold lies: then nothing is foretold from what was heard so far."""
+        return self.low > -FAR
+
 
 UNKNOWN = Prior()
 
@@ -116,7 +121,7 @@ def limits_of(reference: Reference, plan: Plan, prior: Prior) -> Limits:
     if learning and prior.peak > 0.0:
         peak = max(heard.peaks[0], prior.peak * reference.spread)
     else:
-        peak = beyond(heard.peaks, heard.n, plan.peak_rate, PEAK_INDEX)
+        peak = beyond(heard.peaks, heard.n, plan.peak_rate, PEAK_INDEX, 1.0 if prior.calibrated else COLDEST)
     if plan.level_rate == 0.0 or not heard.levels:
         level = FAR
     elif learning and prior.level > 0.0:

@@ -225,11 +225,19 @@ def test_after_half_a_minute_the_threshold_is_near_enough_to_hear() -> None:
 
 def test_absolute_scores_have_their_threshold_at_once_and_it_rises_by_one_spread_at_most() -> None:
     rule = BlockRule(plan(1.0, sustained=False), prior_of(ABSOLUTE))
-    noisy = [1.0 + score for score in normal(7_200)]
+    noisy = [1.5 + score for score in normal(7_200)]
     state, decisions = hear(rule.begin(), noisy, rule)
 
     assert decisions[0].threshold == ABSOLUTE.threshold
     assert state.limits.location + state.limits.peak == pytest.approx(ABSOLUTE.threshold + ABSOLUTE.spread)
+
+
+def test_a_room_whose_sound_stays_below_the_models_threshold_keeps_it() -> None:
+    rule = BlockRule(plan(1.0, sustained=False), prior_of(ABSOLUTE))
+    state, decisions = hear(rule.begin(), [0.5 * score - 1.0 for score in normal(7_200)], rule)
+
+    assert {decision.threshold for decision in decisions[:2_000]} == {ABSOLUTE.threshold}
+    assert state.limits.location + state.limits.peak == pytest.approx(ABSOLUTE.threshold)
 
 
 def test_devices_of_the_same_kind_stand_in_at_first() -> None:
