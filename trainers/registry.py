@@ -17,6 +17,7 @@ RECIPES = {
     "mimii-ae": "trainers.mimii_ae:MimiiAeRecipe",
     "iaia": "trainers.iaia:IaiaRecipe",
     "fleet": "trainers.fleet:FleetRecipe",
+    "leak": "trainers.leak:LeakRecipe",
     "scream": "trainers.scream:ScreamRecipe",
 }
 """Where each recipe is, by its name."""

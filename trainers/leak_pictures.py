@@ -1,0 +1,73 @@
+"""What each latent of a leak model stands for."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from matplotlib.figure import Figure
+
+from trainers.leak_model import Autoencoder
+
+Float64 = npt.NDArray[np.float64]
+
+_STEPS = np.linspace(-3.0, 3.0, 7)
+_LATENTS = 6
+
+
+def sensitive_latents(normal: torch.Tensor, leaking: torch.Tensor) -> Float64:
+    """How far leaks lie from normal sound in each latent, in its standard deviations over normal sound, float64 (30,).
+
+    Args:
+        normal, leaking: codes float32 (n, 30).
+    """
+    spread = normal.std(dim=0).clamp(min=1e-6)
+    return ((leaking.mean(dim=0) - normal.mean(dim=0)) / spread).numpy().astype(np.float64)
+
+
+def traversal(autoencoder: Autoencoder, normal: torch.Tensor, shown: Float64) -> bytes:
+    """A PNG: the latents that differ most, from -3 to 3 deviations of normal sound, all others at their mean.
+
+    Args:
+        autoencoder: decodes.
+        normal: codes of normal sound, float32 (n, 30).
+        shown: what to choose by, float64 (30,): the largest absolute values.
+    """
+    chosen = np.argsort(-np.abs(shown))[:_LATENTS]
+    mean, spread = normal.mean(dim=0), normal.std(dim=0)
+    figure = Figure(figsize=(1.3 * len(_STEPS), 1.3 * len(chosen)), layout="constrained")
+    grid = figure.subplots(len(chosen), len(_STEPS), squeeze=False)
+    for row, latent in enumerate(chosen):
+        codes = mean.repeat(len(_STEPS), 1)
+        codes[:, latent] += torch.from_numpy(_STEPS.astype(np.float32)) * spread[latent]
+        with torch.no_grad():
+            decoded = autoencoder.decode(codes).numpy()
+        images = [_image(one) for one in decoded]
+        low, high = float(np.min(images)), float(np.max(images))
+        for column, image in enumerate(images):
+            axes = grid[row][column]
+            axes.imshow(image, origin="lower", aspect="auto", vmin=low, vmax=max(high, low + 1e-6))
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if row == 0:
+                axes.set_title(f"{_STEPS[column]:+g} sd", fontsize=8)
+            if column == 0:
+                axes.set_ylabel(f"latent {latent}", fontsize=8)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def _image(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """A map (channels, height, width) to look at: itself, its mean over channels, or channels laid out in rows."""
+    channels, height, width = maps.shape
+    if channels == 1:
+        return np.asarray(maps[0])
+    if height * width > 1:
+        return np.asarray(maps.mean(axis=0))
+    across = int(np.ceil(np.sqrt(channels)))
+    laid = np.zeros(across * across, np.float32)
+    laid[:channels] = maps.ravel()
+    return laid.reshape(across, across)
