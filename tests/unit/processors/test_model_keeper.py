@@ -151,7 +151,7 @@ async def test_a_file_that_was_refused_is_tried_again_under_a_new_revision(bench
     bench.store.bad.clear()
 
     bench.want("b")
-    await until(lambda: bench.scoring == "b")
+    await until(lambda: bench.scoring == "b" and len(bench.said) == 2)
 
     assert [state for state, *_ in bench.said] == ["refused", "ready"]
 
@@ -163,7 +163,7 @@ async def test_of_many_announcements_only_the_newest_is_acted_upon(bench: Bench)
     for number in range(500):
         bench.want(f"v{number}")
     bench.store.gate.set()
-    await until(lambda: bench.scoring == "v499")
+    await until(lambda: bench.scoring == "v499" and bool(bench.said))
 
     assert bench.store.asked == ["first", "v499"]
     assert [version for _, version, *_ in bench.said] == ["v499"]
@@ -190,7 +190,7 @@ async def test_a_store_that_is_away_is_asked_again_and_said_once(bench: Bench) -
     await until(lambda: len(bench.store.asked) >= 3)
     assert not bench.keeper.settled.is_set()
     bench.store.away = False
-    await until(lambda: bench.scoring == "a")
+    await until(lambda: bench.scoring == "a" and len(bench.said) == 2)
 
     assert [state for state, *_ in bench.said] == ["waiting", "ready"]
     assert bench.keeper.settled.is_set()
