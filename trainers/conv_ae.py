@@ -42,7 +42,7 @@ class ConvAeOptions:
         mode: ``correct`` features, or ``compat``: those it computed, see :class:`trainers.conv_ae_front.Compat`.
         seconds: of a window, 1 or 2.
         layout, machine, unit, snr, channel: which clips of the set, and which channel of theirs: ``mean`` or ``first``.
-        epochs, batch, rate, patience: see :class:`trainers.epochs.Schedule`.
+        epochs, batch, rate, patience, least_steps: see :class:`trainers.epochs.Schedule`.
         hidden: widths of the dense form, separated by commas.
         code: latent numbers of the form ``vae``.
         weights: a published state dict to take instead of training, for the form ``batchnorm``.
@@ -61,12 +61,13 @@ class ConvAeOptions:
     batch: int = 100
     rate: float = 1e-3
     patience: int = 3
+    least_steps: int = 1_000
     hidden: str = "1024,512"
     code: int = 512
     weights: str = ""
 
 
-PRESETS: dict[str, Preset] = {"small": {"epochs": 8, "batch": 32, "hidden": "128,64", "code": 32}}
+PRESETS: dict[str, Preset] = {"small": {"epochs": 8, "batch": 32, "least_steps": 300, "hidden": "128,64", "code": 32}}
 
 
 class ConvAeRecipe:
@@ -160,7 +161,7 @@ def _trained(
         _seen(front, hear(clips, spec, channel, f"listening to {len(clips)} clips"))
         for clips in (parts.train, parts.validation)
     )
-    schedule = Schedule(options.epochs, options.batch, options.rate, options.patience)
+    schedule = Schedule(options.epochs, options.batch, options.rate, options.patience, options.least_steps)
     losses = fit_epochs(net, net.loss, rows, held, schedule, "training")
     return whole, losses
 

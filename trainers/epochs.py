@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from rich.progress import track
@@ -25,12 +25,21 @@ class Schedule:
         batch: rows in a step.
         rate: Adam's, constant.
         patience: epochs without a lower validation loss after which it ends; 0: never.
+        least_steps: batches at least: a set so small that its epochs come to fewer gets more epochs, and as much more
+            patience.
     """
 
     epochs: int
     batch: int
     rate: float = 1e-3
     patience: int = 0
+    least_steps: int = 0
+
+    def stretched(self, rows: int) -> Schedule:
+        """The schedule for so many rows, with epochs enough for the least steps."""
+        steps = self.epochs * -(-rows // self.batch)
+        times = max(1, -(-self.least_steps // max(steps, 1)))
+        return replace(self, epochs=times * self.epochs, patience=times * self.patience)
 
 
 def fit_epochs(
@@ -62,6 +71,7 @@ def fit_epochs(
     Raises:
         OutputError: a checkpoint cannot be written.
     """
+    schedule = schedule.stretched(len(rows))
     optimiser = torch.optim.Adam(net.parameters(), lr=schedule.rate)
     progress = Progress(next_checkpoint(), net, optimiser, None, ())
     training, begun = progress.resume()

@@ -53,7 +53,8 @@ class MimiiAeOptions:
             the ``first``, a worker the ``mean``.
         protocol: ``parts`` of the set that share no take, or the ``baseline``'s: of each machine at each SNR as many
             normal clips as there are abnormal ones, the first, are tested on with them.
-        epochs, batch, rate, patience: see :class:`trainers.epochs.Schedule`; the baseline does not stop early.
+        epochs, batch, rate, patience, least_steps: see :class:`trainers.epochs.Schedule`; the baseline does not stop
+            early.
         weights: a published Keras file to begin with.
         tuning: ``yes`` trains, from ``weights`` on where they are given; ``no`` takes these as they are.
     """
@@ -68,11 +69,12 @@ class MimiiAeOptions:
     batch: int = 512
     rate: float = 1e-3
     patience: int = 1_000
+    least_steps: int = 1_000
     weights: str = ""
     tuning: str = "yes"
 
 
-PRESETS: dict[str, Preset] = {"small": {"epochs": 20, "batch": 128}}
+PRESETS: dict[str, Preset] = {"small": {"epochs": 20, "batch": 128, "least_steps": 500}}
 
 
 class MimiiAeRecipe:
@@ -136,7 +138,7 @@ def _trained(
         load_keras(net, Path(options.weights))
     if options.tuning == "no":
         return net, {}
-    schedule = Schedule(options.epochs, options.batch, options.rate, options.patience)
+    schedule = Schedule(options.epochs, options.batch, options.rate, options.patience, options.least_steps)
     rows, held = vectors_of(parts.train, channel), vectors_of(parts.validation, channel)
     return net, fit_epochs(net, net.loss, rows, held, schedule, "training")
 

@@ -30,7 +30,6 @@ PLANS = ("v1", "v2", "v3", "v4")
 """What is learned before: one other type; other machines of the same type; two other types; three."""
 
 _OTHER_TYPES = {"v1": 1, "v3": 2, "v4": 3}
-_BATCHES_AT_LEAST = 30
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -44,7 +43,10 @@ class TransferOptions:
         shares: of the target's training sound, per cent, separated by commas.
         seeds: runs of each.
         epochs, batch, rate: of both trainings; all layers are tuned.
+        least_steps: batches of each training at least. All trainings of a target take as many steps as there are in
+            ``epochs`` of all its sound, whatever its share: else little sound would be told from little training.
         targets: machines of each type to transfer to, the first ones.
+        sources: choices of other types a plan is tried with, at most, for each target.
     """
 
     snr: str = ""
@@ -53,10 +55,12 @@ class TransferOptions:
     epochs: int = 50
     batch: int = 512
     rate: float = 1e-3
+    least_steps: int = 400
     targets: int = 4
+    sources: int = 3
 
 
-PRESETS: dict[str, Preset] = {"small": {"epochs": 10, "batch": 128, "targets": 1}}
+PRESETS: dict[str, Preset] = {"small": {"epochs": 10, "batch": 128, "least_steps": 200, "targets": 1, "sources": 1}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +125,17 @@ def run_all(clips: Sequence[Clip], options: TransferOptions, shares: Sequence[fl
         for number in range(options.seeds):
             learned: dict[tuple[str, ...], Weights] = {}
             for target in targets:
-                for plan, sources in _sources(target, machines, kinds):
+                steps = max(_steps(torch.cat(target.train), options), options.least_steps)
+                for plan, sources in _sources(target, machines, kinds, options.sources):
                     key = tuple(one.name for one in sources)
                     if sources and key not in learned:
                         rows = torch.cat([vectors for one in sources for vectors in one.train])
-                        learned[key] = _tuned(None, rows, options, seed_of(seed, number))
+                        learned[key] = _tuned(None, rows, options, options.least_steps, seed_of(seed, number))
                     begun = learned.get(key)
                     source = "" if not sources else "+".join(sorted({_name(plan, one) for one in sources}))
                     for share in shares:
                         rows = _part(target, share, seed_of(seed, number))
-                        weights = _tuned(begun, rows, options, seed_of(seed, number))
+                        weights = _tuned(begun, rows, options, steps, seed_of(seed, number))
                         figure = _auc(weights, target)
                         runs.append(Run(plan, source, target.name, share, number, figure, len(rows)))
                 progress.advance(task)
@@ -152,7 +157,7 @@ def _listened(clips: Sequence[Clip]) -> list[_Machine]:
 
 
 def _sources(
-    target: _Machine, machines: Sequence[_Machine], kinds: Sequence[str]
+    target: _Machine, machines: Sequence[_Machine], kinds: Sequence[str], most: int
 ) -> Iterator[tuple[str, list[_Machine]]]:
     """Every plan's choices of what to learn before; none for the model from scratch."""
     yield SCRATCH, []
@@ -161,7 +166,10 @@ def _sources(
         yield "v2", alike
     others = [kind for kind in kinds if kind != target.kind]
     for plan, count in _OTHER_TYPES.items():
-        for chosen in combinations(others, count):
+        choices = list(combinations(others, count))
+        # Each target begins elsewhere, so that with few choices every type is a source.
+        first = kinds.index(target.kind) % max(len(choices), 1)
+        for chosen in (choices[first:] + choices[:first])[:most]:
             yield plan, [one for one in machines if one.kind in chosen]
 
 
@@ -176,17 +184,18 @@ def _part(target: _Machine, share: float, seed: int) -> torch.Tensor:
     return rows[: max(2, round(len(rows) * share / 100.0))]
 
 
-def _tuned(begun: Weights | None, rows: torch.Tensor, options: TransferOptions, seed: int) -> Weights:
+def _tuned(begun: Weights | None, rows: torch.Tensor, options: TransferOptions, steps: int, seed: int) -> Weights:
     with repeatable(seed):
         net = VectorAutoencoder()
         if begun is not None:
             net.load_state_dict(begun)
-        # An epoch of one batch is one step: little sound gets more epochs, so that no arm lacks steps alone.
-        steps = -(-len(rows) // options.batch)
-        epochs = max(options.epochs, -(-_BATCHES_AT_LEAST // steps))
-        schedule = Schedule(epochs, options.batch, options.rate)
+        schedule = Schedule(1, options.batch, options.rate, least_steps=max(steps, _steps(rows, options)))
         fit_epochs(net, net.loss, rows, rows[:0], schedule, f"{len(rows)} vectors", shown=False)
         return copy.deepcopy(net.state_dict())
+
+
+def _steps(rows: torch.Tensor, options: TransferOptions) -> int:
+    return options.epochs * -(-len(rows) // options.batch)
 
 
 def _auc(weights: Weights, target: _Machine) -> float:

@@ -49,6 +49,8 @@ def train(
         print(json_format.dumps({"model": str(model), "metrics": trained.metrics}))
         return
     print(f"{model}: {model.stat().st_size / 1_000:.0f} kB, trained on {trained.trained_on}")
+    if trained.direction is not None and trained.direction.kind == "two-sided":
+        print("  the score fell with generated anomalies: it is now the distance from the usual score")
     for name, value in trained.metrics.items():
         print(f"  {name:32} {value:.3f}")
 

@@ -134,7 +134,18 @@ _TRAIN = """
 @pytest.mark.parametrize("where", ["training", "writing"])
 def test_a_disk_that_fills_up_leaves_no_half_written_artefact(good, tmp_path, where):
     out = tmp_path / "out"
-    command = ["train", "mimii-ae", "--data", str(good), "--out", str(out), "--set", "epochs=2"]
+    command = [
+        "train",
+        "mimii-ae",
+        "--data",
+        str(good),
+        "--out",
+        str(out),
+        "--set",
+        "epochs=2",
+        "--set",
+        "least_steps=1",
+    ]
     install = ["--install", str(tmp_path / "models")]
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(_TRAIN), where, *command, *install],

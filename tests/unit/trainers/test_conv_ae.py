@@ -21,7 +21,7 @@ from trainers.conv_ae_front import Compat, Correct, spec_of
 from trainers.conv_ae_net import ConvAutoencoder
 from trainers.synthetic_set import SetOptions, write_set
 
-TINY = {"epochs": "2", "batch": "16", "hidden": "24,8", "code": "8"}
+TINY = {"epochs": "2", "least_steps": "1", "batch": "16", "hidden": "24,8", "code": "8"}
 
 
 @pytest.fixture(scope="module")

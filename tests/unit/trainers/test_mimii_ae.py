@@ -21,7 +21,7 @@ from trainers.mimii_ae import SPEC, MimiiAeRecipe, baseline_parts
 from trainers.mimii_ae_net import WIDTHS, VectorAutoencoder, WindowError, load_keras, unfolded
 from trainers.synthetic_set import SetOptions, write_set
 
-TINY = {"epochs": "2", "batch": "64"}
+TINY = {"epochs": "2", "least_steps": "1", "batch": "64"}
 
 
 @pytest.fixture(scope="module")

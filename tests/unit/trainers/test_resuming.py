@@ -143,6 +143,20 @@ def test_training_stops_where_the_validation_loss_does_not_fall_and_takes_its_be
     assert net.bias.item() == weights[0]
 
 
+def test_a_small_set_gets_more_epochs_and_as_much_more_patience():
+    schedule = Schedule(10, 32, patience=3, least_steps=100)
+    assert schedule.stretched(40) == Schedule(50, 32, patience=15, least_steps=100)
+    assert schedule.stretched(3_200) == schedule
+    net, steps = nn.Linear(2, 2), []
+
+    def loss(batch: torch.Tensor) -> torch.Tensor:
+        steps.append(len(batch))
+        return net(batch).square().mean()
+
+    fit_epochs(net, loss, torch.randn(6, 2), torch.empty(0, 2), Schedule(2, 4, least_steps=11), "training")
+    assert len(steps) == 12
+
+
 _FULL_DISK = """
     import resource, signal, sys
     from pathlib import Path

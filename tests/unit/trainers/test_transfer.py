@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from trainers.synthetic_set import SetOptions, write_set
 from trainers.transfer import Run, TransferOptions, run_all
 from trainers.transfer_report import rows_of, table_of
 
-TINY = TransferOptions(seeds=2, epochs=1, batch=64, targets=1)
+TINY = TransferOptions(seeds=2, epochs=1, batch=64, least_steps=1, targets=1)
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +65,13 @@ def test_what_was_heard_before_is_gone_on_from(data, monkeypatch):
     begun = []
     tuned = transfer._tuned
 
-    def spy(before, rows, options, seed):
+    def spy(before, rows, options, steps, seed):
         begun.append(before)
-        return tuned(before, rows, options, seed)
+        return tuned(before, rows, options, steps, seed)
 
     monkeypatch.setattr(transfer, "_tuned", spy)
     clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
-    run_all(clips, TransferOptions(seeds=1, epochs=1, batch=64, targets=1), (100.0,), 3)
+    run_all(clips, replace(TINY, seeds=1), (100.0,), 3)
     learned = [before for before in begun if before is not None]
     # Two targets: scratch, the same type's other machine and the other type each; four models learned before.
     assert (len(begun), len(learned)) == (10, 4)
@@ -81,6 +82,28 @@ def test_the_same_seed_gives_the_same_runs(data):
     clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
     one, again = (run_all(clips, TINY, (5.0,), 3) for _ in range(2))
     assert one == again
+
+
+def test_every_training_of_a_target_takes_as_many_steps(data, monkeypatch):
+    taken = {}
+
+    def spy(net, loss_of, rows, validation, schedule, label, *, shown):
+        stretched = schedule.stretched(len(rows))
+        taken.setdefault(len(rows), set()).add(stretched.epochs * -(-len(rows) // stretched.batch))
+        return {}
+
+    monkeypatch.setattr(transfer, "fit_epochs", spy)
+    clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
+    run_all(clips, replace(TINY, seeds=1, epochs=6, batch=16), (5.0, 50.0, 100.0), 3)
+    # A clip of a second has 26 vectors; two clips are to learn from. What is learned before are two machines.
+    assert sorted(taken) == [3, 26, 52, 104]
+    assert taken[3] == taken[26] == taken[52] == {24}
+
+
+def test_fewer_choices_still_hear_every_type(data):
+    runs = run_all(load_clips(data), replace(TINY, seeds=1, sources=1), (100.0,), 3)
+    assert len({run.source for run in runs if run.plan == "v1"}) >= 3
+    assert {plan: sum(run.plan == plan for run in runs) for plan in ("v1", "v3", "v4")} == {"v1": 4, "v3": 4, "v4": 4}
 
 
 def test_one_type_alone_has_nothing_to_transfer_from(data):
@@ -113,7 +136,7 @@ def test_the_table_has_a_column_a_share():
 
 
 def test_the_command_writes_runs_a_table_and_a_plot_and_says_they_are_synthetic(data, tmp_path):
-    options = ("seeds=2", "epochs=1", "targets=1", "shares=100")
+    options = ("seeds=2", "epochs=1", "least_steps=1", "targets=1", "sources=1", "shares=100")
     settings = [part for one in options for part in ("--set", one)]
     app = typer.Typer()
     app.add_typer(study, name="study")
