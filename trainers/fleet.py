@@ -27,6 +27,7 @@ from trainers.provenance import training_digest
 from trainers.recipe import Trained, with_settings
 from trainers.torch_model import TorchModel
 
+_ENOUGH_DEVICES = 3
 _PRESETS: dict[str, dict[str, int | float | str]] = {"small": {"steps": 120, "synthetic": 12}}
 
 
@@ -37,7 +38,8 @@ class FleetOptions:
     Attributes:
         device: the one the model is for, by its name in the report; empty takes the first.
         seconds: of a window; a recording must hold one, a device six.
-        embedding: ``yes``, or ``no`` for a bank of phases alone, which needs no training.
+        embedding: ``yes``, ``no`` for a bank of phases alone, which needs no training, or ``auto``: where there are
+            three devices at least.
         pairs: ``yes`` measures each device against each other with embeddings that met neither.
         synthetic: machines made to learn from besides, one recording each.
         steps, batch, rate: of the embedding's training.
@@ -46,7 +48,7 @@ class FleetOptions:
 
     device: str = ""
     seconds: float = 5.96
-    embedding: str = "yes"
+    embedding: str = "auto"
     pairs: str = "no"
     synthetic: int = 40
     steps: int = 500
@@ -71,25 +73,28 @@ class FleetRecipe:
     def train(self, data: Path | None, seed: int, settings: Mapping[str, str]) -> Trained:
         """See :class:`trainers.recipe.Recipe`."""
         options = with_settings(FleetOptions(), settings, _PRESETS)
-        for name in ("embedding", "pairs"):
-            if getattr(options, name) not in ("yes", "no"):
-                raise SettingsError(f"option {name!r} is {getattr(options, name)!r}; yes and no are read")
+        for name, texts in (("embedding", ("yes", "no", "auto")), ("pairs", ("yes", "no"))):
+            if getattr(options, name) not in texts:
+                raise SettingsError(f"option {name!r} is {getattr(options, name)!r}; {', '.join(texts)} are read")
         if data is None:
             raise InputError("the fleet recipe needs --data: a folder of normal sound of one device or, better, many")
         spec = spec_of(options.seconds)
         devices, digests = load_devices(data, spec)
         chosen = _chosen(devices, options.device)
-        others = synthetic_devices(seed, options.synthetic, 2.0 * options.seconds, spec)
+        embeds = options.embedding == "yes" or (options.embedding == "auto" and len(devices) >= _ENOUGH_DEVICES)
+        others = synthetic_devices(seed, options.synthetic, 2.0 * options.seconds, spec) if embeds else []
         report: dict[str, Any] = {"options": asdict(options), "device": chosen.name, "devices": len(devices)}
         embedding, losses = None, {}
-        if options.embedding == "yes":
+        if embeds:
             embedding, losses["training"] = train_embedding([*devices, *others], spec, seed, options)
         bank = bank_of(chosen.normal, embedding, spec)
         report["auc_by_device"] = fault_aucs(devices, embedding, spec, seed)
         if options.pairs == "yes":
-            report["pairs"] = pair_aucs(
-                devices, lambda rest: train_embedding([*rest, *others], spec, seed, options)[0], spec, seed
-            )
+
+            def without(rest: Sequence[Device]) -> EmbeddingNet | None:
+                return train_embedding([*rest, *others], spec, seed, options)[0] if embeds else None
+
+            report["pairs"] = pair_aucs(devices, without, spec, seed)
         scores = {"normal": bank.held_out}
         if chosen.abnormal:
             scores["abnormal"] = clip_scores(bank, chosen.abnormal, embedding, spec)
@@ -107,7 +112,7 @@ class FleetRecipe:
             ),
             metrics=_metrics(report),
             report=report,
-            trained_on=_words(devices, chosen, options),
+            trained_on=_words(devices, chosen, options.synthetic, embeds=embeds),
             training_digest=training_digest(digests, seed),
             golden=golden_windows(spec, seed),
             scores=scores,
@@ -170,15 +175,15 @@ def _metrics(report: Mapping[str, Any]) -> dict[str, float]:
     if report["auc_by_device"]:
         metrics["auc_mean"] = round(float(np.mean(list(report["auc_by_device"].values()))), 4)
         metrics["auc_lowest"] = min(report["auc_by_device"].values())
-    for by in ("both", "phases", "embedding") if "pairs" in report else ():
+    for by in [name for name in report.get("pairs", {}) if name != "pairs"]:
         metrics[f"pairs_{by}_mean"] = report["pairs"][by]["mean"]
         metrics[f"pairs_{by}_worst"] = report["pairs"][by]["worst"]
     return metrics
 
 
-def _words(devices: Sequence[Device], chosen: Device, options: FleetOptions) -> str:
+def _words(devices: Sequence[Device], chosen: Device, synthetic: int, *, embeds: bool) -> str:
     own = f"{len(chosen.normal)} normal recordings of {chosen.name}"
-    if options.embedding == "no":
+    if not embeds:
         return own
     normal = sum(len(device.normal) for device in devices)
-    return f"{own}; its embedding on {normal} of {len(devices)} devices and on {options.synthetic} synthetic machines"
+    return f"{own}; its embedding on {normal} of {len(devices)} devices and on {synthetic} synthetic machines"

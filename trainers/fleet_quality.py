@@ -67,7 +67,7 @@ def fault_aucs(
 
 def pair_aucs(
     devices: Sequence[Device],
-    embedding_without: Callable[[Sequence[Device]], EmbeddingNet],
+    embedding_without: Callable[[Sequence[Device]], EmbeddingNet | None],
     spec: FeatureSpec,
     seed: int,
 ) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def pair_aucs(
 
     Args:
         devices: at least three, with normal recordings.
-        embedding_without: trains one on what it is given.
+        embedding_without: trains one on what it is given, or gives None: phases alone are measured then.
         spec: the features.
         seed: of the folds.
     """
@@ -90,7 +90,7 @@ def pair_aucs(
             for normal, other in ((devices[first], devices[second]), (devices[second], devices[first])):
                 pairs[f"{normal.name} -> {other.name}"] = _pair(normal, other, embedding, spec, seed)
     table: dict[str, Any] = {"pairs": pairs}
-    for by in ("both", "phases", "embedding"):
+    for by in next(iter(pairs.values())):
         values = {pair: row[by] for pair, row in pairs.items()}
         worst = min(values, key=lambda pair: values[pair])
         table[by] = {
@@ -101,8 +101,12 @@ def pair_aucs(
     return table
 
 
-def _pair(normal: Device, other: Device, embedding: EmbeddingNet, spec: FeatureSpec, seed: int) -> dict[str, float]:
-    parts = {"both": slice(None), "phases": slice(0, PHASES), "embedding": slice(PHASES, None)}
+def _pair(
+    normal: Device, other: Device, embedding: EmbeddingNet | None, spec: FeatureSpec, seed: int
+) -> dict[str, float]:
+    parts = {"phases": slice(0, PHASES)}
+    if embedding is not None:
+        parts |= {"both": slice(None), "embedding": slice(PHASES, None)}
     values: dict[str, list[float]] = {by: [] for by in parts}
     for learned, held_out in folds_of(normal.normal, seed):
         bank = bank_of(learned, embedding, spec)

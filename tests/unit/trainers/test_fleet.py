@@ -133,7 +133,7 @@ def test_the_embedding_of_a_pair_has_met_neither_of_the_two():
 
 
 def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
-    trained = FleetRecipe().train(machines, 3, {**TINY, "device": "unit1"})
+    trained = FleetRecipe().train(machines, 3, {**TINY, "device": "unit1", "embedding": "yes"})
     path = write(trained, tmp_path, 3, "1.0.0")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     windows = np.random.default_rng(1).normal(0.0, 10.0, (5, trained.spec.n_frames, 64)).astype(np.float32)
@@ -145,8 +145,9 @@ def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
 
 
 def test_without_an_embedding_nothing_is_trained(machines):
-    trained = FleetRecipe().train(machines, 3, {**TINY, "embedding": "no"})
+    trained = FleetRecipe().train(machines, 3, {**TINY, "pairs": "yes"})
     assert not trained.losses
+    assert trained.report["pairs"].keys() == {"pairs", "phases"}
     assert trained.metrics["auc_lowest"] > 0.9
 
 
