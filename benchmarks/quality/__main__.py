@@ -18,7 +18,13 @@ from trainers.registry import RECIPES
 
 Measure = Callable[[Path | None], Row | None]
 
-MODULES = ("benchmarks.quality.conv_ae", "benchmarks.quality.mimii_ae")
+MODULES = (
+    "benchmarks.quality.conv_ae",
+    "benchmarks.quality.fleet",
+    "benchmarks.quality.iaia",
+    "benchmarks.quality.leak",
+    "benchmarks.quality.mimii_ae",
+)
 """Each has ``ROWS``: a function a row, given the folder of real sets or None; None where its set is not there."""
 
 
