@@ -22,7 +22,7 @@ _FULL_SCALE = 32_767.0
 _HIGHEST_PEAK = 0.98
 _LEVEL_DBFS = -26.0
 _LEVEL_SPREAD_DB = 1.5
-_SEVERITY_DB = (-3.0, 3.0)
+_SEVERITY_SPREAD_DB = 3.0
 _SENSOR_DBFS = -80.0
 _NEIGHBOURS = 2
 
@@ -39,18 +39,27 @@ class Station:
     seed: int
     kind: str
 
-    def clip(self, number: int, seconds: float, snr_db: float, *, faulty: bool, channels: int = 1) -> Int16:
+    def clip(
+        self,
+        number: int,
+        seconds: float,
+        snr_db: float,
+        *,
+        faulty: bool,
+        severity_db: float = 0.0,
+        channels: int = 1,
+    ) -> Int16:
         """A clip; different numbers never share a sample.
 
         MIMII mixes each machine's clips with recorded factory noise at a signal-to-noise ratio; here the noise is two
-        other machines and air. A clip's fault is one of five kinds, in turn, 3 dB below to 3 dB above the machine,
-        and does not make it louder.
+        other machines and air. A clip's fault is one of five kinds, in turn, and does not make the machine louder.
 
         Args:
             number: of the clip, >= 0.
             seconds: its length.
             snr_db: the machine's level over the factory noise.
             faulty: whether the machine has a fault.
+            severity_db: the fault's level over the machine's; each clip's is up to 3 dB off it.
             channels: microphones, each with a gain and noise of its own.
 
         Returns:
@@ -65,10 +74,10 @@ class Station:
         if faulty:
             kind = list(FAULTS)[number % len(FAULTS)]
             fault = random_fault(seed_of(self.seed, 100 + number), machine, kind)
-            severity_db = float(rng.uniform(*_SEVERITY_DB))
-            faulty_sound = fault.onto(machine, 0, severity_db)
+            level_db = severity_db + float(rng.uniform(-_SEVERITY_SPREAD_DB, _SEVERITY_SPREAD_DB))
+            faulty_sound = fault.onto(machine, 0, level_db)
             # As loud as without it: else the level alone would tell.
-            sound = Mix(((10.0 ** (-0.5 * np.log10(1.0 + 10.0 ** (severity_db / 10.0))), faulty_sound),))
+            sound = Mix(((10.0 ** (-0.5 * np.log10(1.0 + 10.0 ** (level_db / 10.0))), faulty_sound),))
         loudness_db = machine.level_dbfs + 10.0 * float(np.log10(1.0 + 10.0 ** (-snr_db / 10.0)))
         loudness_db += float(rng.uniform(-_LEVEL_SPREAD_DB, _LEVEL_SPREAD_DB))
         # Never above 1, because a machine's peaks are as high as they may be already.

@@ -38,6 +38,7 @@ class SetOptions:
         types: machine types.
         ids: machines of each type; loggers, in the leak layout.
         snr_db: machine over factory noise, dB.
+        severity_db: a fault over its machine, dB; each clip's is up to 3 dB off it.
         clips, anomalies: normal and faulty clips of a machine at each SNR.
         seconds: of a clip; the leak layout's are 5.46 s, as its files are.
         channels: of the MIMII layouts.
@@ -50,6 +51,7 @@ class SetOptions:
     clips: int = 8
     anomalies: int = 4
     seconds: float = 4.0
+    severity_db: float = 0.0
     channels: int = 2
     seed: int = 7
 
@@ -117,7 +119,9 @@ def _stations(options: SetOptions) -> Iterator[tuple[str, int, Station]]:
 def _cut(
     station: Station, number: int, options: SetOptions, snr_db: float, *, faulty: bool, channels: int
 ) -> Callable[[], Int16]:
-    return lambda: station.clip(number, options.seconds, snr_db, faulty=faulty, channels=channels)
+    return lambda: station.clip(
+        number, options.seconds, snr_db, faulty=faulty, severity_db=options.severity_db, channels=channels
+    )
 
 
 def _machines(options: SetOptions, folder: Callable[[str, float], str]) -> Iterator[_File]:

@@ -36,7 +36,7 @@ def synthetic(order: int, variant: str, settings: dict[str, str]) -> Row:
         synthetic_set(),
         _EPOCHS | settings,
         variant=variant,
-        on="four machines at -6 dB",
+        on="four machines at -6 dB, faults 9 dB below them",
         synthetic=True,
         known=_KNOWN,
         order=order,

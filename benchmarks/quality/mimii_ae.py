@@ -19,7 +19,7 @@ def machine(kind: str, order: int) -> Row:
         synthetic_set(),
         _EPOCHS | {"machine": kind, "protocol": "baseline"},
         variant="64 mels x 5, 64-64-8-64-64",
-        on=f"one {kind} at -6 dB, baseline protocol",
+        on=f"one {kind} at -6 dB, faults 9 dB below it, baseline protocol",
         synthetic=True,
         known=f"{_KNOWN[kind]} on MIMII's own {kind}s at -6 dB (a rerun of the baseline)",
         order=order,

@@ -15,12 +15,20 @@ from trainers.synthetic_set import SetOptions, write_set
 
 SEEDS = (1, 2, 3)
 
-_SET = SetOptions(types=("fan", "pump", "slider", "valve"), ids=1, snr_db=(-6.0,), clips=20, anomalies=10, channels=1)
+_SET = SetOptions(
+    types=("fan", "pump", "slider", "valve"),
+    ids=1,
+    snr_db=(-6.0,),
+    clips=20,
+    anomalies=10,
+    severity_db=-9.0,
+    channels=1,
+)
 
 
 @lru_cache(maxsize=1)
 def synthetic_set() -> Path:
-    """One machine of each of MIMII's types at -6 dB, written once a run."""
+    """One machine of each of MIMII's types at -6 dB, with faults 9 dB below it, written once a run."""
     # Kept until the program ends: later rows use the same set.
     folder = Path(tempfile.mkdtemp(prefix="tocsin-quality-")) / "set"
     write_set("mimii", folder, _SET)

@@ -20,6 +20,7 @@ def synthesize(
     clips: Annotated[int, typer.Option(min=2, max=10_000, help="Normal clips of a machine at each SNR.")] = 8,
     anomalies: Annotated[int, typer.Option(min=1, max=10_000, help="Clips with a fault, likewise.")] = 4,
     seconds: Annotated[float, typer.Option(min=1.0, max=60.0, help="Length of a clip.")] = 4.0,
+    severity: Annotated[float, typer.Option(min=-40.0, max=20.0, help="A fault's level over its machine, dB.")] = 0.0,
     channels: Annotated[int, typer.Option(min=1, max=8, help="Channels of the MIMII layouts; MIMII has 8.")] = 2,
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="The same seed gives the same files.")] = 7,
     json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
@@ -39,6 +40,7 @@ def synthesize(
         clips=clips,
         anomalies=anomalies,
         seconds=seconds,
+        severity_db=severity,
         channels=channels,
         seed=seed,
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from schemas.errors import OutputError, SettingsError
+from synthesis.recording import Station
 from trainers.loaders.layout import load_clips
 from trainers.synthetic_set import LAYOUTS, SetOptions, write_set
 
@@ -76,6 +77,17 @@ def test_noise_is_stronger_at_a_lower_snr(sets):
     by_snr = {clip.snr_db: clip.samples(16_000, "first") for clip in load_clips(root / "mimii") if _first_fan(clip)}
     likeness = np.corrcoef(by_snr[6.0], by_snr[-6.0])[0, 1]
     assert 0.2 < likeness < 0.98
+
+
+def test_a_fault_adds_what_its_severity_says_and_no_loudness():
+    station = Station(5, "fan")
+    sounds = {db: station.clip(0, 2.0, 60.0, faulty=True, severity_db=db).astype(float) for db in (-60.0, -12.0, 6.0)}
+    still = sounds[-60.0]
+    likeness = {db: np.corrcoef(still[:, 0], sound[:, 0])[0, 1] for db, sound in sounds.items()}
+    assert 0.2 < likeness[6.0] < 0.7
+    assert 0.9 < likeness[-12.0] < 0.999
+    for sound in sounds.values():
+        assert 20 * np.log10(sound.std() / still.std()) == pytest.approx(0.0, abs=1.5)
 
 
 def _first_fan(clip):
