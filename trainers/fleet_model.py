@@ -28,8 +28,9 @@ class FleetNet(nn.Module):
         self.phases = PhaseStatistics()
         self.embedding = embedding
         for number, view in enumerate(bank.views):
-            self.register_buffer(f"centre_{number}", torch.from_numpy(view.centre.astype(np.float32)))
-            self.register_buffer(f"whitening_{number}", torch.from_numpy(view.whitening.astype(np.float32)))
+            for name, values in (("centre", view.centre), ("whitening", view.whitening)):
+                learned = nn.Parameter(torch.from_numpy(values.astype(np.float32)), requires_grad=False)
+                self.register_parameter(f"{name}_{number}", learned)
         self._usual = [(view.usual, view.spread) for view in bank.views]
 
     def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
@@ -40,8 +41,8 @@ class FleetNet(nn.Module):
             views.append(self.embedding(log_mel))
         distances = []
         for number, (view, (usual, spread)) in enumerate(zip(views, self._usual, strict=True)):
-            off = view - self.get_buffer(f"centre_{number}")
-            white = torch.matmul(off, self.get_buffer(f"whitening_{number}"))
+            off = view - self.get_parameter(f"centre_{number}")
+            white = torch.matmul(off, self.get_parameter(f"whitening_{number}"))
             distances.append((torch.log(white.square().mean(dim=1).clamp(min=LEAST_DISTANCE)) - usual) / spread)
         return torch.stack(distances, dim=1).mean(dim=1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from schemas.errors import SettingsError
@@ -19,6 +20,7 @@ Float32 = npt.NDArray[np.float32]
 MODELS = ("conv-ae", "vae", "beta-vae-h", "beta-vae-b")
 
 _BETA = 4.0
+_SETTLED, _SETTLED_BATCH = 96, 16
 _GAMMA, _CAPACITY = 1_000.0, 25.0
 
 
@@ -46,7 +48,29 @@ def train_extractor(
         logits = extractor.logit(torch.from_numpy(np.stack(images)).unsqueeze(1))
         return binary_cross_entropy_with_logits(logits, torch.from_numpy(labels.astype(np.float32)))
 
-    return fit(extractor, drawn, steps, rate, "training the extractor", (generator,))
+    losses = fit(extractor, drawn, steps, rate, "training the extractor", (generator,))
+    _settle_statistics(extractor, features, windows, generator)
+    return losses
+
+
+def _settle_statistics(
+    extractor: Extractor, features: LeakFeatures, windows: Float32, generator: np.random.Generator
+) -> None:
+    """Takes the means and variances of normalisation anew, over normal images, with the final weights.
+
+    These networks move theirs by a hundredth a step, for runs of a hundred thousand steps: after a few hundred small
+    batches they are still those of the beginning, and taps by them mean nothing.
+    """
+    norms = [layer for layer in extractor.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for layer in norms:
+        layer.reset_running_stats()
+        layer.momentum = None
+    chosen = generator.permutation(len(windows))[:_SETTLED]
+    extractor.train()
+    with torch.no_grad():
+        for part in np.array_split(chosen, max(1, len(chosen) // _SETTLED_BATCH)):
+            extractor(features(torch.from_numpy(np.ascontiguousarray(windows[part]))))
+    extractor.eval()
 
 
 def _image(features: LeakFeatures, window: Float32, generator: np.random.Generator, *, anomalous: bool) -> Float32:

@@ -144,9 +144,11 @@ def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
     assert len(trained.scores["abnormal"]) == 1
 
 
-def test_without_an_embedding_nothing_is_trained(machines):
+def test_without_an_embedding_the_bank_alone_is_the_model(machines, tmp_path):
     trained = FleetRecipe().train(machines, 3, {**TINY, "pairs": "yes"})
     assert not trained.losses
+    assert trained.model.parameters == 4 * (64 + 64 * 64)
+    assert write(trained, tmp_path, 3, "1.0.0").stat().st_size < 300_000
     assert trained.report["pairs"].keys() == {"pairs", "phases"}
     assert trained.metrics["auc_lowest"] > 0.9
 
