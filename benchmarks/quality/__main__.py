@@ -16,6 +16,9 @@ from benchmarks.quality.page import PAGE, page_of
 from benchmarks.quality.row import Row, keep_row, kept_rows
 from trainers.registry import RECIPES
 
+TRANSFER = Path(__file__).parents[1] / "results" / "transfer" / "transfer.md"
+"""Where ``tocsin study transfer --out benchmarks/results/transfer`` puts its table."""
+
 Measure = Callable[[Path | None], Row | None]
 
 MODULES = (
@@ -54,7 +57,8 @@ def main() -> None:
             continue
         keep_row(name, row)
         print(name, *(f"{what} {figure.mean:.3f}" for what, figure in row.figures.items()), sep="  ")
-    PAGE.write_text(page_of(kept_rows(), list(RECIPES)), encoding="utf-8")
+    transfer = TRANSFER.read_text(encoding="utf-8") if TRANSFER.exists() else ""
+    PAGE.write_text(page_of(kept_rows(), list(RECIPES), transfer), encoding="utf-8")
 
 
 if __name__ == "__main__":

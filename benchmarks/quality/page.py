@@ -18,6 +18,9 @@ from all that is kept in `benchmarks/results/quality/`:
 python -m benchmarks.quality --data RECORDINGS          # everything
 python -m benchmarks.quality --data RECORDINGS NAME...  # some rows, by name
 python -m benchmarks.quality --page                     # the page alone
+
+tocsin dataset synthesize --layout mimii --out SET --ids 2 --snr=-6 --clips 14 --anomalies 6 --channels 1 --severity=-9
+tocsin study transfer --data SET --out benchmarks/results/transfer --set preset=small
 ```
 
 RECORDINGS holds the real sets, none of which is distributed with Tocsin; rows on sets that are not there are passed
@@ -30,8 +33,24 @@ compare recipes with each other on the same sound. They say nothing of how well 
 """
 
 
-def page_of(rows: Mapping[str, Row], order: list[str]) -> str:
-    """The page: real sets first, then synthetic ones; recipes in the order given."""
+_TRANSFER = """
+## Transfer
+
+`tocsin study transfer` asks whether a model that has heard other machines needs less of a new one's sound: the four
+plans of Sound-Anomaly-Detection, which had five training clips and ten test clips a machine and no model from scratch to
+compare with. Its table here:
+
+"""
+
+
+def page_of(rows: Mapping[str, Row], order: list[str], transfer: str = "") -> str:
+    """The page: real sets first, then synthetic ones; recipes in the order given.
+
+    Args:
+        rows: by name.
+        order: of recipes.
+        transfer: the table that ``tocsin study transfer`` wrote.
+    """
     parts = [_HEAD]
     for synthetic, heading in ((False, "Real recordings"), (True, "Synthetic sound")):
         these = {name: row for name, row in rows.items() if row.synthetic is synthetic}
@@ -46,6 +65,8 @@ def page_of(rows: Mapping[str, Row], order: list[str]) -> str:
             )
             if mine:
                 parts.append(_section(recipe, mine))
+    if transfer:
+        parts.append(_TRANSFER + transfer)
     return "\n".join(parts)
 
 

@@ -61,6 +61,11 @@ def test_recipes_stand_in_their_order_and_none_is_lost():
     assert places == sorted(places)
 
 
+def test_the_transfer_study_stands_on_the_page():
+    assert page_of({}, [], "| its | table |").endswith("| its | table |")
+    assert "## Transfer" not in page_of({}, [])
+
+
 def test_a_spread_needs_two_runs():
     assert figure_of([0.5]) == Figure(0.5, None, 1)
     assert figure_of([0.5, 0.7, 0.6]) == Figure(0.6, 0.1, 3)
