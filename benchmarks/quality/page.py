@@ -19,7 +19,7 @@ python -m benchmarks.quality --data RECORDINGS          # everything
 python -m benchmarks.quality --data RECORDINGS NAME...  # some rows, by name
 python -m benchmarks.quality --page                     # the page alone
 
-tocsin dataset synthesize --layout mimii --out SET --ids 2 --snr=-6 --clips 14 --anomalies 6 --channels 1 --severity=-9
+tocsin dataset synthesize --layout mimii --out SET --ids 2 --snr=-6 --clips 14 --anomalies 6 --channels 1
 tocsin study transfer --data SET --out benchmarks/results/transfer --set preset=small
 ```
 
@@ -37,8 +37,8 @@ _TRANSFER = """
 ## Transfer
 
 `tocsin study transfer` asks whether a model that has heard other machines needs less of a new one's sound: the four
-plans of Sound-Anomaly-Detection, which had five training clips and ten test clips a machine and no model from scratch to
-compare with. Its table here:
+plans of Sound-Anomaly-Detection, which had five training clips and ten test clips a machine and no model from scratch
+to compare with. Its table here:
 
 """
 
