@@ -1,8 +1,9 @@
 """False alarms, recall and delay of the threshold rule and its rivals, on five laws of scores; two standard errors.
 
 ``python -m benchmarks.thresholds`` keeps ``results/thresholds.json``, and draws the pictures and writes the table of
-``docs/thresholds.md``; it needs libspot and scipy. ``--redraw`` does the latter two from
-the kept result. ``--quick`` runs a small part of everything and keeps nothing.
+``docs/thresholds.md``; it needs libspot and scipy. ``--only`` measures some rows anew, named by their beginnings, and
+keeps the figures of the others. ``--redraw`` draws and writes from the kept result. ``--quick`` runs a small part of
+everything and keeps nothing.
 """
 
 from __future__ import annotations
@@ -62,14 +63,14 @@ FULL, QUICK = Size(60, 28, 189, 10, 30), Size(2, 15, 15, 1, 1)
 
 
 def figures_of(
-    size: Size, submit: Callable[..., Future[Any]]
+    size: Size, submit: Callable[..., Future[Any]], only: tuple[str, ...] = ("",)
 ) -> Iterator[tuple[str, Callable[[], Any], list[Future[Any]]]]:
-    """Every row: its name, what its figures are once they are there, and the runs they come from."""
+    """Rows whose names begin with one of ``only``: name, figures once they are there, the runs they come from."""
 
     def each(
         name: str, keys: tuple[Any, ...], runs: Callable[[Any], list[Future[Any]]], gather: Callable[[list[Any]], Any]
     ) -> tuple[str, Callable[[], Any], list[Future[Any]]]:
-        found = {str(key): runs(key) for key in keys}
+        found = {str(key): runs(key) for key in keys} if name.startswith(only) else {}
         flat = [future for futures in found.values() for future in futures]
         return name, lambda: {key: gather([f.result() for f in futures]) for key, futures in found.items()}, flat
 
@@ -238,6 +239,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small part of everything, in about a minute")
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument(
+        "--only", nargs="+", default=[""], metavar="ROW", help="rows that begin so; the others are kept"
+    )
     parser.add_argument("--redraw", action="store_true", help="table and pictures from the kept result")
     chosen = parser.parse_args()
     if chosen.redraw:
@@ -245,12 +249,14 @@ def main() -> None:
         return
     size = QUICK if chosen.quick else FULL
     with ProcessPoolExecutor(chosen.processes) as pool, Progress(console=Console(stderr=True)) as progress:
-        found = list(figures_of(size, pool.submit))
+        found = [row for row in figures_of(size, pool.submit, tuple(chosen.only)) if row[2]]
         task = progress.add_task("device runs", total=sum(len(futures) for _, _, futures in found))
         for _, _, futures in found:
             for future in futures:
                 future.add_done_callback(lambda _: progress.advance(task))
         figures = {name: gather() for name, gather, _ in found}
+    if "" not in chosen.only:
+        figures = json.loads(RESULT.read_text(encoding="utf-8"))["figures"] | figures
     figures["size"] = asdict(size)
     figures["event_durations_s"], figures["event_sizes_sd"] = list(rows.DURATIONS), list(rows.SIZES)
     if not chosen.quick:

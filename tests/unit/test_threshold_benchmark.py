@@ -1,16 +1,22 @@
-"""The benchmark measures the rule that serves: passing over quiet minutes in bulk changes no state and no decision."""
+"""The benchmark measures the rule that serves, and the page shows what it measured."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("scipy", reason="the benchmark's laws need scipy")
 
+from benchmarks.threshold_runs import table
 from benchmarks.threshold_runs.laws import LAWS, SECOND, days
 from benchmarks.threshold_runs.serve import serve
 from processors.core.block_rule import BlockRule
 from processors.core.sensitivity import plan
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -32,3 +38,9 @@ def test_quiet_minutes_in_bulk_are_the_same_minutes(law: str) -> None:
     assert events == told
     assert len(events) >= 4
     assert served == one_by_one
+
+
+def test_the_page_shows_the_kept_figures() -> None:
+    kept = json.loads((ROOT / "benchmarks" / "results" / "thresholds.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "thresholds.md").read_text(encoding="utf-8")
+    assert f"\n\n{table.of(kept['figures'])}\n\n" in page
