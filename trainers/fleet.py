@@ -40,7 +40,8 @@ class FleetOptions:
         seconds: of a window; a recording must hold one, a device six.
         embedding: ``yes``, ``no`` for a bank of phases alone, which needs no training, or ``auto``: where there are
             three devices at least.
-        pairs: ``yes`` measures each device against each other with embeddings that met neither.
+        pairs: ``yes`` measures each device against each other with embeddings that met neither, ``blocks`` does so
+            with the held-out recordings of a device in one piece of time.
         synthetic: machines made to learn from besides, one recording each.
         steps, batch, rate: of the embedding's training.
         width, size: see :class:`trainers.fleet_net.EmbeddingNet`.
@@ -73,7 +74,7 @@ class FleetRecipe:
     def train(self, data: Path | None, seed: int, settings: Mapping[str, str]) -> Trained:
         """See :class:`trainers.recipe.Recipe`."""
         options = with_settings(FleetOptions(), settings, _PRESETS)
-        for name, texts in (("embedding", ("yes", "no", "auto")), ("pairs", ("yes", "no"))):
+        for name, texts in (("embedding", ("yes", "no", "auto")), ("pairs", ("yes", "blocks", "no"))):
             if getattr(options, name) not in texts:
                 raise SettingsError(f"option {name!r} is {getattr(options, name)!r}; {', '.join(texts)} are read")
         if data is None:
@@ -89,12 +90,12 @@ class FleetRecipe:
             embedding, losses["training"] = train_embedding([*devices, *others], spec, seed, options)
         bank = bank_of(chosen.normal, embedding, spec)
         report["auc_by_device"] = fault_aucs(devices, embedding, spec, seed)
-        if options.pairs == "yes":
+        if options.pairs != "no":
 
             def without(rest: Sequence[Device]) -> EmbeddingNet | None:
                 return train_embedding([*rest, *others], spec, seed, options)[0] if embeds else None
 
-            report["pairs"] = pair_aucs(devices, without, spec, seed)
+            report["pairs"] = pair_aucs(devices, without, spec, seed, blocks=options.pairs == "blocks")
         scores = {"normal": bank.held_out}
         if chosen.abnormal:
             scores["abnormal"] = clip_scores(bank, chosen.abnormal, embedding, spec)

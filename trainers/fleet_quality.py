@@ -70,6 +70,8 @@ def pair_aucs(
     embedding_without: Callable[[Sequence[Device]], EmbeddingNet | None],
     spec: FeatureSpec,
     seed: int,
+    *,
+    blocks: bool = False,
 ) -> dict[str, Any]:
     """Each device in turn as normal, each other as what is wrong with it.
 
@@ -81,6 +83,7 @@ def pair_aucs(
         embedding_without: trains one on what it is given, or gives None: phases alone are measured then.
         spec: the features.
         seed: of the folds.
+        blocks: whether what is held out is one piece of time; see :func:`folds_of`.
     """
     pairs: dict[str, dict[str, float]] = {}
     for first in range(len(devices)):
@@ -88,7 +91,8 @@ def pair_aucs(
             rest = [one for place, one in enumerate(devices) if place not in (first, second)]
             embedding = embedding_without(rest)
             for normal, other in ((devices[first], devices[second]), (devices[second], devices[first])):
-                pairs[f"{normal.name} -> {other.name}"] = _pair(normal, other, embedding, spec, seed)
+                folds = folds_of(normal.normal, seed, blocks=blocks)
+                pairs[f"{normal.name} -> {other.name}"] = _pair(normal, other, embedding, spec, folds)
     table: dict[str, Any] = {"pairs": pairs}
     for by in next(iter(pairs.values())):
         values = {pair: row[by] for pair, row in pairs.items()}
@@ -102,13 +106,17 @@ def pair_aucs(
 
 
 def _pair(
-    normal: Device, other: Device, embedding: EmbeddingNet | None, spec: FeatureSpec, seed: int
+    normal: Device,
+    other: Device,
+    embedding: EmbeddingNet | None,
+    spec: FeatureSpec,
+    folds: Sequence[tuple[list[Heard], list[Heard]]],
 ) -> dict[str, float]:
     parts = {"phases": slice(0, PHASES)}
     if embedding is not None:
         parts |= {"both": slice(None), "embedding": slice(PHASES, None)}
     values: dict[str, list[float]] = {by: [] for by in parts}
-    for learned, held_out in folds_of(normal.normal, seed):
+    for learned, held_out in folds:
         bank = bank_of(learned, embedding, spec)
         for by, views in parts.items():
             own = clip_scores(bank, held_out, embedding, spec, views)
@@ -116,9 +124,18 @@ def _pair(
     return {by: round(float(np.mean(found)), 4) for by, found in values.items()}
 
 
-def folds_of(heard: Sequence[Heard], seed: int) -> list[tuple[list[Heard], list[Heard]]]:
-    """Recordings to learn from and to hold out, four times; every recording is held out once."""
-    fold = np.random.default_rng(seed).permutation(len(heard)) % min(FOLDS, len(heard))
+def folds_of(heard: Sequence[Heard], seed: int, *, blocks: bool = False) -> list[tuple[list[Heard], list[Heard]]]:
+    """Recordings to learn from and to hold out, four times; every recording is held out once.
+
+    Args:
+        heard: in order of time.
+        seed: of the draw.
+        blocks: hold out neighbours together, not at random: what is tested is then of another time than what was
+            learned from. A device that drifts is told from its former self by that.
+    """
+    count = min(FOLDS, len(heard))
+    places = np.arange(len(heard), dtype=np.int64)
+    fold = places * count // len(heard) if blocks else np.random.default_rng(seed).permutation(len(heard)) % count
     return [
         (
             [one for one, of in zip(heard, fold, strict=True) if of != number],

@@ -132,6 +132,17 @@ def test_the_embedding_of_a_pair_has_met_neither_of_the_two():
     assert 0.0 <= table["both"]["worst"] <= table["both"]["mean"] <= 1.0
 
 
+def test_blocks_hold_out_one_piece_of_time():
+    heard = [Heard(f"{n:02}", np.zeros((1, 64), np.float32)) for n in range(10)]
+    held_out = [[int(one.name) for one in held] for _, held in folds_of(heard, 1, blocks=True)]
+    assert held_out == [[0, 1, 2], [3, 4], [5, 6, 7], [8, 9]]
+    mixed = [[int(one.name) for one in held] for _, held in folds_of(heard, 1)]
+    assert sorted(sum(mixed, [])) == list(range(10))
+    assert mixed != held_out
+    for learned, held in folds_of(heard, 1, blocks=True):
+        assert len(learned) + len(held) == 10
+
+
 def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
     trained = FleetRecipe().train(machines, 3, {**TINY, "device": "unit1", "embedding": "yes"})
     path = write(trained, tmp_path, 3, "1.0.0")
