@@ -92,7 +92,7 @@ def pair_aucs(
             embedding = embedding_without(rest)
             for normal, other in ((devices[first], devices[second]), (devices[second], devices[first])):
                 folds = folds_of(normal.normal, seed, blocks=blocks)
-                pairs[f"{normal.name} -> {other.name}"] = _pair(normal, other, embedding, spec, folds)
+                pairs[f"{normal.name} -> {other.name}"] = _pair(other, embedding, spec, folds)
     table: dict[str, Any] = {"pairs": pairs}
     for by in next(iter(pairs.values())):
         values = {pair: row[by] for pair, row in pairs.items()}
@@ -106,7 +106,6 @@ def pair_aucs(
 
 
 def _pair(
-    normal: Device,
     other: Device,
     embedding: EmbeddingNet | None,
     spec: FeatureSpec,

@@ -137,7 +137,7 @@ def test_blocks_hold_out_one_piece_of_time():
     held_out = [[int(one.name) for one in held] for _, held in folds_of(heard, 1, blocks=True)]
     assert held_out == [[0, 1, 2], [3, 4], [5, 6, 7], [8, 9]]
     mixed = [[int(one.name) for one in held] for _, held in folds_of(heard, 1)]
-    assert sorted(sum(mixed, [])) == list(range(10))
+    assert sorted(number for held in mixed for number in held) == list(range(10))
     assert mixed != held_out
     for learned, held in folds_of(heard, 1, blocks=True):
         assert len(learned) + len(held) == 10
