@@ -36,27 +36,45 @@ from trainers.recordings import read_folder
 RATE = 16_000
 FLOOR_DB = 0.1
 FULL_SCALE_G = 4.0
+FOLDS = 4
 SERVING = FeatureSpec(n_frames=3, window_hop=1, pool=50)
 
 
 def motor(folder: Path, spec: FeatureSpec) -> dict[str, float]:
-    """Each state in turn as normal, four folds of its clips, every fourth one held out; AUC of clip means."""
+    """Mean AUC over pairs of states, every fourth clip held out in turn, and the worst pair's."""
+    pairs = motor_pairs(folder, spec)
+    worst = min(pairs, key=lambda pair: pairs[pair])
+    return {"mean": round(statistics.mean(pairs.values()), 4), " -> ".join(worst): round(pairs[worst], 4)}
+
+
+def motor_pairs(folder: Path, spec: FeatureSpec, *, blocks: bool = False) -> dict[tuple[str, str], float]:
+    """Each state in turn as normal, four folds of its clips; AUC of clip means, a mean over folds.
+
+    Args:
+        folder: of ``<state>_<number>.flac``, numbered in order of time.
+        spec: the features.
+        blocks: hold out a quarter in one piece, instead of every fourth clip.
+    """
     states: dict[str, list[np.ndarray]] = {}
     for one in read_folder(folder, (), RATE):
         rows = summaries(windows_of(rows_of(one.samples, one.sample_rate, spec), spec))
         states.setdefault(Path(one.name).stem.rpartition("_")[0], []).append(rows)
     found: dict[tuple[str, str], list[float]] = {}
-    for normal, fold in itertools.product(states, range(4)):
-        learned = [rows for number, rows in enumerate(states[normal]) if number % 4 != fold]
+    for normal, fold in itertools.product(states, range(FOLDS)):
+        clips = states[normal]
+        out = {
+            number
+            for number in range(len(clips))
+            if fold == (number * FOLDS // len(clips) if blocks else number % FOLDS)
+        }
+        learned = [rows for number, rows in enumerate(clips) if number not in out]
         form = fit(np.concatenate(learned), starts(learned, spec.n_frames), spec.n_frames, FLOOR_DB)
-        held_out = [form.score(rows).mean() for rows in states[normal][fold::4]]
+        held_out = [form.score(clips[number]).mean() for number in sorted(out)]
         for other in states:
             if other != normal:
                 others = [form.score(rows).mean() for rows in states[other]]
                 found.setdefault((normal, other), []).append(auc(held_out, others))
-    pairs = {pair: statistics.mean(values) for pair, values in found.items()}
-    worst = min(pairs, key=lambda pair: pairs[pair])
-    return {"mean": round(statistics.mean(pairs.values()), 4), " -> ".join(worst): round(pairs[worst], 4)}
+    return {pair: statistics.mean(values) for pair, values in found.items()}
 
 
 def bearing(folder: Path) -> dict[str, float]:
@@ -74,16 +92,22 @@ def bearing(folder: Path) -> dict[str, float]:
 
 
 def mimii(path: Path) -> dict[str, float]:
-    """MIMII's own protocol: tested on all abnormal clips and as many first normal ones; mean AUC over machine ids."""
-    found: dict[str, list[float]] = {}
+    """MIMII's own protocol; mean AUC over machine ids, by level."""
+    return {level: round(statistics.mean(ids.values()), 4) for level, ids in mimii_ids(path).items()}
+
+
+def mimii_ids(path: Path) -> dict[str, dict[str, float]]:
+    """MIMII's own protocol: tested on all abnormal clips and as many first normal ones; AUC by level and machine id."""
+    found: dict[str, dict[str, float]] = {}
     with np.load(path) as arrays:
         for key in arrays:
             level, unit, kind = key.split("/")
             if kind == "abnormal":
                 abnormal, normal = arrays[key], arrays[f"{level}/{unit}/normal"]
                 form = fit(normal[len(abnormal) :], np.arange(len(normal) - len(abnormal)), 1)
-                found.setdefault(level, []).append(auc(form.score(normal[: len(abnormal)]), form.score(abnormal)))
-    return {level: round(statistics.mean(values), 4) for level, values in found.items()}
+                value = auc(form.score(normal[: len(abnormal)]), form.score(abnormal))
+                found.setdefault(level, {})[unit] = value
+    return found
 
 
 def speed() -> dict[str, float]:

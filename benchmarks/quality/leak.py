@@ -20,6 +20,13 @@ _VARIANTS: dict[str, dict[str, str]] = {
     "leak-extractor-vae": {"model": "vae"},
     "leak-gfcc-conv": {"features": "gfcc"},
     "leak-gfcc-vae": {"features": "gfcc", "model": "vae"},
+    "leak-gfcc-beta-h": {"features": "gfcc", "model": "beta-vae-h"},
+    "leak-gfcc-beta-b": {"features": "gfcc", "model": "beta-vae-b"},
+    "leak-mfcc-conv": {"features": "mfcc"},
+    "leak-plain-conv": {"extractor": "none"},
+    "leak-mobilenet-v2-conv": {"extractor": "mobilenet_v2"},
+    "leak-resnet50-conv": {"extractor": "resnet50"},
+    "leak-densenet121-conv": {"extractor": "densenet121"},
 }
 
 

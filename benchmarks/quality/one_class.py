@@ -76,7 +76,7 @@ def measured(
                 refused += 1
                 continue
             path = write(trained, Path(out), seed, "0.1.0")
-            parameters = trained.model.parameters
+            parameters = 0 if trained.model is None else trained.model.parameters
             turned += trained.direction is not None and trained.direction.kind == "two-sided"
             for name in ("clip_auc", "window_auc", "level_auc"):
                 figures.setdefault(name.replace("_", " "), []).append(trained.metrics[name])
