@@ -22,7 +22,7 @@ from trainers.export import GOLDEN_WINDOWS
 from trainers.provenance import training_digest
 from trainers.quick_model import QuickModel, summaries
 from trainers.quick_sound import Run, Windows, excerpts, mono_of, windows_in
-from trainers.recipe import Float32, Trained, with_settings
+from trainers.recipe import Float32, Preset, Trained, with_settings
 from trainers.recordings import Recording, read_folder
 
 LEAST_WINDOWS = 12
@@ -34,6 +34,10 @@ _FLOOR_DB = 0.1
 _LEAST_SPREAD_DB = 1.0
 _SPREADS = 6.0
 _EXCERPTS = 4
+
+
+PRESETS: dict[str, Preset] = {"small": {"window": 3, "mels": 64}}
+"""``small``: for recordings of a few seconds, and half a minute of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class QuickRecipe:
 
     def train(self, data: Path | None, seed: int, settings: Mapping[str, str]) -> Trained:
         """See :class:`trainers.recipe.Recipe`."""
-        options = with_settings(QuickOptions(), settings)
+        options = with_settings(QuickOptions(), settings, PRESETS)
         if not is_name(options.detector):
             raise SettingsError(f"detector {options.detector!r} is no name: letters, digits, '.', '_' and '-' are")
         spec = spec_of(options)

@@ -26,7 +26,10 @@ MODULES = (
     "benchmarks.quality.fleet",
     "benchmarks.quality.iaia",
     "benchmarks.quality.leak",
+    "benchmarks.quality.machine",
     "benchmarks.quality.mimii_ae",
+    "benchmarks.quality.quick",
+    "benchmarks.quality.scream",
 )
 """Each has ``ROWS``: a function a row, given the folder of real sets or None; None where its set is not there."""
 

@@ -56,7 +56,15 @@ def figures_of(metrics: Mapping[str, float], report: Mapping[str, Any]) -> dict[
         over_folds = report.get(table, {}).get(column)
         sd = None if over_folds is None else round(over_folds["sd"], 4)
         figures[name] = Figure(round(metrics[metric], 4), sd, 1 if sd is None else FOLDS)
+    worst = worst_class(report["kinds"])
+    if worst is not None:
+        figures["false clips of the worst class"] = Figure(round(worst, 4), None, 1)
     return figures
+
+
+def worst_class(kinds: Mapping[str, Mapping[str, Any]]) -> float | None:
+    """The greatest share of a class of harmless clips that is called a scream, 0 to 1."""
+    return max((row["called"] / row["clips"] for kind, row in kinds.items() if kind != "positive"), default=None)
 
 
 def network(data: Path | None, settings: dict[str, str], order: int) -> Row | None:

@@ -62,8 +62,16 @@ def test_recipes_stand_in_their_order_and_none_is_lost():
 
 
 def test_the_transfer_study_stands_on_the_page():
-    assert page_of({}, [], "| its | table |").endswith("| its | table |")
+    page = page_of({}, [], "| its | table |\n")
+    assert "| its | table |\n\n![" in page.partition("## Transfer")[2]
+    assert page.endswith("(../benchmarks/results/transfer/transfer.png)\n")
     assert "## Transfer" not in page_of({}, [])
+
+
+def test_aims_stand_first_and_what_ships_last():
+    page = page_of({"one": a_row()}, ["conv-ae"])
+    headings = [line for line in page.splitlines() if line.startswith("## ")]
+    assert headings == ["## What was to be reached", "## Real recordings", "## What ships, and why"]
 
 
 def test_a_spread_needs_two_runs():

@@ -1,0 +1,140 @@
+"""What ships, and why: quality and cost side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmarks.quality.row import Row
+from schemas.features import FeatureSpec
+from trainers.conv_ae_front import spec_of as conv_ae_spec
+from trainers.fleet import FleetOptions
+from trainers.fleet import spec_of as fleet_spec
+from trainers.machine import SPEC as MACHINE
+from trainers.mimii_ae import SPEC as MIMII_AE
+from trainers.quick import QuickOptions
+from trainers.quick import spec_of as quick_spec
+from trainers.scream_options import SPEC as SCREAM
+from trainers.scream_options import ScreamOptions
+from trainers.scream_options import spec_of as scream_spec
+
+DEVICES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Attributes:
+    name: of the model, for people.
+    rows: whose figures are its quality, the first for its cost.
+    spec: says how often it scores.
+    needs: before it can hear a device.
+    """
+
+    name: str
+    rows: tuple[str, ...]
+    spec: FeatureSpec
+    needs: str
+
+
+MACHINES = (
+    Candidate("**machine**, shipped", ("machine-motor", "machine-bearing"), MACHINE, "nothing"),
+    Candidate(
+        "**quick**, made by `tocsin learn`",
+        ("quick-motor", "quick-motor-blocks", "quick-bearing"),
+        quick_spec(QuickOptions(window=3)),
+        "two minutes of the device, seconds of a core",
+    ),
+    Candidate(
+        "fleet, phases alone",
+        ("fleet-phases", "fleet-phases-blocks"),
+        fleet_spec(FleetOptions().seconds),
+        "recordings of the device",
+    ),
+    Candidate(
+        "fleet, with an embedding",
+        ("fleet-embedding",),
+        fleet_spec(FleetOptions().seconds),
+        "recordings of many devices, minutes of a core, torch",
+    ),
+    Candidate("mimii-ae", ("mimii-ae-motor",), MIMII_AE, "recordings of the device, minutes of a core, torch"),
+    Candidate(
+        "conv-ae",
+        ("conv-ae-motor",),
+        conv_ae_spec("log-mel", "correct", 1),
+        "recordings of the device, minutes of a core, torch",
+    ),
+)
+
+SCREAMS = (
+    Candidate("**compact**, shipped", ("scream-compact",), SCREAM, ""),
+    *(
+        Candidate(f"Eye-SCREAM's {name}", (f"scream-{name.lower()}",), scream_spec(ScreamOptions(hop=4_096)), "")
+        for name in ("A", "B", "C", "C-RNN", "A-depthwise", "A-deep")
+    ),
+)
+
+_HEAD = f"""
+## What ships, and why
+
+Quality beside cost. "of a core" is one core's share for {DEVICES:,} devices: milliseconds a window, scored alone, times
+windows a second, times {DEVICES:,}; a worker scores windows in batches, which costs less, and makes the features
+besides. [Core figures](../benchmarks/results/core.json).
+
+### Machines
+
+"""
+
+_MACHINES = """
+- A device that was never heard has the shipped `machine` model from its first second. It hears faults, which it has
+  learned from synthetic machines, not changes, and is the only one of these that needs nothing of the device.
+- A device that was heard for two minutes can have `quick`, in seconds and without torch: the best mean over pairs of
+  states of the motor beside fleet's, every fault of the bearing, and more than its source's autoencoder by 7 to 23
+  points on the real MIMII features. That is why `tocsin learn` makes it, and why it goes before the shipped model on
+  its device.
+- fleet's phases come to the same mean and a better worst pair, but ask for windows of six seconds and for recordings
+  in files; they are there for who has many machines of a type.
+- The autoencoders of the source systems lie far below on the one real machine there is, at as much cost and more.
+"""
+
+_SCREAMS = """
+### Screams
+
+Measured on the same folds; Eye-SCREAM's networks with its hop of 4,096 samples and with fewer steps, as their rows say.
+
+"""
+
+
+def section(rows: Mapping[str, Row]) -> str:
+    """The part of the page, from what was measured."""
+    return "".join([_HEAD, _table(rows, MACHINES, needs=True), _MACHINES, _SCREAMS, _table(rows, SCREAMS, needs=False)])
+
+
+def windows_a_second(spec: FeatureSpec) -> float:
+    """How often a model scores."""
+    return spec.sample_rate / (spec.window_hop * spec.pool * spec.hop)
+
+
+def share_of_a_core(row: Row, spec: FeatureSpec) -> float | None:
+    """Of one core, for a thousand devices; None where the row has no cost."""
+    return None if row.window_ms is None else row.window_ms / 1e3 * windows_a_second(spec) * DEVICES
+
+
+def _table(rows: Mapping[str, Row], candidates: tuple[Candidate, ...], *, needs: bool) -> str:
+    lines = [
+        "| model | quality | a window | windows a second | of a core |" + (" needs |" if needs else ""),
+        "|---|---|---|---|---|" + ("---|" if needs else ""),
+    ]
+    for one in candidates:
+        found = [(name, rows[name]) for name in one.rows if name in rows]
+        if not found or found[0][0] != one.rows[0]:
+            continue
+        first = found[0][1]
+        quality = "<br>".join(
+            f"{what} {figure.mean:.3f} (`{name}`)" for name, row in found for what, figure in row.figures.items()
+        )
+        share = share_of_a_core(first, one.spec)
+        cost = "-" if share is None else f"{100.0 * share:.0f} %"
+        window = "-" if first.window_ms is None else f"{first.window_ms:.2f} ms"
+        cells = [one.name, quality, window, f"{windows_a_second(one.spec):.2f}", cost, *([one.needs] if needs else [])]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

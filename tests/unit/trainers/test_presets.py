@@ -1,0 +1,23 @@
+"""`--set preset=small` goes with every recipe, and with the study."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.errors import SettingsError
+from trainers.recipe import with_settings
+from trainers.registry import RECIPES, recipe
+from trainers.transfer import PRESETS as TRANSFER
+from trainers.transfer import TransferOptions
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_has_a_small_preset(name):
+    with pytest.raises(SettingsError, match="no option 'shoe size'"):
+        recipe(name).train(None, 7, {"preset": "small", "shoe size": "44"})
+    with pytest.raises(SettingsError, match=r"no preset 'huge'; there are .*small"):
+        recipe(name).train(None, 7, {"preset": "huge"})
+
+
+def test_the_study_has_one_too():
+    assert with_settings(TransferOptions(), {"preset": "small"}, TRANSFER) != TransferOptions()
