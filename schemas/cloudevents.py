@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from schemas.errors import HeaderFlood, MalformedHeader, MissingHeader, RepeatedHeader, UnknownType, UnsupportedVersion
 from schemas.record import Headers
 
 SPEC_VERSION = "1.0"
+_SPEC_VERSION_BYTES = SPEC_VERSION.encode()
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 1024
 
@@ -37,10 +39,15 @@ def encode_headers(
         content_type: media type of the value.
         extensions: further attributes; names are lowercase letters and digits.
     """
-    attributes = {"specversion": SPEC_VERSION, "id": event_id, "source": source, "type": event_type, "time": time}
-    pairs = [("content-type", content_type.encode())]
-    pairs += [(f"ce_{name}", value.encode()) for name, value in (attributes | dict(extensions)).items()]
-    return tuple(pairs)
+    return (
+        ("content-type", content_type.encode()),
+        ("ce_specversion", _SPEC_VERSION_BYTES),
+        ("ce_id", event_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", event_type.encode()),
+        ("ce_time", time.encode()),
+        *((f"ce_{name}", value.encode()) for name, value in extensions.items()),
+    )
 
 
 def decode_headers(headers: Headers, *, event_type: str, required: tuple[str, ...] = ()) -> dict[str, str]:
@@ -87,7 +94,13 @@ def decode_headers(headers: Headers, *, event_type: str, required: tuple[str, ..
 def format_time(ns: int) -> str:
     """RFC 3339 in UTC with nanoseconds, from nanoseconds since 1970 (0 to the year 9999)."""
     seconds, rest = divmod(ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+    return f"{_second(seconds)}.{rest:09d}Z"
+
+
+@lru_cache(maxsize=4_096)
+def _second(seconds: int) -> str:
+    """Devices that are heard at once share their seconds."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def parse_time(text: str) -> int:

@@ -238,6 +238,10 @@ class ScoreInverted(ModelRefused):
     """The model scores anomalies below normal sound."""
 
 
+class ScoreNotFinite(ModelRefused):
+    """The model gave a score that is no number."""
+
+
 class ExternalData(ModelRefused):
     """The model wants data from beside its file."""
 

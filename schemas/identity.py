@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 
@@ -26,9 +27,18 @@ def window_id(
     shadow's score of the same window has an id of its own.
     """
     place = f"{device_id}/{detector}/{session_id}/{first_sample}+{n_samples}"
-    return str(uuid.uuid5(_ROOT, f"{'shadow' if shadow else 'window'}/{place}"))
+    return _uuid5(f"{'shadow' if shadow else 'window'}/{place}")
 
 
 def alert_id(device_id: str, detector: str, session_id: str, first_sample: int, n_samples: int) -> str:
     """Id of the alert that a window opened; see :func:`window_id`."""
-    return str(uuid.uuid5(_ROOT, f"alert/{device_id}/{detector}/{session_id}/{first_sample}+{n_samples}"))
+    return _uuid5(f"alert/{device_id}/{detector}/{session_id}/{first_sample}+{n_samples}")
+
+
+def _uuid5(name: str) -> str:
+    """``str(uuid.uuid5(_ROOT, name))`` in half the time: every window has an id."""
+    digest = bytearray(hashlib.sha1(_ROOT.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

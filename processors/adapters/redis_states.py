@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from processors.adapters.state_store import Change, StateKey
+from processors.adapters.state_text import StateTexts
 from processors.core.detector_state import DetectorState
 from schemas.addresses import without_password
 from schemas.errors import RedisUnavailable, SettingsError
@@ -53,6 +54,7 @@ class RedisStates:
                 f"Redis address {self._shown!r} cannot be read: write it as redis://host:6379/0"
             ) from None
         self._script = resources.files("processors.adapters").joinpath("store_state.lua").read_text()
+        self._texts = StateTexts()
         self._sha = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
 
     async def load(self, keys: Sequence[StateKey]) -> dict[StateKey, DetectorState]:
@@ -73,7 +75,7 @@ class RedisStates:
             # Loading it again costs 1 KB and no round trip, and holds after a restart of Redis as well.
             pipe.script_load(self._script)
             for change in changes:
-                pipe.evalsha(self._sha, 1, _name(change.key), *_arguments(change))
+                pipe.evalsha(self._sha, 1, _name(change.key), *self._arguments(change))
             _, *bodies = await self._bounded(pipe.execute())
         standing = {change.key: body for change, body in zip(changes, bodies, strict=True) if body is not None}
         states = await self._read(standing)
@@ -95,6 +97,14 @@ class RedisStates:
     async def close(self) -> None:
         """Ends the connection."""
         await self._redis.aclose()
+
+    def _arguments(self, change: Change) -> tuple[str | int, ...]:
+        base, position = change.base, change.state.position
+        if position is None:
+            raise ValueError(f"{change.key}: a state without a position is not stored")
+        before = ("", "") if base is None else (base.session_id, str(base.end_sample))
+        body = self._texts.of(change.key, change.state)
+        return (*before, position.session_id, position.end_sample, body, _FORGET_AFTER_S)
 
     async def _read(self, bodies: dict[StateKey, bytes]) -> dict[StateKey, DetectorState]:
         states, unreadable = {}, []
@@ -118,11 +128,3 @@ class RedisStates:
 
 def _name(key: StateKey) -> str:
     return _PREFIX + "/".join(key)
-
-
-def _arguments(change: Change) -> tuple[str | int, ...]:
-    base, position = change.base, change.state.position
-    if position is None:
-        raise ValueError(f"{change.key}: a state without a position is not stored")
-    before = ("", "") if base is None else (base.session_id, str(base.end_sample))
-    return (*before, position.session_id, position.end_sample, change.state.model_dump_json(), _FORGET_AFTER_S)

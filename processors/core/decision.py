@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from processors.core.mel import band_edges
 from processors.core.reference import Reference
 from processors.core.window import Window
 from schemas.alert import AudioSpan, Band
+from schemas.errors import ScoreNotFinite
 from schemas.features import FeatureSpec
 
 _DECIMALS = 6
@@ -63,6 +65,9 @@ def decide(
         sayings: what people have said of this device and detector, in order.
         degraded: True when the stored state cannot be reached.
 
+    Raises:
+        ScoreNotFinite: a model gave a score that is no number.
+
     Returns:
         The state after, and what is to be sent: the outputs of new windows, and again those of replayed windows that
         the last batch may not have sent. The state's outbox holds the same. The state itself comes back, the very
@@ -76,6 +81,9 @@ def decide(
             if (again := state.sent(window.session_id, window.end_sample)) is not None:
                 outputs.append(again)
             continue
+        if not math.isfinite(scored.score):
+            where = f"{window.device_id!r}, session {window.session_id!r}, sample {window.first_sample}"
+            raise ScoreNotFinite(f"model {window.model.ref.name} gave {scored.score} for {where}: export it anew")
         heard = Heard(
             device_id=window.device_id,
             detector=window.slot.detector,

@@ -20,6 +20,7 @@ from processors.core.sensitivity import Plan
 from processors.core.verdict import accepted, judged, rolled_back
 from schemas.features import FeatureSpec
 from schemas.feedback import Word
+from schemas.made import made
 from schemas.manifest import Calibration
 from schemas.notice import Notice
 from schemas.score import ModelRef, Score, Stage, Why
@@ -116,8 +117,8 @@ def step(
     score = _score(heard, judge, decision, hop_ns, memory.tag, degraded=degraded)
     above = sum(one > score.threshold for one in memory.run.recent) if score.threshold is not None else 0
     life, alert = live(life, judge.detector, score, decision, above, evidence)
-    # Made without checking it all again: a state is large, and every part of it is one of ours.
-    after = DetectorState.model_construct(
+    after = made(
+        DetectorState,
         version=2,
         position=Position(heard.session_id, heard.first_sample + heard.n_samples),
         past_sessions=past,
@@ -128,8 +129,8 @@ def step(
         outbox=(),
     )
     if heard.stage == "shadow":
-        return after, Output(score=score)
-    return after, Output(score=score, alert=alert, notices=_notices(score, decision, judge.detector))
+        return after, made(Output, score=score, alert=None, notices=())
+    return after, made(Output, score=score, alert=alert, notices=_notices(score, decision, judge.detector))
 
 
 def hop_of(spec: FeatureSpec) -> int:
@@ -176,9 +177,10 @@ def _told(rule: BlockRule, memory: BlockState, life: LifeState, saying: Saying) 
 
 
 def _score(heard: Heard, judge: Judge, decision: Decision, hop_ns: int, regime: str, *, degraded: bool) -> Score:
-    threshold = None if decision.threshold is None else round(decision.threshold, _DECIMALS)
-    limits = decision.limits
-    why = Why(
+    limits, score = decision.limits, heard.score
+    threshold = None if limits.peak >= FAR else round(limits.location + limits.peak, _DECIMALS)
+    why = made(
+        Why,
         confirmed=None if decision.confirmed <= -FAR else round(decision.confirmed, _DECIMALS),
         level=round(decision.level, _DECIMALS),
         level_threshold=None if limits.level >= FAR else round(limits.level, _DECIMALS),
@@ -191,13 +193,23 @@ def _score(heard: Heard, judge: Judge, decision: Decision, hop_ns: int, regime: 
         suppressed=decision.suppressed,
         per_week=judge.plan.per_week,
     )
-    return Score(
-        **heard._asdict(),
+    return made(
+        Score,
+        device_id=heard.device_id,
+        detector=heard.detector,
+        session_id=heard.session_id,
+        first_sample=heard.first_sample,
+        n_samples=heard.n_samples,
+        sample_rate=heard.sample_rate,
+        captured_ns=heard.captured_ns,
+        score=score,
         threshold=threshold,
-        exceeds=threshold is not None and heard.score > threshold,
+        exceeds=threshold is not None and score > threshold,
         threshold_state=decision.state,
         degraded=degraded,
+        level_dbfs=heard.level_dbfs,
         model=judge.model,
+        stage=heard.stage,
         hop_ns=hop_ns,
         regime=regime,
         why=why,
@@ -205,6 +217,8 @@ def _score(heard: Heard, judge: Judge, decision: Decision, hop_ns: int, regime: 
 
 
 def _notices(score: Score, decision: Decision, detector: Detector) -> tuple[Notice, ...]:
+    if not (decision.drift or decision.told):
+        return ()
     found: list[tuple[Literal["drift", "suppressed"], int, str]] = []
     if decision.drift:
         text = f"The usual sound of {score.device_id} has moved away from what it was: look at it, or say it is normal"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from processors.core.decision import ScoredWindow, decide
 from processors.core.detector_state import DetectorState, Output
+from schemas.errors import ScoreNotFinite
 
 from .judging import HOP, heard_s, judge_of, window
 
@@ -177,3 +178,9 @@ def test_scores_are_finite_json() -> None:
     _, outputs = run([window(0, float(np.float32(1.25)))])
 
     assert type(outputs[0].score).from_record(outputs[0].score.to_record()) == outputs[0].score
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
+def test_a_score_that_is_no_number_is_named(score: float) -> None:
+    with pytest.raises(ScoreNotFinite, match=r"gave -?(nan|inf) for 'd1', session 's1', sample 16000"):
+        decide(DetectorState(), judge_of, [window(0, 1.0), window(1, score)])
