@@ -75,7 +75,8 @@ def parse_bootstrap(bootstrap: str) -> list[tuple[str, int]]:
     for piece in bootstrap.split(","):
         host, _, port = piece.strip().rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
-        if not host or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
+        foreign = not host or any(mark in "/@ " for mark in host)
+        if foreign or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
             raise SettingsError(f"Kafka address {piece.strip()!r} is not host:port, such as localhost:9092")
         addresses.append((host, int(port)))
     return addresses

@@ -60,7 +60,10 @@ def test_nobody_there() -> None:
         kafka_probe.reach("127.0.0.1:1")
 
 
-@pytest.mark.parametrize("address", ["", "localhost", "localhost:", ":9092", "a:b", "a:0", "a:65536", "a:9092,", "a:²"])
+@pytest.mark.parametrize(
+    "address",
+    ["", "localhost", "localhost:", ":9092", "a:b", "a:0", "a:65536", "a:9092,", "a:²", "http://a:9092", "a b:9092"],
+)
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(SettingsError, match="host:port"):
         kafka_probe.parse_bootstrap(address)
