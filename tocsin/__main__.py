@@ -53,6 +53,10 @@ def _options(
 ) -> None:
     if debug:
         os.environ[_DEBUG] = "1"
+    # A setting that is none is refused by every command, also by those that need none. Read late, for --version's sake.
+    from tocsin.settings import load_settings
+
+    load_settings()
 
 
 def main() -> None:

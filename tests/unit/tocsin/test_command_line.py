@@ -92,8 +92,9 @@ def test_a_mistake_is_one_line_that_names_the_value(folder: Path, arguments: lis
     assert lines[0].startswith("tocsin: ")
 
 
-def test_an_unknown_setting_is_refused_with_the_nearest(folder: Path) -> None:
-    result = tocsin("worker", cwd=folder, TOCSIN_KAFAK="x:1")
+@pytest.mark.parametrize("command", ["worker", "status", "down"])
+def test_an_unknown_setting_is_refused_with_the_nearest(folder: Path, command: str) -> None:
+    result = tocsin(command, cwd=folder, TOCSIN_KAFAK="x:1")
 
     assert result.returncode == 2
     assert "TOCSIN_KAFKA?" in result.stderr
