@@ -140,7 +140,15 @@ def test_up_twice_and_status(data: Path) -> None:
     assert kafka.pid is not None
     os.kill(kafka.pid, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(kafka.pid)], timeout=1)
-    assert [part.state for part in background.status(data)] == ["died", "running"]
+    died, server = background.status(data)
+    assert (died.state, server.state) == ("died", "running")
+    assert "INFO" in (died.log_end or "")
+    assert server.log_end is None
+    command = [sys.executable, "-m", "tocsin", "status", "--data", str(data)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 1
+    assert died.log_end
+    assert died.log_end in told.stderr
     assert Stack(data).up()
     assert [part.state for part in background.status(data)] == ["running", "running"]
     background.down(data)

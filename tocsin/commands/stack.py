@@ -98,6 +98,9 @@ def status(data: Data = DATA, json: Json = False) -> None:
     else:
         _print_parts(found)
         print(f"data  {data.absolute()}")
+        for part in found:
+            if part.log_end is not None:
+                print(f"{part.name} ended by itself; the end of its log:\n{part.log_end}", file=sys.stderr)
     if any(part.state != "running" for part in found):
         raise typer.Exit(1)
 

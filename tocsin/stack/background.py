@@ -12,10 +12,14 @@ from pydantic import BaseModel, ConfigDict
 from schemas.addresses import without_password
 from schemas.errors import BrokerUnavailable, RedisUnavailable, StackBusy
 from tocsin.stack import kafka_probe, redis_part
+from tocsin.stack.kafka_part import KafkaPart
 from tocsin.stack.locks import LAST_BREATH_S, FolderLock, lock_commands
+from tocsin.stack.part import tail_of
 from tocsin.stack.record import PartRecord, StackRecord
 
 State = Literal["running", "unreachable", "died", "stopped"]
+
+_LOG_NAMES = {"kafka": KafkaPart.log_name, "redis": redis_part.RedisPart.log_name}
 
 
 class PartStatus(BaseModel):
@@ -31,6 +35,7 @@ class PartStatus(BaseModel):
         version: of our own part, and of any Redis that answers.
         memory_bytes: resident set of our own part.
         data: the part's folder; None for one that was given.
+        log_end: the last lines of its log, where it died.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +48,7 @@ class PartStatus(BaseModel):
     version: str = ""
     memory_bytes: int | None = None
     data: Path | None = None
+    log_end: str | None = None
 
 
 def status(data: Path) -> list[PartStatus]:
@@ -84,8 +90,10 @@ def _part_status(name: str, record: StackRecord, data: Path) -> PartStatus:
     process = part.process.running() if part.process is not None else None
     address = without_password(part.address)
     if not part.given and process is None:
-        died = part.process is not None
-        return PartStatus(name=name, state="died" if died else "stopped", address=address, data=data / name)
+        if part.process is None:
+            return PartStatus(name=name, state="stopped", address=address, data=data / name)
+        end = tail_of(data / name, _LOG_NAMES[name])
+        return PartStatus(name=name, state="died", address=address, data=data / name, log_end=end)
     version = _answering(name, part)
     memory = None
     with suppress(psutil.Error):

@@ -173,8 +173,7 @@ class Part(ABC):
 
     def tail(self) -> str:
         """The last lines of what the part wrote, indented."""
-        lines = last_lines(self.folder / self.log_name) + last_lines(self.folder / CONSOLE)
-        return "\n".join(f"  {line}" for line in lines[-LOG_LINES:]) or "  (empty)"
+        return tail_of(self.folder, self.log_name)
 
     def _spawn(self, command: list[str]) -> None:
         command = tied(command) if self._hold.tied else command
@@ -207,6 +206,12 @@ def ending(returncode: int | None) -> str:
         return f"was killed by {signal.Signals(-returncode).name}"
     except ValueError:
         return f"was killed by signal {-returncode}"
+
+
+def tail_of(folder: Path, log_name: str) -> str:
+    """The last lines of what a part with this folder wrote, to its log or elsewhere, indented."""
+    lines = last_lines(folder / log_name) + last_lines(folder / CONSOLE)
+    return "\n".join(f"  {line}" for line in lines[-LOG_LINES:]) or "  (empty)"
 
 
 def last_lines(path: Path, count: int = LOG_LINES) -> list[str]:
