@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -17,6 +17,14 @@ from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy
 
 _log = structlog.get_logger(__name__)
 _MOST_JUDGES = 10_000
+
+
+class _Terms(NamedTuple):
+    """What a policy says; see :func:`judge_of`."""
+
+    per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK
+    hours: tuple[int, ...] = ()
+    by_tag: bool = False
 
 
 class Promises(Protocol):
@@ -41,6 +49,8 @@ def judge_of(
     topic: str | None,
     per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK,
     hours: tuple[int, ...] = (),
+    *,
+    by_tag: bool = False,
 ) -> Judge:
     """What decides on a model's scores as a detector's.
 
@@ -49,7 +59,7 @@ def judge_of(
         model: which scores.
         topic: where the audio comes from; None for files.
         per_week: the promise, false alarms a week.
-        hours: see :class:`processors.core.judging.Judge`.
+        hours, by_tag: see :class:`processors.core.judging.Judge`.
 
     Raises:
         SettingsError: the promise cannot be kept.
@@ -63,6 +73,7 @@ def judge_of(
         spec=model.spec,
         topic=topic,
         hours=hours,
+        by_tag=by_tag,
     )
 
 
@@ -77,7 +88,7 @@ class Judges:
 
     def __init__(self, promises: Promises, kind_of: Callable[[str], str], topic: str) -> None:
         self._promises, self._kind_of, self._topic = promises, kind_of, topic
-        self._judges: dict[tuple[str, str, float, tuple[int, ...]], Judge] = {}
+        self._judges: dict[tuple[str, str, _Terms], Judge] = {}
 
     def of(self, window: Window) -> Judge:
         """What decides on a window."""
@@ -86,22 +97,23 @@ class Judges:
     def of_model(self, device_id: str, detector: str, model: Model) -> Judge:
         """What decides on a model's scores of a device, as a detector's."""
         policy = self._promises.policy(device_id, self._kind_of(device_id), detector)
-        per_week, hours = (DEFAULT_FALSE_ALARMS_PER_WEEK, ()) if policy is None else _terms(policy)
-        key = (model.ref.sha256, detector, per_week, hours)
+        terms = _Terms() if policy is None else _terms(policy)
+        key = (model.ref.sha256, detector, terms)
         if key not in self._judges:
             if len(self._judges) >= _MOST_JUDGES:
                 self._judges.clear()
-            self._judges[key] = self._judge(detector, model, per_week, hours)
+            self._judges[key] = self._judge(detector, model, terms)
         return self._judges[key]
 
-    def _judge(self, detector: str, model: Model, per_week: float, hours: tuple[int, ...]) -> Judge:
+    def _judge(self, detector: str, model: Model, terms: _Terms) -> Judge:
+        hours, by_tag = terms.hours, terms.by_tag
         try:
-            return judge_of(detector, model, self._topic, per_week, hours)
+            return judge_of(detector, model, self._topic, terms.per_week, hours, by_tag=by_tag)
         except SettingsError as error:
             # The command refuses such a policy; a record may have come another way.
             _log.warning("policy ignored, the fleet's default holds", error=str(error))
-            return judge_of(detector, model, self._topic, hours=hours)
+            return judge_of(detector, model, self._topic, hours=hours, by_tag=by_tag)
 
 
-def _terms(policy: Policy) -> tuple[float, tuple[int, ...]]:
-    return policy.false_alarms_per_week, policy.regime_hours
+def _terms(policy: Policy) -> _Terms:
+    return _Terms(policy.false_alarms_per_week, policy.regime_hours, policy.regime_tags)

@@ -12,7 +12,7 @@ from producers.file import SUFFIXES
 from producers.source import Part, Source
 from schemas.device import Device, DeviceKind
 from schemas.errors import InputError, NotAudio, SettingsError, UnreadableInput
-from schemas.identity import is_name
+from schemas.identity import is_name, is_regime
 
 S = TypeVar("S", bound=Source)
 
@@ -55,6 +55,17 @@ def check_device(device_id: str) -> str:
     return device_id
 
 
+def check_regime(regime: str) -> str:
+    """The way of working itself; "" says none.
+
+    Raises:
+        SettingsError: no chunk may have it.
+    """
+    if regime and not is_regime(regime):
+        raise SettingsError(f"--regime {regime!r}; use 1 to 32 letters, digits, '.', '_' or '-', such as night")
+    return regime
+
+
 def expand(paths: Iterable[Path]) -> list[Path]:
     """The files named, and the audio files of the folders named, by name within each folder.
 
@@ -70,7 +81,7 @@ def expand(paths: Iterable[Path]) -> list[Path]:
         try:
             inside = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and entry.is_file())
         except OSError as error:
-            raise UnreadableInput(f"{path} cannot be read: {error.strerror}") from None
+            raise UnreadableInput.of(path, error) from None
         if not inside:
             raise NotAudio(
                 f"folder {path} holds no audio file ({', '.join(sorted(SUFFIXES))}); subfolders are not read"
@@ -107,6 +118,7 @@ def parts_of(
     kind: DeviceKind,
     device_id: str | None = None,
     passes: int = 1,
+    regime: str = "",
 ) -> list[Part]:
     """Each source as a device of its own, or all of them as the sessions of one.
 
@@ -115,6 +127,7 @@ def parts_of(
         kind: of every device.
         device_id: one device plays everything; None makes a fleet.
         passes: how often, >= 1.
+        regime: their way of working; "" says none.
 
     Raises:
         SettingsError: ``device_id`` or ``passes`` is out of range.
@@ -127,7 +140,7 @@ def parts_of(
     else:
         names = device_names(Path(source.name).stem for source in sources)
         groups = [(name, (source,)) for name, source in zip(names, sources, strict=True)]
-    return [Part(_device(name, kind, group), group, passes) for name, group in groups]
+    return [Part(_device(name, kind, group), group, passes, regime) for name, group in groups]
 
 
 def _device(name: str, kind: DeviceKind, sources: tuple[Source, ...]) -> Device:

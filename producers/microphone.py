@@ -43,12 +43,14 @@ class CaptureOptions:
         sample_rate: Hz; the sound system resamples to it.
         channels: 1 to 8.
         chunk_seconds: 0.25 to 2.
+        regime: the device's way of working; "" says none.
     """
 
     name: str | None
     sample_rate: int
     channels: int
     chunk_seconds: float
+    regime: str = ""
 
 
 def list_inputs() -> list[str]:
@@ -251,6 +253,7 @@ async def capture(
                 options.channels,
                 started_ns=started_ns,
                 chunk_seconds=options.chunk_seconds,
+                regime=options.regime,
             )
             try:
                 async with aclosing(_first(microphone.blocks(), left)) as blocks:

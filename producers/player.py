@@ -88,6 +88,7 @@ async def play_part(part: Part, sink: Sink, tally: Tally, *, realtime: bool, chu
             source.channels,
             started_ns=started_ns,
             chunk_seconds=chunk_seconds,
+            regime=part.regime,
         )
         await _play_source(source, session, sink, tally, realtime=realtime)
         started_ns = session.time_of(session.end_sample)

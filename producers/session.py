@@ -48,6 +48,8 @@ class Session:
         started_ns: when sample 0 was captured, nanoseconds since 1970.
         chunk_seconds: length of a chunk, 0.25 to 2 s.
         session_id: a new one by default.
+        regime: the device's way of working; "" says none. It may change while the session lasts: a chunk has the one
+            that holds as it is made.
 
     Raises:
         SettingsError: ``chunk_seconds`` is out of range.
@@ -63,6 +65,7 @@ class Session:
         started_ns: int,
         chunk_seconds: float = DEFAULT_CHUNK_SECONDS,
         session_id: str | None = None,
+        regime: str = "",
     ) -> None:
         self.chunk_samples = chunk_samples(sample_rate, channels, chunk_seconds)
         self.device_id = device_id
@@ -70,6 +73,7 @@ class Session:
         self.sample_rate = sample_rate
         self.channels = channels
         self.started_ns = started_ns
+        self.regime = regime
         self._sequence = 0
         self._first_sample = 0
         self._held = np.empty((self.chunk_samples, channels), dtype=np.int16)
@@ -133,6 +137,7 @@ class Session:
             channels=self.channels,
             captured_ns=self.time_of(self._first_sample),
             pcm=pcm,
+            regime=self.regime,
         )
         self._sequence += 1
         self._first_sample += self._n_held

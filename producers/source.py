@@ -56,11 +56,13 @@ class Part:
         device: its manifest.
         sources: one or more.
         passes: how often all of it is played, >= 1.
+        regime: the device's way of working; "" says none.
     """
 
     device: Device
     sources: tuple[Source, ...]
     passes: int = 1
+    regime: str = ""
 
     @property
     def length_ns(self) -> int | None:

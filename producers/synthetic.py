@@ -59,13 +59,14 @@ class Synthetic:
             at += n
 
 
-def synthetic_parts(*, seed: int, seconds: float | None, chosen: Sequence[str] = ()) -> list[Part]:
+def synthetic_parts(*, seed: int, seconds: float | None, chosen: Sequence[str] = (), regime: str = "") -> list[Part]:
     """The demo factory's devices, or those chosen from it.
 
     Args:
         seed: decides the sound, 0 <= seed < 2**62.
         seconds: how much of it, > 0; None goes on without end.
         chosen: device ids; all by default.
+        regime: their way of working; "" says none.
 
     Raises:
         SettingsError: the factory has no such device, or ``seed`` or ``seconds`` is out of range.
@@ -87,5 +88,5 @@ def synthetic_parts(*, seed: int, seconds: float | None, chosen: Sequence[str] =
             sample_rate=device.sample_rate,
             description=device.description,
         )
-        parts.append(Part(manifest, (source,)))
+        parts.append(Part(manifest, (source,), regime=regime))
     return parts

@@ -18,7 +18,7 @@ from schemas.errors import (
     WrongKey,
     WrongSampleRate,
 )
-from schemas.identity import is_name
+from schemas.identity import is_name, is_regime
 from schemas.record import Record
 
 EVENT_TYPE = "tocsin.audio.v1"
@@ -55,6 +55,7 @@ class Chunk:
         channels: 1 to 8.
         captured_ns: when the first sample was captured, nanoseconds since 1970, by the device's clock.
         pcm: signed 16-bit little-endian samples, channels interleaved.
+        regime: the device's way of working while it was captured, such as ``night`` or ``fast``; "" where it says none.
     """
 
     device_id: str
@@ -65,6 +66,7 @@ class Chunk:
     channels: int
     captured_ns: int
     pcm: bytes
+    regime: str = ""
 
     @property
     def n_samples(self) -> int:
@@ -96,6 +98,8 @@ def encode_chunk(chunk: Chunk) -> Record:
         "samplerate": str(chunk.sample_rate),
         "channels": str(chunk.channels),
     }
+    if chunk.regime:
+        extensions["regime"] = chunk.regime
     headers = encode_headers(
         event_type=EVENT_TYPE,
         event_id=f"{chunk.session_id}/{chunk.sequence}",
@@ -121,6 +125,8 @@ def decode_chunk(record: Record) -> Chunk:
     attributes = decode_headers(record.headers, event_type=EVENT_TYPE, required=_EXTENSIONS)
     if attributes["content-type"] != CONTENT_TYPE:
         raise UnknownEncoding(f"content-type {attributes['content-type']!r}; this build decodes {CONTENT_TYPE!r}")
+    if attributes.get("regime") == "":
+        raise MalformedHeader("ce_regime is empty: leave it out where there is nothing to say")
     device_id = attributes["partitionkey"]
     if record.key != device_id.encode():
         key = None if record.key is None else record.key[:80]
@@ -134,6 +140,7 @@ def decode_chunk(record: Record) -> Chunk:
         channels=_integer(attributes, "channels"),
         captured_ns=parse_time(attributes["time"]),
         pcm=record.value,
+        regime=attributes.get("regime", ""),
     )
     _check(chunk)
     return chunk
@@ -151,6 +158,8 @@ def _check(chunk: Chunk) -> None:
     for name, text in (("ce_partitionkey", chunk.device_id), ("ce_sessionid", chunk.session_id)):
         if not is_name(text):
             raise MalformedHeader(f"{name} {text[:120]!r} is not 1 to 100 letters, digits, '.', '_' or '-'")
+    if chunk.regime and not is_regime(chunk.regime):
+        raise MalformedHeader(f"ce_regime {chunk.regime[:64]!r} is not 1 to 32 letters, digits, '.', '_' or '-'")
     for name, number, most in (
         ("ce_sequence", chunk.sequence, _MAX_INT64),
         ("ce_firstsample", chunk.first_sample, MAX_SAMPLE),

@@ -9,13 +9,21 @@ import uuid
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 """Device ids, session ids and detector names: 1 to 100 letters, digits, ``.``, ``_``, ``-``."""
 
-_NAME = re.compile(NAME)
+REGIME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
+"""Ways of working: 1 to 32 letters, digits, ``.``, ``_``, ``-``."""
+
+_NAME, _REGIME = re.compile(NAME), re.compile(REGIME)
 _ROOT = uuid.uuid5(uuid.NAMESPACE_URL, "urn:tocsin")
 
 
 def is_name(text: str) -> bool:
     """Whether ``text`` may be a device id, session id or detector name."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_regime(text: str) -> bool:
+    """Whether ``text`` may name a device's way of working."""
+    return _REGIME.fullmatch(text) is not None
 
 
 def window_id(

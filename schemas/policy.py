@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.assignment import Scope
 from schemas.cloudevents import MAX_NS
@@ -24,6 +24,7 @@ class Policy(Event):
         false_alarms_per_week: at most so many on each device, > 0.
         regime_hours: hours of the day (UTC) at which another way of working begins, two or three, ascending; each has
             a reference of its own. Empty: there is one.
+        regime_tags: whether each way of working that the producer sends has a reference of its own.
         note: for people.
         set_ns: nanoseconds since 1970.
     """
@@ -34,6 +35,7 @@ class Policy(Event):
     scope: Scope
     false_alarms_per_week: Annotated[float, Field(gt=0, le=1_000)]
     regime_hours: Annotated[tuple[Annotated[int, Field(ge=0, le=23)], ...], Field(max_length=3)] = ()
+    regime_tags: bool = False
     note: Annotated[str, Field(max_length=500)] = ""
     set_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
 
@@ -43,6 +45,12 @@ class Policy(Event):
         if len(hours) == 1 or list(hours) != sorted(set(hours)):
             raise ValueError(f"{hours} are not two or three hours in ascending order")
         return hours
+
+    @model_validator(mode="after")
+    def _hours_or_tags(self) -> Self:
+        if self.regime_hours and self.regime_tags:
+            raise ValueError(f"ways of working go by the hours {self.regime_hours} or by tags, not by both")
+        return self
 
     def key(self) -> str:
         return f"{self.detector}/{self.scope}"

@@ -82,6 +82,7 @@ class Score(Event):
         stage: ``champion`` scores may alert, ``shadow`` scores never do.
         hop_ns: new sound the window brings, ns.
         regime: the device's way of working it was judged in; "" where it has one only.
+        tag: the way of working that its producer sent with the sound where the window begins; "" where it sent none.
         why: what the decision rests on; None from workers before 0.2.
     """
 
@@ -104,6 +105,7 @@ class Score(Event):
     stage: Stage = "champion"
     hop_ns: Annotated[int, Field(ge=0)] = 0
     regime: Annotated[str, Field(max_length=32)] = ""
+    tag: Annotated[str, Field(max_length=32)] = ""
     why: Why | None = None
 
     def key(self) -> str:

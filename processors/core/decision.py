@@ -95,6 +95,7 @@ def decide(
             captured_ns=window.captured_ns,
             level_dbfs=round(window.level_dbfs, 2),
             score=round(scored.score, _DECIMALS),
+            tag=window.regime,
         )
         judge = judge_of(window)
         current, output = step(

@@ -27,6 +27,8 @@ from schemas.score import ModelRef, Score, Stage, Why
 
 _DECIMALS = 6
 _HOUR_NS = 3_600_000_000_000
+_BAND = "{:02d}h"
+_OTHERS = {"", *(_BAND.format(hour) for hour in range(24))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Judge:
         spec: its features.
         topic: where the audio came from; None for files.
         hours: hours of the day (UTC) at which another regime begins, ascending; fewer than two make one regime.
+        by_tag: whether each tag that the producer sends is a regime.
     """
 
     detector: Detector
@@ -50,6 +53,7 @@ class Judge:
     spec: FeatureSpec
     topic: str | None = None
     hours: tuple[int, ...] = ()
+    by_tag: bool = False
 
 
 class Heard(NamedTuple):
@@ -65,6 +69,7 @@ class Heard(NamedTuple):
     captured_ns: int
     level_dbfs: float
     score: float
+    tag: str = ""
 
 
 class Saying(NamedTuple):
@@ -105,8 +110,7 @@ def step(
     memory = learned.rule
     if learned.per_week != judge.plan.per_week:
         memory = rule.refreshed(memory)
-    regime = _regime(judge.hours, heard.captured_ns)
-    memory = entered(rule, memory, regime)
+    memory = entered(rule, memory, _regime(judge, heard, memory.tag), lambda tag: _is_foreign(judge, tag))
     said = state.said
     for saying in sayings:
         if saying.offset > said:
@@ -157,12 +161,25 @@ def _rule(detector: Detector, plan: Plan, prior: Prior) -> BlockRule:
     )
 
 
-def _regime(hours: tuple[int, ...], captured_ns: int) -> str:
-    """The hour-of-day band: named by the hour it begins at; "" where there is one only."""
-    if len(hours) < 2:
+def _regime(judge: Judge, heard: Heard, present: str) -> str:
+    """The regime a window belongs to; "" where there is one only.
+
+    It is the tag sent with the sound where the window begins, or the hour-of-day band that it begins in, named by the
+    band's first hour. Sound without a tag goes on in the regime heard last.
+    """
+    if judge.by_tag:
+        return heard.tag or present
+    if len(judge.hours) < 2:
         return ""
-    hour = captured_ns // _HOUR_NS % 24
-    return f"{hours[bisect_right(hours, hour) - 1]:02d}h"
+    hour = heard.captured_ns // _HOUR_NS % 24
+    return _BAND.format(judge.hours[bisect_right(judge.hours, hour) - 1])
+
+
+def _is_foreign(judge: Judge, tag: str) -> bool:
+    """Whether a regime is none of those that the policy makes: it comes from before there was one."""
+    if judge.by_tag:
+        return tag in _OTHERS
+    return tag not in {_BAND.format(hour) for hour in judge.hours}
 
 
 def _told(rule: BlockRule, memory: BlockState, life: LifeState, saying: Saying) -> BlockState:
@@ -212,6 +229,7 @@ def _score(heard: Heard, judge: Judge, decision: Decision, hop_ns: int, regime: 
         stage=heard.stage,
         hop_ns=hop_ns,
         regime=regime,
+        tag=heard.tag,
         why=why,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from processors.core.block_rule import BlockRule
 from processors.core.block_state import BlockState, Run, Shelf
 from processors.core.commissioning import Early
@@ -14,21 +16,26 @@ def most_regimes(rule: BlockRule) -> int:
     return max(1, min(3, _MOST_DAYS // rule.plan.days))
 
 
-def entered(rule: BlockRule, state: BlockState, tag: str) -> BlockState:
+def entered(
+    rule: BlockRule, state: BlockState, tag: str, foreign: Callable[[str], bool] = lambda _: False
+) -> BlockState:
     """The state as a device goes on in the regime ``tag``: an hour-of-day band, or what its producer sends.
 
     The minute under way is given up; each regime keeps the promise for its own minutes. An open episode stays open.
-    Sound under more tags than :func:`most_regimes` is judged in the regime heard last.
+    Sound under more tags than :func:`most_regimes` is judged in the regime heard last, unless one of those known is
+    ``foreign``, of an earlier policy: then the new one takes its place.
     """
     if tag == state.tag:
         return state
     found = next((shelf for shelf in state.shelf if shelf.tag == tag), None)
     if found is None:
-        if len(state.shelf) + 1 >= most_regimes(rule):
-            return state
         found = Shelf(tag, Early(), None, None)
     left = Shelf(state.tag, state.early, state.reference, state.previous)
     shelf = (*(one for one in state.shelf if one.tag != tag), left)
+    if len(shelf) >= most_regimes(rule):
+        shelf = tuple(one for one in shelf if not foreign(one.tag))
+        if len(shelf) >= most_regimes(rule):
+            return state
     run = Run(heard_ns=state.run.heard_ns, tainted=state.book.open is not None)
     return rule.refreshed(
         state._replace(

@@ -47,4 +47,5 @@ def heard_of(score: Score) -> Heard:
         captured_ns=score.captured_ns,
         level_dbfs=score.level_dbfs,
         score=score.score,
+        tag=score.tag,
     )

@@ -30,6 +30,7 @@ class _Held:
     end_sample: int
     captured_ns: int
     offset: int
+    regime: str
 
 
 class Segment:
@@ -76,7 +77,7 @@ class Segment:
             For every front end: its hash, its stream, and the frames float32 (m, n_fft) the chunk completes.
             The caller transforms them and hands them to ``stream.add`` in the same order.
         """
-        self._held.append(_Held(chunk.first_sample, chunk.end_sample, chunk.captured_ns, offset))
+        self._held.append(_Held(chunk.first_sample, chunk.end_sample, chunk.captured_ns, offset, chunk.regime))
         self._end = chunk.end_sample
         mono = to_mono(chunk.samples())
         return [(front_end, stream, stream.push(mono)) for front_end, stream in self._streams.items()]
@@ -143,6 +144,7 @@ class Segment:
             rows=rows,
             first_offset=opening.offset,
             last_offset=closing.offset,
+            regime=opening.regime,
         )
 
     def _chunk_at(self, sample: int) -> _Held:

@@ -25,6 +25,7 @@ class Window:
         level_dbfs: RMS level, dB relative to full scale, at least -120.
         rows: float32 (n_frames, width), level not yet normalised.
         first_offset, last_offset: records of the audio topic that hold it, both included.
+        regime: the device's way of working where the window begins, as its producer says; "" where it says none.
     """
 
     device_id: str
@@ -39,6 +40,7 @@ class Window:
     rows: npt.NDArray[np.float32]
     first_offset: int
     last_offset: int
+    regime: str = ""
 
     @property
     def end_sample(self) -> int:

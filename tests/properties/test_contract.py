@@ -35,6 +35,9 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 TIMES = st.integers(0, MAX_NS)
 COUNTS = st.integers(0, 2**63 - 1)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
+REGIMES = st.just("") | st.builds(
+    str.__add__, st.sampled_from(ALPHANUMERIC), st.text(ALPHANUMERIC + "._-", max_size=31)
+)
 NAMES = st.builds(str.__add__, st.sampled_from(ALPHANUMERIC), st.text(ALPHANUMERIC + "._-", max_size=99))
 MODELS = st.builds(ModelRef, name=TEXT, version=TEXT, sha256=TEXT)
 
@@ -53,6 +56,7 @@ def chunks(draw: st.DrawFn) -> Chunk:
         channels=channels,
         captured_ns=draw(st.integers(0, MAX_CAPTURED_NS)),
         pcm=draw(st.binary(min_size=2 * channels * frames, max_size=2 * channels * frames)),
+        regime=draw(REGIMES),
     )
 
 
@@ -84,6 +88,8 @@ SCORES = st.builds(
     level_dbfs=FINITE,
     model=MODELS,
     stage=st.sampled_from(["champion", "shadow"]),
+    regime=REGIMES,
+    tag=REGIMES,
 )
 ALERTS = st.builds(
     Alert,

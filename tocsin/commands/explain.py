@@ -83,6 +83,8 @@ def _lines(score: Score) -> list[str]:
         lines.append(f"  learning: {why.progress:.1%} of a week of its own sound")
     if score.regime:
         lines.append(f"  judged against its regime {score.regime!r}")
+    if score.tag and score.tag != score.regime:
+        lines.append(f"  its producer called the regime {score.tag!r}")
     if score.degraded:
         lines.append("  degraded: Redis was away, the last known threshold was used")
     promise = plan(why.per_week, sustained=detector.sustained)

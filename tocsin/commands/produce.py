@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from processors.logs import configure_logs
 from producers.connection import Connection
 from producers.file import AudioFile
-from producers.fleet import check_device, device_name, expand, parts_of, usable
+from producers.fleet import check_device, check_regime, device_name, expand, parts_of, usable
 from producers.microphone import CaptureOptions, capture, check_input, list_inputs
 from producers.player import TOGETHER_REALTIME, play_all
 from producers.publisher import Publisher
@@ -39,7 +39,8 @@ INTERRUPTED = 130
 _LINE_EVERY_S = 10.0
 _SHOW_EVERY_S = 0.25
 
-produce = typer.Typer(name="produce", help="Send sound to Kafka.", no_args_is_help=True)
+# Paths are readable=False below: typer would refuse what may not be read without a word on what to do; the sources do.
+produce = typer.Typer(name="produce", add_completion=False, help="Send sound to Kafka.", no_args_is_help=True)
 
 Work = Callable[[Publisher], Awaitable[None]]
 Kafka = Annotated[str | None, typer.Option(help="Kafka's address; the local stack's unless given.")]
@@ -48,30 +49,34 @@ Kind = Annotated[str, typer.Option(help="What it listens to: machine or room.")]
 Realtime = Annotated[bool, typer.Option("--realtime/--fast", help="By the clock, or as fast as it goes.")]
 ChunkSeconds = Annotated[float, typer.Option(help="Length of a chunk, 0.25 to 2 s.")]
 Loop = Annotated[int, typer.Option(help="How often everything is played.")]
+Regime = Annotated[
+    str, typer.Option(help="Its way of working, such as night or fast; workers may judge each by itself.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")]
 
 
 @produce.command("file")
 def produce_file(
-    paths: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them: each file is a device.")],
+    paths: Annotated[list[Path], typer.Argument(readable=False, help="Audio files, or folders of them: each file is a device.")],
     kafka: Kafka = None,
     device: DeviceId = None,
     kind: Kind = "room",
     realtime: Realtime = False,
     loop: Loop = 1,
     chunk_seconds: ChunkSeconds = DEFAULT_CHUNK_SECONDS,
+    regime: Regime = "",
     json: Json = False,
 ) -> None:
     """Play WAV, FLAC, Ogg and MP3 files. A file that cannot be played is named, the others are played."""
-    kind_ = _kind(kind)
+    kind_, regime = _kind(kind), check_regime(regime)
     sources, failures = usable(expand(paths), AudioFile.probe)
-    parts = parts_of(sources, kind=kind_, device_id=device, passes=loop)
+    parts = parts_of(sources, kind=kind_, device_id=device, passes=loop, regime=regime)
     _play(parts, kafka, realtime=realtime, chunk_seconds=chunk_seconds, json=json, failures=failures)
 
 
 @produce.command("sensor")
 def produce_sensor(
-    paths: Annotated[list[Path], typer.Argument(help="npz archives or CSV tables: each file is a device.")],
+    paths: Annotated[list[Path], typer.Argument(readable=False, help="npz archives or CSV tables: each file is a device.")],
     kafka: Kafka = None,
     device: DeviceId = None,
     kind: Kind = "machine",
@@ -82,15 +87,16 @@ def produce_sensor(
     realtime: Realtime = False,
     loop: Loop = 1,
     chunk_seconds: ChunkSeconds = DEFAULT_CHUNK_SECONDS,
+    regime: Regime = "",
     json: Json = False,
 ) -> None:
     """Play recordings of acceleration sensors and the like, scaled to 16 bits."""
-    kind_ = _kind(kind)
+    kind_, regime = _kind(kind), check_regime(regime)
     options = SensorOptions(column=column, sample_rate=rate, unit=unit, full_scale=full_scale)
     sources, failures = usable(paths, lambda path: read_sensor(path, options))
     if device is not None:
         sources = on_one_scale(sources)
-    parts = parts_of(sources, kind=kind_, device_id=device, passes=loop)
+    parts = parts_of(sources, kind=kind_, device_id=device, passes=loop, regime=regime)
     for part in parts:
         _say(f"{part.device.device_id}: full scale {part.device.full_scale:g} {part.device.unit}")
     _play(parts, kafka, realtime=realtime, chunk_seconds=chunk_seconds, json=json, failures=failures)
@@ -104,12 +110,13 @@ def produce_synthetic(
     seconds: Annotated[float | None, typer.Option(help="How much of it; without end unless given.")] = None,
     realtime: Realtime = True,
     chunk_seconds: ChunkSeconds = DEFAULT_CHUNK_SECONDS,
+    regime: Regime = "",
     json: Json = False,
 ) -> None:
     """Play the demo factory: machines and rooms that exist only as formulas."""
     if seconds is None and not realtime:
         raise SettingsError("--fast without --seconds would never end: say how many seconds of sound to send")
-    parts = synthetic_parts(seed=seed, seconds=seconds, chosen=device or ())
+    parts = synthetic_parts(seed=seed, seconds=seconds, chosen=device or (), regime=check_regime(regime))
     _play(parts, kafka, realtime=realtime, chunk_seconds=chunk_seconds, json=json, failures=[])
 
 
@@ -124,6 +131,7 @@ def produce_microphone(
     channels: Annotated[int, typer.Option(help="1 to 8.")] = 1,
     seconds: Annotated[float | None, typer.Option(help="Ends after so much sound; with Ctrl-C unless given.")] = None,
     chunk_seconds: ChunkSeconds = DEFAULT_CHUNK_SECONDS,
+    regime: Regime = "",
     json: Json = False,
 ) -> None:
     """Send what a microphone hears, until Ctrl-C."""
@@ -139,7 +147,7 @@ def produce_microphone(
     check_input(input_name)
     device_id = check_device(device) if device is not None else f"mic-{device_name(socket.gethostname())}"
     manifest = Device(device_id=device_id, kind=kind_, sample_rate=rate, description=f"microphone {input_name or ''}")
-    options = CaptureOptions(input_name, rate, channels, chunk_seconds)
+    options = CaptureOptions(input_name, rate, channels, chunk_seconds, check_regime(regime))
     tally = Tally()
 
     async def work(publisher: Publisher) -> None:

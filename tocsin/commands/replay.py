@@ -58,8 +58,12 @@ def replay(
     mine = [score for score in scores if score.model.sha256 == scores[-1].model.sha256]
     role = DETECTORS[mine[0].detector]
     now = per_week if per_week is not None else mine[-1].why.per_week if mine[-1].why is not None else 1.0
-    judge = Judge(role, plan(now, sustained=role.sustained), model.calibration, mine[-1].model, model.features)
-    outputs = [output for _, output in retell(judge, mine)]
+    judge = Judge(
+        role, plan(now, sustained=role.sustained), model.calibration, mine[-1].model, model.features, by_tag=True
+    )
+    # In the regimes that they were judged in: what made those then, hours or tags, does not matter.
+    told = (score.model_copy(update={"tag": score.regime}) for score in mine)
+    outputs = [output for _, output in retell(judge, told)]
     then, again = opened(mine), [o for o in outputs if o.alert is not None and o.alert.state == "opened"]
     # matplotlib takes a second, and only this command needs it here.
     from tocsin.replay_picture import draw_replay

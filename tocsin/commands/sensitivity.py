@@ -38,6 +38,10 @@ def sensitivity(
             help="Hours (UTC) at which another way of working begins, such as 6,14,22; each learns for itself."
         ),
     ] = None,
+    tags: Annotated[
+        bool,
+        typer.Option("--tags", help="Each way of working that the producer sends (--regime) learns for itself."),
+    ] = False,
     unset: Annotated[bool, typer.Option("--unset", help="Take back what was set for this scope.")] = False,
     note: Annotated[str, typer.Option(help="Why, for people.")] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -52,6 +56,8 @@ def sensitivity(
         return
     if per_week is not None and unset:
         raise SettingsError(f"{per_week:g} and --unset exclude each other: give one of them")
+    if tags and hours is not None:
+        raise SettingsError(f"--tags and --hours {hours} exclude each other: give one of them")
     scope, role = _scope(device, kind), _detector(detector)
     if device is not None:
         fleet = asyncio.run(read_fleet(bootstrap))
@@ -66,6 +72,7 @@ def sensitivity(
             scope=scope,
             false_alarms_per_week=per_week,
             regime_hours=_hours(hours),
+            regime_tags=tags,
             note=note,
             set_ns=time.time_ns(),
         )

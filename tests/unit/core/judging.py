@@ -68,6 +68,7 @@ def window(
     device: str = "d1",
     model: FakeModel = MODEL,
     stage: Stage = "champion",
+    regime: str = "",
 ) -> ScoredWindow:
     return ScoredWindow(
         window=Window(
@@ -83,6 +84,7 @@ def window(
             rows=np.full((4, 8), -40.0, np.float32),
             first_offset=10 * index,
             last_offset=10 * index + 3,
+            regime=regime,
         ),
         partition=3,
         score=score,

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from producers.fleet import check_regime, parts_of
 from producers.pcm import Block
 from producers.player import TOGETHER_FAST, TOGETHER_REALTIME, play_all, play_session
 from producers.session import Session
@@ -64,6 +65,22 @@ async def test_a_device_is_announced_and_its_sources_are_sessions() -> None:
     assert np.concatenate([chunk.samples() for chunk in first])[:, 0].tolist() == list(range(6_000))
     assert (tally.devices, tally.sessions, tally.chunks, tally.samples) == ({"d"}, 4, 6, 14_000)
     assert (tally.bytes, tally.seconds, tally.clipped) == (28_000, 1.75, 2 * (9 + 2))
+
+
+async def test_chunks_say_the_way_of_working() -> None:
+    sink = MemorySink()
+    parts = parts_of([Ramp(), Ramp()], kind="machine", device_id="d", regime="night")
+    await play_all([*parts, part("e", Ramp())], sink, Tally(), realtime=False)
+
+    assert {chunk.regime for chunk in heard(sink, "d")} == {"night"}
+    assert {chunk.regime for chunk in heard(sink, "e")} == {""}
+
+
+@pytest.mark.parametrize("regime", ["night shift", "r" * 33, "-"])
+def test_a_way_of_working_that_no_chunk_may_have_is_refused(regime: str) -> None:
+    assert check_regime("night") == "night"
+    with pytest.raises(SettingsError, match=f"--regime {regime!r}"):
+        check_regime(regime)
 
 
 async def test_as_fast_as_it_goes_no_capture_time_lies_ahead_and_none_overlap() -> None:

@@ -246,6 +246,7 @@ def test_refusing_what_is_huge_takes_no_memory(record: Record) -> None:
         ({"captured_ns": 253_402_297_200 * 10**9}, MalformedHeader),
         ({"sample_rate": 500}, WrongSampleRate),
         ({"channels": 9}, WrongChannelCount),
+        ({"regime": "night shift"}, MalformedHeader),
         ({"pcm": b""}, EmptyValue),
         ({"pcm": b"123"}, TruncatedValue),
         ({"pcm": bytes(MAX_BYTES + 4)}, OversizedValue),
@@ -254,6 +255,35 @@ def test_refusing_what_is_huge_takes_no_memory(record: Record) -> None:
 def test_a_producer_cannot_write_what_no_reader_takes(change: dict[str, object], error: type[ContractError]) -> None:
     with pytest.raises(ContractError) as caught:
         encode_chunk(replace(CHUNK, **change))  # type: ignore[arg-type]
+    assert caught.type is error
+
+
+def test_a_way_of_working_is_said_or_left_out() -> None:
+    assert decode_chunk(CHUNK_RECORD).regime == ""
+    assert "ce_regime" not in dict(encode_chunk(CHUNK).headers)
+    said = encode_chunk(replace(CHUNK, regime="night"))
+    assert dict(said.headers)["ce_regime"] == b"night"
+    assert decode_chunk(said) == replace(CHUNK, regime="night")
+    with pytest.raises(RepeatedHeader, match="ce_regime"):
+        decode_chunk(replace(said, headers=(*said.headers, ("ce_regime", b"day"))))
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (b"", MalformedHeader),
+        (b"night shift", MalformedHeader),
+        (b"night\n", MalformedHeader),
+        (b"../night", MalformedHeader),
+        (b"r" * 33, MalformedHeader),
+        (b"\xff", MalformedHeader),
+        (b"r" * 1_025, HeaderFlood),
+        (None, HeaderFlood),
+    ],
+)
+def test_a_way_of_working_is_a_short_name_or_refused(value: bytes | None, error: type[ContractError]) -> None:
+    with pytest.raises(ContractError, match="ce_regime") as caught:
+        decode_chunk(replace(CHUNK_RECORD, headers=(*CHUNK_RECORD.headers, ("ce_regime", value))))
     assert caught.type is error
 
 

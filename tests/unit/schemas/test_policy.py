@@ -33,3 +33,11 @@ def test_the_narrowest_scope_decides_and_within_it_the_detector() -> None:
     assert keys_for("pump-1", "machine", "scream") == (
         "scream/device:pump-1", "any/device:pump-1", "scream/kind:machine", "any/kind:machine", "scream/all", "any/all",
     )  # fmt: skip
+
+
+def test_ways_of_working_go_by_the_hour_or_by_tags() -> None:
+    tags = POLICY.model_copy(update={"regime_tags": True})
+    assert Policy.from_record(tags.to_record()) == tags
+    both = tags.model_copy(update={"regime_hours": (6, 18)})
+    with pytest.raises(MalformedRecord, match=r"by the hours .* or by tags, not by both"):
+        Policy.from_record(both.to_record())

@@ -1,0 +1,47 @@
+"""A window has the way of working of the chunk it begins in, wherever a worker began to read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.core.device_stream import DeviceStream
+from processors.core.extraction import Extractor
+from processors.core.window import Window
+from schemas.chunk import Chunk
+from tests.properties.test_pieces_equal_the_whole import SPECS, chunks_of, recording
+from tests.unit.core.models import roster
+
+RATE = 16_000
+ROSTER = {name: SPECS[name] for name in ("machine", "scream")}
+
+
+def stream(chunks: list[tuple[int, Chunk]]) -> dict[tuple[str, int], Window]:
+    device, extractor, windows = DeviceStream("d", roster(ROSTER)), Extractor(), list[Window]()
+    for offset, chunk in chunks:
+        device.admit(chunk)
+        assert device.segment is not None
+        windows += extractor.extract([(device.segment, chunk, offset)])
+    return {(window.slot.detector, window.first_sample): window for window in windows}
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_the_chunk_it_begins_in_decides_also_after_a_restart(data: st.DataObject) -> None:
+    samples = recording(RATE, 3.0, 1, 5)
+    cuts = data.draw(st.lists(st.integers(1, len(samples) - 1), min_size=2, max_size=9))
+    tags = st.sampled_from(["", "slow", "fast"])
+    chunks = [(n, replace(one, regime=data.draw(tags))) for n, one in enumerate(chunks_of(samples, RATE, cuts))]
+    windows = stream(chunks)
+    assert windows
+    for window in windows.values():
+        begins_in = next(one for _, one in chunks if one.first_sample <= window.first_sample < one.end_sample)
+        assert window.regime == begins_in.regime
+
+    start = data.draw(st.integers(0, len(chunks) - 1))
+    again = stream(chunks[start:])
+    # What begins before the first chunk that is read again was whole before the restart.
+    later = {place: one for place, one in again.items() if place[1] >= chunks[start][1].first_sample}
+    assert {place: one.regime for place, one in later.items()} == {place: windows[place].regime for place in later}
