@@ -57,7 +57,7 @@ class AudioFile:
         Raises:
             UnreadableInput: it does not exist or may not be read.
             NotAudio: it is not audio in a known format.
-            EmptyAudio: it holds no samples.
+            EmptyAudio: it is empty or holds no samples.
             InputError: its rate or channel count cannot be sent.
         """
         with _opened(path) as sound:
@@ -105,9 +105,12 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     try:
         # Opened by ourselves first, so that "no such file" and "no permission" are told apart from "not audio".
         path.open("rb").close()
+        if path.is_file() and path.stat().st_size == 0:
+            raise EmptyAudio(f"{path} is empty: record it again or leave it out")
         with soundfile.SoundFile(path) as sound:
             yield sound
     except OSError as error:
-        raise UnreadableInput(f"{path} cannot be read: {error.strerror or error}") from None
+        raise UnreadableInput.of(path, error) from None
     except soundfile.LibsndfileError as error:
-        raise NotAudio(f"{path} is not audio that can be read ({error.error_string.strip()})") from None
+        reason = error.error_string.strip().rstrip(".")
+        raise NotAudio(f"{path} is not audio that can be read ({reason}): give WAV, FLAC, Ogg or MP3") from None

@@ -60,11 +60,13 @@ def read_table(path: Path, column: str | None = None, *, timed: bool = True) -> 
         size = path.stat().st_size
         if path.is_dir():
             raise UnreadableInput(f"{path} is a folder: name the files in it")
+        if size == 0:
+            raise EmptyAudio(f"{path} is empty: record it again or leave it out")
         if size > MAX_BYTES:
             raise InputError(f"{path} is {size} bytes; at most {MAX_BYTES} are read: split it")
         return _read_npz(path, column) if path.suffix.lower() == ".npz" else _read_csv(path, column, timed)
     except OSError as error:
-        raise UnreadableInput(f"{path} cannot be read: {error.strerror or error}") from None
+        raise UnreadableInput.of(path, error) from None
 
 
 def _read_npz(path: Path, column: str | None) -> Waveform:
@@ -80,7 +82,7 @@ def _read_npz(path: Path, column: str | None) -> Waveform:
             values = arrays[name]
             rate = arrays[RATE_KEY] if RATE_KEY in sizes else None
     except (zipfile.BadZipFile, ValueError, EOFError) as error:
-        raise NotAudio(f"{path} is no NumPy archive of plain arrays ({error})") from None
+        raise NotAudio(f"{path} is no NumPy archive of plain arrays ({error}): save it with numpy.savez") from None
     if values.dtype.kind not in "fiu" or values.ndim not in (1, 2):
         raise NotAudio(
             f"{path}: {name!r} is {values.dtype} {values.shape}; numbers of shape (n,) or (n, channels) are read"
@@ -149,7 +151,7 @@ def _head(path: Path) -> tuple[str | None, list[str] | None]:
     except UnicodeDecodeError as error:
         raise NotAudio(f"{path} is not text ({error.reason} at byte {error.start})") from None
     if not line.strip():
-        raise EmptyAudio(f"{path} holds no first line")
+        raise EmptyAudio(f"{path} begins with an empty line: begin it with a header or a row of numbers")
     delimiter = next((mark for mark in (";", "\t", ",") if mark in line), None)
     cells = line.split() if delimiter is None else next(csv.reader([line], delimiter=delimiter))
     return delimiter, (None if all(_is_number(cell) for cell in cells) else [cell.strip() for cell in cells])

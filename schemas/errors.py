@@ -37,6 +37,9 @@ TocsinError
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 
 class TocsinError(Exception):
     """Root of the tree. ``exit_code`` is what a command ends with; ``retriable`` says whether waiting may help."""
@@ -61,6 +64,12 @@ class InputError(UserError):
 
 class UnreadableInput(InputError):
     """The path does not exist or may not be read."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> UnreadableInput:
+        """What the system says of a path, and the way out."""
+        ways = {errno.ENOENT: ": check its name", errno.EACCES: ": give yourself permission to read it"}
+        return cls(f"{path} cannot be read: {error.strerror or error}{ways.get(error.errno or 0, '')}")
 
 
 class NotAudio(InputError):

@@ -28,7 +28,9 @@ from tocsin.settings import load_settings
 from tocsin.topic_reader import consumer_of, follow, read_to_end, record_of
 from tocsin.topic_writer import write_records
 
-alerts = typer.Typer(name="alerts", help="Read alerts, and judge them.", invoke_without_command=True)
+alerts = typer.Typer(
+    name="alerts", add_completion=False, help="Read alerts, and judge them.", invoke_without_command=True
+)
 
 _MAX_NOTE = 2_000
 _MAX_NAME = 200

@@ -7,7 +7,7 @@ import typer
 from tocsin.commands.capture import capture
 from tocsin.commands.synthesize import synthesize
 
-dataset = typer.Typer(name="dataset", help="Make sets of recordings.", no_args_is_help=True)
+dataset = typer.Typer(name="dataset", add_completion=False, help="Make sets of recordings.", no_args_is_help=True)
 
 
 @dataset.callback()

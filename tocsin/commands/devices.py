@@ -22,7 +22,9 @@ from tocsin.commands.sensitivity import read_policies, sensitivity
 from tocsin.fleet import read_fleet
 from tocsin.settings import load_settings
 
-devices = typer.Typer(name="devices", help="Look at the fleet, and set what it promises.", no_args_is_help=True)
+devices = typer.Typer(
+    name="devices", add_completion=False, help="Look at the fleet, and set what it promises.", no_args_is_help=True
+)
 
 _WEEK_NS = 7 * 86_400 * 1_000_000_000
 

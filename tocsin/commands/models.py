@@ -8,7 +8,9 @@ from tocsin.commands.model_changes import keygen, promote, publish, retire, roll
 from tocsin.commands.model_comparison import compare
 from tocsin.commands.model_looks import list_models, show, verify
 
-models = typer.Typer(name="models", help="Deliver models to running workers.", no_args_is_help=True)
+models = typer.Typer(
+    name="models", add_completion=False, help="Deliver models to running workers.", no_args_is_help=True
+)
 
 models.command("publish")(publish)
 models.command("list")(list_models)

@@ -57,7 +57,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSO
 
 @produce.command("file")
 def produce_file(
-    paths: Annotated[list[Path], typer.Argument(readable=False, help="Audio files, or folders of them: each file is a device.")],
+    paths: Annotated[
+        list[Path], typer.Argument(readable=False, help="Audio files, or folders of them: each file is a device.")
+    ],
     kafka: Kafka = None,
     device: DeviceId = None,
     kind: Kind = "room",
@@ -76,7 +78,9 @@ def produce_file(
 
 @produce.command("sensor")
 def produce_sensor(
-    paths: Annotated[list[Path], typer.Argument(readable=False, help="npz archives or CSV tables: each file is a device.")],
+    paths: Annotated[
+        list[Path], typer.Argument(readable=False, help="npz archives or CSV tables: each file is a device.")
+    ],
     kafka: Kafka = None,
     device: DeviceId = None,
     kind: Kind = "machine",

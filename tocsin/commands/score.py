@@ -24,7 +24,7 @@ _TABLES = {".npz", ".csv"}
 
 
 def score(
-    files: Annotated[list[Path], typer.Argument(help="Audio files, or npz and CSV waveforms.")],
+    files: Annotated[list[Path], typer.Argument(readable=False, help="Audio files, or npz and CSV waveforms.")],
     detector: Annotated[str | None, typer.Option(help="scream or machine: the model that ships for it.")] = None,
     model: Annotated[Path | None, typer.Option(help="A model file, in the shipped one's place.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON line a window.")] = False,
@@ -49,7 +49,7 @@ def score(
         except InputError as error:
             refused += 1
             print(f"tocsin: {error}", file=sys.stderr)
-    if not json:
+    if not json and table.rows:
         Console().print(table)
     if refused:
         raise typer.Exit(InputError.exit_code)
@@ -88,6 +88,8 @@ def _score_file(scorer: FileScorer, file: Path, *, json: bool, table: Table) -> 
             }
             print(jsonlib.dumps(line))
     if not scores:
+        if json:
+            print(f"tocsin: {file} is too short for a window", file=sys.stderr)
         table.add_row(file.name, "0", "", "", "", "", "too short for a window")
         return
     highest, at, _ = max(scores)

@@ -12,7 +12,7 @@ import typer
 from schemas.errors import SettingsError
 from tocsin.commands.train import pairs_of
 
-study = typer.Typer(name="study", help="Ask many trainings a question.", no_args_is_help=True)
+study = typer.Typer(name="study", add_completion=False, help="Ask many trainings a question.", no_args_is_help=True)
 
 
 @study.callback()

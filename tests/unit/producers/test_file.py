@@ -89,15 +89,21 @@ def test_a_file_without_samples(tmp_path: Path) -> None:
         AudioFile.probe(tmp_path / "a.wav")
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"RIFF\0\0\0\0WAVE", bytes(5_000)])
+def test_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").touch()
+    with pytest.raises(EmptyAudio, match=r"a\.wav is empty"):
+        AudioFile.probe(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("content", [b"hello", b"RIFF\0\0\0\0WAVE", bytes(5_000)])
 def test_a_file_that_is_not_audio(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.wav").write_bytes(content)
-    with pytest.raises(NotAudio, match=r"a\.wav is not audio"):
+    with pytest.raises(NotAudio, match=r"a\.wav is not audio .*: give WAV, FLAC, Ogg or MP3"):
         AudioFile.probe(tmp_path / "a.wav")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableInput, match="No such file"):
+    with pytest.raises(UnreadableInput, match="No such file or directory: check its name"):
         AudioFile.probe(tmp_path / "a.wav")
 
 
@@ -111,7 +117,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "open", refuse)  # permissions do not bind every user who runs the tests
-    with pytest.raises(UnreadableInput, match="Permission denied"):
+    with pytest.raises(UnreadableInput, match="Permission denied: give yourself permission"):
         AudioFile.probe(tmp_path / "a.wav")
 
 

@@ -86,7 +86,8 @@ def test_csv_in_its_many_forms(
 @pytest.mark.parametrize(
     ("text", "options", "error", "words"),
     [
-        ("", RATED, EmptyAudio, "no first line"),
+        ("", RATED, EmptyAudio, "is empty"),
+        ("\n1\n2\n", RATED, EmptyAudio, "begin it with"),
         ("x\n", RATED, EmptyAudio, "no rows"),
         ("x\n1\nzwei\n", RATED, NotAudio, "zwei"),
         ("x;y\n0,5;1\n", RATED, NotAudio, "0,5"),

@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
+from tocsin.__main__ import main
 from tocsin.lazy_group import COMMANDS
 
 NOWHERE = "127.0.0.1:1"
@@ -109,6 +111,46 @@ def test_a_traceback_only_with_debug(folder: Path) -> None:
     assert debug.returncode == 2
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["score", "--detector", "scream"],
+        ["produce", "file", "--kafka", NOWHERE],
+        ["produce", "sensor", "--kafka", NOWHERE],
+    ],
+    ids=" ".join,
+)
+def test_a_file_that_may_not_be_read(
+    folder: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, opened = folder / "good.wav", Path.open
+
+    def refuse(path: Path, *options: Any, **more: Any) -> Any:
+        if path == file:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *options, **more)
+
+    # Permissions do not bind every user who runs the tests.
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    monkeypatch.setattr(sys, "argv", ["tocsin", *arguments, str(file)])
+    with pytest.raises(SystemExit) as end:
+        main()
+
+    assert end.value.code == 2
+    assert f"{file} cannot be read: Permission denied: give yourself permission" in capsys.readouterr().err
+
+
+def test_a_file_too_short_for_a_window_is_said(folder: Path) -> None:
+    soundfile.write(folder / "short.wav", np.zeros(100, np.float32), 16_000)
+
+    plain = tocsin("score", "short.wav", "--detector", "scream", cwd=folder, COLUMNS="200")
+    lines = tocsin("score", "short.wav", "--detector", "scream", "--json", cwd=folder)
+
+    assert "too short for a window" in plain.stdout
+    assert (lines.stdout, lines.stderr) == ("", "tocsin: short.wav is too short for a window\n")
+
+
 def test_one_bad_file_does_not_lose_the_others(folder: Path) -> None:
     rng = np.random.default_rng(1)
     soundfile.write(folder / "noise.wav", rng.normal(0, 0.1, 48_000).astype(np.float32), 16_000)
@@ -126,3 +168,4 @@ def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
 
     assert result.returncode == 0
     assert re.search(r"^Usage: .* " + command, result.stdout, re.MULTILINE)
+    assert "completion" not in result.stdout, "that is the whole program's"
