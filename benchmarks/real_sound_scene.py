@@ -14,6 +14,7 @@ Float32 = npt.NDArray[np.float32]
 
 FADE_S = 0.05
 LEVEL_DB = 6.0
+APART_S = 1.0
 _LEVEL_KNOTS_S = (120.0, 480.0)
 _LEVEL_GRID_S = 0.1
 _PARTNER_DB = 6.0
@@ -33,7 +34,8 @@ class Loop:
 
     Pieces of half a recording to a whole one follow each other, every recording once before any comes again; every
     other piece, by chance, is mixed with a piece of another one, 0 to 6 dB below it and as loud together as it was
-    alone. Joins are crossfaded at constant power.
+    alone. A single recording is mixed with a part of itself a second away or more: what is nearer is an echo, with a
+    comb of notches that no machine makes. Joins are crossfaded at constant power.
 
     Args:
         clips: float32 (n,) each, one or more, longer than four fades.
@@ -51,12 +53,15 @@ class Loop:
         while start < n_samples:
             if not order:
                 order = rng.permutation(len(clips)).tolist()
-            one, other = order.pop(), int(rng.integers(len(clips)))
+            one = order.pop()
+            other = (one + 1 + int(rng.integers(max(1, len(clips) - 1)))) % len(clips)
             shortest = min(len(clips[one]), len(clips[other]))
             length = int(shortest * rng.uniform(0.5, 1.0))
             gain = 10.0 ** (-rng.uniform(0.0, _PARTNER_DB) / 20.0) if rng.random() < 0.5 else 0.0
             cut = int(rng.integers(len(clips[one]) - length + 1))
             other_cut = int(rng.integers(len(clips[other]) - length + 1))
+            if other == one and abs(cut - other_cut) < APART_S * rate:
+                gain = 0.0
             self._starts.append(start)
             self._pieces.append((one, cut, other, other_cut, length, gain))
             start += length - self._fade

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.real_sound_match import NOTHING, Alarm, Happening, Log, figures_of
-from benchmarks.real_sound_scene import FADE_S, LEVEL_DB, Event, Loop, Once, Scene, level_of, sessions
+from benchmarks.real_sound_scene import APART_S, FADE_S, LEVEL_DB, Event, Loop, Once, Scene, level_of, sessions
 from schemas.score import ModelRef, Score, Why
 
 RATE = 8_000
@@ -47,6 +47,15 @@ def test_a_loop_has_an_order_of_its_seed() -> None:
     one, same, other = (Loop(clips, RATE, MINUTE, seed).at(0, MINUTE) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_no_recording_is_its_own_echo(count: int) -> None:
+    loop = Loop(_clips(count, seconds=5.0), RATE, 60 * MINUTE, 7)
+    mixed = [piece for piece in loop._pieces if piece[5]]
+    assert mixed
+    for one, cut, other, other_cut, _, _ in mixed:
+        assert one != other or (count == 1 and abs(cut - other_cut) >= APART_S * RATE)
 
 
 def test_a_scene_in_pieces_is_the_scene() -> None:
