@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from processors.core.recording import rows_of, windows_of
-from schemas.errors import SettingsError, TooLittleSound, UnreadableInput
+from schemas.errors import SettingsError, TooLittleSound, UnreadableInput, UnusableAudio, WrongLayout
 from schemas.features import FeatureSpec
 from schemas.identity import is_name
 from schemas.manifest import Calibration
@@ -19,6 +21,9 @@ from trainers.closed_form import ClosedForm, Float64, fit, held_out_scores
 from trainers.direction import generated_anomalies, settled
 from trainers.evaluate import auc, quantiles_of
 from trainers.export import GOLDEN_WINDOWS
+from trainers.loaders.clip import check_samples, header_of
+from trainers.loaders.folders import LABELS
+from trainers.loaders.layout import load_clips
 from trainers.provenance import training_digest
 from trainers.quick_model import QuickModel, summaries
 from trainers.quick_sound import Run, Windows, excerpts, mono_of, windows_in
@@ -47,7 +52,8 @@ class QuickOptions:
     Attributes:
         window: seconds a score is about.
         mels: mel bands.
-        normal: the folder below the data folder that holds normal sound; without it all of the data is normal.
+        normal: the folder below the data folder that holds normal sound, each other folder something else. Without it
+            a set in a layout of :mod:`trainers.loaders` says itself what is normal, and of all else all is.
         detector: the role the model plays.
     """
 
@@ -90,15 +96,59 @@ class QuickRecipe:
         spec = spec_of(options)
         if data is None:
             raise UnreadableInput("the quick recipe learns from recordings: give their folder with --data")
-        recordings = read_folder(data, (), spec.sample_rate)
-        folders = {recording.name.split("/")[0] for recording in recordings if "/" in recording.name}
-        normal = [one for one in recordings if options.normal not in folders or _folder(one) == options.normal]
-        others: dict[str, list[Run]] = {}
-        for recording in recordings:
-            if options.normal in folders and _folder(recording) != options.normal:
-                others.setdefault(_folder(recording), []).append(_run(recording))
+        normal, others = _heard(data, spec.sample_rate, options.normal)
         about = f"{len(normal)} recordings of {sum(_run(one).seconds for one in normal) / 60.0:.1f} minutes"
-        return learn([_run(one) for one in normal], self.name, about, seed, options, others)
+        anomalous = {kind: [_run(one) for one in these] for kind, these in others.items()}
+        return learn([_run(one) for one in normal], self.name, about, seed, options, anomalous)
+
+
+def _heard(data: Path, sample_rate: int, name: str) -> tuple[list[Recording], dict[str, list[Recording]]]:
+    """Normal recordings, and all others by kind.
+
+    Raises:
+        InputError: the folder cannot be used.
+        UnusableAudio: normal sound is clipped or silent, or rates differ.
+    """
+    recordings = read_folder(data, (), sample_rate)
+    kinds = _kinds(data, recordings, name)
+    normal: list[Recording] = []
+    others: dict[str, list[Recording]] = {}
+    for one in recordings:
+        kind = kinds.get(one.name)
+        if kind == name:
+            check_samples(one.samples, str(data / one.name))
+            normal.append(one)
+        elif kind is not None:
+            others.setdefault(kind, []).append(one)
+    rates = {one.name: header_of(data / one.name)[0] for one in (*normal, *itertools.chain(*others.values()))}
+    counts = Counter(rates[one.name] for one in normal)
+    for path, rate in rates.items():
+        if rate != (due := max(counts, key=lambda hz: (counts[hz], hz))):
+            raise UnusableAudio(
+                f"{data / path} has {rate} Hz, the normal sound {due}: features of both would not compare; convert it"
+                " or remove it"
+            )
+    return normal, others
+
+
+def _kinds(data: Path, recordings: Sequence[Recording], normal: str) -> dict[str, str]:
+    """What each recording holds, by its name: ``normal``, or what else; those of unknown kind are left out.
+
+    Raises:
+        WrongLayout: there are folders of normal or abnormal sound, but no normal recording.
+    """
+    folders = {one.name: one.name.split("/")[0] for one in recordings if "/" in one.name}
+    if normal in folders.values():
+        return {one.name: one.name.split("/")[0] for one in recordings}
+    if (data / normal).is_dir():
+        raise WrongLayout(f"{data / normal} holds no recording: normal sound is what is learned")
+    try:
+        clips = load_clips(data)
+    except WrongLayout:
+        if {folder.lower() for folder in folders.values()} & LABELS.keys():
+            raise
+        return {one.name: normal for one in recordings}
+    return {clip.name: normal if clip.label == "normal" else clip.label for clip in clips if clip.label != "unknown"}
 
 
 def learn(
@@ -218,10 +268,6 @@ def _golden(heard: Windows, pieces: Sequence[Float32], seed: int, spec: FeatureS
 
 def _report(form: ClosedForm, options: QuickOptions) -> dict[str, Any]:
     return {"options": asdict(options), "references": len(form.references), "columns": len(form.centre)}
-
-
-def _folder(recording: Recording) -> str:
-    return recording.name.split("/")[0]
 
 
 def _run(recording: Recording) -> Run:

@@ -69,7 +69,8 @@ def read_folder(root: Path, folders: Sequence[str], sample_rate: int) -> list[Re
     )
     if not paths:
         known = ", ".join(sorted(SUFFIXES))
-        raise UnreadableInput(f"{root} holds no recording ({known}) in {', '.join(folders)} or below")
+        where = f" in {', '.join(folders)}" if folders else ""
+        raise UnreadableInput(f"{root} holds no recording ({known}){where} or below")
     return [_read(root, path, sample_rate) for path in track(paths, description="reading", transient=True)]
 
 
@@ -110,7 +111,9 @@ def _read(root: Path, path: Path, sample_rate: int) -> Recording:
     except soundfile.LibsndfileError as error:
         raise NotAudio(f"{path} cannot be decoded: {error}; remove it or convert it to WAV or FLAC") from None
     mono = to_mono(samples)
-    if mono.size == 0 or not np.isfinite(mono).all():
+    if mono.size == 0:
+        raise EmptyAudio(f"{path} holds no sample: remove it from the folder")
+    if not np.isfinite(mono).all():
         raise EmptyAudio(f"{path} holds {mono.size} samples, not all of them finite: remove it from the folder")
     name = path.relative_to(root)
     return Recording(

@@ -71,7 +71,7 @@ class Clip:
             UnreadableInput: the file cannot be read.
             NotAudio: it cannot be decoded.
             EmptyAudio: a sample is not finite, or there is none.
-            UnusableAudio: it is clipped, or has a lower rate than is asked for.
+            UnusableAudio: it is clipped or silent, or has a lower rate than is asked for.
         """
         if self.sample_rate < sample_rate:
             raise UnusableAudio(
@@ -96,10 +96,14 @@ def check_samples(samples: Float32, name: str) -> None:
 
     Raises:
         EmptyAudio: there is no sample, or one is not finite.
-        UnusableAudio: more than one sample in two hundred lies at full scale.
+        UnusableAudio: more than one sample in two hundred lies at full scale, or all are 0.
     """
-    if samples.size == 0 or not np.isfinite(samples).all():
+    if samples.size == 0:
+        raise EmptyAudio(f"{name} holds no sample: remove it from the set")
+    if not np.isfinite(samples).all():
         raise EmptyAudio(f"{name} holds {samples.size} samples, not all of them finite: remove it from the set")
+    if not samples.any():
+        raise UnusableAudio(f"{name} is silent: all of its samples are 0; remove it or record it anew")
     share = float(np.mean(np.abs(samples) >= _FULL_SCALE))
     if share > _CLIPPED_SHARE:
         raise UnusableAudio(

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from schemas.errors import EmptyAudio, InputError, UnusableAudio, WrongLayout
+from schemas.errors import EmptyAudio, InputError, TooLittleSound, UnusableAudio, WrongLayout
 from trainers.mimii_ae import MimiiAeRecipe
+from trainers.quick import QuickRecipe
 from trainers.synthetic_set import SetOptions, write_set
 
 RATE = 16_000
@@ -49,6 +50,16 @@ def _clipped(data: Path) -> Path:
 
 def _other_rate(data: Path) -> Path:
     soundfile.write(first(data), 0.1 * np.sin(np.arange(3 * 48_000) / 7.0), 48_000)
+    return first(data)
+
+
+def _silent(data: Path) -> Path:
+    soundfile.write(first(data), np.zeros(3 * RATE), RATE)
+    return first(data)
+
+
+def _no_sample(data: Path) -> Path:
+    soundfile.write(first(data), np.zeros(0), RATE)
     return first(data)
 
 
@@ -92,6 +103,8 @@ def _two_normal(data: Path) -> Path:
     [
         (_nan, EmptyAudio, "not all of them finite"),
         (_clipped, UnusableAudio, "is clipped"),
+        (_silent, UnusableAudio, "is silent"),
+        (_no_sample, EmptyAudio, "holds no sample"),
         (_other_rate, UnusableAudio, "has 48000 Hz, the set has 16000"),
         (_short, UnusableAudio, "lasts 1.00 s, a window 2.08 s"),
         (_unsorted, WrongLayout, "lies in none of the folders"),
@@ -107,6 +120,45 @@ def test_it_is_named(data, spoil, error, said):
         MimiiAeRecipe().train(data, 3, {"epochs": "1"})
     assert isinstance(caught.value, error)
     assert str(path) in str(caught.value)
+
+
+def _normal_is_empty(data: Path) -> Path:
+    for path in (data / "normal").iterdir():
+        path.unlink()
+    return data / "normal"
+
+
+def _only_abnormal(data: Path) -> Path:
+    shutil.rmtree(data / "normal")
+    return data
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "said"),
+    [
+        (_nan, EmptyAudio, "not all of them finite"),
+        (_clipped, UnusableAudio, "is clipped"),
+        (_silent, UnusableAudio, "is silent"),
+        (_no_sample, EmptyAudio, "holds no sample"),
+        (_other_rate, UnusableAudio, "48000 Hz"),
+        (_normal_is_empty, WrongLayout, "holds no recording"),
+        (_only_abnormal, WrongLayout, "none of them normal"),
+        (_two_normal, TooLittleSound, "in 2 unbroken runs"),
+    ],
+)
+def test_quick_names_it_too(data, spoil, error, said):
+    path = spoil(data)
+    with pytest.raises(InputError, match=said) as caught:
+        QuickRecipe().train(data, 3, {"preset": "small"})
+    assert isinstance(caught.value, error)
+    assert error is TooLittleSound or str(path) in str(caught.value)
+
+
+def test_quick_takes_what_is_normal_from_a_sets_layout(tmp_path):
+    write_set("mimii", tmp_path / "set", SetOptions(("fan",), 1, (6.0,), clips=12, anomalies=2, seconds=4.0, seed=4))
+    trained = QuickRecipe().train(tmp_path / "set", 3, {"preset": "small"})
+    assert trained.trained_on.startswith("12 recordings")
+    assert "auc_abnormal" in trained.metrics
 
 
 _TRAIN = """
