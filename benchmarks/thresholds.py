@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.result import keep
-from benchmarks.threshold_runs import pictures, rivals, rows, table
+from benchmarks.threshold_runs import keeping, pictures, rivals, rows, table
 from benchmarks.threshold_runs.laws import DAY, LAWS
 from benchmarks.threshold_runs.scenes import HOUR
 
@@ -50,6 +50,7 @@ class Size:
         half_year: days of the long run, Gamma only.
         few: devices of the smaller rows.
         rival_devices: two days each after one of calibration.
+        kept: devices whose states a Redis holds.
     """
 
     devices: int
@@ -57,9 +58,10 @@ class Size:
     half_year: int
     few: int
     rival_devices: int
+    kept: int
 
 
-FULL, QUICK = Size(60, 28, 189, 10, 30), Size(2, 15, 15, 1, 1)
+FULL, QUICK = Size(60, 28, 189, 10, 30, 10_000), Size(2, 15, 15, 1, 1, 100)
 
 
 def figures_of(
@@ -137,6 +139,7 @@ def figures_of(
     for name in DRIFTING_RIVALS:
         yield each(f"rival drift {name}", LAWS, lambda law, r=name: [submit(rivals.in_drift, law, r, 1, 1_500)], _first)
     yield each("cost", ("gamma",), lambda _: [submit(rows.cost)], _first)
+    yield each("kept", ("gamma",), lambda _: [submit(keeping.kept, size.kept)], _first)
 
 
 def two_errors(values: npt.ArrayLike) -> list[float]:

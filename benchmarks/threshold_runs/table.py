@@ -121,12 +121,31 @@ def _costs(figures: Figures) -> list[str]:
         _line("rule, a score: the same with 2 of 3 confirmed", ["5 µs", f"{cost['us_a_score_2_of_3']:.2f} µs"]),
         _line("rule, a score: in the first hour", ["5 µs", f"{cost['us_a_score_first_hour']:.2f} µs"]),
     ]
-    lines.append(
+    kept = figures["kept"][_ONE_LAW]
+    window = kept["us_a_window"]
+    shares = ", ".join(f"{name} {taken:.0f}" for name, taken in window.items())
+    half_year = figures["half a year"][_ONE_LAW]["state_bytes"]
+    known, met = kept["round_trips_a_batch"], kept["round_trips_where_devices_are_met"]
+    lines += [
+        _line(f"a window with its records ({shares})", ["-", f"{sum(window.values()):.0f} µs"]),
         _line(
             f"rule's state after half a year; with {cost['regimes']} regimes, the most there may be",
-            ["8 KB", f"{figures['half a year']['gamma']['state_bytes']:,} B; {cost['state_bytes_most_regimes']:,} B"],
-        )
-    )
+            ["8 KB", f"{half_year:,} B; {cost['state_bytes_most_regimes']:,} B"],
+        ),
+        _line(
+            "state of a device and detector as stored; with the model's before it, after a change of model",
+            ["8 KB", f"{kept['body_bytes']:,} B; {kept['body_bytes_after_a_change_of_model']:,} B"],
+        ),
+        _line(
+            f"round trips a batch of {kept['devices_a_batch']} devices; where devices are met",
+            ["1; -", f"{known}; {met}"],
+        ),
+        _line("a batch, decided and stored", ["-", f"{kept['ms_a_batch']:.1f} ms"]),
+        _line(
+            f"{kept['devices']:,} devices in one Redis; a device",
+            ["yes", f"{kept['redis_mib']:.0f} MiB; {kept['redis_bytes_a_device']:,} B"],
+        ),
+    ]
     return lines
 
 
