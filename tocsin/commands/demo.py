@@ -21,7 +21,7 @@ from tocsin.settings import load_settings
 from tocsin.stack.stack import Stack
 
 _BEFORE_S, _AFTER_S = 10.0, 8.0
-_VIEW_WIDTH = 118
+_VIEW_WIDTH = 132
 
 
 def demo(
@@ -70,11 +70,12 @@ async def _run(show: Show, stack: Stack, results: Path) -> Outcome:
         path = results / f"alert-{number}-{alert.device_id}.png"
         draw_alert(path, alert, samples, start, show.view.scores[alert.dedup_key])
     write_alerts(results, show.view)
-    _save_view(show, results / "live-view.svg")
+    save_view(show, results / "live-view.svg")
     return outcome
 
 
-def _save_view(show: Show, path: Path) -> None:
+def save_view(show: Show, path: Path) -> None:
+    """Writes the view when most alerts were open, or as it is now, as an SVG."""
     canvas = Console(record=True, width=_VIEW_WIDTH, file=io.StringIO(), force_terminal=True)
     canvas.print(show.snapshot or show.picture())
     # rich names fonts on a server; a picture of ours fetches nothing.

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
 import pytest
 from rich.console import Console
 
 from schemas.alert import Alert
 from schemas.score import ModelRef, Score
 from synthesis.factory import demo_factory
+from tocsin.commands.demo import save_view
 from tocsin.demo.fleet_view import DeviceView, FleetView
 from tocsin.demo.outcome import judge, print_outcome
 from tocsin.demo.screen import draw, plain_line, plain_status
+from tocsin.demo.show import DemoOptions, Show
 
 MODEL = ModelRef(name="m", version="1", sha256="0")
 FACTORY = demo_factory()
@@ -61,6 +67,38 @@ def test_a_device_goes_from_waiting_to_alert_and_back(view: FleetView) -> None:
         states.append(row.state)
 
     assert states == ["waiting", "learning", "normal", "above", "ALERT", "above", "normal"]
+
+
+def test_the_picture_holds_every_line_whole(view: FleetView, tmp_path: Path) -> None:
+    """And the one in the docs is of a view like this."""
+    show = Show(DemoOptions(7, 65.0, 2, tmp_path / "worker.log"), Console())
+    show.view = view
+    for index in range(60):
+        view.hear(score("compressor-4", index, index / 10))
+    told = alert("compressor-4")
+    numbers = "score 20.66, threshold 18.30, peak 20.66, learning (0%), 35.5 s into the session"
+    view.take(told.model_copy(update={"summary": f"Unusual sound at compressor-4: {numbers}"}))
+
+    save_view(show, tmp_path / "view.svg")
+
+    drawn, kept = texts(tmp_path / "view.svg"), texts(Path(__file__).parents[3] / "docs" / "live-view.svg")
+    assert any(line.endswith("into the session") for line in drawn)
+    assert not any("\u2026" in line for line in drawn + kept)
+    head = "device model level score threshold last scores state"
+    assert (drawn[1], kept[1]) == (head, head)
+    assert all(line.endswith("into the session") for line in kept if line.startswith(("opened", "updated", "closed")))
+
+
+def texts(picture: Path) -> list[str]:
+    """Lines of text in an SVG of rich's, top to bottom, without frames."""
+    rows: dict[str, list[tuple[float, str]]] = {}
+    for element in ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}text"):  # noqa: S314
+        if "clip-path" in element.attrib:
+            rows.setdefault(element.attrib["y"], []).append((float(element.attrib["x"]), element.text or ""))
+    lines = [
+        " ".join(text for _, text in sorted(row)) for _, row in sorted(rows.items(), key=lambda row: float(row[0]))
+    ]
+    return [" ".join(re.sub("[\u2500-\u257f]", " ", line).split()) for line in lines]
 
 
 def test_what_comes_twice_counts_once(view: FleetView) -> None:
