@@ -13,6 +13,8 @@ from trainers.leak import LeakRecipe
 from trainers.synthetic_set import SetOptions, write_set
 
 SEEDS = (1, 2)
+# The first variants are measured with both seeds, the others with the first.
+_TWICE = 4
 
 _SET = SetOptions(ids=16, clips=8, anomalies=4, seed=11)
 _VARIANTS: dict[str, dict[str, str]] = {
@@ -37,13 +39,13 @@ def _loggers() -> Path:
     return folder
 
 
-def loggers(settings: dict[str, str], order: int) -> Row:
+def loggers(settings: dict[str, str], order: int, seeds: tuple[int, ...]) -> Row:
     """Sixteen places; no logger on both sides."""
     found: dict[str, list[float]] = {}
     refused, turned = 0, 0
     path = parameters = None
     with tempfile.TemporaryDirectory() as out:
-        for seed in SEEDS:
+        for seed in seeds:
             try:
                 trained = LeakRecipe().train(_loggers(), seed, {"preset": "small", **settings})
             except ScoreInverted:
@@ -65,12 +67,14 @@ def loggers(settings: dict[str, str], order: int) -> Row:
         window_ms=cost,
         figures={name: figure_of(values) for name, values in found.items()},
         known="AUC: VAE .997, conv AE .03, on the source's own set, shuffled copies of recordings among the test's",
-        note=f"of {len(SEEDS)} seeds {turned} made two-sided, {refused} refused: the score ran the wrong way",
+        note=f"of {len(seeds)} seeds {turned} made two-sided, {refused} refused: the score ran the wrong way",
         order=order,
     )
 
 
 ROWS = {
-    name: (lambda _data, settings=settings, order=order: loggers(settings, order))
+    name: (
+        lambda _data, settings=settings, order=order: loggers(settings, order, SEEDS if order < _TWICE else SEEDS[:1])
+    )
     for order, (name, settings) in enumerate(_VARIANTS.items())
 }

@@ -16,9 +16,9 @@ from trainers.machine import SPEC
 from trainers.machine_quality import auc_by_fault, bearing_aucs, motor_aucs, score_machines
 from trainers.machine_sound import hear_many
 
-SEEDS = (101, 102, 103)
+SEEDS = (101, 102)
 
-_MACHINES, _SECONDS, _FAULTS = 12, 20.0, 5
+_MACHINES, _SECONDS, _FAULTS = 12, 12.0, 5
 
 
 class Shipped(nn.Module):
