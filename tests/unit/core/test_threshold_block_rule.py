@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from schemas.manifest import Calibration
 from .scores import RULE, SECOND, hear, known, normal, opened
 
 ABSOLUTE = Calibration(transfer="absolute", threshold=2.8, spread=1.5, n=9, quantiles={})
+OWN = Calibration(transfer="own", threshold=2.8, spread=0.25, n=9, quantiles={})
 RELATIVE = Calibration(transfer="relative", threshold=5.0, spread=0.2, n=9, quantiles={})
 
 
@@ -203,11 +205,31 @@ def test_slow_drift_is_told_once_and_raises_no_alert() -> None:
     assert state.limits.location == pytest.approx(1.5 / 24 * 59, abs=0.2)
 
 
-def test_the_location_follows_no_faster_than_drift() -> None:
+@pytest.mark.parametrize("score", [0.4, -0.4])
+def test_the_location_follows_no_faster_than_drift(score: float) -> None:
     state = known()
-    state, _ = hear(state, [0.4] * 180, step_ns=BLOCK_NS // 3)
+    state, _ = hear(state, [score] * 180, step_ns=BLOCK_NS // 3)
 
-    assert state.limits.location == pytest.approx(0.15)
+    assert state.limits.location == pytest.approx(math.copysign(0.15, score))
+
+
+def test_a_drift_is_told_until_its_place_has_been_steady_for_three_days_and_is_the_baseline() -> None:
+    state, place, per_day = known(), 0.0, 3 * BLOCKS_PER_DAY
+    told, baselines = [], []
+    # Two days on the way to a new place, six there, two on the way to the next.
+    for day, rise in enumerate([0.5] * 2 + [0.0] * 6 + [0.5] * 2):
+        scores = place + np.linspace(0.0, rise, per_day) + 0.3 * np.clip(normal(per_day, day), -2.0, 2.0)
+        state, decisions = hear(state, scores, step_ns=BLOCK_NS // 3)
+        place += rise
+        told += [day] * sum(decision.drift for decision in decisions)
+        assert state.reference is not None
+        baselines.append(state.reference.baseline)
+
+    assert len(told) == 2
+    assert told[0] in (1, 2)
+    assert told[1] in (8, 9)
+    assert baselines[:4] == [0.0] * 4
+    assert baselines[7] == pytest.approx(1.0, abs=0.05)
 
 
 def test_a_device_never_heard_has_no_threshold_for_eight_scores() -> None:
@@ -230,6 +252,24 @@ def test_absolute_scores_have_their_threshold_at_once_and_it_rises_by_one_spread
 
     assert decisions[0].threshold == ABSOLUTE.threshold
     assert state.limits.location + state.limits.peak == pytest.approx(ABSOLUTE.threshold + ABSOLUTE.spread)
+
+
+def test_a_devices_own_model_holds_at_once_and_is_raised_by_six_spreads_at_most() -> None:
+    rule = BlockRule(plan(1.0), prior_of(OWN))
+    state, decisions = hear(rule.begin(), [1.5 + score for score in normal(7_200)], rule)
+    quiet, _ = hear(rule.begin(), [0.3 * score - 1.0 for score in normal(7_200)], rule)
+
+    assert decisions[0].threshold == OWN.threshold
+    assert state.limits.location + state.limits.peak == pytest.approx(OWN.threshold + 6.0 * OWN.spread)
+    assert quiet.limits.location + quiet.limits.peak == pytest.approx(OWN.threshold)
+
+
+def test_a_model_that_says_where_its_threshold_lies_foretells_nothing_from_what_was_heard() -> None:
+    rule = BlockRule(plan(1.0), Prior(low=1.0, high=50.0))
+    state, decisions = hear(rule.begin(), normal(3_600 * 3), rule)
+    highest = max(decision.confirmed for decision in decisions)
+
+    assert state.limits.location + state.limits.peak <= highest + 0.5
 
 
 def test_a_room_whose_sound_stays_below_the_models_threshold_keeps_it() -> None:
