@@ -46,6 +46,13 @@ class Run:
         await start_group_at_end(self.kafka, self.group)
         return asyncio.create_task(self.fleet.publish(self.kafka, speed))
 
+    async def begin_heard(self, start_worker: Start) -> tuple[asyncio.Task[None], WorkerProcess]:
+        """In real time, to a worker that listens from the first second: what happens then falls into its work."""
+        await start_group_at_end(self.kafka, self.group)
+        worker = start_worker()
+        await worker.ready()
+        return asyncio.create_task(self.fleet.publish(self.kafka, 1.0)), worker
+
     async def some(self, share: float, timeout: float = 60.0) -> None:
         """Returns once a share of the expected windows is out."""
         async with asyncio.timeout(timeout):
@@ -149,6 +156,7 @@ async def test_exception_inside_the_worker(
     monkeypatch.setenv(MARK, str(mark))
     publishing = await run.begin()
     failing = start_worker("tests.integration.failing_worker")
+    await failing.ready()
     code = await asyncio.to_thread(failing.wait)
     assert mark.exists()
     assert code != 0
@@ -158,8 +166,7 @@ async def test_exception_inside_the_worker(
 
 
 async def test_broker_killed_and_back_after_5_s(run: Run, start_worker: Start, stack: Stack) -> None:
-    publishing = await run.begin(speed=1.0)
-    worker = start_worker()
+    publishing, worker = await run.begin_heard(start_worker)
     await run.some(0.2)
     stack.kafka.kill()
     await asyncio.sleep(5.0)
@@ -170,8 +177,7 @@ async def test_broker_killed_and_back_after_5_s(run: Run, start_worker: Start, s
 
 
 async def test_redis_restarted(run: Run, start_worker: Start, stack: Stack) -> None:
-    publishing = await run.begin(speed=1.0)
-    worker = start_worker()
+    publishing, worker = await run.begin_heard(start_worker)
     await run.some(0.3)
     stack.redis.kill()
     await asyncio.sleep(4.0)
@@ -184,8 +190,7 @@ async def test_redis_restarted(run: Run, start_worker: Start, stack: Stack) -> N
 
 async def test_redis_stalled_for_5_s(run: Run, start_worker: Start, stack: Stack) -> None:
     """A write may be done although its answer came too late."""
-    publishing = await run.begin(speed=1.0)
-    worker = start_worker()
+    publishing, worker = await run.begin_heard(start_worker)
     await run.some(0.3)
     redis = psutil.Process(stack.redis.pid)
     redis.suspend()

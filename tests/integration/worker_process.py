@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -29,6 +30,13 @@ class WorkerProcess:
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    async def ready(self, timeout: float = 90.0) -> None:
+        """Returns once it listens to the stream: on a loaded machine its start takes longer than a test's sound."""
+        async with asyncio.timeout(timeout):
+            while b"worker is ready" not in self.log.read_bytes():
+                assert self.alive, self.tail()
+                await asyncio.sleep(0.1)
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
