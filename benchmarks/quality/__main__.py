@@ -25,6 +25,7 @@ MODULES = (
     "benchmarks.quality.conv_ae",
     "benchmarks.quality.fleet",
     "benchmarks.quality.iaia",
+    "benchmarks.quality.label",
     "benchmarks.quality.leak",
     "benchmarks.quality.machine",
     "benchmarks.quality.mimii_ae",
@@ -61,7 +62,7 @@ def main() -> None:
         keep_row(name, row)
         print(name, *(f"{what} {figure.mean:.3f}" for what, figure in row.figures.items()), sep="  ")
     transfer = TRANSFER.read_text(encoding="utf-8") if TRANSFER.exists() else ""
-    PAGE.write_text(page_of(kept_rows(), list(RECIPES), transfer), encoding="utf-8")
+    PAGE.write_text(page_of(kept_rows(), [*RECIPES, "label"], transfer), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from benchmarks.quality.__main__ import rows_to_measure
 from benchmarks.quality.aims import AIMS, Aim, Check, table_of
+from benchmarks.quality.label import figures_of as proposed
 from benchmarks.quality.row import Figure, Row
 from benchmarks.quality.scream import NETWORKS, figures_of
 from benchmarks.quality.ships import MACHINES, SCREAMS, section, share_of_a_core, windows_a_second
 from schemas.features import FeatureSpec
+from trainers.label import Segment
 from trainers.registry import RECIPES
 from trainers.scream_family import MODELS
 
@@ -50,9 +53,23 @@ def test_every_aim_and_candidate_names_a_row_that_can_be_measured():
     assert {name for one in (*MACHINES, *SCREAMS) for name in one.rows} <= known.keys()
 
 
+def test_what_the_labelling_aid_proposes():
+    def stretch(text):
+        return Segment("a.wav", 0.0, 1.0, 0.0, text, np.zeros((1, 64), np.float32))
+
+    found = [
+        (True, [stretch("? scream"), stretch("other")]),
+        (True, [stretch("? other")]),
+        (False, [stretch("scream")]),
+        (False, []),
+    ]
+    figures = {name: figure.mean for name, figure in proposed(found, 1.5).items()}
+    assert list(figures.values()) == [0.5, 0.5, 0.5, 1.0, 1.5]
+
+
 def test_every_recipe_and_every_scream_network_has_rows():
     known = rows_to_measure()
-    for name in RECIPES:
+    for name in (*RECIPES, "label"):
         assert any(row.startswith(name) for row in known), name
     assert {settings.get("model", "compact") for settings in NETWORKS.values()} == set(MODELS)
 
