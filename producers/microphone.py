@@ -15,6 +15,7 @@ import miniaudio
 import numpy as np
 import structlog
 
+from producers import alsa
 from producers.pcm import Block
 from producers.player import play_session
 from producers.session import Session, chunk_samples
@@ -80,11 +81,12 @@ def _backends() -> list[miniaudio.Backend]:
 
 
 def _inputs() -> list[dict[str, Any]]:
+    alsa.quieten()
     try:
         found: list[dict[str, Any]] = miniaudio.Devices(_backends()).get_captures()
     except miniaudio.MiniaudioError as error:
         raise CaptureError(f"this machine has no sound system that answers ({error}): {_ADVICE}") from None
-    return found
+    return [info for info in found if alsa.ZEROS not in info["name"]]
 
 
 def _choose(name: str | None) -> Any:

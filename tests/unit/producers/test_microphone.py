@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import threading
 from collections.abc import Generator, Iterator
 from typing import Any, ClassVar
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from producers import alsa
 from producers.microphone import CaptureOptions, Microphone, capture, list_inputs
 from producers.sink import MemorySink
 from producers.tally import Tally
@@ -173,3 +175,20 @@ async def test_a_form_that_cannot_be_sent_is_refused_before_the_input_is_opened(
     with pytest.raises(InputError, match="500 Hz"):
         Microphone(CaptureOptions(None, 500, 1, 0.25))
     assert FakeDevice.opened == []
+
+
+def test_an_input_that_hears_nothing_is_no_microphone(monkeypatch):
+    monkeypatch.setattr(FakeDevices, "names", [f"Discard all samples (playback) or {alsa.ZEROS} (capture)", "USB desk"])
+    assert list_inputs() == ["USB desk"]
+
+
+def test_what_alsa_writes_of_itself_is_dropped(capfd):
+    try:
+        library = ctypes.CDLL("libasound.so.2")
+    except OSError:
+        assert alsa.quieten() is None
+        return
+    alsa.quieten()
+    pcm = ctypes.c_void_p()
+    assert library.snd_pcm_open(ctypes.byref(pcm), b"no-such-card", 1, 0) < 0
+    assert capfd.readouterr().err == ""
