@@ -213,23 +213,34 @@ def test_the_location_follows_no_faster_than_drift(score: float) -> None:
     assert state.limits.location == pytest.approx(math.copysign(0.15, score))
 
 
-def test_a_drift_is_told_until_its_place_has_been_steady_for_three_days_and_is_the_baseline() -> None:
+def wander(days: list[float]) -> tuple[list[int], list[float]]:
+    """Days on which drift was told, and baselines at the days' ends: a place that rises by so much a day."""
     state, place, per_day = known(), 0.0, 3 * BLOCKS_PER_DAY
     told, baselines = [], []
-    # Two days on the way to a new place, six there, two on the way to the next.
-    for day, rise in enumerate([0.5] * 2 + [0.0] * 6 + [0.5] * 2):
+    for day, rise in enumerate(days):
         scores = place + np.linspace(0.0, rise, per_day) + 0.3 * np.clip(normal(per_day, day), -2.0, 2.0)
         state, decisions = hear(state, scores, step_ns=BLOCK_NS // 3)
         place += rise
         told += [day] * sum(decision.drift for decision in decisions)
         assert state.reference is not None
         baselines.append(state.reference.baseline)
+    return told, baselines
+
+
+def test_a_drift_is_told_until_its_place_has_been_steady_for_three_days_and_is_the_baseline() -> None:
+    told, baselines = wander([0.5] * 2 + [0.0] * 6 + [0.5] * 2)
 
     assert len(told) == 2
     assert told[0] in (1, 2)
     assert told[1] in (8, 9)
     assert baselines[:4] == [0.0] * 4
     assert baselines[7] == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_drift_that_comes_and_goes_is_told_once() -> None:
+    told, _ = wander([0.5, 0.5, -0.5, -0.5, 0.5, 0.5])
+
+    assert len(told) == 1
 
 
 def test_a_device_never_heard_has_no_threshold_for_eight_scores() -> None:
