@@ -63,6 +63,7 @@ class States:
         self._clock = clock
         self._held: dict[StateKey, _Held] = {}
         self._away_until: float | None = None
+        self._behind = False
 
     @property
     def degraded(self) -> bool:
@@ -80,6 +81,7 @@ class States:
 
     async def confirm(self) -> None:
         """Empties the outboxes: all that was decided has been sent, and the next owner need not send it again."""
+        await self._catch_up(self._held)
         changes = [
             Change(key, held.stored, held.state.model_copy(update={"outbox": ()}))
             for key, held in self._held.items()
@@ -181,10 +183,27 @@ class States:
         self._back()
         for key, state in changed.items():
             held[key] = _Held(state, state.position) if key not in refused else _standing(held[key], refused[key])
+        await self._catch_up(held)
         return set(refused)
 
-    @staticmethod
-    def _hold_unstored(held: dict[StateKey, _Held], states: dict[StateKey, DetectorState]) -> None:
+    async def _catch_up(self, held: dict[StateKey, _Held]) -> None:
+        """Stores what an outage has left behind, also of devices that have fallen silent since."""
+        if not self._behind:
+            return
+        late = [key for key, one in held.items() if not one.is_stored]
+        try:
+            for start in range(0, len(late), _SLICE):
+                keys = late[start : start + _SLICE]
+                refused = await self._store.store([Change(key, held[key].stored, held[key].state) for key in keys])
+                for key in keys:
+                    one = held[key]
+                    held[key] = _standing(one, refused[key]) if key in refused else _Held(one.state, one.state.position)
+            self._behind = False
+        except RedisUnavailable as error:
+            self._away(error)
+
+    def _hold_unstored(self, held: dict[StateKey, _Held], states: dict[StateKey, DetectorState]) -> None:
+        self._behind = True
         for key, state in states.items():
             held[key] = _Held(state, held[key].stored, held[key].attempts)
 

@@ -103,6 +103,37 @@ async def test_without_the_store_scores_go_on_and_say_degraded_and_it_catches_up
     assert heard_s(store.states[KEY]) == 23
 
 
+async def test_a_device_that_fell_silent_in_an_outage_is_stored_with_the_next_batch_of_any_device() -> None:
+    store, clock = Away(), Clock()
+    states = States(store, clock)
+    await states.apply(judge_of, windows(0, 12))
+    store.away = True
+    await states.apply(judge_of, windows(12, 20))
+    store.away, clock.now = False, 5.0
+    assert heard_s(store.states[KEY]) == 12
+
+    await states.apply(judge_of, [window(0, 0.0, device="d2")])
+
+    assert heard_s(store.states[KEY]) == 20
+    calls = store.calls
+    await states.apply(judge_of, [window(1, 0.0, device="d2")])
+    assert store.calls == calls + 1
+
+
+async def test_a_worker_that_ends_after_an_outage_stores_what_it_left_behind() -> None:
+    store, clock = Away(), Clock()
+    states = States(store, clock)
+    await states.apply(judge_of, windows(0, 12))
+    store.away = True
+    await states.apply(judge_of, windows(12, 20))
+    store.away = False
+
+    await states.confirm()
+
+    assert heard_s(store.states[KEY]) == 20
+    assert store.states[KEY].outbox == ()
+
+
 async def test_an_unreachable_store_is_left_alone_for_a_while() -> None:
     store, clock = Away(), Clock()
     states = States(store, clock)
