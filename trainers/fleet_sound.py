@@ -17,6 +17,8 @@ from synthesis.draws import seed_of
 from synthesis.machine import KINDS, random_machine
 from synthesis.sound import SAMPLE_RATE
 from trainers.loaders.clip import Clip, digest_of
+from trainers.loaders.finding import sound_files
+from trainers.loaders.folders import is_labelled
 from trainers.loaders.layout import load_clips
 from trainers.recordings import read_folder
 
@@ -75,6 +77,9 @@ def load_devices(data: Path, spec: FeatureSpec) -> tuple[list[Device], list[str]
     try:
         clips = load_clips(data)
     except WrongLayout as error:
+        # A folder of abnormal sound is no device whose normal sound could be learned.
+        if any(is_labelled(path.relative_to(data)) for path in sound_files(data)):
+            raise
         return _plain(data, spec, error)
     found: dict[str, list[Heard]] = {}
     for clip in track(clips, description="listening", transient=True):

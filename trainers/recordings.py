@@ -109,7 +109,9 @@ def _read(root: Path, path: Path, sample_rate: int) -> Recording:
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise NotAudio(f"{path} cannot be decoded: {error}; remove it or convert it to WAV or FLAC") from None
+        raise NotAudio(
+            f"{path} cannot be decoded: {error.error_string} Remove it or convert it to WAV or FLAC"
+        ) from None
     mono = to_mono(samples)
     if mono.size == 0:
         raise EmptyAudio(f"{path} holds no sample: remove it from the folder")

@@ -81,7 +81,9 @@ class Clip:
         try:
             heard, rate = soundfile.read(self.path, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            raise NotAudio(f"{self.path} cannot be decoded: {error}; remove it or convert it to WAV or FLAC") from None
+            raise NotAudio(
+                f"{self.path} cannot be decoded: {error.error_string} Remove it or convert it to WAV or FLAC"
+            ) from None
         mono = to_mono(heard[:, 0] if channel == "first" else heard)
         check_samples(mono, str(self.path))
         return resampled(mono, int(rate), sample_rate)
@@ -126,7 +128,9 @@ def header_of(path: Path) -> tuple[int, int, int]:
     except OSError as error:
         raise UnreadableInput(f"{path} cannot be read: {error.strerror}") from None
     except soundfile.LibsndfileError as error:
-        raise NotAudio(f"{path} cannot be decoded: {error}; remove it or convert it to WAV or FLAC") from None
+        raise NotAudio(
+            f"{path} cannot be decoded: {error.error_string} Remove it or convert it to WAV or FLAC"
+        ) from None
     if length <= 0:
         raise EmptyAudio(f"{path} holds no sample: remove it from the set")
     return rate, channels, length

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from schemas.errors import EmptyAudio, InputError, TooLittleSound, UnusableAudio, WrongLayout
+from schemas.errors import EmptyAudio, InputError, NotAudio, TooLittleSound, UnusableAudio, WrongLayout
+from trainers.fleet import FleetRecipe
 from trainers.mimii_ae import MimiiAeRecipe
 from trainers.quick import QuickRecipe
 from trainers.synthetic_set import SetOptions, write_set
@@ -128,6 +129,11 @@ def _normal_is_empty(data: Path) -> Path:
     return data / "normal"
 
 
+def _broken(data: Path) -> Path:
+    first(data).write_bytes(b"RIFF....nonsense")
+    return first(data)
+
+
 def _only_abnormal(data: Path) -> Path:
     shutil.rmtree(data / "normal")
     return data
@@ -152,6 +158,22 @@ def test_quick_names_it_too(data, spoil, error, said):
         QuickRecipe().train(data, 3, {"preset": "small"})
     assert isinstance(caught.value, error)
     assert error is TooLittleSound or str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "said"),
+    [
+        (_clipped, UnusableAudio, "is clipped"),
+        (_only_abnormal, WrongLayout, "none of them normal"),
+        (_normal_is_empty, WrongLayout, "none of them normal"),
+        (_broken, NotAudio, "cannot be decoded: Format not recognised. Remove it"),
+    ],
+)
+def test_fleet_names_it_too(data, spoil, error, said):
+    spoil(data)
+    with pytest.raises(InputError, match=said) as caught:
+        FleetRecipe().train(data, 3, {"embedding": "no", "seconds": "1.5"})
+    assert isinstance(caught.value, error)
 
 
 def test_quick_takes_what_is_normal_from_a_sets_layout(tmp_path):
