@@ -139,6 +139,8 @@ async def test_alerts_and_devices_as_commands_show_them(kafka: str, group: str, 
 
     listed = await asyncio.to_thread(tocsin, "devices", "list", "--json", kafka=kafka)
     assert fleet.devices.keys() <= {json.loads(line)["device_id"] for line in listed.stdout.splitlines()}
+    table = await asyncio.to_thread(tocsin, "devices", "list", kafka=kafka)
+    assert fleet.devices.keys() <= {line.split()[0] for line in table.stdout.splitlines() if line.strip()}
 
 
 async def test_following_alerts_ends_with_ctrl_c(kafka: str) -> None:

@@ -8,8 +8,9 @@ import time
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from processors.core.detectors import detectors_of
 from schemas.device import Device
@@ -26,6 +27,9 @@ devices = typer.Typer(
     name="devices", add_completion=False, help="Look at the fleet, and set what it promises.", no_args_is_help=True
 )
 
+_SOUND = "full scale"
+_WIDE = 100
+"""Columns of a terminal from which on there is room for descriptions."""
 _WEEK_NS = 7 * 86_400 * 1_000_000_000
 
 devices.command("sensitivity")(sensitivity)
@@ -44,7 +48,12 @@ def list_devices(
     bootstrap = kafka_address(load_settings(), kafka)
     fleet, policies, log = asyncio.run(_read(bootstrap))
     opened = log.opened_since(time.time_ns() - _WEEK_NS)
-    table = Table("device", "kind", "detectors", "Hz", "unit", "alerts, 7 d", "judged false", "promised", "description")
+    console = Console()
+    columns = ["device", "kind", "sound", "alerts, 7 d", "judged false", "promised, 7 d"]
+    wide = console.width >= _WIDE
+    table = Table(*(Column(name, no_wrap=name == "device") for name in columns), box=SIMPLE_HEAD)
+    if wide:
+        table.add_column("description")
     for device in fleet.values():
         alerts = opened.get(device.device_id, [])
         said = [verdict.judgement for one in alerts if (verdict := log.verdict(one.alert_id)) is not None]
@@ -58,20 +67,18 @@ def list_devices(
             }
             print(json_format.dumps({**device.model_dump(mode="json"), "kept": kept}))
             continue
-        rate = "any" if device.sample_rate is None else str(device.sample_rate)
+        rate = "any rate" if device.sample_rate is None else f"{device.sample_rate} Hz"
         table.add_row(
             device.device_id,
             device.kind,
-            ", ".join(promised),
-            rate,
-            f"{device.unit} (full scale {device.full_scale:g})",
+            rate if device.unit == _SOUND else f"{rate}, ±{device.full_scale:g} {device.unit}",
             str(len(alerts)),
             str(said.count("false-alarm")),
-            ", ".join(f"{value:g}" for value in promised.values()),
-            device.description,
+            ", ".join(f"{name} {value:g}" for name, value in promised.items()),
+            *([device.description] if wide else []),
         )
     if not json:
-        Console().print(table)
+        console.print(table)
 
 
 async def _read(bootstrap: str) -> tuple[dict[str, Device], list[Policy], AlertLog]:
