@@ -62,7 +62,9 @@ def main() -> None:
         keep_row(name, row)
         print(name, *(f"{what} {figure.mean:.3f}" for what, figure in row.figures.items()), sep="  ")
     transfer = TRANSFER.read_text(encoding="utf-8") if TRANSFER.exists() else ""
-    PAGE.write_text(page_of(kept_rows(), [*RECIPES, "label"], transfer), encoding="utf-8")
+    rows = kept_rows()
+    unmeasured = [name for name in known if name not in rows]
+    PAGE.write_text(page_of(rows, [*RECIPES, "label"], transfer, unmeasured), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.quality import aims, ships
@@ -54,13 +54,14 @@ _PLOT = """
 """
 
 
-def page_of(rows: Mapping[str, Row], order: list[str], transfer: str = "") -> str:
+def page_of(rows: Mapping[str, Row], order: list[str], transfer: str = "", unmeasured: Sequence[str] = ()) -> str:
     """The page: aims, real sets, synthetic ones, transfer, and what ships; recipes in the order given.
 
     Args:
         rows: by name.
         order: of recipes.
         transfer: the table that ``tocsin study transfer`` wrote.
+        unmeasured: names of rows that could be measured and were not.
     """
     parts = [_HEAD, _AIMS + aims.table_of(rows)] if rows else [_HEAD]
     for synthetic, heading in ((False, "Real recordings"), (True, "Synthetic sound")):
@@ -80,6 +81,11 @@ def page_of(rows: Mapping[str, Row], order: list[str], transfer: str = "") -> st
         parts.append(_TRANSFER + transfer + _PLOT)
     if rows:
         parts.append(ships.section(rows))
+    if unmeasured:
+        names = ", ".join(f"`{name}`" for name in unmeasured)
+        parts.append(
+            f"\n## Not measured\n\nThe command knows these rows too; nobody has let it measure them yet: {names}.\n"
+        )
     return "\n".join(parts).rstrip("\n") + "\n"
 
 

@@ -74,6 +74,11 @@ def test_aims_stand_first_and_what_ships_last():
     assert headings == ["## What was to be reached", "## Real recordings", "## What ships, and why"]
 
 
+def test_what_was_not_measured_is_named():
+    assert "measure them yet: `two`, `three`." in page_of({"one": a_row()}, ["conv-ae"], "", ["two", "three"])
+    assert "Not measured" not in page_of({"one": a_row()}, ["conv-ae"])
+
+
 def test_a_spread_needs_two_runs():
     assert figure_of([0.5]) == Figure(0.5, None, 1)
     assert figure_of([0.5, 0.7, 0.6]) == Figure(0.6, 0.1, 3)
