@@ -8,6 +8,8 @@ from synthesis.reverb import convolved, impulse_response
 from synthesis.sound import SAMPLE_RATE, Float64
 from synthesis.voice import breath, contour, peak, swell, voiced, wobble
 
+_CROWD_SHARE, _ROUGH_SHARE = 0.12, 0.75
+
 
 def scream(seed: int, duration: float | None = None) -> Float64:
     """A human-like scream, float64 (n,), peak 1.
@@ -36,6 +38,50 @@ def scream(seed: int, duration: float | None = None) -> Float64:
     room = impulse_response(int(rng.integers(2**62)), rng.uniform(0.1, 0.4), rng.uniform(0.05, 0.6))
     # Loud throats and near microphones clip softly.
     return peak(np.tanh(rng.uniform(0.7, 2.5) * peak(convolved(sound, room))))
+
+
+def any_scream(seed: int) -> Float64:
+    """A scream of anybody, float64 (n,), peak 1: what a detector has to know beyond the one :func:`scream` makes.
+
+    Men's are lower than women's and children's, so that their harmonics lie closer; some screams are smooth, some
+    hoarse, some hold one pitch; one in eight comes from two to five people at once.
+
+    Args:
+        seed: of everything.
+    """
+    rng = np.random.default_rng(seed)
+    people = int(rng.integers(2, 6)) if rng.random() < _CROWD_SHARE else 1
+    n = int(np.exp(rng.uniform(np.log(0.6), np.log(3.5))) * SAMPLE_RATE)
+    sound = np.zeros(n)
+    for _ in range(people):
+        own = int(n * rng.uniform(0.6, 1.0)) if people > 1 else n
+        start = int(rng.integers(n - own + 1))
+        sound[start : start + own] += rng.uniform(0.4, 1.0) * _anybody(rng, own)
+    room = impulse_response(int(rng.integers(2**62)), rng.uniform(0.1, 0.8), rng.uniform(0.0, 0.6))
+    return peak(np.tanh(rng.uniform(0.5, 4.0) * peak(convolved(sound, room))))
+
+
+def _anybody(rng: np.random.Generator, n: int) -> Float64:
+    """One voice, float64 (n,), peak 1."""
+    top = float(np.exp(rng.uniform(np.log(280.0), np.log(2_200.0))))
+    # Lower voices have longer throats.
+    throat = (top / 1_000.0) ** 0.15 * rng.uniform(0.85, 1.2)
+    formants = tuple(
+        (centre * throat * rng.uniform(0.9, 1.1), rng.uniform(150.0, 600.0), rng.uniform(4.0, 18.0))
+        for centre in (1_050.0, 1_700.0, 2_900.0, 4_000.0)
+    )
+    moving = rng.uniform(0.0, 1.0)
+    knots = (
+        rng.uniform(0.55, 1.0), 1.0, rng.uniform(0.9, 1.1), rng.uniform(0.8, 1.05), rng.uniform(0.5, 1.0)
+    )  # fmt: skip
+    shape = 1.0 - moving * (1.0 - np.array(knots))
+    jitter = 1.0 + rng.uniform(0.002, 0.03) * wobble(rng, n, 60.0) + rng.uniform(0.0, 0.03) * wobble(rng, n, 8.0)
+    f0 = np.clip(top * contour(shape, n) * jitter, 200.0, 2_500.0)
+    sound = voiced(f0, rng.uniform(-8.0, 0.0), formants)
+    if rng.random() < _ROUGH_SHARE:
+        sound *= _roughness(rng, n)
+    sound += rng.uniform(0.02, 0.6) * breath(rng, n, rng.uniform(400.0, 2_000.0), 7_000.0)
+    return peak(sound * swell(n, rng.uniform(0.02, 0.25), rng.uniform(0.05, 0.5)))
 
 
 def _pitch(rng: np.random.Generator, top: float, n: int) -> Float64:

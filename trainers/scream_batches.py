@@ -37,7 +37,7 @@ _HARD_KINDS = {"negative": 2.0, "baby-cry": 3.0, "rooster": 3.0, "infant-cry": 2
 _VOICES = {"rooster", "baby-cry", "infant-cry", "dog-bark", "person-sneeze", "negative"}
 _PLACES = {"ambience": 3.0}
 # There may be any number of synthetic takes: they must not crowd out recorded ones.
-_SYNTHETIC_WEIGHT = 0.08
+_SYNTHETIC_WEIGHT = {True: 0.27, False: 0.08}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,8 +96,26 @@ def listen(takes: Sequence[Take], spec: FeatureSpec, augment: frozenset[str]) ->
     return heard
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Windows to learn from.
+
+    Attributes:
+        windows: float32 (size, n_frames, n_mels), dB, without their mean.
+        labels: float32 (size,): 1 scream, 0 none.
+        kinds: int64 (size,): the place among ``ScreamBatches.kinds`` of what stands in front.
+    """
+
+    windows: torch.Tensor
+    labels: torch.Tensor
+    kinds: torch.Tensor
+
+
 class ScreamBatches:
     """Draws training batches.
+
+    Attributes:
+        kinds: of takes, in alphabetical order.
 
     Args:
         heard: what to learn from; screams and others.
@@ -128,15 +146,16 @@ class ScreamBatches:
         places = [one for one in heard if not one.take.is_scream and one.take.kind not in _VOICES]
         self._places = self._pool.group(places, scream=False, weights=_PLACES) if places else self._others
         self._warps = warps(spec, _WARP, _WARPS)
+        self.kinds = tuple(sorted({one.take.kind for one in heard}))
 
-    def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Windows, float32 (size, n_frames, n_mels), and labels, float32 (size,)."""
+    def draw(self) -> Batch:
+        """The next batch."""
         rng, spec, size = self._rng, self._spec, self._size
         labels = np.zeros(size, dtype=np.float32)
         labels[: self._positives] = 1.0
-        power = np.concatenate(
-            [self._draw(self._screams, self._positives), self._draw(self._others, size - self._positives)]
-        )
+        screams, scream_kinds = self._draw(self._screams, self._positives)
+        others, other_kinds = self._draw(self._others, size - self._positives)
+        power = np.concatenate([screams, others])
         if "warp" in self._augment:
             chosen = rng.random(size) < _WARPED_SHARE
             power[chosen] = power[chosen] @ self._warps[rng.integers(0, _WARPS, int(chosen.sum()))]
@@ -151,9 +170,10 @@ class ScreamBatches:
         windows = to_db(power + noise_floor(rng, size, spec.n_mels, gain))
         if "mask" in self._augment:
             windows = masked(rng, windows, _MASKED_SHARE)
-        return torch.from_numpy(normalise_level(windows, spec)), torch.from_numpy(labels)
+        kinds = [self.kinds.index(kind) for kind in (*scream_kinds, *other_kinds)]
+        return Batch(torch.from_numpy(normalise_level(windows, spec)), torch.from_numpy(labels), torch.tensor(kinds))
 
-    def _draw(self, group: _Group, count: int) -> Float32:
+    def _draw(self, group: _Group, count: int) -> tuple[Float32, list[str]]:
         return self._pool.windows(group, self._rng, count, self._spec.n_frames, self._lead)
 
     def _coloured(self, power: Float32) -> Float32:
@@ -165,7 +185,7 @@ class ScreamBatches:
         rng = self._rng
         odds = np.where(labels > 0.0, _MIXED_SHARE[True], _MIXED_SHARE[False])
         chosen = np.flatnonzero(rng.random(len(power)) < odds)
-        behind = self._coloured(self._draw(self._places, len(chosen)))
+        behind = self._coloured(self._draw(self._places, len(chosen))[0])
         snr = np.power(10.0, rng.uniform(*_SNR_DB, len(chosen)) / 10.0)
         front = power[chosen, self._lead :].mean(axis=(1, 2))
         back = np.maximum(behind[:, self._lead :].mean(axis=(1, 2)), 1e-20)
@@ -174,8 +194,9 @@ class ScreamBatches:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Group:
-    """Takes by kind, and the kinds' cumulated odds; of each view of each take, its place in the pool and its starts."""
+    """Kinds, their takes and their cumulated odds; of each view of each take, its place in the pool and its starts."""
 
+    names: list[str]
     kinds: list[list[list[tuple[int, npt.NDArray[np.int64]]]]]
     odds: npt.NDArray[np.float64]
 
@@ -204,22 +225,28 @@ class _Pool:
             if views:
                 by_kind.setdefault(one.take.kind, []).append(views)
         odds = [
-            len(takes) ** 0.5 * (_SYNTHETIC_WEIGHT if kind in synthetic else weights.get(kind, 1.0))
+            len(takes) ** 0.5 * (_SYNTHETIC_WEIGHT[scream] if kind in synthetic else weights.get(kind, 1.0))
             for kind, takes in sorted(by_kind.items())
         ]
-        return _Group([takes for _, takes in sorted(by_kind.items())], np.cumsum(odds) / sum(odds))
+        return _Group(sorted(by_kind), [takes for _, takes in sorted(by_kind.items())], np.cumsum(odds) / sum(odds))
 
-    def windows(self, group: _Group, rng: np.random.Generator, count: int, n_frames: int, lead: int) -> Float32:
-        """Power, float32 (count, lead + n_frames, n_mels); before a take's beginning its first frame stands."""
+    def windows(
+        self, group: _Group, rng: np.random.Generator, count: int, n_frames: int, lead: int
+    ) -> tuple[Float32, list[str]]:
+        """Power, float32 (count, lead + n_frames, n_mels), and kinds; what is before a take's beginning is its first
+        frame."""
+        kinds = []
         index = np.empty((count, lead + n_frames), dtype=np.int64)
         along = np.arange(-lead, n_frames)
         for row, draw in zip(index, rng.random((count, 4)), strict=True):
-            takes = group.kinds[min(int(np.searchsorted(group.odds, draw[0])), len(group.kinds) - 1)]
+            kind = min(int(np.searchsorted(group.odds, draw[0])), len(group.kinds) - 1)
+            kinds.append(group.names[kind])
+            takes = group.kinds[kind]
             views = takes[int(draw[1] * len(takes))]
             offset, starts = views[int(draw[2] * len(views))]
             row[:] = offset + np.maximum(starts[int(draw[3] * len(starts))] + along, 0)
         gathered: Float32 = self._frames[index]
-        return gathered
+        return gathered, kinds
 
 
 def _at_speed(take: Take, speed: float) -> Take:

@@ -86,11 +86,21 @@ class Convolutional(nn.Module):
         self.head = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(last * bands, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 1)
         )
+        self.code = hidden
+
+    def embed(self, log_mel: torch.Tensor) -> torch.Tensor:
+        """What the last layer decides from, float32 (batch, code), of windows as in :meth:`forward`."""
+        decided: torch.Tensor = self.head[:-1](self.body(self.front(log_mel)).mean(dim=2).flatten(1))
+        return decided
+
+    def decide(self, code: torch.Tensor) -> torch.Tensor:
+        """Logit, float32 (batch,), of what :meth:`embed` gave."""
+        logits: torch.Tensor = self.head[-1](code).squeeze(1)
+        return logits
 
     def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
         """Logit, float32 (batch,), of windows float32 (batch, n_frames, n_mels) in dB."""
-        logits: torch.Tensor = self.head(self.body(self.front(log_mel)).mean(dim=2).flatten(1)).squeeze(1)
-        return logits
+        return self.decide(self.embed(log_mel))
 
 
 class Recurrent(nn.Module):
@@ -115,9 +125,10 @@ class Recurrent(nn.Module):
         self.gates = nn.Linear(last * (_N_MELS >> len(channels)) + units, 4 * units)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(units, 1)
+        self.code = units
 
-    def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
-        """Logit, float32 (batch,), of windows float32 (batch, n_frames, n_mels) in dB."""
+    def embed(self, log_mel: torch.Tensor) -> torch.Tensor:
+        """What the last layer decides from, float32 (batch, code), of windows as in :meth:`forward`."""
         steps = self.body(self.front(log_mel)).transpose(1, 2).flatten(2)
         # Written out, so that the graph holds no operator a worker would have to trust besides.
         cell = torch.zeros_like(steps[:, 0, : self.units])
@@ -126,13 +137,22 @@ class Recurrent(nn.Module):
             enter, keep, new, leave = self.gates(torch.cat([step, state], dim=1)).chunk(4, dim=1)
             cell = torch.sigmoid(keep + 1.0) * cell + torch.sigmoid(enter) * torch.tanh(new)
             state = torch.sigmoid(leave) * torch.tanh(cell)
-        logits: torch.Tensor = self.head(self.dropout(state)).squeeze(1)
+        dropped: torch.Tensor = self.dropout(state)
+        return dropped
+
+    def decide(self, code: torch.Tensor) -> torch.Tensor:
+        """Logit, float32 (batch,), of what :meth:`embed` gave."""
+        logits: torch.Tensor = self.head(code).squeeze(1)
         return logits
+
+    def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
+        """Logit, float32 (batch,), of windows float32 (batch, n_frames, n_mels) in dB."""
+        return self.decide(self.embed(log_mel))
 
 
 _TIME, _FREQUENCY, _BOTH = (3, 1), (1, 5), (3, 3)
 
-_MADE: dict[str, Callable[[str, float], nn.Module]] = {
+_MADE: dict[str, Callable[[str, float], Convolutional | Recurrent]] = {
     "A": lambda features, dropout: Convolutional(features, _TIME, (32, 64, 128, 128), 160, dropout),
     "B": lambda features, dropout: Convolutional(features, _FREQUENCY, (32, 64, 128, 256), 310, dropout),
     "C": lambda features, dropout: Convolutional(features, _BOTH, (32, 64, 96, 128), 456, dropout),
@@ -149,7 +169,7 @@ MODELS = (OWN, *_MADE)
 """Names of networks."""
 
 
-def network(model: str, features: str, width: int, dropout: float) -> nn.Module:
+def network(model: str, features: str, width: int, dropout: float) -> ScreamNet | Convolutional | Recurrent:
     """A network, its weights drawn anew.
 
     Args:

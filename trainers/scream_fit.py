@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from rich.progress import track
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from schemas.errors import UnreadableInput
 from schemas.features import FeatureSpec
@@ -23,7 +23,7 @@ from trainers.scream_batches import HeardTake, ScreamBatches, augmentations
 from trainers.scream_family import network
 from trainers.scream_options import ScreamOptions
 
-_SMOOTHING = 0.01
+_SMOOTHING, _KIND_SMOOTHING = 0.01, 0.05
 _WARM_UP = 0.1
 _CLIP = 5.0
 # The mean reaches back about a ninth of the steps.
@@ -65,12 +65,12 @@ def kept(
     key = hashlib.sha256(json.dumps([chosen, seed, digest, names], sort_keys=True).encode()).hexdigest()
     path = Path(options.checkpoints) / f"scream-{key[:20]}.pt"
     if path.is_file():
-        net = network(options.model, options.features, options.width, options.dropout)
+        known = network(options.model, options.features, options.width, options.dropout)
         try:
-            net.load_state_dict(torch.load(path, weights_only=True))
+            known.load_state_dict(torch.load(path, weights_only=True))
         except Exception as error:  # torch names no common error of its loader
             raise UnreadableInput(f"{path} is no checkpoint of this run ({error}): remove it") from None
-        return net.eval()
+        return known.eval()
     net = trained(heard, spec, seed, options, label)
     buffer = io.BytesIO()
     torch.save(net.state_dict(), buffer)
@@ -80,12 +80,15 @@ def kept(
 
 def _fitted(heard: Sequence[HeardTake], spec: FeatureSpec, seed: int, options: ScreamOptions, label: str) -> nn.Module:
     # Convolutions train faster with channels last.
-    net = network(options.model, options.features, options.width, options.dropout).to(memory_format=torch.channels_last)
+    net = network(options.model, options.features, options.width, options.dropout)
+    net.to(memory_format=torch.channels_last)
     mean = copy.deepcopy(net)
     batches = ScreamBatches(heard, spec, seed, options.batch, augmentations(options.augment))
+    # Serves in training alone: to tell what kind of sound it is teaches what a scream is not.
+    kinds = nn.Linear(net.code, len(batches.kinds))
     low, high = max(options.beta1 - _BETA_RANGE, 0.0), min(options.beta1 + _BETA_RANGE, 0.999)
     optimiser = torch.optim.AdamW(
-        net.parameters(), lr=options.rate, betas=(options.beta1, 0.999), weight_decay=options.l2
+        [*net.parameters(), *kinds.parameters()], lr=options.rate, betas=(options.beta1, 0.999), weight_decay=options.l2
     )
     # Smith and Topin 2018: the momentum goes against the rate.
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -94,10 +97,14 @@ def _fitted(heard: Sequence[HeardTake], spec: FeatureSpec, seed: int, options: S
     keep = 1.0 - 1.0 / max(_AVERAGED_STEPS * options.steps, 2.0)
     net.train()
     for step in track(range(options.steps), description=label, transient=True):
-        windows, labels = batches.draw()
+        batch = batches.draw()
         optimiser.zero_grad()
-        wanted = labels * (1.0 - 2.0 * _SMOOTHING) + _SMOOTHING
-        loss = binary_cross_entropy_with_logits(net(windows), wanted)
+        wanted = batch.labels * (1.0 - 2.0 * _SMOOTHING) + _SMOOTHING
+        code = net.embed(batch.windows)
+        loss = binary_cross_entropy_with_logits(net.decide(code), wanted)
+        if options.kinds > 0.0:
+            told = cross_entropy(kinds(code), batch.kinds, label_smoothing=_KIND_SMOOTHING)
+            loss = loss + options.kinds * told
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(net.parameters(), _CLIP)
         optimiser.step()

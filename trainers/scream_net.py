@@ -76,11 +76,21 @@ class ScreamNet(nn.Module):
             Residual(6 * width),
         )
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(12 * width, 1)
+        self.code = 12 * width
+        self.head = nn.Linear(self.code, 1)
+
+    def embed(self, log_mel: torch.Tensor) -> torch.Tensor:
+        """What the last layer decides from, float32 (batch, code), of windows as in :meth:`forward`."""
+        maps = self.body(level(log_mel).unsqueeze(1))
+        pooled = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
+        dropped: torch.Tensor = self.dropout(pooled)
+        return dropped
+
+    def decide(self, code: torch.Tensor) -> torch.Tensor:
+        """Logit, float32 (batch,), of what :meth:`embed` gave."""
+        logits: torch.Tensor = self.head(code).squeeze(1)
+        return logits
 
     def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
         """Logit, float32 (batch,), of windows float32 (batch, n_frames, n_mels) in dB."""
-        maps = self.body(level(log_mel).unsqueeze(1))
-        pooled = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
-        logits: torch.Tensor = self.head(self.dropout(pooled)).squeeze(1)
-        return logits
+        return self.decide(self.embed(log_mel))

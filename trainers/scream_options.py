@@ -38,6 +38,7 @@ class ScreamOptions:
         hop: 320 samples at 16 kHz in frames of 1,024; or 512, 2,048 or 4,096 at 22,050 Hz in frames as long.
         width: channels of the compact network's first layer.
         augment: ``all``, ``none``, or names; see :data:`trainers.scream_batches.AUGMENTATIONS`.
+        kinds: weight in the loss of telling apart what kind of sound a window holds, besides whether it is a scream.
         search: sets of rate, dropout, beta1 and l2 drawn at random, of which the best is taken; 1: those given.
         checkpoints: folder that keeps each finished fold, so that a run that was broken off goes on; empty: none.
     """
@@ -45,7 +46,7 @@ class ScreamOptions:
     folders: str = "scream,ambience,sounds"
     unsure: str = "long_test_abuse_many_blanks,359154__horroraudio__muffled-female-cry"
     folds: int = 5
-    steps: int = 1_200
+    steps: int = 2_400
     batch: int = 64
     rate: float = 0.004
     dropout: float = 0.2
@@ -57,6 +58,7 @@ class ScreamOptions:
     hop: int = OWN_HOP
     width: int = 16
     augment: str = "shift,speed,mix,room,band,colour,gain,mask"
+    kinds: float = 0.3
     search: int = 1
     checkpoints: str = ""
 

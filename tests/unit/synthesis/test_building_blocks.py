@@ -12,7 +12,7 @@ from synthesis.impacts import Impacts, Resonance
 from synthesis.machine import KINDS, random_machine
 from synthesis.noise import Noise
 from synthesis.room import random_room
-from synthesis.scream import scream
+from synthesis.scream import any_scream, scream
 from synthesis.sound import rms
 from synthesis.spectra import band, tilted
 
@@ -111,3 +111,17 @@ def test_rooms_hold_talk_over_a_quiet_floor():
         level = 20.0 * np.log10(frames.std(axis=1))
         levels.append(np.percentile(level, 95) - np.percentile(level, 5))
     assert np.median(levels) > 10.0
+
+
+def test_screams_of_anybody_differ_in_pitch_and_length_and_repeat_by_seed():
+    made = [any_scream(seed) for seed in range(24)]
+    assert all(np.abs(samples).max() == pytest.approx(1.0) for samples in made)
+    assert np.array_equal(made[3], any_scream(3))
+    lengths = np.array([len(samples) for samples in made]) / SECOND
+    assert lengths.min() < 1.2
+    assert lengths.max() > 2.5
+    centres = []
+    for samples in made:
+        power = np.abs(np.fft.rfft(samples)) ** 2
+        centres.append(float((power * np.fft.rfftfreq(len(samples), 1.0 / SECOND)).sum() / power.sum()))
+    assert max(centres) > 2.0 * min(centres)

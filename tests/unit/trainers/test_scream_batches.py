@@ -27,20 +27,29 @@ def heard(takes):
 
 
 def test_batches_hold_normalised_windows_and_repeat_by_seed(heard):
-    windows, labels = ScreamBatches(heard, SPEC, 5, 10, ALL).draw()
+    batch = ScreamBatches(heard, SPEC, 5, 10, ALL).draw()
+    windows = batch.windows.numpy()
     assert windows.shape == (10, SPEC.n_frames, SPEC.n_mels)
-    assert labels.sum() == 4.0
-    assert np.abs(windows.numpy().mean(axis=(1, 2))).max() < 1e-3
-    again, _ = ScreamBatches(heard, SPEC, 5, 10, ALL).draw()
-    other, _ = ScreamBatches(heard, SPEC, 6, 10, ALL).draw()
-    assert np.array_equal(again.numpy(), windows.numpy())
-    assert not np.array_equal(other.numpy(), windows.numpy())
+    assert batch.labels.sum() == 4.0
+    assert np.abs(windows.mean(axis=(1, 2))).max() < 1e-3
+    again = ScreamBatches(heard, SPEC, 5, 10, ALL).draw()
+    other = ScreamBatches(heard, SPEC, 6, 10, ALL).draw()
+    assert np.array_equal(again.windows.numpy(), windows)
+    assert not np.array_equal(other.windows.numpy(), windows)
+
+
+def test_a_batch_says_what_kind_of_sound_each_window_holds(heard):
+    batches = ScreamBatches(heard, SPEC, 5, 40, ALL)
+    batch = batches.draw()
+    kinds = [batches.kinds[place] for place in batch.kinds.tolist()]
+    assert all((kind == "synthetic scream") == (label == 1.0) for kind, label in zip(kinds, batch.labels, strict=True))
+    assert len(set(kinds)) > 3
 
 
 @pytest.mark.parametrize("one", [name for name in AUGMENTATIONS if name not in ("shift", "speed")])
 def test_each_augmentation_changes_a_batch(heard, one):
-    plain = ScreamBatches(heard, SPEC, 5, 16, NONE).draw()[0].numpy()
-    changed = ScreamBatches(heard, SPEC, 5, 16, frozenset({one})).draw()[0].numpy()
+    plain = ScreamBatches(heard, SPEC, 5, 16, NONE).draw().windows.numpy()
+    changed = ScreamBatches(heard, SPEC, 5, 16, frozenset({one})).draw().windows.numpy()
     assert not np.allclose(changed, plain, atol=0.5)
 
 
@@ -64,7 +73,8 @@ def test_what_lies_outside_of_a_persons_labels_is_learned_as_harmless(takes):
 @pytest.mark.parametrize("hop", [512, 2_048, 4_096])
 def test_other_hops_and_rates_make_batches_too(hop):
     spec = spec_of(ScreamOptions(hop=hop))
-    windows, _ = ScreamBatches(listen(synthetic_takes(3, 4, spec.sample_rate), spec, ALL), spec, 1, 6, ALL).draw()
+    batch = ScreamBatches(listen(synthetic_takes(3, 4, spec.sample_rate), spec, ALL), spec, 1, 6, ALL).draw()
+    windows = batch.windows
     assert windows.shape == (6, {512: 44, 2_048: 11, 4_096: 6}[hop], 64)
     assert np.isfinite(windows.numpy()).all()
 

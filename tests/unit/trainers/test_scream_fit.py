@@ -65,3 +65,9 @@ def test_a_broken_checkpoint_is_named(heard, tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UnreadableInput, match="remove it"):
         kept(heard, SPEC, 5, options, "again", "digest")
+
+
+def test_telling_kinds_apart_teaches_and_can_be_left_out(heard):
+    with_kinds, without = (kept(heard, SPEC, 5, replace(OPTIONS, kinds=weight), "", "digest") for weight in (0.3, 0.0))
+    assert not _same(with_kinds, without)
+    assert {name for name, _ in with_kinds.named_parameters()} == {name for name, _ in without.named_parameters()}
