@@ -112,6 +112,7 @@ class ScreamRecipe:
                 "folds": by_fold(measured.loud, limits),
                 "folds_quiet": by_fold(measured.quiet, limits),
                 "folds_scream_set": by_fold(_scream_set(measured.loud), limits),
+                "folds_scream_set_alone": by_fold(_scream_set(measured.loud), limits_of(_scream_set(measured.loud))),
                 "kinds": by_kind(measured.loud, limits),
                 "kinds_quiet": by_kind(measured.quiet, limits),
                 "synthetic_held_out": by_kind(made, made_limits),
@@ -227,6 +228,11 @@ def _metrics(measured: _Measured, limits: Limits, made: Sequence[ScoredTake], ma
     figures |= {
         f"cv_quiet_scream_set_{name}": value for name, value in quality(_scream_set(measured.quiet), limits).items()
     }
+    # The same where thresholds, too, are chosen as if there were no hard negatives.
+    alone = limits_of(_scream_set(measured.loud))
+    for state, scored in (("", measured.loud), ("quiet_", measured.quiet)):
+        found = quality(_scream_set(scored), alone)
+        figures |= {f"cv_{state}scream_set_alone_{name}": value for name, value in found.items()}
     for snr_db, scored in measured.mixed.items():
         if scored:
             figures[f"cv_mixed_{snr_db:g}_db_clip_recall"] = recall_of(scored, limits)
