@@ -46,7 +46,7 @@ class ScreamOptions:
     folders: str = "scream,ambience,sounds"
     unsure: str = "long_test_abuse_many_blanks,359154__horroraudio__muffled-female-cry"
     folds: int = 5
-    steps: int = 2_400
+    steps: int = 5_000
     batch: int = 64
     rate: float = 0.004
     dropout: float = 0.2
