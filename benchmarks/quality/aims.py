@@ -58,7 +58,7 @@ def _mimii(figures: str, values: tuple[float, float, float], *, near: bool = Fal
 
 
 _SCREAM_WHY = (
-    "58 screams of a few dozen people are all there is to learn from, and two of the clips hold little scream; men's low"
+    "58 screams of a few dozen people are all there is to learn from, and two of the clips hold little scream; low"
     " screams, crowds and baby cries lie closest; what was tried stands in docs/models.md"
 )
 
