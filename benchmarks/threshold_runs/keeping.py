@@ -120,7 +120,8 @@ async def _kept(url: str, devices: int) -> Figures:
     met, known = trips.values()
     used = client.info("memory")["used_memory"] - before
     body = len(client.hget("tocsin:state:v2:" + "/".join(keys[0]), "body") or b"")
-    swapped = grown.model_copy(update={"previous": grown.learned})
+    old = grown.learned and grown.learned._replace(rule=grown.learned.rule.packed())
+    swapped = grown.model_copy(update={"previous": old})
     client.close()
     await store.close()
     return {

@@ -102,7 +102,7 @@ def step(
     life, previous = state.life, state.previous
     learned = state.learned
     if learned is None or learned.sha256 != judge.model.sha256:
-        previous = learned or previous
+        previous = previous if learned is None else learned._replace(rule=learned.rule.packed())
         learned = state.known_of(judge.model.sha256, other) or _begun(judge, kin)
         # Episodes are counted by each model's memory; an open alert goes on, its peak on the new scale.
         life = LifeState(alert=life.alert and life.alert._replace(peak=heard.score))

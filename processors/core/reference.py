@@ -104,6 +104,15 @@ class Reference(NamedTuple):
             parts += [self.today] if self.waiting is None else [self.waiting, self.today]
         return merge(parts, MERGED)
 
+    def packed(self) -> Reference:
+        """The same with all promoted days before the newest as one, to be kept in less space: it decides alike.
+
+        Days that are one are forgotten at once, when as many have followed as a reference holds.
+        """
+        if len(self.days) < 3:
+            return self
+        return self._replace(days=(merge(list(self.days[:-1]), MERGED), self.days[-1]))
+
 
 def insert(tops: tuple[float, ...], value: float, most: int) -> tuple[float, ...]:
     """``tops`` in descending order with ``value`` among them, at most ``most``."""

@@ -1,0 +1,76 @@
+"""What a device learned of another model is kept in less space, and decides alike when it comes back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from processors.core.block_state import BlockState, Shelf, dump
+from processors.core.decision import decide
+from processors.core.detector_state import DetectorState
+from processors.core.learning import enter
+from processors.core.limits import UNKNOWN, limits_of
+from processors.core.reference import Reference, Tops
+from processors.core.sensitivity import BLOCKS_PER_DAY, plan
+
+from .judging import MODEL, judge_of, window
+from .models import FakeModel
+
+PLAN = plan(1.0)
+
+
+def day(rng: np.random.Generator) -> Tops:
+    """A day's largest of Gamma blocks."""
+    peaks = np.round(np.sort(rng.gamma(4.0, 2.0, BLOCKS_PER_DAY))[::-1], 4)
+    return Tops(BLOCKS_PER_DAY, tuple(peaks[: PLAN.tops]), tuple(np.round(peaks[: PLAN.tops // 2] / 3.0, 4)))
+
+
+def reference(days: int) -> Reference:
+    rng = np.random.default_rng(days)
+    return Reference(
+        location=8.0,
+        spread=2.0,
+        ceiling=12.0,
+        days=tuple(day(rng) for _ in range(days)),
+        waiting=day(rng),
+        today=Tops(),
+        hour=Tops(),
+        baseline=8.0,
+    )
+
+
+@pytest.mark.parametrize("days", [0, 1, 2, 3, 7, PLAN.days])
+def test_packed_and_whole_references_give_the_same_limits(days):
+    whole = reference(days)
+    packed = whole.packed()
+    assert packed.blocks == whole.blocks
+    assert packed.ready == whole.ready
+    assert limits_of(packed, PLAN, UNKNOWN) == limits_of(whole, PLAN, UNKNOWN)
+    assert packed.packed() == packed
+
+
+def test_what_enters_later_enters_both():
+    whole, high = reference(PLAN.days), 40.0
+    entered = [enter(one, PLAN, high, None, clipped=True)[0] for one in (whole, whole.packed())]
+    after, before = limits_of(entered[0], PLAN, UNKNOWN), limits_of(whole, PLAN, UNKNOWN)
+    assert after == limits_of(entered[1], PLAN, UNKNOWN)
+    assert after != before
+
+
+def test_a_packed_memory_takes_half_the_space_with_every_regime():
+    whole = reference(PLAN.days)
+    state = BlockState(early=None, reference=whole, shelf=(Shelf("night", None, whole, None),))
+    assert len(dump(state.packed())) < 0.5 * len(dump(state))
+
+
+def test_a_model_that_scores_no_longer_is_remembered_packed():
+    old, new = (FakeModel(name, MODEL.spec) for name in ("old", "new"))
+    state, _ = decide(DetectorState(), judge_of, [window(index, 0.0, model=old) for index in range(12)])
+    assert state.learned is not None
+    grown = state.learned.rule._replace(early=None, reference=reference(PLAN.days))
+    state = state.model_copy(update={"learned": state.learned._replace(rule=grown)})
+
+    after, _ = decide(state, judge_of, [window(12, 0.0, model=new)])
+
+    assert after.previous == state.learned._replace(rule=grown.packed())
+    assert after.previous != state.learned
