@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -114,7 +114,10 @@ Preset = Mapping[str, int | float | str]
 
 
 def with_settings(
-    defaults: Options, settings: Mapping[str, str], presets: Mapping[str, Preset] | None = None
+    defaults: Options,
+    settings: Mapping[str, str],
+    presets: Mapping[str, Preset] | None = None,
+    zeros: Collection[str] = (),
 ) -> Options:
     """A dataclass of int, float and str options, with some of them set from text.
 
@@ -122,6 +125,7 @@ def with_settings(
         defaults: the options.
         settings: by name, as text; ``preset`` names one of ``presets``, and whatever else is set goes before it.
         presets: options by name of preset; ``small`` takes minutes on two cores.
+        zeros: options that may be 0 as well: there is none of what they say.
 
     Raises:
         SettingsError: there is no such option or preset, or its text is no number above 0 where one is due.
@@ -145,5 +149,7 @@ def with_settings(
         except ValueError:
             raise SettingsError(f"option {name!r} is {text!r}, which is no {kind.__name__}") from None
         if isinstance(values[name], int | float) and not 0 < float(values[name]) < float("inf"):
-            raise SettingsError(f"option {name!r} is {text!r}; it must be above 0")
+            if name in zeros and values[name] == 0:
+                continue
+            raise SettingsError(f"option {name!r} is {text!r}; it must be above 0{' or 0' if name in zeros else ''}")
     return replace(defaults, **values)

@@ -38,7 +38,8 @@ class ScreamOptions:
         hop: 320 samples at 16 kHz in frames of 1,024; or 512, 2,048 or 4,096 at 22,050 Hz in frames as long.
         width: channels of the compact network's first layer.
         augment: ``all``, ``none``, or names; see :data:`trainers.scream_batches.AUGMENTATIONS`.
-        kinds: weight in the loss of telling apart what kind of sound a window holds, besides whether it is a scream.
+        kinds: weight in the loss of telling apart what kind of sound a window holds, besides whether it is a scream; 0:
+            none.
         search: sets of rate, dropout, beta1 and l2 drawn at random, of which the best is taken; 1: those given.
         checkpoints: folder that keeps each finished fold, so that a run that was broken off goes on; empty: none.
     """
@@ -69,7 +70,7 @@ def options_of(settings: Mapping[str, str]) -> ScreamOptions:
     Raises:
         SettingsError: one is unknown, cannot be read, or there is no such choice.
     """
-    options = with_settings(ScreamOptions(), settings, PRESETS)
+    options = with_settings(ScreamOptions(), settings, PRESETS, zeros=("kinds",))
     for name, value in (("dropout", options.dropout), ("beta1", options.beta1)):
         if not value < 1.0:
             raise SettingsError(f"option {name!r} is {value}; it must be below 1")
