@@ -21,6 +21,7 @@ from processors.core.detector_state import DetectorState
 from schemas.addresses import without_password
 from schemas.errors import RedisUnavailable, SettingsError
 
+_FULL = "OOM command not allowed"
 _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
@@ -122,6 +123,11 @@ class RedisStates:
         try:
             return await asyncio.wait_for(call, self._timeout)
         except (RedisError, OSError, TimeoutError) as error:
+            # Refused within a script, this has no error class of its own.
+            if _FULL in str(error):
+                raise RedisUnavailable(
+                    f"Redis at {self._shown} is full: give it more memory, it refuses to store (maxmemory)"
+                ) from None
             reason = str(error) or type(error).__name__
             raise RedisUnavailable(f"Redis at {self._shown} does not answer: {reason}") from None
 

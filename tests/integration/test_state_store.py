@@ -124,6 +124,22 @@ async def test_a_store_that_is_away_says_so_and_comes_back(stack: Stack, key: St
     await store.close()
 
 
+async def test_a_full_store_says_so_at_once_and_goes_on_when_there_is_room(stack: Stack, key: StateKey) -> None:
+    store, admin = RedisStates(stack.redis_url), redis.Redis.from_url(stack.redis_url)
+    await store.store([Change(key, None, state(at(5)))])
+    admin.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(RedisUnavailable, match="is full: give it more memory"):
+            await asyncio.wait_for(store.store([Change(key, at(5), state(at(7)))]), 5.0)
+        assert await store.load([key]) == {key: state(at(5))}
+    finally:
+        admin.config_set("maxmemory", 0)
+        admin.close()
+    assert await store.store([Change(key, at(5), state(at(7)))]) == {}
+    assert await store.load([key]) == {key: state(at(7))}
+    await store.close()
+
+
 def test_an_address_that_is_none_is_a_settings_error() -> None:
     with pytest.raises(SettingsError, match="nonsense"):
         RedisStates("nonsense")
