@@ -154,9 +154,8 @@ async def test_exception_inside_the_worker(
     mark = tmp_path / "failed"
     monkeypatch.setenv(WHERE, where)
     monkeypatch.setenv(MARK, str(mark))
-    publishing = await run.begin()
-    failing = start_worker("tests.integration.failing_worker")
-    await failing.ready()
+    # What waits for a worker comes in fewer batches than the one that fails.
+    publishing, failing = await run.begin_heard(lambda: start_worker("tests.integration.failing_worker"))
     code = await asyncio.to_thread(failing.wait)
     assert mark.exists()
     assert code != 0
