@@ -151,5 +151,6 @@ def with_settings(
         if isinstance(values[name], int | float) and not 0 < float(values[name]) < float("inf"):
             if name in zeros and values[name] == 0:
                 continue
-            raise SettingsError(f"option {name!r} is {text!r}; it must be above 0{' or 0' if name in zeros else ''}")
+            least = "0 or above" if name in zeros else "above 0"
+            raise SettingsError(f"option {name!r} is {text!r}; it must be {least}")
     return replace(defaults, **values)

@@ -76,7 +76,7 @@ def test_a_window_is_about_a_second(hop):
 
 def test_kinds_may_be_left_out_but_not_be_less_than_that():
     assert options_of({"kinds": "0"}).kinds == 0.0
-    with pytest.raises(SettingsError, match="'kinds' is '-1'; it must be above 0 or 0"):
+    with pytest.raises(SettingsError, match="'kinds' is '-1'; it must be 0 or above"):
         options_of({"kinds": "-1"})
     with pytest.raises(SettingsError, match="'steps' is '0'; it must be above 0"):
         options_of({"steps": "0"})
