@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from typing import Any
 
 from schemas.alert import Alert
 from schemas.errors import ContractError, SettingsError
 from schemas.feedback import Acceptance, Verdict
 from schemas.topics import ALERTS, FEEDBACK
+from tocsin.said import say_passed_over
 from tocsin.topic_reader import consumer_of, read_to_end, record_of
 
 _SHORTEST = 4
@@ -49,9 +49,7 @@ class AlertLog:
                 return self.add_verdict(Verdict.from_record(record))
             return self.add_alert(Alert.from_record(record))
         except ContractError as error:
-            what = "verdict" if message.topic == FEEDBACK.name else "alert"
-            where = f"offset {message.offset} of partition {message.partition}"
-            print(f"{where} is no {what}: {error}", file=sys.stderr)
+            say_passed_over(message, "verdict" if message.topic == FEEDBACK.name else "alert", error)
             return None
 
     def add_alert(self, alert: Alert) -> Alert | None:

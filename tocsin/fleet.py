@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from schemas.device import Device
 from schemas.errors import ContractError
 from schemas.topics import DEVICES
+from tocsin.said import say_passed_over
 from tocsin.topic_reader import consumer_of, read_to_end, record_of
 
 _NEAR = 5
@@ -30,7 +30,7 @@ async def read_fleet(bootstrap: str) -> dict[str, Device]:
             try:
                 device = Device.from_record(record_of(message))
             except ContractError as error:
-                print(f"offset {message.offset} is no device manifest: {error}", file=sys.stderr)
+                say_passed_over(message, "device manifest", error)
                 continue
             found[device.device_id] = device
     return {name: found[name] for name in sorted(found)}

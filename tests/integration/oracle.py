@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from processors.adapters.kafka_records import read_any_header_name
 from processors.core.detector_state import DetectorState, Output
 from schemas.alert import Alert
 from schemas.chunk import decode_chunk
@@ -28,6 +29,7 @@ def place(score: Score) -> Window:
 
 async def read_all(kafka: str, topic: str, only: set[str] | None = None) -> list[Any]:
     """All records of a topic now; those whose key is in ``only``."""
+    read_any_header_name()  # other tests send such to the same topics
     consumer = AIOKafkaConsumer(
         topic,
         bootstrap_servers=kafka,

@@ -22,12 +22,13 @@ from tocsin.capture.clip import Clip, LabelledClip
 from tocsin.capture.clipper import Clipper
 from tocsin.capture.labels import doubts_of, label
 from tocsin.capture.manifest import MANIFEST, CapturedClip, CaptureManifest, CaptureRequest, LeftOut
-from tocsin.capture.progress import Advance, say, steps
+from tocsin.capture.progress import Advance, steps
 from tocsin.capture.selection import Bounds, select
 from tocsin.capture.takes import Take, takes_of
 from tocsin.capture.workbench import Plan, Surveyed, Undertaking, Workbench
 from tocsin.fleet import matches, near, read_fleet
 from tocsin.playback import Playback, Stretch, playback
+from tocsin.said import say
 from trainers.files import write_whole
 
 _SUFFIX = ".flac"

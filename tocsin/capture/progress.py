@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from tocsin.said import say
 
 
 class Advance(Protocol):
@@ -20,12 +21,6 @@ class Advance(Protocol):
 
 def _unseen(done: int) -> None:
     """Nobody looks."""
-
-
-def say(text: str) -> None:
-    """One line on standard error, with the time where it goes to a file."""
-    stamp = "" if sys.stderr.isatty() else f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} "
-    print(f"{stamp}{text}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json as jsonlib
-import sys
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,6 +23,7 @@ from schemas.notice import Notice
 from schemas.topics import ALERTS, AUDIO, FEEDBACK, NOTICES
 from tocsin.addresses import kafka_address
 from tocsin.alert_log import AlertLog
+from tocsin.said import say_passed_over
 from tocsin.settings import load_settings
 from tocsin.topic_reader import consumer_of, follow, read_to_end, record_of
 from tocsin.topic_writer import write_records
@@ -142,7 +142,7 @@ def _show_notice(message: Any, seen: set[str]) -> None:
     try:
         notice = Notice.from_record(record_of(message))
     except ContractError as error:
-        print(f"offset {message.offset} of partition {message.partition} is no notice: {error}", file=sys.stderr)
+        say_passed_over(message, "notice", error)
         return
     if notice.event_id() not in seen:
         seen.add(notice.event_id())

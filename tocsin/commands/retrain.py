@@ -26,7 +26,6 @@ from schemas.identity import NAME, is_name
 from tocsin.addresses import kafka_address
 from tocsin.capture.capture import capture as capture_sound
 from tocsin.capture.capture import summary
-from tocsin.capture.progress import say
 from tocsin.commands.capture import request_of
 from tocsin.fleet import read_fleet
 from tocsin.key_values import key_values
@@ -36,6 +35,7 @@ from tocsin.retraining.champions import champions_of
 from tocsin.retraining.retrain import PICTURE, Order, Outcome
 from tocsin.retraining.retrain import retrain as retrain_model
 from tocsin.retraining.sound_set import read_set
+from tocsin.said import say
 from tocsin.settings import load_settings
 from tocsin.stack.locks import FolderLock
 from trainers.compare import Figures, Tolerance

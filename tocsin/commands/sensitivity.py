@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from schemas.record import Record
 from schemas.topics import POLICIES
 from tocsin.addresses import kafka_address
 from tocsin.fleet import near, read_fleet
+from tocsin.said import say_passed_over
 from tocsin.settings import load_settings
 from tocsin.topic_reader import consumer_of, read_to_end, record_of
 from tocsin.topic_writer import write_records
@@ -142,5 +142,5 @@ async def read_policies(bootstrap: str) -> list[Policy]:
             try:
                 found[message.key] = Policy.from_record(record_of(message))
             except ContractError as error:
-                print(f"offset {message.offset} is no policy: {error}", file=sys.stderr)
+                say_passed_over(message, "policy", error)
     return [found[key] for key in sorted(found)]

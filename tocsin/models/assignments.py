@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from schemas.artefact import Artefact
 from schemas.assignment import Assignment
 from schemas.errors import ContractError, SettingsError
 from schemas.topics import MODELS
+from tocsin.said import say_passed_over
 from tocsin.topic_reader import consumer_of, read_to_end, record_of
 from tocsin.topic_writer import write_records
 
@@ -108,7 +108,7 @@ async def _history(bootstrap: str) -> list[tuple[str, Assignment | None]]:
             try:
                 assignment = Assignment.from_record(record_of(message))
             except ContractError as error:
-                print(f"offset {message.offset} is no assignment: {error}", file=sys.stderr)
+                say_passed_over(message, "assignment", error)
                 continue
             found.append((assignment.key(), assignment))
     return found

@@ -14,10 +14,10 @@ from typing import Any
 
 from processors.adapters.onnx_model import OnnxModel, load_model
 from schemas.errors import OutputError, ScoreInverted
-from tocsin.capture.progress import say
 from tocsin.retraining.picture import draw
 from tocsin.retraining.sound_set import SoundFile, Split, split
 from tocsin.retraining.trial import Trial, hold
+from tocsin.said import say
 from trainers.artefact import write
 from trainers.compare import Figures, Tolerance, figures_of, why_worse
 from trainers.files import write_whole

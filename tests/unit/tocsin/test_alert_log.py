@@ -64,7 +64,7 @@ def test_what_is_no_alert_is_named_and_passed_over(capsys: pytest.CaptureFixture
     broken.value = b"{}"
 
     assert AlertLog().take(broken) is None
-    assert "offset 7 of partition 0 is no alert" in capsys.readouterr().err
+    assert "partition 0, offset 7: no alert" in capsys.readouterr().err
 
 
 def test_an_alert_is_found_by_its_id_or_by_a_beginning_that_is_its_alone() -> None:
