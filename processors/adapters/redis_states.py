@@ -10,13 +10,12 @@ from typing import TypeVar
 
 import redis.asyncio
 import structlog
-from pydantic import ValidationError
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from processors.adapters.state_store import Change, StateKey
-from processors.adapters.state_text import StateTexts
+from processors.adapters.state_text import StateTexts, packed, unpacked
 from processors.core.detector_state import DetectorState
 from schemas.addresses import without_password
 from schemas.errors import RedisUnavailable, SettingsError
@@ -99,20 +98,20 @@ class RedisStates:
         """Ends the connection."""
         await self._redis.aclose()
 
-    def _arguments(self, change: Change) -> tuple[str | int, ...]:
+    def _arguments(self, change: Change) -> tuple[str | int | bytes, ...]:
         base, position = change.base, change.state.position
         if position is None:
             raise ValueError(f"{change.key}: a state without a position is not stored")
         before = ("", "") if base is None else (base.session_id, str(base.end_sample))
-        body = self._texts.of(change.key, change.state)
+        body = packed(self._texts.of(change.key, change.state))
         return (*before, position.session_id, position.end_sample, body, _FORGET_AFTER_S)
 
     async def _read(self, bodies: dict[StateKey, bytes]) -> dict[StateKey, DetectorState]:
         states, unreadable = {}, []
         for key, body in bodies.items():
             try:
-                states[key] = DetectorState.model_validate_json(body)
-            except ValidationError:
+                states[key] = unpacked(body)
+            except ValueError:
                 unreadable.append(key)
         if unreadable:
             _log.warning("unreadable states removed; these devices learn anew", keys=unreadable)

@@ -1,8 +1,9 @@
-"""States as JSON: what has not changed since the last time is not written anew."""
+"""States as JSON: what has not changed since the last time is not written anew, and what is long is deflated."""
 
 from __future__ import annotations
 
 import json
+import zlib
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -17,6 +18,7 @@ from processors.core.limits import Limits, Prior
 from processors.core.reference import Reference
 
 _MOST_STATES = 20_000
+_MOST_PLAIN = 8_192
 
 _LIMITS: TypeAdapter[Limits] = TypeAdapter(Limits)
 _EARLY: TypeAdapter[Early | None] = TypeAdapter(Early | None)
@@ -79,6 +81,29 @@ class StateTexts:
             f'"life":{part("life", state.life, _LIFE)},"said":{state.said},'
             f'"outbox":{_OUTBOX.dump_json(state.outbox).decode()}}}'
         )
+
+
+def packed(text: str) -> bytes:
+    """A state's JSON as it is kept: deflated (RFC 1950) where it is longer than 8 KB.
+
+    That is so with several regimes, mostly after a change of model, and when a batch held many windows of a device.
+    """
+    body = text.encode()
+    return body if len(body) <= _MOST_PLAIN else zlib.compress(body, 1)
+
+
+def unpacked(body: bytes) -> DetectorState:
+    """A state as it was kept, deflated or not.
+
+    Raises:
+        ValueError: it is no state.
+    """
+    if body.startswith(b"{"):
+        return DetectorState.model_validate_json(body)
+    try:
+        return DetectorState.model_validate_json(zlib.decompress(body))
+    except zlib.error as error:
+        raise ValueError(f"{body[:20]!r}... is neither JSON nor deflated: {error}") from None
 
 
 def _string(text: str) -> str:

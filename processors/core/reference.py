@@ -169,7 +169,9 @@ def end_hour(reference: Reference, plan: Plan) -> Reference:
     reach = SLEW * spread
     location = reference.location + min(max(shift, -reach), reach)
     within = math.sqrt(max(hour.square / hour.n - shift * shift, 0.0))
-    today = merge([reference.today, hour], MERGED)._replace(mean=0.0, square=0.0, peak=0.0)
+    # Once promoted days alone decide, no more is kept of this one than it will be promoted with.
+    most = plan.tops if reference.ready else MERGED
+    today = merge([reference.today, hour], most)._replace(mean=0.0, square=0.0, peak=0.0)
     after = reference._replace(
         location=rounded_to(location, spread),
         spread=rounded(0.9 * spread + 0.1 * within) if within > 0.0 else spread,

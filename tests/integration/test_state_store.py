@@ -49,6 +49,24 @@ async def test_what_was_stored_is_loaded(store: StateStore, key: StateKey) -> No
     assert await store.load([key, ("nobody", "machine")]) == {key: state(at(5))}
 
 
+async def test_a_long_state_is_kept_short_and_read_as_it_was_and_so_is_one_kept_long_before(
+    redis_url: str, key: StateKey
+) -> None:
+    client, store = redis.Redis.from_url(redis_url), RedisStates(redis_url)
+    name = f"tocsin:state:v2:{key[0]}/{key[1]}"
+    long = [state(at(end)).model_copy(update={"past_sessions": tuple(map(str, range(3_000)))}) for end in (5, 9)]
+    text = long[0].model_dump_json()
+    client.hset(name, mapping={"session_id": "s1", "end_sample": "5", "body": text})
+
+    assert await store.load([key]) == {key: long[0]}
+    assert await store.store([Change(key, at(5), long[1])]) == {}
+    assert client.hstrlen(name, "body") < 8_192 < len(text)
+    assert await store.load([key]) == {key: long[1]}
+    assert await store.store([Change(key, at(3), state(at(4)))]) == {key: long[1]}
+    client.close()
+    await store.close()
+
+
 async def test_a_writer_that_built_on_what_stands_there_wins(store: StateStore, key: StateKey) -> None:
     await store.store([Change(key, None, state(at(5)))])
 

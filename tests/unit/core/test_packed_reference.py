@@ -10,8 +10,8 @@ from processors.core.decision import decide
 from processors.core.detector_state import DetectorState
 from processors.core.learning import enter
 from processors.core.limits import UNKNOWN, limits_of
-from processors.core.reference import Reference, Tops
-from processors.core.sensitivity import BLOCKS_PER_DAY, plan
+from processors.core.reference import MERGED, Block, Reference, Tops, accept, end_hour, rounded
+from processors.core.sensitivity import BLOCKS_PER_DAY, BLOCKS_PER_HOUR, plan
 
 from .judging import MODEL, judge_of, window
 from .models import FakeModel
@@ -74,3 +74,21 @@ def test_a_model_that_scores_no_longer_is_remembered_packed():
 
     assert after.previous == state.learned._replace(rule=grown.packed())
     assert after.previous != state.learned
+
+
+@pytest.mark.parametrize("days", [0, PLAN.days])
+def test_of_the_day_under_way_no_more_is_kept_than_can_still_count(days):
+    rng = np.random.default_rng(3)
+    peaks, levels = rng.gamma(4.0, 2.0, (2, BLOCKS_PER_DAY))
+    after = reference(days)
+    for number, (peak, level) in enumerate(zip(peaks, levels, strict=True), 1):
+        after = after._replace(hour=accept(after.hour, Block(0.0, 1.0, peak, level)))
+        if number % BLOCKS_PER_HOUR == 0:
+            after = end_hour(after, PLAN)
+        if number == BLOCKS_PER_DAY // 2:
+            assert len(after.today.peaks) == (PLAN.tops if days else MERGED)
+    assert after.waiting == Tops(
+        BLOCKS_PER_DAY,
+        tuple(map(rounded, np.sort(peaks)[::-1][: PLAN.tops])),
+        tuple(map(rounded, np.sort(levels)[::-1][: PLAN.tops // 2])),
+    )
