@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,14 @@ from benchmarks.threshold_runs.serve import serve
 from processors.adapters.onnx_model import load_shipped
 from processors.adapters.redis_states import RedisStates
 from processors.adapters.state_store import Change, state_key
-from processors.adapters.state_text import StateTexts
+from processors.adapters.state_text import StateTexts, packed
 from processors.core.block_rule import BlockRule
 from processors.core.decision import ScoredWindow, decide
 from processors.core.detector_state import DetectorState
 from processors.core.judging import Judge, hop_of
+from processors.core.regime import entered
 from processors.core.roster import Slot
+from processors.core.sensitivity import plan
 from processors.core.window import Window
 from processors.judges import judge_of
 from processors.options import WorkerOptions
@@ -41,6 +45,7 @@ Figures = dict[str, Any]
 DEVICES = 10_000
 _WINDOWS = 4_000
 _SLICE = 500
+_MOST_PER_WEEK = 1.17
 _SLOT = Slot("machine", "champion")
 _RATE, _HOP = 16_000, 15_360
 _BEGAN_NS = 1_800_000_000_000_000_000
@@ -101,6 +106,9 @@ async def _kept(url: str, devices: int) -> Figures:
         return ScoredWindow(heard, 0, scores[(device + number) % _WINDOWS], None)
 
     grown = _grown(judge, window(0, 0))
+    several = _grown(judge, window(0, 0), regimes=2)
+    # Days and regimes are most at this promise.
+    most = _grown(replace(judge, plan=plan(_MOST_PER_WEEK)), window(0, 0), regimes=3)
     store, client = RedisStates(url, timeout_s=10.0), redis.Redis.from_url(url)
     before = client.info("memory")["used_memory"]
     keys = [state_key(window(device, 0).window.device_id, _SLOT) for device in range(devices)]
@@ -120,8 +128,6 @@ async def _kept(url: str, devices: int) -> Figures:
     met, known = trips.values()
     used = client.info("memory")["used_memory"] - before
     body = len(client.hget("tocsin:state:v2:" + "/".join(keys[0]), "body") or b"")
-    old = grown.learned and grown.learned._replace(rule=grown.learned.rule.packed())
-    swapped = grown.model_copy(update={"previous": old})
     client.close()
     await store.close()
     return {
@@ -131,23 +137,52 @@ async def _kept(url: str, devices: int) -> Figures:
         "round_trips_where_devices_are_met": max(met),
         "ms_a_batch": round(1e3 * statistics.median(taken[len(met) :]), 2),
         "body_bytes": body,
-        "body_bytes_after_a_change_of_model": body + len(swapped.model_dump_json()) - len(grown.model_dump_json()),
+        "body_bytes_after_a_change_of_model": body + _bytes(_swapped(grown)) - _bytes(grown),
+        "body_bytes_2_regimes": _bytes(_swapped(several)),
+        "body_bytes_most_regimes": _bytes(_swapped(most)),
+        "text_bytes_most_regimes": len(_swapped(most).model_dump_json()),
+        "most_regimes": 1 + len(most.learned.rule.shelf) if most.learned else 0,
         "redis_bytes_a_device": round(used / devices),
         "redis_mib": round(used / 2**20, 1),
+        "us_to_deflate": _deflating(_swapped(several)),
         "us_a_window": _microseconds(judge, grown, [window(0, number) for number in range(1, _WINDOWS)]),
     }
 
 
-def _grown(judge: Judge, first: ScoredWindow) -> DetectorState:
-    """The state of a device that has been heard for longer than its reference reaches back."""
+def _grown(judge: Judge, first: ScoredWindow, regimes: int = 1) -> DetectorState:
+    """The state of a device that has been heard for longer than its reference reaches back, in each regime."""
     state, _ = decide(DetectorState(), lambda _: judge, [first])
     learned = state.learned
     if learned is None:
         raise ValueError("a window was decided and nothing learned")
     memory, rule = learned.rule, BlockRule(judge.plan, learned.prior)
-    for scores in days("gamma", (6,), judge.plan.days + 3):
-        memory, _ = serve(rule, memory, scores)
+    for number, tag in enumerate(("", "night", "idle")[:regimes]):
+        memory = entered(rule, memory, tag)
+        for scores in days("gamma", (6, number), judge.plan.days + 3):
+            memory, _ = serve(rule, memory, scores)
     return state.model_copy(update={"learned": learned._replace(rule=memory), "outbox": ()})
+
+
+def _swapped(state: DetectorState) -> DetectorState:
+    """The same after a change of model, once the new one has been heard as long; with as many sessions as are kept."""
+    old = state.learned and state.learned._replace(rule=state.learned.rule.packed())
+    sessions = tuple(hashlib.sha256(bytes([n])).hexdigest()[:32] for n in range(16))
+    return state.model_copy(update={"previous": old, "past_sessions": sessions})
+
+
+def _bytes(state: DetectorState) -> int:
+    return len(packed(state.model_dump_json()))
+
+
+def _deflating(state: DetectorState) -> float:
+    """Processor time of writing a state that is longer than 8 KB, the text being there; the least of five runs."""
+    text, taken = state.model_dump_json(), []
+    for _ in range(5):
+        began = time.process_time()
+        for _ in range(_SLICE):
+            packed(text)
+        taken.append(time.process_time() - began)
+    return round(1e6 * min(taken) / _SLICE, 1)
 
 
 def _microseconds(judge: Judge, state: DetectorState, windows: list[ScoredWindow]) -> dict[str, float]:
