@@ -25,6 +25,10 @@ from processors.core.limits import FAR, UNKNOWN, Prior, limits_of
 from processors.core.reference import Block, accept, end_hour, seeded
 from processors.core.sensitivity import BLOCK_NS, BLOCKS_PER_HOUR, Plan
 
+# A third of the time that a named tuple's own constructor takes; once a score it matters.
+_new = tuple.__new__
+_QUIET = tuple(Decision._field_defaults.values())
+
 
 @dataclass(frozen=True, slots=True)
 class BlockRule:
@@ -70,37 +74,37 @@ class BlockRule:
         Returns:
             The state after, and what was decided and why.
         """
-        run, limits = state.run, state.limits
-        now, filled = run.heard_ns + step_ns, run.filled_ns + step_ns
-        recent: tuple[float, ...] = ()
+        version, run, limits, early, reference, book, tag, shelf, previous = state
+        heard_ns, filled_ns, total, highest, square, peak, tainted, recent = run
+        now, filled = heard_ns + step_ns, filled_ns + step_ns
         confirmed = score
         if self.among > 1:
-            recent = ((score,) if fresh else (*run.recent, score))[-self.among :]
+            recent = ((score,) if fresh else (*recent, score))[-self.among :]
             confirmed = sorted(recent)[-self.confirm] if len(recent) >= self.confirm else -FAR
-        r, top = score - limits.location, confirmed - limits.location
-        cut = r if r < limits.ceiling else limits.ceiling
-        total = run.total + cut * step_ns
+        else:
+            recent = ()
+        location, ceiling, peak_limit, level_limit, _, _, _ = limits
+        r, top = score - location, confirmed - location
+        cut = r if r < ceiling else ceiling
+        total += cut * step_ns
         level = total / BLOCK_NS
-        highest = level if level > run.level else run.level
-        peak = top if top > run.peak else run.peak
-        square = run.square + cut * cut * step_ns
-        busy = top > limits.peak or level > limits.level or state.book.open is not None
-        after = BlockState(
-            state.version,
-            Run(now, filled, total, highest, square, peak, run.tainted or busy, recent),
-            limits,
-            state.early,
-            state.reference,
-            state.book,
-            state.tag,
-            state.shelf,
-            state.previous,
-        )
-        decision = Decision(score, confirmed, level, limits, now // BLOCK_NS)
-        if busy:
-            after, decision = self._judge(after, decision, top, step_ns)
-        if after.early is not None:
-            after, decision = self._commission(after, after.early, decision, step_ns)
+        highest = level if level > highest else highest
+        peak = top if top > peak else peak
+        square += cut * cut * step_ns
+        busy = top > peak_limit or level > level_limit or book.open is not None
+        run = _new(Run, (now, filled, total, highest, square, peak, tainted or busy, recent))
+        decision = _new(Decision, (score, confirmed, level, limits, now // BLOCK_NS, *_QUIET))
+        if early is not None and not busy and now >= book.hold_ns:
+            before, early = early, heard(early, location + peak_limit, score, confirmed, step_ns)
+            if is_due(early, before):
+                limits = first_limits(early, self.plan, self.prior)
+            after = _new(BlockState, (version, run, limits, early, reference, book, tag, shelf, previous))
+        else:
+            after = _new(BlockState, (version, run, limits, early, reference, book, tag, shelf, previous))
+            if busy:
+                after, decision = self._judge(after, decision, top, step_ns)
+            if after.early is not None:
+                after, decision = self._commission(after, after.early, decision, step_ns)
         if filled >= BLOCK_NS:
             after, decision = self._end_block(after, decision)
         return after, decision
@@ -177,7 +181,8 @@ class BlockRule:
     ) -> tuple[BlockState, Decision]:
         book, now = state.book, state.run.heard_ns
         if book.open is None and now >= book.hold_ns:
-            after = heard(early, decision.limits, decision.score, decision.confirmed, step_ns)
+            limits = decision.limits
+            after = heard(early, limits.location + limits.peak, decision.score, decision.confirmed, step_ns)
             state = state._replace(early=after)
             return (self.refreshed(state) if is_due(after, early) else state), decision
         early = early._replace(passed_ns=early.passed_ns + step_ns)

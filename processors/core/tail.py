@@ -60,7 +60,7 @@ def tail_index(tops: Sequence[float], n: int, prior: float, weight: float) -> fl
     if m <= 0:
         return prior
     floor = tops[m]
-    hill = sum(math.log(top / floor) for top in tops[:m]) / m
+    hill = sum([math.log(top / floor) for top in tops[:m]]) / m
     xi = (prior * weight + hill * m) / (weight + m)
     return min(max(xi * (1.0 + 1.0 / math.sqrt(weight + m)), 0.02), 1.0)
 
