@@ -48,7 +48,7 @@ class Size:
     Attributes:
         devices, days: of the promise, for each law.
         cycling: devices with a daily cycle.
-        long: devices of the half year and at one a month.
+        long: devices of the half year, at one a month and of contaminated calibrations.
         half_year: days of the long run, Gamma only.
         few: devices of the smaller rows.
         rival_devices: two days each after one of calibration.
@@ -131,7 +131,7 @@ def figures_of(
     yield each(
         "contaminated",
         ("storm", "events"),
-        lambda kind: [submit(rows.contaminated, kind, 1_200 + d) for d in few],
+        lambda kind: [submit(rows.contaminated, kind, 1_200 + d) for d in long],
         _found,
     )
     for name in rivals.RIVALS:

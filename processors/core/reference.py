@@ -16,6 +16,8 @@ CEILING = 1.5
 """Usual peaks of a block above the location at which scores are cut for its level."""
 STEADY = 0.25
 STEADY_DAYS = 3
+ODD = 1e-6
+"""How rarely an hour may stand out as much by chance: one that does is left out, once, while learning."""
 
 MERGED = 25
 """Largest values ranked, and kept of the day under way: the tail's index is found from them."""
@@ -70,6 +72,7 @@ class Reference(NamedTuple):
         last_day: location of the last whole day.
         steady: whole days that the location has stayed.
         drifting: whether the drift was told.
+        left_out: whether an odd hour was left out.
     """
 
     location: float
@@ -85,6 +88,7 @@ class Reference(NamedTuple):
     last_day: float = 0.0
     steady: int = 0
     drifting: bool = False
+    left_out: bool = False
 
     @property
     def blocks(self) -> int:
@@ -163,8 +167,15 @@ def accept(hour: Tops, block: Block) -> Tops:
 
 
 def end_hour(reference: Reference, plan: Plan) -> Reference:
-    """The whole hour enters; the location follows it; whole days move on through quarantine."""
+    """The whole hour enters; the location follows it; whole days move on through quarantine.
+
+    While learning, the first hour in which far more blocks are louder than all before than chance brings does not
+    enter: it may be a fault of single events that the threshold, still far off, has not found. A second one does, for
+    a device may well become louder.
+    """
     hour, spread = reference.hour, reference.spread
+    if not (reference.left_out or reference.ready) and _odds(hour, reference.promoted()) < ODD:
+        return reference._replace(hour=Tops(), left_out=True)
     shift = hour.mean / hour.n
     reach = SLEW * spread
     location = reference.location + min(max(shift, -reach), reach)
@@ -182,6 +193,12 @@ def end_hour(reference: Reference, plan: Plan) -> Reference:
         day_hours=reference.day_hours + 1,
     )
     return _end_day(after, plan) if today.n >= BLOCKS_PER_DAY else after
+
+
+def _odds(hour: Tops, before: Tops) -> float:
+    """At most how likely it is, of exchangeable blocks, that as many of the hour's are louder than all before."""
+    louder = sum(peak > before.peaks[0] for peak in hour.peaks)
+    return math.pow(hour.n / (hour.n + before.n), louder)
 
 
 def rounded_to(value: float, spread: float) -> float:

@@ -1,0 +1,95 @@
+"""An hour unlike all before it is left out while learning, once: single events in it would become what is usual."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from processors.core.block_rule import BlockRule
+from processors.core.block_state import dump, load
+from processors.core.limits import UNKNOWN, limits_of
+from processors.core.reference import Block, Reference, accept, end_hour, seeded
+from processors.core.sensitivity import BLOCKS_PER_HOUR, plan
+
+from .scores import hear, known, opened
+
+PLAN = plan(1.0)
+
+
+def hour(reference: Reference, seed: int, loud: int = 0) -> Reference:
+    """One hour later, ``loud`` of its blocks being far louder than the others."""
+    rng = np.random.default_rng(seed)
+    for number in range(BLOCKS_PER_HOUR):
+        peak = rng.gumbel(8.0, 1.0) + (12.0 if number < loud else 0.0)
+        block = Block(rng.normal(scale=0.1), 1.0, peak, rng.uniform(0.0, 0.3))
+        reference = reference._replace(hour=accept(reference.hour, block))
+    return end_hour(reference, PLAN)
+
+
+def learned(hours: int) -> Reference:
+    """A device in its first week, as many hours after the first."""
+    rng = np.random.default_rng(1)
+    reference = seeded(
+        tuple(zip(rng.normal(scale=0.1, size=60).tolist(), rng.gumbel(8.0, 1.0, 60).tolist(), strict=True)), 1.0
+    )
+    for seed in range(hours):
+        reference = hour(reference, seed)
+    return reference
+
+
+def test_hours_alike_all_enter() -> None:
+    reference = learned(100)
+
+    assert not reference.left_out
+    assert reference.blocks == 101 * BLOCKS_PER_HOUR
+
+
+@pytest.mark.parametrize(("hours", "loud", "left_out"), [(0, 19, False), (0, 20, True), (9, 5, False), (9, 7, True)])
+def test_an_hour_that_stands_out_more_than_chance_brings_is_left_out(hours: int, loud: int, left_out: bool) -> None:
+    before = learned(hours)
+    after = hour(before, 1_000, loud)
+
+    assert after.left_out == left_out
+    assert after.blocks == before.blocks + (0 if left_out else BLOCKS_PER_HOUR)
+    if left_out:
+        assert limits_of(after, PLAN, UNKNOWN) == limits_of(before, PLAN, UNKNOWN)
+
+
+def test_the_second_hour_that_stands_out_enters() -> None:
+    once = hour(learned(9), 1_000, 25)
+    twice = hour(once, 1_001, 25)
+
+    assert once.left_out
+    assert twice.blocks == once.blocks + BLOCKS_PER_HOUR
+    assert twice.today.peaks[24] > 15.0
+
+
+def test_a_device_that_is_ready_waits_for_a_day_instead() -> None:
+    ready = known().reference
+    assert ready is not None
+    after = hour(ready, 1_000, 25)
+
+    assert not after.left_out
+    assert after.today.n == BLOCKS_PER_HOUR
+
+
+def test_events_that_the_threshold_missed_for_an_hour_do_not_raise_it() -> None:
+    rule, scores = BlockRule(PLAN), np.random.default_rng(4).standard_normal((14, 3_600))
+    before, _ = hear(rule.begin(), scores[:10].ravel(), rule)
+    scores[10, 30::120] = np.linspace(4.0, 4.8, 30)
+    state, missed = hear(before, scores[10], rule)
+    state, _ = hear(state, scores[11:].ravel(), rule)
+
+    assert not opened(missed)
+    assert before.limits.peaks[-1] < 4.0 < 4.8 < before.limits.peak
+    assert state.limits.peak < 1.02 * before.limits.peak
+
+
+def test_states_stored_before_are_read() -> None:
+    state = known()
+    fields = json.loads(dump(state))
+    fields[4] = fields[4][:12]
+
+    assert load(json.dumps(fields)) == state
