@@ -12,9 +12,10 @@ from google.protobuf.message import DecodeError
 
 from schemas.errors import UnreadableInput
 from schemas.manifest import Manifest, read_metadata
+from trainers.example_pictures import draw_examples
 from trainers.export import exported
 from trainers.files import write_together, write_whole
-from trainers.pictures import confusion, histogram, loss_curves, roc_and_precision, spectrograms
+from trainers.pictures import confusion, histogram, loss_curves, roc_and_precision
 from trainers.provenance import code_revision
 from trainers.recipe import Trained
 
@@ -84,7 +85,7 @@ def _pictures(trained: Trained) -> dict[str, bytes]:
         if threshold is not None:
             made["confusion"] = confusion(trained.scores, threshold)
     if trained.examples:
-        made["examples"] = spectrograms(trained.examples)
+        made["examples"] = draw_examples(trained.examples)
     return made
 
 

@@ -6,12 +6,12 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import UnreadableInput
+from schemas.errors import OutputError, TocsinError, UnreadableInput
 from trainers.files import write_whole
 
 FOLDER = ".checkpoints"
@@ -53,7 +53,9 @@ class Checkpoint:
         try:
             return self._path.read_bytes()
         except OSError as error:
-            raise UnreadableInput(f"{self._path} cannot be read: {error.strerror}: remove it to begin anew") from None
+            raise UnreadableInput(
+                f"{self._path} cannot be read: {error.strerror}: it is removed; the same command begins anew"
+            ) from None
 
     def keep(self, state: bytes) -> None:
         """Keeps a state in place of the last one.
@@ -69,17 +71,47 @@ class Checkpoint:
 def resumable(out: Path, what: Mapping[str, Any]) -> Iterator[None]:
     """Fits inside keep checkpoints in ``out``, and take up those of a run that was interrupted.
 
+    They go when the run has ended well, and when it has met what the same command would meet again: a file that cannot
+    be learned from, a score that runs the wrong way. They stay where it was stopped, or the disk was full.
+
     Args:
-        out: the run's folder; the checkpoints go when the run has ended well.
-        what: all that decides the run's result, as JSON; checkpoints of any other run are not touched.
+        out: the run's folder.
+        what: all that decides the run's result, as JSON; checkpoints of any other run are not touched, but where this
+            one ends well.
+
+    Raises:
+        OutputError: what was raised inside, with where the run may go on from.
     """
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
-    token = _RUN.set(_Run(out / FOLDER / key))
+    folder = out / FOLDER / key
+    token = _RUN.set(_Run(folder))
     try:
         yield
+    except OutputError as error:
+        raise OutputError(f"{error}{going_on(out)}") from None
+    except TocsinError:
+        _remove(folder)
+        raise
     finally:
         _RUN.reset(token)
-    shutil.rmtree(out / FOLDER, ignore_errors=True)
+    _remove(*(out / FOLDER).glob("*"))
+
+
+def going_on(out: Path) -> str:
+    """What to tell of a run that was broken off: nothing, where nothing of it is kept."""
+    folder = out / FOLDER
+    if not any(folder.glob("*/*.pt")):
+        return ""
+    return f"; what was trained so far is kept in {folder}: the same command goes on from there, or remove that folder"
+
+
+def _remove(*runs: Path) -> None:
+    """Removes checkpoints of runs, and the folders above them that were made for them alone."""
+    for run in runs:
+        shutil.rmtree(run, ignore_errors=True)
+        for folder in (run.parent, run.parent.parent):
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def next_checkpoint() -> Checkpoint:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from schemas.errors import InputError, SettingsError
 from schemas.features import FeatureSpec
-from trainers.conv_ae_front import front_of, spec_of
+from trainers.conv_ae_front import N_FFT, SAMPLE_RATE, front_of, spec_of
 from trainers.conv_ae_net import ConvAutoencoder, DenseAutoencoder, ErrorScore, Rebuilder, conv_vae, vae_1d
 from trainers.conv_ae_weights import load_weights
 from trainers.epochs import Schedule, fit_epochs
@@ -19,8 +20,8 @@ from trainers.fitting import repeatable
 from trainers.loaders.clip import ChannelRule
 from trainers.loaders.layout import AUTO, load_clips
 from trainers.one_class import HeardClip, Parts, chosen, hear, parts_of
-from trainers.one_class_trained import Learned, finished, machines_in
-from trainers.recipe import Float32, Preset, Trained, with_settings
+from trainers.one_class_trained import Learned, finished, hear_judged, machines_in
+from trainers.recipe import Example, Float32, Preset, Trained, with_settings
 from trainers.synthetic_set import is_synthetic
 from trainers.torch_model import TorchModel
 
@@ -29,6 +30,7 @@ FORMS = ("plain", "batchnorm", "vae", "vae-1d", "dense")
 MODES = ("correct", "compat")
 
 _CHANNELS: dict[str, ChannelRule] = {"mean": "mean", "first": "first"}
+_LEAST_POWER = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +95,34 @@ class ConvAeRecipe:
         clips = chosen(load_clips(data, options.layout), options.machine, options.unit, options.snr)
         parts = parts_of(clips, seed)
         channel = _CHANNELS[options.channel]
+        judged = hear_judged(parts, spec, channel, seed)
         with repeatable(seed):
             net, losses = _trained(parts, spec, options, channel)
         model = TorchModel(net, has_bands=spec.transform == "log_mel", transform=spec.transform)
 
-        def look(window: Float32) -> tuple[Float32, Float32]:
+        def look(title: str, score: float, window: Float32) -> Example:
             with torch.no_grad():
                 x = net.front(torch.tensor(window[None]))
-                return x[0].numpy().T, net.net.rebuilt(x)[0].numpy().T
+                heard, rebuilt = (one[0].numpy() for one in (x, net.net.rebuilt(x)))
+            if options.features == "raw":
+                heard, rebuilt = _spectrum(heard), _spectrum(rebuilt)
+                return Example(
+                    title, score, heard, rebuilt, f"bin of {SAMPLE_RATE // N_FFT} Hz", seconds=spec.window_seconds
+                )
+            unit = "dB" if options.features == "log-mel" else "power"
+            return Example(title, score, heard.T, rebuilt.T, unit=unit, seconds=spec.window_seconds)
 
         learned = Learned(
             name=self.name,
             model=model,
             spec=spec,
             parts=parts,
-            channel=channel,
+            judged=judged,
             losses=losses,
             synthetic=is_synthetic(data),
             options=asdict(options) | {"weights": Path(options.weights).name},
             words=_words(options, parts),
-            look=None if options.features == "raw" else look,
+            look=look,
         )
         return finished(learned, seed)
 
@@ -170,6 +180,13 @@ def _seen(front: nn.Module, heard: Sequence[HeardClip]) -> torch.Tensor:
     """What the network is to rebuild, of all windows."""
     with torch.no_grad():
         return torch.cat([front(torch.tensor(one.windows)) for one in heard])
+
+
+def _spectrum(samples: Float32) -> Float32:
+    """Decibels of power of samples (n,), to look at, float32 (frames, 201)."""
+    pieces = np.lib.stride_tricks.sliding_window_view(samples, N_FFT)[:: N_FFT // 2] * np.hanning(N_FFT)
+    power = np.square(np.abs(np.fft.rfft(pieces, axis=1)))
+    return np.asarray(10.0 * np.log10(power + _LEAST_POWER), dtype=np.float32)
 
 
 def _words(options: ConvAeOptions, parts: Parts) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from rich.progress import track
 from torch import nn
 
 from trainers.checkpoint import next_checkpoint
 from trainers.fitting import CHECKPOINTS, Progress
+from trainers.progress import track
 
 LossOf = Callable[[torch.Tensor], torch.Tensor]
 
@@ -79,9 +79,7 @@ def fit_epochs(
     held = [float(loss) for loss in kept.get("validation", [])]
     best = kept.get("best", copy.deepcopy(net.state_dict()))
     every = max(1, schedule.epochs // CHECKPOINTS)
-    for epoch in track(
-        range(begun, schedule.epochs), label, transient=True, total=schedule.epochs, completed=begun, disable=not shown
-    ):
+    for epoch in track(range(begun, schedule.epochs), label, done=begun, shown=shown):
         if _stalled(held, schedule.patience):
             break
         net.train()

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import nn
 
 from schemas.errors import UnreadableInput
 from trainers.checkpoint import Checkpoint, next_checkpoint
+from trainers.progress import track
 
 # Networks this small gain nothing from a second thread, and lose much where the processor is shared.
 _THREADS = 1
@@ -74,7 +74,7 @@ def fit(
     losses, begun = progress.resume()
     net.train()
     every = max(1, steps // CHECKPOINTS)
-    for step in track(range(begun, steps), description=label, transient=True, total=steps, completed=begun):
+    for step in track(range(begun, steps), label, done=begun):
         optimiser.zero_grad()
         loss = loss_of()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -125,7 +125,9 @@ class Progress:
         except Exception as error:
             # torch raises whatever its pickle or zip reader raises.
             name = self._checkpoint.name
-            raise UnreadableInput(f"{name} cannot be read: {str(error)[:200]}: remove it to begin anew") from None
+            raise UnreadableInput(
+                f"{name} cannot be read: {str(error)[:200]}: it is removed; the same command begins anew"
+            ) from None
         self._net.load_state_dict(state["net"])
         self._optimiser.load_state_dict(state["optimiser"])
         if self._schedule is not None:

@@ -15,16 +15,19 @@ from schemas.errors import InputError, SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from trainers.adacos import SubclusterAdaCos
+from trainers.direction import Direction, settled
 from trainers.evaluate import quantiles_of
+from trainers.examples import Looked, best_and_worst
 from trainers.fitting import fit, repeatable
+from trainers.fleet_bank import LEAST_WINDOWS
 from trainers.fleet_batches import FleetBatches
-from trainers.fleet_model import FleetNet
+from trainers.fleet_model import FleetNet, views_of
 from trainers.fleet_net import EmbeddingNet
-from trainers.fleet_quality import bank_of, clip_scores, fault_aucs, pair_aucs
-from trainers.fleet_sound import Device, load_devices, synthetic_devices
+from trainers.fleet_quality import bank_of, fault_aucs, folds_of, pair_aucs
+from trainers.fleet_sound import Device, load_devices, synthetic_devices, windows_and_recordings
 from trainers.golden import golden_windows
 from trainers.provenance import training_digest
-from trainers.recipe import Trained, with_settings
+from trainers.recipe import Example, Float32, Trained, with_settings
 from trainers.torch_model import TorchModel
 
 _ENOUGH_DEVICES = 3
@@ -96,9 +99,12 @@ class FleetRecipe:
                 return train_embedding([*rest, *others], spec, seed, options)[0] if embeds else None
 
             report["pairs"] = pair_aucs(devices, without, spec, seed, blocks=options.pairs == "blocks")
-        scores = {"normal": bank.held_out}
-        if chosen.abnormal:
-            scores["abnormal"] = clip_scores(bank, chosen.abnormal, embedding, spec)
+        windows = _windows(devices, chosen, spec)
+        others_scores = {
+            name: bank.score(views_of(one, embedding)) for name, one in windows.items() if name != "normal"
+        }
+        scores = {"normal": bank.held_out, **others_scores}
+        threshold = round(float(np.quantile(bank.held_out, 0.999)), 4)
         return Trained(
             name=self.name,
             detector="machine",
@@ -106,7 +112,7 @@ class FleetRecipe:
             spec=spec,
             calibration=Calibration(
                 transfer="relative",
-                threshold=round(float(np.quantile(bank.held_out, 0.999)), 4),
+                threshold=threshold,
                 spread=round(max(float(bank.held_out.std()), 1e-3), 4),
                 n=len(bank.held_out),
                 quantiles=quantiles_of(bank.held_out),
@@ -117,7 +123,10 @@ class FleetRecipe:
             training_digest=training_digest(digests, seed),
             golden=golden_windows(spec, seed),
             scores=scores,
+            threshold=threshold,
             losses=losses,
+            examples=best_and_worst({name: [(windows[name], scores[name])] for name in windows}, _look(spec)),
+            direction=direction_of(chosen, embedding, spec, seed),
         )
 
 
@@ -158,6 +167,38 @@ def train_embedding(
         both = nn.ModuleList([net, loss])
         losses = fit(both, drawn, options.steps, options.rate, "training", (batches.generator,))
     return net, losses
+
+
+def direction_of(device: Device, embedding: EmbeddingNet | None, spec: FeatureSpec, seed: int) -> Direction:
+    """What generated anomalies do to scores of recordings that a bank has not met: a quarter of the device's.
+
+    A device that has too few recordings for that is asked about its own.
+
+    Raises:
+        ScoreInverted: they score below normal sound.
+    """
+    folds = folds_of(device.normal, seed)
+    learned, held_out = folds[0]
+    counts = [len(windows_and_recordings(part, spec)[0]) for part in (learned, held_out)]
+    if len(folds) < 2 or counts[0] < LEAST_WINDOWS or not counts[1]:
+        learned = held_out = device.normal
+    probe = TorchModel(FleetNet(embedding, bank_of(learned, embedding, spec)).eval())
+    sound = [one.sound() for one in held_out if one.sound is not None]
+    # The bank that is kept is another one: there is no usual score to be two-sided about.
+    return settled(probe, spec, sound, seed, two_sided=False)[1]
+
+
+def _windows(devices: Sequence[Device], chosen: Device, spec: FeatureSpec) -> dict[str, Float32]:
+    """Windows to score for the pictures: of a device without a fault the other devices' stand for what is wrong."""
+    others = [one for device in devices if device is not chosen for one in device.normal]
+    wrong = {"abnormal": chosen.abnormal} if chosen.abnormal else {"other devices": others}
+    groups = {"normal": chosen.normal, **wrong}
+    found = {name: windows_and_recordings(heard, spec)[0] for name, heard in groups.items()}
+    return {name: windows for name, windows in found.items() if len(windows)}
+
+
+def _look(spec: FeatureSpec) -> Looked:
+    return lambda title, score, window: Example(title, score, window, seconds=spec.window_seconds)
 
 
 def _chosen(devices: Sequence[Device], name: str) -> Device:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from rich.progress import track
 
 from processors.core.recording import rows_of, windows_of
-from schemas.errors import InputError, WrongLayout
+from schemas.errors import InputError, UnusableAudio, WrongLayout
 from schemas.features import FeatureSpec
 from synthesis.draws import seed_of
 from synthesis.machine import KINDS, random_machine
 from synthesis.sound import SAMPLE_RATE
-from trainers.loaders.clip import Clip, digest_of
+from trainers.loaders.clip import Clip, check_samples, digest_of, header_of
 from trainers.loaders.finding import sound_files
 from trainers.loaders.folders import is_labelled
 from trainers.loaders.layout import load_clips
-from trainers.recordings import read_folder
+from trainers.progress import track
+from trainers.recordings import read_folder, resampled
 
 Float32 = npt.NDArray[np.float32]
 
@@ -33,11 +35,13 @@ class Heard:
         name: of the file, or of the machine that was made.
         rows: float32 (rows, n_mels), dB.
         abnormal: whether it holds a fault.
+        sound: reads its samples, float32 (n,), at the features' rate; None for a machine that was made.
     """
 
     name: str
     rows: Float32
     abnormal: bool = False
+    sound: Callable[[], Float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,10 +86,11 @@ def load_devices(data: Path, spec: FeatureSpec) -> tuple[list[Device], list[str]
             raise
         return _plain(data, spec, error)
     found: dict[str, list[Heard]] = {}
-    for clip in track(clips, description="listening", transient=True):
+    for clip in track(clips, "listening"):
         if clip.label != "unknown":
             rows = rows_of(clip.samples(spec.sample_rate), spec.sample_rate, spec)
-            found.setdefault(_device_of(clip), []).append(Heard(clip.name, rows, clip.label == "abnormal"))
+            sound = partial(clip.samples, spec.sample_rate)
+            found.setdefault(_device_of(clip), []).append(Heard(clip.name, rows, clip.label == "abnormal", sound))
     return [Device(name, tuple(heard)) for name, heard in sorted(found.items())], digest_of(clips)
 
 
@@ -97,20 +102,41 @@ def _device_of(clip: Clip) -> str:
 def _plain(data: Path, spec: FeatureSpec, error: WrongLayout) -> tuple[list[Device], list[str]]:
     found: dict[str, list[Heard]] = {}
     recordings = read_folder(data, (), spec.sample_rate)
+    _check_rates({data / one.name: header_of(data / one.name)[0] for one in recordings}, spec.sample_rate)
     for one in recordings:
+        check_samples(one.samples, str(data / one.name))
         stem, _, number = Path(one.name).stem.rpartition("_")
         name = stem if stem and number.isdigit() else one.kind
-        found.setdefault(name, []).append(Heard(one.name, rows_of(one.samples, one.sample_rate, spec)))
+        sound = partial(resampled, one.samples, one.sample_rate, spec.sample_rate)
+        rows = rows_of(one.samples, one.sample_rate, spec)
+        found.setdefault(name, []).append(Heard(one.name, rows, sound=sound))
     if all(len(heard) == 1 for heard in found.values()):
         raise InputError(f"{error}; or name the files of a device DEVICE_NUMBER") from None
     return [Device(name, tuple(heard)) for name, heard in sorted(found.items())], [one.digest for one in recordings]
+
+
+def _check_rates(rates: Mapping[Path, int], least: int) -> None:
+    """Refuses sound of a lower rate than the features', and of another one than most of it has."""
+    counts = Counter(rates.values())
+    due = max(counts, key=lambda hz: (counts[hz], hz))
+    for path, rate in rates.items():
+        if rate < least:
+            raise UnusableAudio(
+                f"{path} has {rate} Hz, the features want {least}: bands above {rate / 2:g} Hz would be empty; record"
+                " anew or remove it"
+            )
+        if rate != due:
+            raise UnusableAudio(
+                f"{path} has {rate} Hz, most of the set {due}: features of both would not compare; convert it or remove"
+                " it"
+            )
 
 
 def synthetic_devices(seed: int, count: int, seconds: float, spec: FeatureSpec) -> list[Device]:
     """Machines that were made, of all kinds in turn, one recording each."""
     kinds = list(KINDS)
     devices = []
-    for number in track(range(count), description="making machines", transient=True):
+    for number in track(range(count), "making machines"):
         sound = random_machine(seed_of(seed, number), kinds[number % len(kinds)]).sound
         samples = np.clip(sound.at(0, int(seconds * SAMPLE_RATE)), -1.0, 1.0).astype(np.float32)
         name = f"synthetic/{number}"

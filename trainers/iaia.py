@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.progress import track
 
 from schemas.errors import InputError, OutputError, SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from trainers.direction import settled
 from trainers.evaluate import quantiles_of
+from trainers.examples import best_and_worst
 from trainers.fitting import repeatable
 from trainers.golden import golden_windows
 from trainers.iaia_cells import Cells, load_cells
@@ -26,8 +26,9 @@ from trainers.iaia_net import BASIC_WIDTHS, MFCC_WIDTHS, train_denoiser
 from trainers.iaia_protocol import Plan, Split, plan
 from trainers.iaia_quality import Outcome, measure, metrics, pictures, table
 from trainers.mfcc import SAMPLE_RATE, clip_features
+from trainers.progress import track
 from trainers.provenance import training_digest
-from trainers.recipe import Trained, with_settings
+from trainers.recipe import Example, Trained, with_settings
 from trainers.sklearn_model import SklearnModel, learned_numbers
 
 Float32 = npt.NDArray[np.float32]
@@ -91,7 +92,7 @@ class IaiaRecipe:
         chosen = _chosen(cells, dealt, options)
         outcomes: list[Outcome] = []
         denoisers = []
-        for one in track(range(seed, seed + options.seeds), description="training", transient=True):
+        for one in track(range(seed, seed + options.seeds), "training"):
             with repeatable(one):
                 denoisers.append(fit_denoiser(dealt, options))
             for split in dealt.splits:
@@ -115,11 +116,11 @@ def fit_denoiser(dealt: Plan, options: IaiaOptions) -> Denoiser:
     epochs = options.epochs
     if options.protocol == "clean":
         epochs = max(epochs, -(-options.least_steps // -(-len(rows) // options.batch)))
-    mfcc, basic = (
+    (mfcc, mfcc_losses), (basic, basic_losses) = (
         train_denoiser(rows[:, block], widths, options.noise, epochs, options.batch, options.rate)
         for block, widths in zip(BLOCKS, (MFCC_WIDTHS, BASIC_WIDTHS), strict=True)
     )
-    return Denoiser(low, span, (mfcc, basic))
+    return Denoiser(low, span, (mfcc, basic), {"of MFCC means": mfcc_losses, "of the waveform": basic_losses})
 
 
 def _chosen(cells: Cells, dealt: Plan, options: IaiaOptions) -> Split:
@@ -187,19 +188,40 @@ def _trained(
         golden=golden,
         scores={"normal": shown.normal, "abnormal": shown.abnormal},
         threshold=shown.threshold,
+        losses=denoiser.losses,
+        examples=_examples(cells, chosen, denoiser, shown),
         pictures=pictures(outcomes),
         direction=direction,
     )
 
 
+def _examples(cells: Cells, chosen: Split, denoiser: Denoiser, shown: Outcome) -> tuple[Example, ...]:
+    """Clips of the test, as the denoisers were shown their features and as they gave them back."""
+    sound = {row.tobytes(): clip for clip, row in cells.heard(chosen.snr_db, chosen.unit)}
+
+    def look(title: str, score: float, window: Float32) -> Example:
+        clip = sound.get(window.tobytes())
+        return Example(
+            title,
+            score,
+            denoiser.scaled(window),
+            denoiser(window),
+            columns="feature",
+            unit="scaled by training",
+            sound=None if clip is None else clip.samples(SAMPLE_RATE),
+            sample_rate=SAMPLE_RATE,
+        )
+
+    groups = {"normal": (chosen.normal, shown.normal), "abnormal": (chosen.abnormal, shown.abnormal)}
+    return best_and_worst({name: [(rows[:, None], scores)] for name, (rows, scores) in groups.items()}, look)
+
+
 def _unlearned(cells: Cells, chosen: Split) -> list[Float32]:
     """Sound of normal clips of the chosen machine that no detector learned from, or of all where none is left."""
-    mine = [clip for clip in cells.clips if (clip.unit, clip.snr_db or 0.0) == (chosen.unit, chosen.snr_db)]
-    normal = [clip for clip in mine if clip.label == "normal"]
-    cell = cells.cell(chosen.snr_db, chosen.unit)
+    normal = [(clip, row) for clip, row in cells.heard(chosen.snr_db, chosen.unit) if clip.label == "normal"]
     learned = {row.tobytes() for row in chosen.train}
-    left = [clip for clip, row in zip(normal, cell.normal, strict=True) if row.tobytes() not in learned]
-    return [clip.samples(SAMPLE_RATE) for clip in left or normal]
+    left = [clip for clip, row in normal if row.tobytes() not in learned]
+    return [clip.samples(SAMPLE_RATE) for clip in left or [clip for clip, _ in normal]]
 
 
 def _feature_error(front: Front, spec: FeatureSpec, seed: int, *, density: bool) -> float:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from rich.progress import track
 
 from schemas.errors import SettingsError, UnusableAudio, WrongLayout
 from schemas.features import FeatureSpec
@@ -17,6 +16,7 @@ from trainers.loaders.archive import FeatureCell, load_archive
 from trainers.loaders.clip import Clip, digest_of
 from trainers.loaders.mimii import load_mimii
 from trainers.mfcc import SAMPLE_RATE, WIDTH, clip_features
+from trainers.progress import track
 
 Float32 = npt.NDArray[np.float32]
 
@@ -66,6 +66,21 @@ class Cells:
             f" {', '.join(f'{snr:g}' for snr in self.snrs)} dB"
         )
 
+    def heard(self, snr_db: float, unit: str) -> list[tuple[Clip, Float32]]:
+        """Recordings of one machine at one SNR, normal ones first, each with its row of features, float32 (136,).
+
+        None where the features came without sound.
+        """
+        if not self.clips:
+            return []
+        mine = [clip for clip in self.clips if (clip.unit, clip.snr_db or 0.0) == (unit, snr_db)]
+        cell = self.cell(snr_db, unit)
+        return [
+            pair
+            for label, rows in (("normal", cell.normal), ("abnormal", cell.abnormal))
+            for pair in zip([clip for clip in mine if clip.label == label], rows, strict=True)
+        ]
+
 
 def load_cells(data: Path, machine: str, *, density: bool) -> Cells:
     """Features from an ``.npz`` archive, or from recordings in a MIMII layout.
@@ -99,7 +114,7 @@ def _from_sound(clips: Sequence[Clip], machine: str, *, density: bool) -> Cells:
     mine = [clip for clip in clips if clip.machine == chosen]
     spec = _spec_of(mine)
     rows: dict[tuple[float, str, str], list[Float32]] = {}
-    for clip in track(mine, description="listening", transient=True):
+    for clip in track(mine, "listening"):
         samples = clip.samples(SAMPLE_RATE)[: spec.window_samples]
         key = (clip.snr_db or 0.0, clip.unit, clip.label)
         rows.setdefault(key, []).append(clip_features(samples, density=density))
@@ -121,7 +136,7 @@ def _spec_of(clips: Sequence[Clip]) -> FeatureSpec:
     seconds = min(shortest.length / shortest.sample_rate, _LONGEST_SECONDS)
     rows = int(seconds * SAMPLE_RATE) // ROW
     if rows * ROW < SAMPLE_RATE:
-        raise UnusableAudio(f"{shortest.path} lasts {seconds:.2f} s; clips of a second at least are needed")
+        raise UnusableAudio(f"{shortest.path} lasts {seconds:.2f} s; clips of a second at least are needed: remove it")
     return FeatureSpec(
         transform="waveform", level="none", n_fft=ROW, win_length=ROW, hop=ROW, n_frames=rows, window_hop=rows
     )

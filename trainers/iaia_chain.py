@@ -43,15 +43,21 @@ class Denoiser:
     Attributes:
         low, span: float32 (136,): a feature becomes (x - low) / span.
         nets: of the MFCC means, and of the eight others.
+        losses: of their training, an epoch each, by name.
     """
 
     low: Float32
     span: Float32
     nets: tuple[DenoisingAutoencoder, DenoisingAutoencoder]
+    losses: dict[str, list[float]]
+
+    def scaled(self, rows: Float32) -> Float32:
+        """What the denoisers are shown, float32 (n, 136), mostly in [0, 1]."""
+        return ((rows - self.low) / self.span).astype(np.float32)
 
     def __call__(self, rows: Float32) -> Float32:
         """Rows scaled and rebuilt, float32 (n, 136)."""
-        scaled = ((rows - self.low) / self.span).astype(np.float32)
+        scaled = self.scaled(rows)
         with torch.no_grad():
             parts = [
                 net(torch.from_numpy(np.ascontiguousarray(scaled[:, block]))).numpy()

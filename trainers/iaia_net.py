@@ -39,7 +39,7 @@ def _dense(widths: Sequence[int]) -> list[nn.Module]:
 
 def train_denoiser(
     rows: Float32, widths: Sequence[int], noise: float, epochs: int, batch: int, rate: float
-) -> DenoisingAutoencoder:
+) -> tuple[DenoisingAutoencoder, list[float]]:
     """Learns to give rows back from noisy ones; torch's generator must be seeded.
 
     Args:
@@ -49,14 +49,16 @@ def train_denoiser(
         epochs, batch, rate: of Adam.
 
     Returns:
-        The network, in evaluation mode.
+        The network, in evaluation mode, and the mean loss of each epoch.
     """
     net = DenoisingAutoencoder(widths)
     optimiser = torch.optim.Adam(net.parameters(), lr=rate)
     clean = torch.from_numpy(np.ascontiguousarray(rows))
     spread = clean.std(0, keepdim=True)
+    losses = []
     for _ in range(epochs):
         order = torch.randperm(len(clean))
+        total = 0.0
         for start in range(0, len(clean), batch):
             wanted = clean[order[start : start + batch]]
             heard = torch.clamp(wanted + torch.randn_like(wanted) * (noise * spread), 0.0, 1.0)
@@ -64,4 +66,6 @@ def train_denoiser(
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    return net.eval()
+            total += loss.item() * len(wanted)
+        losses.append(total / len(clean))
+    return net.eval(), losses

@@ -14,7 +14,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from rich.progress import track
 
 from processors.core.recording import rows_of, windows_of
 from schemas.errors import SettingsError
@@ -22,6 +21,7 @@ from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from trainers.audacity import SUFFIX, Label, write_labels
 from trainers.label_sheet import draw_sheet
+from trainers.progress import track
 from trainers.recordings import Recording, read_folder
 
 Float32 = npt.NDArray[np.float32]
@@ -90,7 +90,7 @@ def label_folder(folder: Path, ear: Ear, scream: str, out: Path) -> list[Segment
     if ear.spec.transform != "log_mel" or ear.spec.pool != 1:
         raise SettingsError(f"the model takes {ear.spec.transform} rows of {ear.spec.pool}; labelling wants log-mels")
     segments = []
-    for recording in track(read_folder(folder, (), ear.spec.sample_rate), description="labelling", transient=True):
+    for recording in track(read_folder(folder, (), ear.spec.sample_rate), "labelling"):
         found = segments_of(recording, ear, scream)
         labels = [Label(segment.start_s, segment.end_s, segment.text) for segment in found]
         write_labels((out / recording.name).with_suffix(SUFFIX), labels)

@@ -10,23 +10,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.progress import track
 
 from processors.core.recording import rows_of, windows_of
 from schemas.errors import InputError, SettingsError, UnusableAudio, WrongLayout
 from schemas.manifest import Calibration
 from trainers.direction import settled
 from trainers.evaluate import auc, quantiles_of
+from trainers.examples import best_and_worst
 from trainers.fitting import repeatable
 from trainers.golden import golden_windows
 from trainers.leak_front import FEATURES, SAMPLE_RATE, SPEC, LeakFeatures
 from trainers.leak_model import LeakNet, Maps, batched, scale_of
 from trainers.leak_net import EXTRACTORS, Extractor
-from trainers.leak_pictures import sensitive_latents, traversal
+from trainers.leak_pictures import looker, sensitive_latents, traversal
 from trainers.leak_training import MODELS, train_autoencoder, train_extractor
 from trainers.loaders.clip import Clip, digest_of
 from trainers.loaders.leak import load_leak
 from trainers.loaders.split import split_by_group
+from trainers.progress import track
 from trainers.provenance import training_digest
 from trainers.recipe import Trained, with_settings
 from trainers.torch_model import TorchModel
@@ -144,6 +145,13 @@ class LeakRecipe:
             scores={"normal": np.concatenate([scores["held_out"], scores["normal"]]), "leak": scores["leak"]},
             threshold=threshold,
             losses=losses,
+            examples=best_and_worst(
+                {
+                    "normal": [(heard[name], scores[name]) for name in ("held_out", "normal")],
+                    "leak": [(heard["leak"], scores["leak"])],
+                },
+                looker(net),
+            ),
             pictures={"latents": traversal(net.autoencoder, codes["held_out"], sensitive)},
             direction=direction,
         )
@@ -193,7 +201,7 @@ def _windows(clips: Sequence[Clip]) -> Float32:
         UnusableAudio: one is too short.
     """
     found = [np.empty((0, SPEC.n_frames, SPEC.n_fft), np.float32)]
-    for clip in track(clips, description="listening", transient=True):
+    for clip in track(clips, "listening"):
         windows = windows_of(rows_of(clip.samples(SAMPLE_RATE), SAMPLE_RATE, SPEC), SPEC)[:1]
         if not len(windows):
             raise UnusableAudio(

@@ -9,7 +9,10 @@ import numpy.typing as npt
 import torch
 from matplotlib.figure import Figure
 
-from trainers.leak_model import Autoencoder
+from trainers.examples import Looked
+from trainers.leak_front import SAMPLE_RATE, SPEC
+from trainers.leak_model import Autoencoder, LeakNet
+from trainers.recipe import Example
 
 Float64 = npt.NDArray[np.float64]
 
@@ -58,6 +61,37 @@ def traversal(autoencoder: Autoencoder, normal: torch.Tensor, shown: Float64) ->
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
+
+
+def looker(net: LeakNet) -> Looked:
+    """Shows windows: their sound, and what the autoencoder is shown of it and gives back.
+
+    Images are shown as they are; taps with their channels side by side, a row for each place.
+    """
+
+    def look(title: str, score: float, window: npt.NDArray[np.float32]) -> Example:
+        with torch.no_grad():
+            maps = net.scaled(torch.from_numpy(np.array(window[None])))
+            seen, made = (_laid_out(one[0].numpy()) for one in (maps, net.autoencoder(maps)))
+        image = net.maps.extractor is None
+        return Example(
+            title,
+            score,
+            seen,
+            made,
+            columns="row of the image" if image else "channel of the tap",
+            unit="scaled by training",
+            seconds=SPEC.window_seconds if image else 0.0,
+            sound=window.ravel(),
+            sample_rate=SAMPLE_RATE,
+        )
+
+    return look
+
+
+def _laid_out(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """An image (1, height, width) as (width, height), a tap (channels, height, width) as (places, channels)."""
+    return maps[0].T if len(maps) == 1 else maps.reshape(len(maps), -1).T
 
 
 def _image(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -20,6 +20,7 @@ from synthesis.machine import random_machine
 from synthesis.sound import SAMPLE_RATE
 from trainers.direction import settled
 from trainers.evaluate import quantiles_of
+from trainers.examples import best_and_worst
 from trainers.export import GOLDEN_WINDOWS
 from trainers.fitting import fit, repeatable
 from trainers.machine_batches import MachineBatches
@@ -35,7 +36,7 @@ from trainers.machine_quality import (
 )
 from trainers.machine_sound import HeardMachine, hear_many
 from trainers.provenance import training_digest
-from trainers.recipe import Float32, Preset, Trained, with_settings
+from trainers.recipe import Example, Float32, Preset, Trained, with_settings
 from trainers.torch_model import TorchModel
 
 SPEC = FeatureSpec(n_frames=96, window_hop=48)
@@ -105,7 +106,8 @@ class MachineRecipe:
             seed_of(seed, 0), options.machines, SPEC, options.seconds, _LEARNED_SEVERITY_DB, _FAULTS_LEARNED
         )
         net, losses = _trained(machines, seed, options)
-        measured = {severity: _measured(net, seed, options, severity) for severity in _MEASURED_DB}
+        unmet = {severity: _unmet(seed, options, severity) for severity in _MEASURED_DB}
+        measured = {severity: score_machines(net, heard, SPEC) for severity, heard in unmet.items()}
         strong = measured[_MEASURED_DB[-1]]
         normal = np.concatenate([machine.normal for machine in strong])
         report, metrics = _report(net, measured, data, options)
@@ -130,7 +132,9 @@ class MachineRecipe:
             training_digest=training_digest((), seed),
             golden=_golden(machines),
             scores={"normal": _centred(strong), **_centred_faults(strong)},
+            threshold=_MARGIN * spread_of(strong),
             losses={"training": losses},
+            examples=_examples(net, unmet[_MEASURED_DB[-1]], strong),
             direction=direction,
         )
 
@@ -150,9 +154,9 @@ def _trained(machines: Sequence[HeardMachine], seed: int, options: MachineOption
     return net, losses
 
 
-def _measured(net: MachineNet, seed: int, options: MachineOptions, severity_db: float) -> list[ScoredMachine]:
-    """Scores of machines that were not learned from, the same ones at every severity."""
-    machines = hear_many(
+def _unmet(seed: int, options: MachineOptions, severity_db: float) -> list[HeardMachine]:
+    """Machines that were not learned from, the same ones at every severity."""
+    return hear_many(
         seed_of(seed, _HELD_OUT),
         options.held_out,
         SPEC,
@@ -160,7 +164,6 @@ def _measured(net: MachineNet, seed: int, options: MachineOptions, severity_db: 
         (severity_db, severity_db),
         _FAULTS_MEASURED,
     )
-    return score_machines(net, machines, SPEC)
 
 
 def _unheard(seed: int, options: MachineOptions) -> list[Float32]:
@@ -208,3 +211,20 @@ def _golden(machines: Sequence[HeardMachine]) -> Float32:
     healthy = [machine.healthy for machine in machines[: GOLDEN_WINDOWS - 1]]
     faulty = next(iter(machines[-1].faulty.values()))
     return np.concatenate([windows_of(frames, SPEC)[:1] for frames in (*healthy, faulty)])
+
+
+def _examples(
+    net: MachineNet, machines: Sequence[HeardMachine], scored: Sequence[ScoredMachine]
+) -> tuple[Example, ...]:
+    """Windows of machines that were not learned from, as they were heard and as they were rebuilt."""
+    groups: dict[str, list[tuple[Float32, npt.NDArray[np.float64]]]] = {"normal": [], "faulty": []}
+    for machine, scores in zip(machines, scored, strict=True):
+        groups["normal"].append((windows_of(machine.healthy, SPEC), scores.normal))
+        groups["faulty"] += [(windows_of(rows, SPEC), scores.faulty[kind]) for kind, rows in machine.faulty.items()]
+
+    def look(title: str, score: float, window: Float32) -> Example:
+        with torch.no_grad():
+            rebuilt = net.rebuilt(torch.tensor(window[None]))[0].numpy()
+        return Example(title, score, window, rebuilt, seconds=SPEC.window_seconds)
+
+    return best_and_worst(groups, look)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from rich.progress import track
 
 from processors.core.recording import rows_of
 from schemas.features import FeatureSpec
@@ -14,6 +13,7 @@ from synthesis.draws import seed_of
 from synthesis.fault import FAULTS, RAMP_SECONDS, random_fault
 from synthesis.machine import KINDS, random_machine
 from synthesis.sound import SAMPLE_RATE, Sound
+from trainers.progress import track
 
 Float32 = npt.NDArray[np.float32]
 
@@ -64,7 +64,7 @@ def hear_many(
         faults: faults a machine is heard with, one after the other.
     """
     machines = []
-    for number in track(range(count), description="listening to machines", transient=True):
+    for number in track(range(count), "listening to machines"):
         rng = np.random.default_rng([seed, number])
         kinds = rng.permutation(list(FAULTS))[:faults].tolist()
         severities = {kind: float(rng.uniform(*severity_db)) for kind in kinds}

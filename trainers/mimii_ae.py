@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from rich.progress import track
 
 from processors.core.recording import rows_of
-from schemas.errors import InputError, SettingsError
+from schemas.errors import InputError, SettingsError, UnusableAudio
 from schemas.features import FeatureSpec
 from trainers.epochs import Schedule, fit_epochs
 from trainers.fitting import repeatable
@@ -18,10 +17,11 @@ from trainers.loaders.clip import ChannelRule, Clip
 from trainers.loaders.layout import AUTO, load_clips
 from trainers.loaders.mimii import baseline_split
 from trainers.loaders.split import split_by_group
-from trainers.mimii_ae_net import VectorAutoencoder, WindowError, load_keras, unfolded
+from trainers.mimii_ae_net import FRAMES, VectorAutoencoder, WindowError, load_keras, unfolded
 from trainers.one_class import Parts, chosen, parts_of
-from trainers.one_class_trained import Learned, finished, machines_in
-from trainers.recipe import Float32, Preset, Trained, with_settings
+from trainers.one_class_trained import Learned, finished, hear_judged, machines_in
+from trainers.progress import track
+from trainers.recipe import Example, Float32, Preset, Trained, with_settings
 from trainers.synthetic_set import is_synthetic
 from trainers.torch_model import TorchModel
 
@@ -38,6 +38,9 @@ SPEC = FeatureSpec(
 )
 """The baseline's log-mels: 10 log10 of mel power, nothing taken off. Windows are of two seconds; unlike the baseline's,
 frames are not centred, so that silence is never put around a recording."""
+
+_LEAST_SECONDS = (SPEC.n_fft + (FRAMES - 1) * SPEC.hop) / SPEC.sample_rate
+"""Five frames."""
 
 PROTOCOLS = ("parts", "baseline")
 
@@ -98,21 +101,23 @@ class MimiiAeRecipe:
         clips = chosen(load_clips(data, options.layout), options.machine, options.unit, options.snr)
         parts = parts_of(clips, seed) if options.protocol == "parts" else baseline_parts(clips, seed)
         channel = _CHANNELS[options.channel]
+        judged = hear_judged(parts, SPEC, channel, seed)
         with repeatable(seed):
             net, losses = _trained(parts, options, channel)
 
-        def look(window: Float32) -> tuple[Float32, Float32]:
+        def look(title: str, score: float, window: Float32) -> Example:
             with torch.no_grad():
                 vectors = unfolded(torch.tensor(window[None]))
                 middle = slice(2 * SPEC.n_mels, 3 * SPEC.n_mels)
-                return vectors[0, :, middle].numpy(), net(vectors)[0, :, middle].numpy()
+                heard, rebuilt = (one[0, :, middle].numpy() for one in (vectors, net(vectors)))
+            return Example(title, score, heard, rebuilt, seconds=SPEC.window_seconds)
 
         learned = Learned(
             name=self.name,
             model=TorchModel(WindowError(net).eval(), has_bands=True),
             spec=SPEC,
             parts=parts,
-            channel=channel,
+            judged=judged,
             losses=losses,
             synthetic=is_synthetic(data),
             options=asdict(options) | {"weights": Path(options.weights).name},
@@ -159,8 +164,13 @@ def vectors_of(clips: Sequence[Clip], channel: ChannelRule) -> torch.Tensor:
     if not clips:
         return torch.empty((0, 5 * SPEC.n_mels))
     parts = []
-    for clip in track(clips, description=f"listening to {len(clips)} clips", transient=True):
+    for clip in track(clips, f"listening to {len(clips)} clips"):
         frames = rows_of(clip.samples(SPEC.sample_rate, channel), SPEC.sample_rate, SPEC)
+        if len(frames) < FRAMES:
+            raise UnusableAudio(
+                f"{clip.path} lasts {clip.length / clip.sample_rate:.2f} s; {_LEAST_SECONDS:.2f} s are needed:"
+                " remove it"
+            )
         parts.append(unfolded(torch.tensor(frames)[None])[0])
     return torch.cat(parts)
 

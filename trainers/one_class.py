@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.progress import track
 
 from processors.core.recording import rows_of, windows_of
 from schemas.errors import SettingsError, UnusableAudio, WrongLayout
@@ -19,6 +18,7 @@ from trainers.evaluate import auc, f1
 from trainers.loaders.clip import ChannelRule, Clip
 from trainers.loaders.split import split_by_group
 from trainers.model import Model
+from trainers.progress import track
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -115,7 +115,7 @@ def hear(clips: Sequence[Clip], spec: FeatureSpec, channel: ChannelRule, label: 
         UnusableAudio: a clip is shorter than a window.
     """
     heard = []
-    for clip in track(clips, description=label, transient=True):
+    for clip in track(clips, label):
         samples = clip.samples(spec.sample_rate, channel)
         windows = windows_of(rows_of(samples, spec.sample_rate, spec), spec)
         if not len(windows):

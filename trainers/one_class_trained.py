@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,40 @@ from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from trainers.direction import settled
 from trainers.evaluate import quantiles_of
+from trainers.examples import Looked, best_and_worst
 from trainers.golden import golden_windows
 from trainers.loaders.clip import ChannelRule, digest_of
 from trainers.model import Model
 from trainers.one_class import HeardClip, Parts, by_machine, figures, hear, swept, window_scores, with_generated
 from trainers.provenance import training_digest
-from trainers.recipe import Example, Float32, Trained
+from trainers.recipe import Float32, Trained
 
 Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """What a model is judged by; heard before it is trained, so that a clip that is no good is known at once.
+
+    Attributes:
+        sweep, test: see :class:`trainers.one_class.Parts`; with generated anomalies where there are no abnormal clips.
+    """
+
+    sweep: list[HeardClip]
+    test: list[HeardClip]
+
+
+def hear_judged(parts: Parts, spec: FeatureSpec, channel: ChannelRule, seed: int) -> Judged:
+    """Listens to the clips that are not learned from.
+
+    Raises:
+        InputError: a clip cannot be used.
+    """
+    sweep, test = (
+        with_generated(hear(clips, spec, channel, f"listening to the {name}'s clips"), spec, seed + number)
+        for number, (name, clips) in enumerate((("sweep", parts.sweep), ("test", parts.test)))
+    )
+    return Judged(sweep, test)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,25 +58,24 @@ class Learned:
         model: scores windows; its score may still run the wrong way.
         spec: what it is fed.
         parts: the set's clips.
-        channel: which channel of them.
+        judged: those to sweep and to test with.
         losses: see :class:`trainers.recipe.Trained`.
         options: for the report.
         synthetic: whether the set was made, not recorded.
         words: what it learned from, for people.
-        look: a window float32 (n_frames, width) as the network sees it and as it rebuilds it, float32 (n, bands) each;
-            None where there is nothing to look at.
+        look: an example of a title, a score and a window float32 (n_frames, width).
     """
 
     name: str
     model: Model
     spec: FeatureSpec
     parts: Parts
-    channel: ChannelRule
+    judged: Judged
     losses: dict[str, list[float]]
     options: dict[str, Any]
     synthetic: bool
     words: str
-    look: Callable[[Float32], tuple[Float32, Float32]] | None
+    look: Looked
 
 
 def finished(learned: Learned, seed: int) -> Trained:
@@ -59,12 +84,10 @@ def finished(learned: Learned, seed: int) -> Trained:
     Where the set has no abnormal clip, generated anomalies take their place, and the report says so.
 
     Raises:
-        InputError: a clip cannot be used.
         ScoreInverted: generated anomalies score below normal sound.
     """
-    spec, parts, channel = learned.spec, learned.parts, learned.channel
-    sweep = with_generated(hear(parts.sweep, spec, channel, "listening to the sweep's clips"), spec, seed)
-    test = with_generated(hear(parts.test, spec, channel, "listening to the test's clips"), spec, seed + 1)
+    spec, parts = learned.spec, learned.parts
+    sweep, test = learned.judged.sweep, learned.judged.test
     normal = [one for one in sweep if one.clip.label == "normal"]
     model, direction = settled(learned.model, spec, [one.samples for one in normal], seed)
     threshold, table = swept(*_by_label(sweep, window_scores(model, sweep)))
@@ -98,7 +121,7 @@ def finished(learned: Learned, seed: int) -> Trained:
         scores={"normal": good, "abnormal": bad},
         threshold=threshold,
         losses=learned.losses,
-        examples=() if learned.look is None else _examples(learned.look, test, scores),
+        examples=best_and_worst(_windows_by_label(test, scores), learned.look),
         direction=direction,
     )
 
@@ -115,18 +138,11 @@ def _by_label(heard: Sequence[HeardClip], scores: Sequence[Float64]) -> tuple[Fl
     return np.concatenate(normal), np.concatenate(abnormal)
 
 
-def _examples(
-    look: Callable[[Float32], tuple[Float32, Float32]], test: Sequence[HeardClip], scores: Sequence[Float64]
-) -> tuple[Example, ...]:
-    """The windows of the lowest and the highest score, of normal clips and of abnormal ones."""
-    shown = []
-    for label in ("normal", "abnormal"):
-        places = [
-            (float(value), number, window)
-            for number, (one, values) in enumerate(zip(test, scores, strict=True))
-            if one.clip.label == label
-            for window, value in enumerate(values)
-        ]
-        for what, (value, number, window) in (("best", min(places)), ("worst", max(places))):
-            shown.append(Example(f"{label}, {what}", value, *look(test[number].windows[window])))
-    return tuple(shown)
+def _windows_by_label(
+    heard: Sequence[HeardClip], scores: Sequence[Float64]
+) -> dict[str, list[tuple[Float32, Float64]]]:
+    pairs = list(zip(heard, scores, strict=True))
+    return {
+        label: [(one.windows, values) for one, values in pairs if one.clip.label == label]
+        for label in ("normal", "abnormal")
+    }

@@ -1,4 +1,4 @@
-"""Pictures of a trained model, a PNG each: losses, scores, ROC and precision-recall, confusion, windows."""
+"""Pictures of a trained model, a PNG each: losses, scores, ROC and precision-recall, confusion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from trainers.recipe import Example
+from trainers.evaluate import auc
 
 NORMAL = "normal"
 
@@ -32,7 +32,7 @@ def histogram(scores: Mapping[str, Float64], threshold: float | None) -> bytes:
     axes.set_xlabel("score")
     axes.set_ylabel("density")
     axes.legend()
-    return _png(figure)
+    return png_of(figure)
 
 
 def roc_and_precision(scores: Mapping[str, Float64]) -> bytes:
@@ -47,9 +47,10 @@ def roc_and_precision(scores: Mapping[str, Float64]) -> bytes:
     for name, values in scores.items():
         if name == NORMAL:
             continue
-        limits = np.sort(np.concatenate([values, normal]))
+        # Below all scores everything lies above.
+        limits = np.concatenate([[-np.inf], np.sort(np.concatenate([values, normal]))])
         false, found = _share_above(normal, limits), _share_above(values, limits)
-        roc.plot(false, found, label=name)
+        roc.plot(false, found, label=f"{name}, AUC {auc(normal, values):.3f}")
         hits, wrong = found * len(values), false * len(normal)
         called = hits + wrong > 0
         precision.plot(found[called], hits[called] / (hits + wrong)[called], label=name)
@@ -62,7 +63,7 @@ def roc_and_precision(scores: Mapping[str, Float64]) -> bytes:
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
         axes.legend()
-    return _png(figure)
+    return png_of(figure)
 
 
 def confusion(scores: Mapping[str, Float64], threshold: float) -> bytes:
@@ -79,7 +80,7 @@ def confusion(scores: Mapping[str, Float64], threshold: float) -> bytes:
     axes.set_xticks([0, 1], ["called normal", "called anomalous"])
     axes.set_yticks(range(len(scores)), list(scores))
     axes.set_title(f"threshold {threshold:.3g}")
-    return _png(figure)
+    return png_of(figure)
 
 
 def loss_curves(losses: Mapping[str, Sequence[float]]) -> bytes:
@@ -95,27 +96,11 @@ def loss_curves(losses: Mapping[str, Sequence[float]]) -> bytes:
     axes.set_xlabel("step or epoch")
     axes.set_ylabel("loss")
     axes.legend()
-    return _png(figure)
+    return png_of(figure)
 
 
-def spectrograms(examples: Sequence[Example]) -> bytes:
-    """A row an example: what was heard, what was made of it, and the difference; time runs to the right."""
-    figure = Figure(figsize=(11.0, 2.4 * len(examples)), layout="constrained")
-    for index, example in enumerate(examples):
-        panels = [("heard", example.heard)]
-        if example.rebuilt is not None:
-            panels += [("rebuilt", example.rebuilt), ("difference", example.heard - example.rebuilt)]
-        low, high = np.percentile(example.heard, [1.0, 99.0])
-        for place, (name, values) in enumerate(panels):
-            axes = figure.add_subplot(len(examples), 3, 3 * index + place + 1)
-            limits = {} if name == "difference" else {"vmin": low, "vmax": max(high, low + 1e-6)}
-            shown = axes.imshow(values.T, origin="lower", aspect="auto", cmap="magma", **limits)
-            figure.colorbar(shown, ax=axes)
-            axes.set_title(f"{example.title}, score {example.score:.3g}" if place == 0 else name, fontsize=9)
-    return _png(figure)
-
-
-def _png(figure: Figure) -> bytes:
+def png_of(figure: Figure) -> bytes:
+    """The figure's file."""
     # Without a time stamp or a version the same figures give the same file.
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})

@@ -20,6 +20,7 @@ from synthesis.draws import seed_of
 from trainers.closed_form import ClosedForm, Float64, fit, held_out_scores
 from trainers.direction import generated_anomalies, settled
 from trainers.evaluate import auc, quantiles_of
+from trainers.examples import best_and_worst
 from trainers.export import GOLDEN_WINDOWS
 from trainers.loaders.clip import check_samples, header_of
 from trainers.loaders.folders import LABELS
@@ -27,7 +28,7 @@ from trainers.loaders.layout import load_clips
 from trainers.provenance import training_digest
 from trainers.quick_model import QuickModel, summaries
 from trainers.quick_sound import Run, Windows, excerpts, mono_of, windows_in
-from trainers.recipe import Float32, Preset, Trained, with_settings
+from trainers.recipe import Example, Float32, Preset, Trained, with_settings
 from trainers.recordings import Recording, read_folder
 
 LEAST_WINDOWS = 12
@@ -189,7 +190,8 @@ def learn(
     threshold = float(normal.mean()) + _SPREADS * spread
     pieces = [mono_of(piece, spec.sample_rate) for piece in excerpts(runs, spec, _EXCERPTS)]
     model, direction = settled(QuickModel(form, spec), spec, pieces, seed, two_sided=False)
-    faults = _generated(form, pieces, seed, spec)
+    heard_faults = _faulty(pieces, seed, spec)
+    faults = {kind: form.score(summaries(windows)) for kind, windows in heard_faults.items()}
     metrics = _metrics(normal, faults, threshold) | _measured(form, heard, normal, anomalous or {}, spec)
     metrics["minutes"] = round(sum(run.seconds for run in runs) / 60.0, 2)
     return Trained(
@@ -210,6 +212,15 @@ def learn(
         training_digest=training_digest((run.digest for run in runs), seed),
         golden=_golden(heard, pieces, seed, spec),
         scores={"normal": normal, **faults},
+        examples=best_and_worst(
+            {
+                "normal": [(heard.features, normal)],
+                "with a generated fault": [(heard_faults[kind], scores) for kind, scores in faults.items()],
+            },
+            lambda title, score, window: Example(
+                title, score, window, columns="mel bands, means then deviations", seconds=spec.window_seconds
+            ),
+        ),
         direction=direction,
     )
 
@@ -219,18 +230,19 @@ def _need(runs: Sequence[Run], heard: Windows, spec: FeatureSpec) -> None:
     usable = len(np.unique(heard.at[:, None] + np.arange(spec.n_frames))) / spec.n_frames if len(heard.at) else 0.0
     if usable < LEAST_WINDOWS - 1:
         raise TooLittleSound(
-            f"{have:.0f} s of sound in {len(runs)} unbroken runs, {usable:.1f} windows of {spec.window_seconds:.0f} s:"
-            f" at least {need:.0f} s are needed; record for longer, or learn shorter windows"
+            f"{have:.0f} s of sound in {len(runs)} unbroken runs, of which whole windows of {spec.window_seconds:.0f} s"
+            f" cover {usable * spec.window_seconds:.0f} s: at least {need:.0f} s are needed; record for longer, in"
+            " longer runs, or learn shorter windows"
         )
 
 
-def _generated(form: ClosedForm, pieces: Sequence[Float32], seed: int, spec: FeatureSpec) -> dict[str, Float64]:
-    """Scores of the device's sound with generated faults as loud as itself, by kind."""
-    scores: dict[str, list[Float64]] = {}
+def _faulty(pieces: Sequence[Float32], seed: int, spec: FeatureSpec) -> dict[str, Float32]:
+    """Windows of the device's sound with generated faults as loud as itself, by kind."""
+    found: dict[str, list[Float32]] = {}
     for number, piece in enumerate(pieces):
         for kind, samples in generated_anomalies(piece, spec.sample_rate, seed_of(seed, number)).items():
-            scores.setdefault(kind, []).append(form.score(summaries(_windows(samples, spec))))
-    return {kind: np.concatenate(parts) for kind, parts in scores.items()}
+            found.setdefault(kind, []).append(_windows(samples, spec))
+    return {kind: np.concatenate(parts) for kind, parts in found.items()}
 
 
 def _windows(samples: Float32, spec: FeatureSpec) -> Float32:

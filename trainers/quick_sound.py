@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from rich.progress import track
 
 from processors.core.recording import rows_of, to_mono, windows_of
 from schemas.features import FeatureSpec
+from trainers.progress import track
 from trainers.recipe import Float32
 from trainers.recordings import resampled
 
@@ -55,7 +55,7 @@ class Windows:
 def windows_in(runs: Sequence[Run], spec: FeatureSpec) -> Windows:
     """All windows of all runs, in their order."""
     features, at, number, start = [], [], [], 0
-    for index, run in enumerate(track(runs, description="listening", transient=True)):
+    for index, run in enumerate(track(runs, "listening")):
         rows = rows_of(run.samples, run.sample_rate, spec)
         found = windows_of(rows, spec)
         features.append(found)

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from rich.progress import track
 
 from processors.core.recording import to_mono
 from processors.core.resample import Resampler
 from schemas.errors import EmptyAudio, NotAudio, UnreadableInput
+from trainers.progress import track
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"})
 
@@ -71,7 +71,7 @@ def read_folder(root: Path, folders: Sequence[str], sample_rate: int) -> list[Re
         known = ", ".join(sorted(SUFFIXES))
         where = f" in {', '.join(folders)}" if folders else ""
         raise UnreadableInput(f"{root} holds no recording ({known}){where} or below")
-    return [_read(root, path, sample_rate) for path in track(paths, description="reading", transient=True)]
+    return [_read(root, path, sample_rate) for path in track(paths, "reading")]
 
 
 def source_of(kind: str, stem: str) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from rich.progress import track
 
 from schemas.errors import OutputError, SettingsError
 from synthesis.draws import seed_of
@@ -20,6 +19,7 @@ from synthesis.machine import KINDS
 from synthesis.recording import Station
 from synthesis.sound import SAMPLE_RATE
 from trainers.files import write_whole
+from trainers.progress import track
 
 Int16 = npt.NDArray[np.int16]
 
@@ -88,7 +88,7 @@ def write_set(layout: str, out: Path, options: SetOptions) -> int:
     files = list(LAYOUTS[layout](options))
     # First, so that an interrupted set is known for what it is too.
     write_whole(out / MARK, (json.dumps({"layout": layout} | asdict(options), indent=1) + "\n").encode())
-    for file in track(files, description="writing", transient=True):
+    for file in track(files, "writing"):
         _write(out / file.name, file)
     return len(files)
 

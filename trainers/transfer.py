@@ -12,7 +12,6 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.progress import Progress
 
 from schemas.errors import WrongLayout
 from synthesis.draws import seed_of
@@ -23,6 +22,7 @@ from trainers.loaders.clip import Clip
 from trainers.loaders.mimii import baseline_split
 from trainers.mimii_ae import vectors_of
 from trainers.mimii_ae_net import VectorAutoencoder
+from trainers.progress import bar
 from trainers.recipe import Preset
 
 SCRATCH = "scratch"
@@ -120,7 +120,7 @@ def run_all(clips: Sequence[Clip], options: TransferOptions, shares: Sequence[fl
         machine for kind in kinds for machine in [one for one in machines if one.kind == kind][: options.targets]
     ]
     runs = []
-    with Progress(transient=True) as progress:
+    with bar() as progress:
         task = progress.add_task("transferring", total=options.seeds * len(targets))
         for number in range(options.seeds):
             learned: dict[tuple[str, ...], Weights] = {}

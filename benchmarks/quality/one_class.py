@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -80,6 +81,10 @@ def measured(
             turned += trained.direction is not None and trained.direction.kind == "two-sided"
             for name in ("clip_auc", "window_auc", "level_auc"):
                 figures.setdefault(name.replace("_", " "), []).append(trained.metrics[name])
+            # Machines differ in what they score when they are well, and a worker gives each its own threshold.
+            within = [cell["clip_auc"] for cell in trained.report["machines"].values()]
+            if len(within) > 1:
+                figures.setdefault("clip auc within a machine", []).append(statistics.fmean(within))
         if path is None or parameters is None:
             raise ScoreInverted(f"{recipe.name} {settings}: refused with each of {len(seeds)} seeds")
         file_kb, window_ms = cost_of(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -35,14 +36,18 @@ def train(
     # Training's libraries load in seconds; no other command should wait for them.
     from trainers.artefact import install as install_model
     from trainers.artefact import write
-    from trainers.checkpoint import resumable
+    from trainers.checkpoint import going_on, resumable
     from trainers.provenance import code_revision
 
     pairs = pairs_of(settings or [])
     what = {"recipe": recipe, "seed": seed, "settings": pairs, "code": code_revision(), "data": _listing(data)}
-    with resumable(out, what):
-        trained = recipe_of(recipe).train(data, seed, pairs)
-        model = write(trained, out, seed, version)
+    try:
+        with resumable(out, what):
+            trained = recipe_of(recipe).train(data, seed, pairs)
+            model = write(trained, out, seed, version)
+    except KeyboardInterrupt:
+        print(f"tocsin: stopped{going_on(out)}", file=sys.stderr)
+        raise
     if install is not None:
         install_model(model, install)
     if json:

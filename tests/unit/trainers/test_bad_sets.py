@@ -13,6 +13,8 @@ import pytest
 import soundfile
 
 from schemas.errors import EmptyAudio, InputError, NotAudio, TooLittleSound, UnusableAudio, WrongLayout
+from trainers import conv_ae, mimii_ae
+from trainers.conv_ae import ConvAeRecipe
 from trainers.fleet import FleetRecipe
 from trainers.mimii_ae import MimiiAeRecipe
 from trainers.quick import QuickRecipe
@@ -123,6 +125,20 @@ def test_it_is_named(data, spoil, error, said):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("recipe", [MimiiAeRecipe, ConvAeRecipe])
+def test_a_clip_that_is_only_tested_on_is_named_before_anything_is_trained(recipe, data, monkeypatch):
+    def trained(*_):
+        raise AssertionError("trained first")
+
+    for module in (conv_ae, mimii_ae):
+        monkeypatch.setattr(module, "_trained", trained)
+    spoilt = sorted((data / "abnormal").iterdir())
+    for path in spoilt:
+        soundfile.write(path, np.full(3 * RATE, np.nan), RATE, subtype="FLOAT")
+    with pytest.raises(EmptyAudio, match="not all of them finite"):
+        recipe().train(data, 3, {})
+
+
 def _normal_is_empty(data: Path) -> Path:
     for path in (data / "normal").iterdir():
         path.unlink()
@@ -231,6 +247,8 @@ def test_a_disk_that_fills_up_leaves_no_half_written_artefact(good, tmp_path, wh
     assert "tocsin: " in ran.stderr
     assert "cannot be written: File too large" in ran.stderr.replace("\n", " ")
     assert "Traceback" not in ran.stderr
+    # The first checkpoint did not fit; one that is whole is told of.
+    assert ("the same command goes on from there" in ran.stderr.replace("\n", " ")) == (where == "writing")
     left = {path.name for path in out.rglob("*") if path.is_file()}
     assert left <= {"0001.pt"}
     assert not (tmp_path / "models").exists()

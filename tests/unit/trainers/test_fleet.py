@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import onnxruntime
 import pytest
 import soundfile
 import torch
 
-from schemas.errors import EmptyAudio, InputError, SettingsError
+from schemas.errors import EmptyAudio, InputError, ScoreInverted, SettingsError, UnusableAudio
 from schemas.features import FeatureSpec
 from synthesis.fault import random_fault
 from synthesis.machine import random_machine
+from trainers import fleet
 from trainers.adacos import SubclusterAdaCos
 from trainers.artefact import write
+from trainers.direction import settled
 from trainers.fleet import FleetRecipe, spec_of
 from trainers.fleet_bank import fit_bank
 from trainers.fleet_batches import SHIFTS, FleetBatches, moved
+from trainers.fleet_model import FleetNet
 from trainers.fleet_net import PhaseStatistics
-from trainers.fleet_quality import folds_of, pair_aucs
+from trainers.fleet_quality import bank_of, folds_of, pair_aucs
 from trainers.fleet_sound import Device, Heard, load_devices
 
 TINY = {"seconds": "1.2", "steps": "3", "batch": "4", "synthetic": "2", "width": "4", "size": "8"}
@@ -152,7 +157,49 @@ def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
     (told,) = session.run(["score"], {"log_mel": windows})
     assert np.allclose(told, trained.model.answer(windows)[0], rtol=1e-4, atol=1e-4)
     assert trained.report["auc_by_device"].keys() == {"unit0", "unit1"}
-    assert len(trained.scores["abnormal"]) == 1
+    # 40,000 samples hold three windows of 1.2 s that overlap by half.
+    assert [len(trained.scores[name]) for name in ("normal", "abnormal")] == [12, 3]
+    assert trained.direction.kind == "rising"
+    assert trained.direction.rising > 0.5
+    shown = {"loss", "scores", "roc", "confusion", "examples"}
+    assert {one.name for one in tmp_path.glob("*.png")} == {f"fleet-{what}.png" for what in shown}
+
+
+def test_a_device_without_faults_is_held_against_the_others(machines, tmp_path):
+    data = shutil.copytree(machines, tmp_path / "set")
+    for folder in data.glob("*/abnormal"):
+        shutil.rmtree(folder)
+    trained = FleetRecipe().train(data, 3, {**TINY, "embedding": "no"})
+    assert [len(trained.scores[name]) for name in ("normal", "other devices")] == [12, 12]
+    assert [one.title for one in trained.examples][2:] == ["other devices, lowest", "other devices, highest"]
+
+
+def test_a_score_that_falls_with_faults_is_refused(machines, monkeypatch):
+    forward = FleetNet.forward
+    monkeypatch.setattr(FleetNet, "forward", lambda self, log_mel: -forward(self, log_mel))
+    with pytest.raises(ScoreInverted, match="generated anomalies"):
+        FleetRecipe().train(machines, 3, {**TINY, "embedding": "no"})
+
+
+def test_the_direction_is_asked_of_recordings_the_bank_has_not_met(machines, monkeypatch):
+    devices, _ = load_devices(machines, spec_of(1.2))
+    learned = []
+
+    def kept(heard, *others):
+        learned.append([one.name for one in heard])
+        return bank_of(heard, *others)
+
+    asked = []
+
+    def settled_of(model, spec, normal, seed, **named):
+        asked.extend(len(samples) for samples in normal)
+        return settled(model, spec, normal, seed, **named)
+
+    monkeypatch.setattr(fleet, "bank_of", kept)
+    monkeypatch.setattr(fleet, "settled", settled_of)
+    fleet.direction_of(devices[0], None, spec_of(1.2), 3)
+    assert [len(names) for names in learned] == [3]
+    assert asked == [40_000]
 
 
 def test_without_an_embedding_the_bank_alone_is_the_model(machines, tmp_path):
@@ -170,6 +217,24 @@ def test_plain_folders_are_devices_by_their_names(tmp_path):
     devices, digests = load_devices(tmp_path, SPEC)
     assert [(device.name, len(device.normal)) for device in devices] == [("fan", 2), ("pump", 2)]
     assert len(digests) == 4
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "said"),
+    [
+        (np.sign(np.sin(np.arange(20_000) / 7.0)), 16_000, "is clipped"),
+        (np.zeros(20_000), 16_000, "is silent"),
+        (0.1 * np.sin(np.arange(60_000) / 7.0), 48_000, "48000 Hz, most of the set 16000"),
+        (0.1 * np.sin(np.arange(20_000) / 7.0), 8_000, "8000 Hz, the features want 16000"),
+    ],
+)
+def test_plain_folders_are_as_careful_as_sets(tmp_path, samples, rate, said):
+    for name in ("pump_1", "pump_2", "fan_1"):
+        _write(tmp_path / f"{name}.wav", random_machine(1).sound.at(0, 20_000))
+    soundfile.write(tmp_path / "fan_2.wav", samples, rate, subtype="PCM_16")
+    with pytest.raises(UnusableAudio, match=said) as caught:
+        load_devices(tmp_path, SPEC)
+    assert "fan_2.wav" in str(caught.value)
 
 
 def test_what_cannot_be_used_is_said(machines):

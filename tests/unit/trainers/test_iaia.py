@@ -16,6 +16,7 @@ from trainers.iaia import IaiaRecipe
 from trainers.iaia_cells import load_cells
 from trainers.iaia_chain import fit_detector
 from trainers.iaia_protocol import plan
+from trainers.loaders.mimii import load_mimii
 from trainers.mfcc import WIDTH
 from trainers.sklearn_model import SklearnModel
 from trainers.synthetic_set import SetOptions, write_set
@@ -54,7 +55,14 @@ def test_sound_becomes_one_file_that_scores_sound_as_scikit_learn_does(sound, tm
     assert np.allclose(told, trained.model.answer(windows)[0], rtol=1e-4, atol=1e-4)
     assert trained.report["onnx_against_sklearn"]["flips"] == 0.0
     assert trained.report["features_against_numpy"] < 1e-3
-    assert {"iaia-lof-6dB-confusion.png", "iaia.json"} <= {one.name for one in tmp_path.iterdir()}
+    assert {"iaia-lof-6dB-confusion.png", "iaia-loss.png", "iaia-examples.png", "iaia.json"} <= {
+        one.name for one in tmp_path.iterdir()
+    }
+    assert all(len(losses) > 1 for losses in trained.losses.values())
+    assert [one.title.split(",")[0] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
+    assert all(one.heard.shape == one.rebuilt.shape == (1, WIDTH) for one in trained.examples)
+    clips = {clip.samples(16_000).tobytes(): clip.label for clip in load_mimii(sound)}
+    assert [clips[one.sound.tobytes()] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
 
 
 @pytest.mark.parametrize("detector", ["if", "ocsvm", "lof"])

@@ -139,6 +139,12 @@ def test_names_become_a_file_and_loggers_are_not_split(loggers, tmp_path):
     assert report["clips"]["leak"] == 5
     assert (tmp_path / "leak-latents.png").stat().st_size > 1_000
     assert trained.direction.rising > 0.5
+    assert [one.title for one in trained.examples] == [
+        f"{what}, {end}" for what in ("normal", "leak") for end in ("lowest", "highest")
+    ]
+    # 44 coefficients of 86 frames, low ones first, and the sound they are of.
+    assert all(one.heard.shape == one.rebuilt.shape == (86, 44) for one in trained.examples)
+    assert all(len(one.sound) == SPEC.window_samples for one in trained.examples)
 
 
 def test_what_cannot_be_used_is_said(loggers, tmp_path):

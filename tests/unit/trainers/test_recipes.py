@@ -92,6 +92,16 @@ def test_the_score_is_the_error_of_the_bands_in_decibels(machine):
     assert np.allclose(score, 10.0 * np.log10(bands.mean(axis=1) + 1e-6), atol=1e-3)
 
 
+def test_a_machine_model_shows_what_it_rebuilds_of_machines_it_has_not_met(machine):
+    trained, path = machine
+    shown = {"loss", "scores", "roc", "confusion", "examples"}
+    assert {one.name for one in path.parent.glob("*.png")} == {f"machine-{what}.png" for what in shown}
+    assert [one.title.split(",")[0] for one in trained.examples] == ["normal", "normal", "faulty", "faulty"]
+    for one in trained.examples:
+        error = np.square((one.heard - one.rebuilt).T.reshape(64, -1, 8).mean(axis=2)).mean()
+        assert one.score == pytest.approx(10.0 * np.log10(error + 1e-6), abs=1e-3)
+
+
 def test_figures_and_pictures_lie_beside_the_model(scream):
     _, path = scream
     names = {one.name for one in path.parent.iterdir()}

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from schemas.errors import OutputError, UnreadableInput
+from schemas.errors import OutputError, ScoreInverted, UnreadableInput, UnusableAudio
 from trainers.checkpoint import FOLDER, resumable
 from trainers.epochs import Schedule, fit_epochs
 from trainers.fitting import fit, repeatable
@@ -58,6 +58,11 @@ def trained_by_epochs(cut_at: int | None = None, patience: int = 0) -> tuple[dic
 
         curves = fit_epochs(net, loss, rows[:40], rows[40:], Schedule(30, 8, 0.02, patience), "training")
     return net.state_dict(), curves, steps
+
+
+def trained_and_then(error: Exception) -> None:
+    trained_by_steps()
+    raise error
 
 
 @pytest.mark.parametrize("train", [trained_by_steps, trained_by_epochs])
@@ -119,8 +124,9 @@ def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path):
         trained_by_steps(30)
     (kept,) = (tmp_path / FOLDER).rglob("*.pt")
     kept.write_bytes(kept.read_bytes()[:100])
-    with pytest.raises(UnreadableInput, match=r"0001\.pt.*remove it"), resumable(tmp_path, {}):
+    with pytest.raises(UnreadableInput, match=r"0001\.pt.*it is removed"), resumable(tmp_path, {}):
         trained_by_steps()
+    assert not list(tmp_path.rglob("*.pt"))
 
 
 def test_training_stops_where_the_validation_loss_does_not_fall_and_takes_its_best():
@@ -204,3 +210,26 @@ def test_an_error_of_the_disk_is_the_users(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="cannot be written"), resumable(tmp_path / "file", {}):
         trained_by_steps()
+
+
+def test_what_the_same_command_would_meet_again_leaves_nothing(tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(PowerCut), resumable(out, {"seed": 5}):
+        trained_by_steps(30)
+    with pytest.raises(ScoreInverted, match="falls"), resumable(out, {"seed": 6}):
+        trained_and_then(ScoreInverted("falls"))
+    # The other run may still go on.
+    assert len(list((out / FOLDER).iterdir())) == 1
+    with pytest.raises(UnusableAudio), resumable(out, {"seed": 5}):
+        raise UnusableAudio("is clipped")
+    assert not out.exists()
+
+
+def test_a_disk_that_is_full_says_where_the_run_goes_on(tmp_path):
+    with pytest.raises(OutputError) as caught, resumable(tmp_path, {}):
+        raise OutputError("full")
+    assert str(caught.value) == "full"
+    with pytest.raises(OutputError, match=r"full; .*\.checkpoints: the same command goes on"), resumable(tmp_path, {}):
+        trained_and_then(OutputError("full"))
+    with resumable(tmp_path, {}):
+        assert trained_by_steps()[2] == 0

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 import typer
 from typer.testing import CliRunner
 
-from schemas.errors import SettingsError, WrongLayout
+from schemas.errors import SettingsError, UnusableAudio, WrongLayout
 from tocsin.commands.study import study
 from trainers import transfer
 from trainers.loaders.layout import load_clips
+from trainers.mimii_ae import vectors_of
 from trainers.synthetic_set import SetOptions, write_set
 from trainers.transfer import Run, TransferOptions, run_all
 from trainers.transfer_report import rows_of, table_of
@@ -109,6 +112,18 @@ def test_fewer_choices_still_hear_every_type(data):
 def test_one_type_alone_has_nothing_to_transfer_from(data):
     with pytest.raises(WrongLayout, match="fan alone"):
         run_all([clip for clip in load_clips(data) if clip.machine == "fan"], TINY, (100.0,), 3)
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_clip_that_is_too_short_for_a_vector_is_named(data, tmp_path, place):
+    spoilt = shutil.copytree(data, tmp_path / "set")
+    path = sorted(spoilt.rglob("normal/*.wav"))[place]
+    soundfile.write(path, 0.1 * np.sin(np.arange(2_800) / 7.0), 16_000)
+    with pytest.raises(UnusableAudio, match=r"lasts 0.17 s; 0.19 s are needed") as caught:
+        run_all(load_clips(spoilt), TINY, (100.0,), 1)
+    assert str(path) in str(caught.value)
+    soundfile.write(path, 0.1 * np.sin(np.arange(3_072) / 7.0), 16_000)
+    assert len(vectors_of([clip for clip in load_clips(spoilt) if clip.path == path], "first")) == 1
 
 
 def _runs(plan, aucs, share=1.0):
