@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
+NORMAL = "normal"
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 
 
@@ -16,6 +19,16 @@ def auc(normal: npt.ArrayLike, anomalous: npt.ArrayLike) -> float:
     low, high = np.sort(np.asarray(normal)), np.asarray(anomalous)
     below, upto = np.searchsorted(low, high, "left"), np.searchsorted(low, high, "right")
     return float((below + upto).sum() / (2.0 * len(low) * len(high)))
+
+
+def below_normal(scores: Mapping[str, npt.ArrayLike]) -> dict[str, float]:
+    """The groups that a model would not alarm on, with their AUC: those that mostly score below normal sound.
+
+    Args:
+        scores: by group; the group ``normal`` is what the others are held against.
+    """
+    found = {name: auc(scores[NORMAL], values) for name, values in scores.items() if name != NORMAL}
+    return {name: value for name, value in found.items() if value < 0.5}
 
 
 def f1(labels: npt.NDArray[np.bool_], called: npt.NDArray[np.bool_]) -> float:

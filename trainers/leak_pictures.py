@@ -18,6 +18,10 @@ Float64 = npt.NDArray[np.float64]
 
 _STEPS = np.linspace(-3.0, 3.0, 7)
 _LATENTS = 6
+_HEADING = (
+    "What is rebuilt while one latent moves, all others at the mean of normal sound; low frequencies below, early left.\n"
+    "The latents in which leaks differ most, the first one most; sd: deviations of normal sound."
+)
 
 
 def sensitive_latents(normal: torch.Tensor, leaking: torch.Tensor) -> Float64:
@@ -42,6 +46,7 @@ def traversal(autoencoder: Autoencoder, normal: torch.Tensor, shown: Float64) ->
     mean, spread = normal.mean(dim=0), normal.std(dim=0)
     figure = Figure(figsize=(1.3 * len(_STEPS), 1.3 * len(chosen)), layout="constrained")
     grid = figure.subplots(len(chosen), len(_STEPS), squeeze=False)
+    figure.suptitle(_HEADING, fontsize=9)
     for row, latent in enumerate(chosen):
         codes = mean.repeat(len(_STEPS), 1)
         codes[:, latent] += torch.from_numpy(_STEPS.astype(np.float32)) * spread[latent]
@@ -80,7 +85,7 @@ def looker(net: LeakNet) -> Looked:
             seen,
             made,
             columns="row of the image" if image else "channel of the tap",
-            unit="scaled by training",
+            unit="scaled, 0 to 1",
             seconds=SPEC.window_seconds if image else 0.0,
             sound=window.ravel(),
             sample_rate=SAMPLE_RATE,

@@ -37,6 +37,7 @@ def train(
     from trainers.artefact import install as install_model
     from trainers.artefact import write
     from trainers.checkpoint import going_on, resumable
+    from trainers.evaluate import below_normal
     from trainers.provenance import code_revision
 
     pairs = pairs_of(settings or [])
@@ -50,6 +51,12 @@ def train(
         raise
     if install is not None:
         install_model(model, install)
+    for name, value in below_normal(trained.scores).items():
+        print(
+            f"tocsin: {name!r} scores below normal sound (AUC {value:.3f}): this model would not alarm on it; give more"
+            " normal sound, train for longer, or take other settings or another recipe",
+            file=sys.stderr,
+        )
     if json:
         print(json_format.dumps({"model": str(model), "metrics": trained.metrics}))
         return

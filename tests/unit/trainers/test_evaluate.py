@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainers.evaluate import auc, confirmed, f1, quantiles_of, threshold_for
+from trainers.evaluate import auc, below_normal, confirmed, f1, quantiles_of, threshold_for
 
 
 def test_auc_counts_pairs_and_halves_ties():
@@ -43,3 +43,9 @@ def test_quantiles_are_named_by_probability():
     quantiles = quantiles_of(np.arange(101.0))
     assert quantiles["0.5"] == 50.0
     assert quantiles["0.99"] == 99.0
+
+
+def test_what_scores_below_normal_sound_is_known():
+    scores = {"normal": [1.0, 2.0], "leak": [0.5, 1.5], "rub": [1.0, 3.0], "bearing": [1.5, 1.6]}
+    assert below_normal(scores) == {"leak": 0.25}
+    assert below_normal({}) == {}

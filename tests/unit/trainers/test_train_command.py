@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from schemas.errors import SettingsError
+from tests.unit.trainers.test_artefact import trained
 from tocsin.commands.train import train
+from trainers.machine import MachineRecipe
 
 app = typer.Typer()
 app.command()(train)
@@ -45,3 +49,18 @@ def test_mistakes_are_the_users(arguments, named):
     done = _run(*arguments)
     assert isinstance(done.exception, SettingsError)
     assert named in str(done.exception)
+
+
+def test_a_model_that_would_not_alarm_on_what_is_abnormal_says_so(tmp_path, monkeypatch):
+    def backwards(*_):
+        made = trained()
+        return replace(
+            made, scores={"normal": np.arange(5.0), "leak": np.arange(5.0) - 2.0, "rub": np.arange(5.0) + 1.0}
+        )
+
+    monkeypatch.setattr(MachineRecipe, "train", backwards)
+    done = _run("machine", "--out", str(tmp_path), "--json")
+    assert done.exit_code == 0, done.output
+    assert "'leak' scores below normal sound (AUC 0.180)" in done.stderr
+    assert "'rub'" not in done.stderr
+    assert json.loads(done.stdout)["model"] == str(tmp_path / "mean.onnx")
