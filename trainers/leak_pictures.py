@@ -19,7 +19,7 @@ Float64 = npt.NDArray[np.float64]
 _STEPS = np.linspace(-3.0, 3.0, 7)
 _LATENTS = 6
 _HEADING = (
-    "What is rebuilt while one latent moves, all others at the mean of normal sound; low frequencies below, early left.\n"
+    "What is rebuilt while one latent moves, all others at the mean of normal sound; low frequencies below.\n"
     "The latents in which leaks differ most, the first one most; sd: deviations of normal sound."
 )
 
