@@ -171,6 +171,8 @@ def _trained(
         _seen(front, hear(clips, spec, channel, f"listening to {len(clips)} clips"))
         for clips in (parts.train, parts.validation)
     )
+    if isinstance(net, ConvAutoencoder):
+        net.begin_at(rows)
     schedule = Schedule(options.epochs, options.batch, options.rate, options.patience, options.least_steps)
     losses = fit_epochs(net, net.loss, rows, held, schedule, "training")
     return whole, losses

@@ -13,6 +13,7 @@ from trainers.conv_ae_front import N_MELS, SPAN_DB
 _CHANNELS = (32, 64, 128)
 _CODE_1D = 32
 _LEAST_ERROR = 1e-12
+_LEAST_SCALE = 1e-6
 
 
 class Rebuilder(nn.Module):
@@ -39,9 +40,15 @@ class ConvAutoencoder(Rebuilder):
         decibels: ``x`` is in dB, 0 to -80: the sigmoid's 0 to 1 is spread over that.
     """
 
+    usual: torch.Tensor
+    scale: torch.Tensor
+
     def __init__(self, *, normalised: bool, decibels: bool) -> None:
         super().__init__()
         self._spread = decibels and not normalised
+        # Not among the weights, which the system has published without them.
+        self.register_buffer("usual", torch.zeros(()), persistent=False)
+        self.register_buffer("scale", torch.ones(()), persistent=False)
         self.encoder = conv_encoder(normalised=normalised)
         self.decoder = conv_decoder(normalised=normalised)
         if not normalised:
@@ -51,7 +58,16 @@ class ConvAutoencoder(Rebuilder):
         """See :class:`Rebuilder`."""
         seen = x / SPAN_DB + 1.0 if self._spread else x
         made: torch.Tensor = self.decoder(self.encoder(seen.unsqueeze(1))).squeeze(1)
-        return (made - 1.0) * SPAN_DB if self._spread else made
+        return (made - 1.0) * SPAN_DB if self._spread else made * self.scale + self.usual
+
+    def begin_at(self, rows: torch.Tensor) -> None:
+        """Lets what is rebuilt begin at the mean of rows (n, n_mels, frames), and be measured in their deviation.
+
+        A decoder begins about 0 with steps of hundredths of a decibel: it takes most of a thousand of them to come down
+        to sound 30 dB below its maximum, and few are left for what the sound is like. With a sigmoid there is no need.
+        """
+        if not isinstance(self.decoder[-1], nn.Sigmoid):
+            self.usual, self.scale = rows.mean(), rows.std().clamp(min=_LEAST_SCALE)
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
         """Mean squared error; in units of the sigmoid's range where there is one."""

@@ -142,6 +142,22 @@ def test_weights_of_another_form_are_refused(data, tmp_path):
             ConvAeRecipe().train(data, 3, {"weights": str(tmp_path / name)})
 
 
+def test_training_begins_at_the_level_of_what_is_heard():
+    torch.manual_seed(0)
+    rows = -35.0 + 6.0 * torch.randn(20, 40, 80)
+    net = ConvAutoencoder(normalised=True, decibels=True)
+    before = net.loss(rows).item()
+    net.begin_at(rows)
+    assert before > 1_000.0
+    assert net.loss(rows).item() < 100.0
+    assert set(net.state_dict()) == set(ConvAutoencoder(normalised=True, decibels=True).state_dict())
+    assert not {"usual", "scale"} & set(net.state_dict())
+    plain = ConvAutoencoder(normalised=False, decibels=True)
+    before = plain.loss(rows).item()
+    plain.begin_at(rows)
+    assert plain.loss(rows).item() == before
+
+
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
