@@ -14,7 +14,9 @@ Looked = Callable[[str, float, Float32], Example]
 
 
 def best_and_worst(groups: Mapping[str, Sequence[tuple[Float32, Float64]]], look: Looked) -> tuple[Example, ...]:
-    """The windows of the lowest and the highest score of each group; those of no finite score are passed over.
+    """The windows of the lowest and the highest score of each group; a window alone is shown once.
+
+    Windows without a finite score are passed over.
 
     Args:
         groups: by what they hold, recordings: windows float32 (n, n_frames, width), and scores float64 (n,).
@@ -28,8 +30,11 @@ def best_and_worst(groups: Mapping[str, Sequence[tuple[Float32, Float64]]], look
             for window, value in enumerate(values)
             if np.isfinite(value)
         ]
-        for what, choose in (("lowest", min), ("highest", max)):
-            if places:
-                value, number, window = choose(places)
-                shown.append(look(f"{name}, {what}", value, recordings[number][0][window]))
+        if not places:
+            continue
+        ends = (
+            {f"{name}, lowest": min(places), f"{name}, highest": max(places)} if len(places) > 1 else {name: places[0]}
+        )
+        for title, (value, number, window) in ends.items():
+            shown.append(look(title, value, recordings[number][0][window]))
     return tuple(shown)

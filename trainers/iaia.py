@@ -207,7 +207,7 @@ def _examples(cells: Cells, chosen: Split, denoiser: Denoiser, shown: Outcome) -
             denoiser.scaled(window),
             denoiser(window),
             columns="feature",
-            unit="scaled, 0 to 1",
+            unit="0 to 1: as trained on",
             sound=None if clip is None else clip.samples(SAMPLE_RATE),
             sample_rate=SAMPLE_RATE,
         )

@@ -16,6 +16,7 @@ from trainers.pictures import confusion
 
 Float64 = npt.NDArray[np.float64]
 
+_WORDS = {"if": "isolation forest", "ocsvm": "one-class SVM", "lof": "local outlier factor"}
 QUANTILE = 0.95
 """Of the training scores: the threshold."""
 
@@ -127,5 +128,7 @@ def pictures(outcomes: Sequence[Outcome]) -> dict[str, bytes]:
                 "normal": np.concatenate([one.normal - one.threshold for one in mine]),
                 "abnormal": np.concatenate([one.abnormal - one.threshold for one in mine]),
             }
-            made[f"{name}-{snr_db:g}dB-confusion"] = confusion(above, 0.0)
+            made[f"{name}-{snr_db:g}dB-confusion"] = confusion(
+                above, 0.0, f"{_WORDS[name]} at {snr_db:g} dB\nthreshold: {QUANTILE:.0%} of training, by machine"
+            )
     return made

@@ -85,7 +85,7 @@ def looker(net: LeakNet) -> Looked:
             seen,
             made,
             columns="row of the image" if image else "channel of the tap",
-            unit="scaled, 0 to 1",
+            unit="0 to 1: as trained on",
             seconds=SPEC.window_seconds if image else 0.0,
             sound=window.ravel(),
             sample_rate=SAMPLE_RATE,

@@ -64,8 +64,14 @@ def roc_and_precision(scores: Mapping[str, Float64]) -> bytes:
     return png_of(figure)
 
 
-def confusion(scores: Mapping[str, Float64], threshold: float) -> bytes:
-    """How many of each group lie below and above the threshold, with their share as colour."""
+def confusion(scores: Mapping[str, Float64], threshold: float, title: str = "") -> bytes:
+    """How many of each group lie below and above the threshold, with their share as colour.
+
+    Args:
+        scores: by group.
+        threshold: between what is called normal and anomalous.
+        title: stands above; empty names the threshold.
+    """
     counts = np.array([[int(np.sum(v <= threshold)), int(np.sum(v > threshold))] for v in scores.values()])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(4.5, 1.6 + 0.6 * len(scores)), layout="constrained")
@@ -77,7 +83,7 @@ def confusion(scores: Mapping[str, Float64], threshold: float) -> bytes:
         axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
     axes.set_xticks([0, 1], ["called normal", "called anomalous"])
     axes.set_yticks(range(len(scores)), list(scores))
-    axes.set_title(f"threshold {threshold:.3g}")
+    axes.set_title(title or f"threshold {threshold:.3g}", fontsize=10)
     return png_of(figure)
 
 

@@ -121,6 +121,7 @@ def test_pictures_differ_with_what_they_show():
         assert image.std() > 0.01
         assert draw(scores) != draw(other)
     assert pictures.confusion(scores, 3.0) != pictures.confusion(scores, 6.0)
+    assert pictures.confusion(scores, 3.0, "forest") != pictures.confusion(scores, 3.0, "neighbours")
 
 
 def test_a_preset_gives_way_to_what_is_set_besides():
