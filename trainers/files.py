@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from schemas.errors import OutputError
+
+_SPACE = "free some disk space or choose another folder"
+_TO_DO = {errno.ENOSPC: _SPACE, errno.EDQUOT: _SPACE, errno.EACCES: "give yourself permission or choose another folder"}
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -44,4 +48,5 @@ def write_together(files: Mapping[Path, bytes]) -> None:
             # What could not be made cannot be removed either.
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from None
+        to_do = _TO_DO.get(error.errno or 0, "choose another folder")
+        raise OutputError(f"{path} cannot be written: {error.strerror}: {to_do}") from None

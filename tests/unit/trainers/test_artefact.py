@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 
 import numpy as np
 import onnx
@@ -106,6 +108,20 @@ def test_files_that_belong_together_are_all_there_or_none(tmp_path):
     write_together({tmp_path / "a": b"new", tmp_path / "c" / "b": b"too"})
     assert (tmp_path / "a").read_bytes() == b"new"
     assert (tmp_path / "c" / "b").read_bytes() == b"too"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(errno.ENOSPC, "No space left on device: free some disk space"), (errno.EIO, "error: choose another folder")],
+)
+def test_a_file_that_cannot_be_written_says_what_to_do(tmp_path, monkeypatch, code, said):
+    def failing(_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(OutputError, match=said):
+        write_together({tmp_path / "a": b"new", tmp_path / "b": b"new"})
+    assert not list(tmp_path.iterdir())
 
 
 def test_pictures_differ_with_what_they_show():
