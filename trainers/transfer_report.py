@@ -31,18 +31,18 @@ class Row:
     Attributes:
         plan, share: see :class:`trainers.transfer.Run`.
         auc: mean over targets, sources and seeds.
-        half: half of its 95 % interval, over seeds.
+        half: half of its 95 % interval, over seeds; None where there was one.
         gain: what the mean lies above that from scratch on the same targets, 0 for scratch itself.
-        gain_half: half of its 95 % interval, over pairs of target and seed.
+        gain_half: half of its 95 % interval, over pairs of target and seed; None likewise.
         runs: how many.
     """
 
     plan: str
     share: float
     auc: float
-    half: float
+    half: float | None
     gain: float
-    gain_half: float
+    gain_half: float | None
     runs: int
 
 
@@ -100,7 +100,7 @@ def plot_of(rows: Sequence[Row], title: str) -> bytes:
         # Side by side, so that bars do not hide each other.
         shares = [row.share * 1.06 ** (place - len(plans) / 2) for row in mine]
         style = "--" if plan == SCRATCH else "-"
-        bars = [row.half for row in mine]
+        bars = [row.half or 0.0 for row in mine]
         axes.errorbar(shares, [row.auc for row in mine], yerr=bars, label=_WORDS[plan], linestyle=style, capsize=3)
     axes.set_xscale("log")
     axes.set_xticks(sorted({row.share for row in rows}), [f"{share:g}" for share in sorted({r.share for r in rows})])
@@ -114,8 +114,12 @@ def plot_of(rows: Sequence[Row], title: str) -> bytes:
 
 
 def _cell(row: Row) -> str:
-    text = f"{row.auc:.3f} ± {row.half:.3f}"
-    return text if row.plan == SCRATCH else f"{text} ({row.gain:+.3f} ± {row.gain_half:.3f})"
+    text = f"{row.auc:.3f}{_interval(row.half)}"
+    return text if row.plan == SCRATCH else f"{text} ({row.gain:+.3f}{_interval(row.gain_half)})"
+
+
+def _interval(half: float | None) -> str:
+    return "" if half is None else f" ± {half:.3f}"
 
 
 def _by_pair(runs: Sequence[Run]) -> dict[tuple[str, int], float]:
@@ -126,8 +130,8 @@ def _by_pair(runs: Sequence[Run]) -> dict[tuple[str, int], float]:
     return {pair: float(np.mean(values)) for pair, values in pairs.items()}
 
 
-def _half(values: Float64) -> float:
-    """Half of the mean's 95 % interval by Student's t; infinite for a single value."""
+def _half(values: Float64) -> float | None:
+    """Half of the mean's 95 % interval by Student's t; a single value has none."""
     if len(values) < 2:
-        return float("inf")
+        return None
     return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))

@@ -19,7 +19,7 @@ from trainers.loaders.layout import load_clips
 from trainers.mimii_ae import vectors_of
 from trainers.synthetic_set import SetOptions, write_set
 from trainers.transfer import Run, TransferOptions, run_all
-from trainers.transfer_report import rows_of, table_of
+from trainers.transfer_report import plot_of, rows_of, table_of
 
 TINY = TransferOptions(seeds=2, epochs=1, batch=64, least_steps=1, targets=1)
 
@@ -148,6 +148,14 @@ def test_the_table_has_a_column_a_share():
     assert lines[2] == "| learned before | 1 % | 20 % |"
     assert lines[4] == "| from scratch | 0.500 ± 0.000 | 0.750 ± 0.000 |"
     assert lines[5].startswith("| v4: three other types | 0.250 ± 0.000 (-0.250 ± 0.000) |")
+
+
+def test_a_single_seed_has_no_interval():
+    rows = rows_of(_runs("scratch", [0.5]) + _runs("v4", [0.25]))
+    assert [(row.half, row.gain_half) for row in rows] == [(None, 0.0), (None, None)]
+    lines = table_of(rows, "heading").splitlines()
+    assert lines[4:6] == ["| from scratch | 0.500 |", "| v4: three other types | 0.250 (-0.250) |"]
+    assert plot_of(rows, "title")
 
 
 def test_the_command_writes_runs_a_table_and_a_plot_and_says_they_are_synthetic(data, tmp_path):
