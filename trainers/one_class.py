@@ -174,7 +174,7 @@ def figures(heard: Sequence[HeardClip], scores: Sequence[Float64], threshold: fl
     truth = np.concatenate([np.full(len(s), b) for s, b in zip(scores, bad, strict=True)])
     every = np.concatenate(scores)
     means = np.array([s.mean() for s in scores])
-    levels = np.array([float(np.log10(np.mean(np.square(one.samples, dtype=np.float64)) + 1e-12)) for one in heard])
+    levels = np.array([_level_of(one) for one in heard])
     level_auc = auc(levels[~bad], levels[bad])
     said = every > threshold
     return {
@@ -187,14 +187,25 @@ def figures(heard: Sequence[HeardClip], scores: Sequence[Float64], threshold: fl
 
 
 def by_machine(heard: Sequence[HeardClip], scores: Sequence[Float64]) -> dict[str, dict[str, Any]]:
-    """Clip AUC of every machine, unit and SNR that has clips of both kinds in the test."""
-    cells: dict[str, dict[bool, list[float]]] = {}
+    """Clip AUC of every machine, unit and SNR that has clips of both kinds in the test, and what loudness reaches."""
+    cells: dict[str, dict[bool, list[tuple[float, float]]]] = {}
     for one, values in zip(heard, scores, strict=True):
         snr = "" if one.clip.snr_db is None else f"/{one.clip.snr_db:g}dB"
         cell = cells.setdefault(f"{one.clip.machine}/{one.clip.unit}{snr}", {False: [], True: []})
-        cell[one.clip.label == "abnormal"].append(float(values.mean()))
-    return {
-        name: {"clip_auc": round(auc(cell[False], cell[True]), 4), "clips": len(cell[False]) + len(cell[True])}
-        for name, cell in sorted(cells.items())
-        if cell[False] and cell[True]
-    }
+        cell[one.clip.label == "abnormal"].append((float(values.mean()), _level_of(one)))
+    found = {}
+    for name, cell in sorted(cells.items()):
+        if cell[False] and cell[True]:
+            (good, quiet), (bad, loud) = (tuple(zip(*cell[label], strict=True)) for label in (False, True))
+            level = auc(quiet, loud)
+            found[name] = {
+                "clip_auc": round(auc(good, bad), 4),
+                "level_auc": round(max(level, 1.0 - level), 4),
+                "clips": len(good) + len(bad),
+            }
+    return found
+
+
+def _level_of(one: HeardClip) -> float:
+    """Ten times less than dB: only the order counts."""
+    return float(np.log10(np.mean(np.square(one.samples, dtype=np.float64)) + 1e-12))

@@ -82,9 +82,10 @@ def measured(
             for name in ("clip_auc", "window_auc", "level_auc"):
                 figures.setdefault(name.replace("_", " "), []).append(trained.metrics[name])
             # Machines differ in what they score when they are well, and a worker gives each its own threshold.
-            within = [cell["clip_auc"] for cell in trained.report["machines"].values()]
-            if len(within) > 1:
-                figures.setdefault("clip auc within a machine", []).append(statistics.fmean(within))
+            machines = trained.report["machines"].values()
+            for name in ("clip_auc", "level_auc") if len(machines) > 1 else ():
+                within = statistics.fmean(one[name] for one in machines)
+                figures.setdefault(f"{name.replace('_', ' ')} within a machine", []).append(within)
         if path is None or parameters is None:
             raise ScoreInverted(f"{recipe.name} {settings}: refused with each of {len(seeds)} seeds")
         file_kb, window_ms = cost_of(path)

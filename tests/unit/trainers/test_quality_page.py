@@ -55,6 +55,13 @@ def test_real_rows_stand_before_synthetic_ones_and_these_are_marked():
     assert "`made`" not in real
 
 
+def test_what_must_be_known_of_synthetic_rows_stands_above_them():
+    page = page_of({"made": a_row(synthetic=True), "heard": a_row()}, ["conv-ae"])
+    real, _, made = page.partition("## Synthetic sound")
+    assert made.index("within a machine") < made.index("`made`")
+    assert "within a machine" not in real
+
+
 def test_recipes_stand_in_their_order_and_none_is_lost():
     page = page_of({"a": a_row(recipe="zeta"), "b": a_row(recipe="iaia"), "c": a_row()}, ["conv-ae", "iaia"])
     places = [page.index(f"### {name}\n") for name in ("conv-ae", "iaia", "zeta")]
