@@ -97,7 +97,11 @@ def label_folder(folder: Path, ear: Ear, scream: str, out: Path) -> list[Segment
         segments += found
     for number, first in enumerate(range(0, len(segments), SEGMENTS_A_SHEET), start=1):
         rows = [
-            (f"{one.recording}\n{one.start_s:.2f} to {one.end_s:.2f} s: {one.text} ({one.score:+.1f})", one.picture)
+            (
+                f"{one.recording}\n{one.start_s:.2f} to {one.end_s:.2f} s: {one.text} ({one.score:+.1f})",
+                one.picture,
+                one.start_s,
+            )
             for one in segments[first : first + SEGMENTS_A_SHEET]
         ]
         draw_sheet(rows, ear.spec, _CONTEXT_S, out / f"sheet-{number:03d}.png")
