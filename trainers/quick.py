@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from processors.core.recording import rows_of, windows_of
 from schemas.errors import SettingsError, TooLittleSound, UnreadableInput, UnusableAudio, WrongLayout
@@ -192,7 +193,10 @@ def learn(
     model, direction = settled(QuickModel(form, spec), spec, pieces, seed, two_sided=False)
     heard_faults = _faulty(pieces, seed, spec)
     faults = {kind: form.score(summaries(windows)) for kind, windows in heard_faults.items()}
-    metrics = _metrics(normal, faults, threshold) | _measured(form, heard, normal, anomalous or {}, spec)
+    recorded = {kind: windows_in(others, spec) for kind, others in (anomalous or {}).items()}
+    recorded = {kind: found for kind, found in recorded.items() if len(found.features)}
+    recorded_scores = {kind: form.score(summaries(found.features)) for kind, found in recorded.items()}
+    metrics = _metrics(normal, faults, threshold) | _measured(heard.run, normal, recorded, recorded_scores)
     metrics["minutes"] = round(sum(run.seconds for run in runs) / 60.0, 2)
     return Trained(
         name=name,
@@ -211,11 +215,14 @@ def learn(
         trained_on=trained_on,
         training_digest=training_digest((run.digest for run in runs), seed),
         golden=_golden(heard, pieces, seed, spec),
-        scores={"normal": normal, **faults},
+        scores={"normal": normal, **faults, **{f"recorded: {kind}": one for kind, one in recorded_scores.items()}},
         examples=best_and_worst(
             {
                 "normal": [(heard.features, normal)],
                 "with a generated fault": [(heard_faults[kind], scores) for kind, scores in faults.items()],
+                **{
+                    f"recorded: {kind}": [(recorded[kind].features, scores)] for kind, scores in recorded_scores.items()
+                },
             },
             lambda title, score, window: Example(
                 title, score, window, columns="mel bands, means then deviations", seconds=spec.window_seconds
@@ -258,18 +265,15 @@ def _metrics(normal: Float64, faults: Mapping[str, Float64], threshold: float) -
 
 
 def _measured(
-    form: ClosedForm, heard: Windows, normal: Float64, anomalous: Mapping[str, Sequence[Run]], spec: FeatureSpec
+    run: npt.NDArray[np.int64], normal: Float64, recorded: Mapping[str, Windows], scores: Mapping[str, Float64]
 ) -> dict[str, float]:
     """AUC of recordings by kind: means over a recording's windows, normal ones as held out."""
-    metrics = {}
-    clips = [float(normal[heard.run == run].mean()) for run in np.unique(heard.run)]
-    for kind, others in anomalous.items():
-        found = windows_in(others, spec)
-        scores = form.score(summaries(found.features))
-        means = [float(scores[found.run == run].mean()) for run in np.unique(found.run)]
-        if means:
-            metrics[f"auc_{kind}"] = round(auc(clips, means), 4)
-    return metrics
+    clips = _means(run, normal)
+    return {f"auc_{kind}": round(auc(clips, _means(found.run, scores[kind])), 4) for kind, found in recorded.items()}
+
+
+def _means(run: npt.NDArray[np.int64], scores: Float64) -> list[float]:
+    return [float(scores[run == one].mean()) for one in np.unique(run)]
 
 
 def _golden(heard: Windows, pieces: Sequence[Float32], seed: int, spec: FeatureSpec) -> Float32:

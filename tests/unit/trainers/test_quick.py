@@ -177,6 +177,20 @@ def test_it_trains_from_a_folder_and_measures_against_other_folders(tmp_path):
     assert load_model(tmp_path / "out" / "quick.onnx").manifest.trained_on == "10 recordings of 1.2 minutes"
 
 
+def test_recordings_that_are_not_normal_are_shown_beside_generated_faults(tmp_path):
+    for number in range(12):
+        folder, seed = ("normal", 4) if number < 10 else ("worn", 5)
+        (tmp_path / folder).mkdir(exist_ok=True)
+        soundfile.write(tmp_path / folder / f"{number}.wav", sound(seed, 20 * number, 7), RATE, subtype="PCM_16")
+    trained = QuickRecipe().train(tmp_path, 7, {"preset": "small"})
+    worn = trained.scores["recorded: worn"]
+    assert worn.min() > trained.scores["normal"].max()
+    assert [(one.title, one.score) for one in trained.examples[-2:]] == [
+        ("recorded: worn, lowest", worn.min()),
+        ("recorded: worn, highest", worn.max()),
+    ]
+
+
 def test_mistakes_are_the_users(tmp_path):
     with pytest.raises(UnreadableInput, match="--data"):
         QuickRecipe().train(None, 7, {})
