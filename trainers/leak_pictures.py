@@ -19,8 +19,8 @@ Float64 = npt.NDArray[np.float64]
 _STEPS = np.linspace(-3.0, 3.0, 7)
 _LATENTS = 6
 _HEADING = (
-    "What is rebuilt while one latent moves, all others at the mean of normal sound; low frequencies below.\n"
-    "The latents in which leaks differ most, the first one most; sd: deviations of normal sound."
+    "What is rebuilt at the mean of normal sound, and left and right what changes (red: more) as one latent moves;\n"
+    "the latents in which leaks differ most, the first one most; sd: deviations of normal sound; low frequencies below"
 )
 
 
@@ -35,7 +35,7 @@ def sensitive_latents(normal: torch.Tensor, leaking: torch.Tensor) -> Float64:
 
 
 def traversal(autoencoder: Autoencoder, normal: torch.Tensor, shown: Float64) -> bytes:
-    """A PNG: the latents that differ most, from -3 to 3 deviations of normal sound, all others at their mean.
+    """A PNG: what changes with the latents that differ most, from -3 to 3 deviations of normal sound.
 
     Args:
         autoencoder: decodes.
@@ -53,16 +53,21 @@ def traversal(autoencoder: Autoencoder, normal: torch.Tensor, shown: Float64) ->
         with torch.no_grad():
             decoded = autoencoder.decode(codes).numpy()
         images = [_image(one) for one in decoded]
-        low, high = float(np.min(images)), float(np.max(images))
+        middle = images[len(images) // 2]
+        most = max(float(np.max(np.abs(np.stack(images) - middle))), 1e-6)
         for column, image in enumerate(images):
             axes = grid[row][column]
-            axes.imshow(image, origin="lower", aspect="auto", vmin=low, vmax=max(high, low + 1e-6))
+            if column == len(images) // 2:
+                axes.imshow(middle, origin="lower", aspect="auto")
+            else:
+                # Side by side nobody would see what moves: it is little beside what stays.
+                axes.imshow(image - middle, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-most, vmax=most)
             axes.set_xticks([])
             axes.set_yticks([])
             if row == 0:
                 axes.set_title(f"{_STEPS[column]:+g} sd", fontsize=8)
             if column == 0:
-                axes.set_ylabel(f"latent {latent}", fontsize=8)
+                axes.set_ylabel(f"latent {latent}, ± {most:.2g}", fontsize=7)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
