@@ -68,7 +68,7 @@ class Checkpoint:
 
 
 @contextmanager
-def resumable(out: Path, what: Mapping[str, Any]) -> Iterator[None]:
+def resumable(out: Path, what: Mapping[str, Any]) -> Iterator[Path]:
     """Fits inside keep checkpoints in ``out``, and take up those of a run that was interrupted.
 
     They go when the run has ended well, and when it has met what the same command would meet again: a file that cannot
@@ -79,39 +79,44 @@ def resumable(out: Path, what: Mapping[str, Any]) -> Iterator[None]:
         what: all that decides the run's result, as JSON; checkpoints of any other run are not touched, but where this
             one ends well.
 
+    Yields:
+        Where this run's checkpoints are, or would be.
+
     Raises:
         OutputError: what was raised inside, with where the run may go on from.
     """
+    made = not out.exists()
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
     folder = out / FOLDER / key
     token = _RUN.set(_Run(folder))
     try:
-        yield
+        yield folder
     except OutputError as error:
-        raise OutputError(f"{error}{going_on(out)}") from None
+        raise OutputError(f"{error}{going_on(folder)}") from None
     except TocsinError:
         _remove(folder)
+        if made:
+            with suppress(OSError):
+                out.rmdir()
         raise
     finally:
         _RUN.reset(token)
     _remove(*(out / FOLDER).glob("*"))
 
 
-def going_on(out: Path) -> str:
-    """What to tell of a run that was broken off: nothing, where nothing of it is kept."""
-    folder = out / FOLDER
-    if not any(folder.glob("*/*.pt")):
+def going_on(folder: Path) -> str:
+    """What to tell of a run that was broken off, by its folder of checkpoints: nothing, where nothing is kept."""
+    if not any(folder.glob("*.pt")):
         return ""
     return f"; what was trained so far is kept in {folder}: the same command goes on from there, or remove that folder"
 
 
 def _remove(*runs: Path) -> None:
-    """Removes checkpoints of runs, and the folders above them that were made for them alone."""
+    """Removes checkpoints of runs, and the folder above them where no other run's are in it."""
     for run in runs:
         shutil.rmtree(run, ignore_errors=True)
-        for folder in (run.parent, run.parent.parent):
-            with suppress(OSError):
-                folder.rmdir()
+        with suppress(OSError):
+            run.parent.rmdir()
 
 
 def next_checkpoint() -> Checkpoint:

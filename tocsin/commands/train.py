@@ -42,12 +42,13 @@ def train(
 
     pairs = pairs_of(settings or [])
     what = {"recipe": recipe, "seed": seed, "settings": pairs, "code": code_revision(), "data": _listing(data)}
+    kept = out
     try:
-        with resumable(out, what):
+        with resumable(out, what) as kept:
             trained = recipe_of(recipe).train(data, seed, pairs)
             model = write(trained, out, seed, version)
     except KeyboardInterrupt:
-        print(f"tocsin: stopped{going_on(out)}", file=sys.stderr)
+        print(f"tocsin: stopped{going_on(kept)}", file=sys.stderr)
         raise
     if install is not None:
         install_model(model, install)

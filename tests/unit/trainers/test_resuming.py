@@ -222,14 +222,22 @@ def test_what_the_same_command_would_meet_again_leaves_nothing(tmp_path):
     assert len(list((out / FOLDER).iterdir())) == 1
     with pytest.raises(UnusableAudio), resumable(out, {"seed": 5}):
         raise UnusableAudio("is clipped")
-    assert not out.exists()
+    assert not list(out.iterdir())
+    with pytest.raises(UnusableAudio), resumable(tmp_path / "new", {"seed": 5}):
+        trained_and_then(UnusableAudio("is clipped"))
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_disk_that_is_full_says_where_the_run_goes_on(tmp_path):
+    with pytest.raises(PowerCut), resumable(tmp_path, {"another": "run"}):
+        trained_by_steps(30)
     with pytest.raises(OutputError) as caught, resumable(tmp_path, {}):
         raise OutputError("full")
     assert str(caught.value) == "full"
-    with pytest.raises(OutputError, match=r"full; .*\.checkpoints: the same command goes on"), resumable(tmp_path, {}):
+    with (
+        pytest.raises(OutputError, match=r"full; .*\.checkpoints.*: the same command goes on"),
+        resumable(tmp_path, {}),
+    ):
         trained_and_then(OutputError("full"))
     with resumable(tmp_path, {}):
         assert trained_by_steps()[2] == 0

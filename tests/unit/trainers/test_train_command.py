@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from schemas.errors import SettingsError
 from tests.unit.trainers.test_artefact import trained
+from tests.unit.trainers.test_resuming import trained_by_steps
 from tocsin.commands.train import train
 from trainers.machine import MachineRecipe
 
@@ -64,3 +65,17 @@ def test_a_model_that_would_not_alarm_on_what_is_abnormal_says_so(tmp_path, monk
     assert "'leak' scores below normal sound (AUC 0.180)" in done.stderr
     assert "'rub'" not in done.stderr
     assert json.loads(done.stdout)["model"] == str(tmp_path / "mean.onnx")
+
+
+@pytest.mark.parametrize(("trains", "said"), [(True, "the same command goes on from there"), (False, "stopped\n")])
+def test_a_run_that_is_stopped_says_what_is_kept(tmp_path, monkeypatch, trains, said):
+    def stopped(*_):
+        if trains:
+            trained_by_steps()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MachineRecipe, "train", stopped)
+    done = _run("machine", "--out", str(tmp_path / "out"))
+    assert done.exit_code != 0
+    assert said in done.stderr
+    assert len(list((tmp_path / "out").rglob("*.pt"))) == trains
