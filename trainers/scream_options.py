@@ -47,13 +47,13 @@ class ScreamOptions:
     folders: str = "scream,ambience,sounds"
     unsure: str = "long_test_abuse_many_blanks,359154__horroraudio__muffled-female-cry"
     folds: int = 5
-    steps: int = 5_000
+    steps: int = 9_000
     batch: int = 64
     rate: float = 0.004
     dropout: float = 0.2
     beta1: float = 0.9
     l2: float = 0.001
-    synthetic: int = 150
+    synthetic: int = 600
     model: str = OWN
     features: str = LOG_MEL
     hop: int = OWN_HOP
