@@ -49,8 +49,8 @@ machine, where loudness alone, either way round, comes to .74: the faults lie 9 
 their noise. `conv-ae-motor` is from before.""",
     "leak": """`preset=small` shows an extractor, begun at random, 160 images; what it taps is then no feature of leaks,
 which may even rebuild better than normal sound (AUC below .5), as they did in the source (.03). The generated anomalies
-that check the score's direction can rise all the same: training says so where leaks score below normal sound. Cepstra
-need no extractor and find these leaks: `features=gfcc` or `features=mfcc`.""",
+that check the score's direction can rise all the same: training says so where leaks score below normal sound. Without
+an extractor these leaks are found: `features=gfcc`, `features=mfcc`, or `extractor=none`.""",
 }
 """By recipe, what must be known to read its rows on synthetic sound."""
 
