@@ -19,6 +19,7 @@ from trainers.progress import track
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"})
 
+_FULL_SCALE = 0.999
 _CONTRIBUTOR = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _FREESOUND_CUT = re.compile(r"\d-(\d+)-[A-Z]$")
 _NUMBERED_CUT = re.compile(r"(.+)_\d+$")
@@ -36,6 +37,8 @@ class Recording:
         samples: float32 (n,), mono, in [-1, 1].
         sample_rate: Hz.
         digest: sha256 of the file, hexadecimal.
+        file_rate: Hz of the file itself.
+        full_scale: share of the file's samples that lie at full scale, 0 to 1.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Recording:
     samples: npt.NDArray[np.float32]
     sample_rate: int
     digest: str
+    file_rate: int
+    full_scale: float
 
 
 def read_folder(root: Path, folders: Sequence[str], sample_rate: int) -> list[Recording]:
@@ -125,4 +130,6 @@ def _read(root: Path, path: Path, sample_rate: int) -> Recording:
         samples=resampled(mono, int(rate), sample_rate),
         sample_rate=sample_rate,
         digest=hashlib.sha256(raw).hexdigest(),
+        file_rate=int(rate),
+        full_scale=float(np.mean(np.abs(mono) >= _FULL_SCALE)),
     )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from torch import nn
 
 from processors.core.recording import windows_of
-from schemas.errors import InputError
+from schemas.errors import InputError, UnusableAudio
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from trainers.audacity import labels_beside
@@ -21,6 +21,7 @@ from trainers.provenance import training_digest
 from trainers.recipe import Float32, Trained
 from trainers.recordings import Recording, read_folder
 from trainers.scream_batches import HeardTake, augmentations, listen
+from trainers.scream_examples import examples_of
 from trainers.scream_fit import kept, trained
 from trainers.scream_options import ScreamOptions, options_of, spec_of
 from trainers.scream_quality import (
@@ -45,6 +46,8 @@ MIXED_DB = (0.0, -5.0)
 # Synthetic sound to measure with is of another seed than that to learn from.
 _OTHER_SEED = 1_000_003
 _SCREAM_SET = "scream/"
+# Loud screams clip and old recordings have 8 kHz: only what is worse is refused.
+_LEAST_RATE, _MOST_AT_FULL_SCALE = 8_000, 0.5
 _SHARE_OF_STEPS = 3
 _SEARCHED = ("rate", "dropout", "beta1", "l2")
 
@@ -121,10 +124,23 @@ class ScreamRecipe:
             training_digest=digest,
             golden=_golden(seed, spec),
             scores={"normal": negatives, "scream": window_scores(measured.loud, 1)},
+            examples=examples_of(measured.loud, spec),
         )
 
 
 def _take(data: Path, recording: Recording, options: ScreamOptions) -> Take:
+    path = data / recording.name
+    if not recording.samples.any():
+        raise UnusableAudio(f"{path} is silent: all of its samples are 0; remove it or record it anew")
+    if recording.full_scale > _MOST_AT_FULL_SCALE:
+        raise UnusableAudio(
+            f"{path} is clipped: {recording.full_scale:.0%} of its samples lie at full scale; record it at a lower gain"
+            " or remove it"
+        )
+    if recording.file_rate < _LEAST_RATE:
+        raise UnusableAudio(
+            f"{path} has {recording.file_rate} Hz: {_LEAST_RATE} Hz at least are needed to hear a scream; remove it"
+        )
     labels = labels_beside(data / recording.name)
     stem = Path(recording.name).stem
     unsure = labels is None and any(stem.startswith(one) for one in options.unsure.split(",") if one)

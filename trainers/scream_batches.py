@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.progress import track
 
 from processors.core.mel import normalise_level
 from schemas.errors import SettingsError
 from schemas.features import FeatureSpec
 from trainers.augment import band_limited, coloured, masked, noise_floor, reverberated, to_db, to_power, warps
+from trainers.progress import track
 from trainers.recordings import resampled
 from trainers.scream_sound import Take, frames_of, window_labels
 
@@ -77,7 +77,7 @@ def listen(takes: Sequence[Take], spec: FeatureSpec, augment: frozenset[str]) ->
     """
     heard = []
     step = 1 if "shift" in augment else spec.window_hop
-    for take in track(takes, description="features", transient=True):
+    for take in track(takes, description="features"):
         views = []
         speeds = (1.0,) if take.is_synthetic or "speed" not in augment else _SPEEDS
         for speed in speeds:

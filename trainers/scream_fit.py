@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from rich.progress import track
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
@@ -19,6 +18,7 @@ from schemas.errors import UnreadableInput
 from schemas.features import FeatureSpec
 from trainers.files import write_whole
 from trainers.fitting import repeatable
+from trainers.progress import track
 from trainers.scream_batches import HeardTake, ScreamBatches, augmentations
 from trainers.scream_family import network
 from trainers.scream_options import ScreamOptions
@@ -96,7 +96,7 @@ def _fitted(heard: Sequence[HeardTake], spec: FeatureSpec, seed: int, options: S
     )
     keep = 1.0 - 1.0 / max(_AVERAGED_STEPS * options.steps, 2.0)
     net.train()
-    for step in track(range(options.steps), description=label, transient=True):
+    for step in track(range(options.steps), description=label):
         batch = batches.draw()
         optimiser.zero_grad()
         wanted = batch.labels * (1.0 - 2.0 * _SMOOTHING) + _SMOOTHING

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from rich.progress import track
 
 from processors.core.recording import rows_of
 from schemas.features import FeatureSpec
@@ -18,6 +17,7 @@ from synthesis.room import ambience, random_room
 from synthesis.scream import any_scream
 from synthesis.sound import SAMPLE_RATE, Clip, Mix, Sound
 from trainers.audacity import Label
+from trainers.progress import track
 from trainers.recordings import Recording, resampled
 
 Float32 = npt.NDArray[np.float32]
@@ -109,7 +109,7 @@ def synthetic_takes(seed: int, count: int, sample_rate: int = SAMPLE_RATE) -> li
     """``count`` screams, as many harmless events of each kind in turn, and half as many rooms and machines each."""
     takes = []
     kinds = list(HARMLESS)
-    for number in track(range(count), description="making screams", transient=True):
+    for number in track(range(count), description="making screams"):
         one = seed_of(seed, number)
         rng = np.random.default_rng(one)
         floor = ambience(seed_of(one, 0))

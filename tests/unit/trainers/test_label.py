@@ -39,7 +39,7 @@ def tones(*parts):
 
 
 def recording(samples):
-    return Recording("a/clip.wav", "a", "a/clip", samples, RATE, "0")
+    return Recording("a/clip.wav", "a", "a/clip", samples, RATE, "0", RATE, 0.0)
 
 
 def test_segments_lie_where_it_sounds_and_bear_the_models_opinion():

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import soundfile
 import torch
 
-from schemas.errors import InputError, OutputError, SettingsError
+from schemas.errors import InputError, OutputError, SettingsError, UnusableAudio
 from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, read_metadata
 from trainers.artefact import install, write
 from trainers.export import export
@@ -105,7 +107,7 @@ def test_a_machine_model_shows_what_it_rebuilds_of_machines_it_has_not_met(machi
 def test_figures_and_pictures_lie_beside_the_model(scream):
     _, path = scream
     names = {one.name for one in path.parent.iterdir()}
-    pictures = {"scream-scores.png", "scream-roc.png", "scream-confusion.png"}
+    pictures = {"scream-scores.png", "scream-roc.png", "scream-confusion.png", "scream-examples.png"}
     assert {"scream.onnx", "scream.json"} | pictures <= names
     figures = json.loads((path.parent / "scream.json").read_text())
     assert figures["report"]["kinds"]["positive"]["clips"] == 4
@@ -149,6 +151,25 @@ def test_screams_need_recordings_of_enough_sources(recordings):
         ScreamRecipe().train(None, 3, {})
     with pytest.raises(InputError, match="4 sources"):
         ScreamRecipe().train(recordings, 3, {"folds": "5"})
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "said"),
+    [
+        (np.zeros(32_000), 16_000, "silent"),
+        (np.sign(np.sin(np.arange(32_000) / 7.0)), 16_000, "100% of its samples"),
+        (0.3 * np.sin(np.arange(8_000) / 7.0), 4_000, "4000 Hz"),
+    ],
+)
+def test_screams_nothing_can_be_learned_from_are_named(recordings, tmp_path, samples, rate, said):
+    data = shutil.copytree(recordings, tmp_path / "set")
+    bad = data / "scream" / "positive" / "bad.wav"
+    soundfile.write(bad, samples, rate)
+
+    with pytest.raises(UnusableAudio, match=said) as raised:
+        ScreamRecipe().train(data, 3, {"folds": "2"})
+
+    assert str(bad) in str(raised.value)
 
 
 def test_settings_are_read_or_refused():

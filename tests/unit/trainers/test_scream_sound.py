@@ -26,7 +26,7 @@ def _labels(take):
 
 
 def _recording(kind):
-    return Recording(f"{kind}/a.wav", kind, f"{kind}/a", np.zeros(4 * RATE, np.float32), RATE, "0")
+    return Recording(f"{kind}/a.wav", kind, f"{kind}/a", np.zeros(4 * RATE, np.float32), RATE, "0", RATE, 0.0)
 
 
 def test_the_pause_within_a_scream_is_not_called_one():
