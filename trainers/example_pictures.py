@@ -65,7 +65,7 @@ def _row(figure: Figure, axes: list[Axes], example: Example) -> None:
 
 
 def _title(axes: Axes, example: Example) -> None:
-    axes.set_title(f"{example.title} score: {example.score:.3g}", fontsize=9)
+    axes.set_title(f"{example.title}, score {example.score:.3g}", fontsize=9)
 
 
 def _range(example: Example) -> tuple[float, float]:
