@@ -16,7 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from schemas.errors import UnreadableInput
 from schemas.features import FeatureSpec
-from trainers.files import write_whole
+from trainers.checkpoint import Checkpoint, next_checkpoint
 from trainers.fitting import repeatable
 from trainers.progress import track
 from trainers.scream_batches import HeardTake, ScreamBatches, augmentations
@@ -48,7 +48,10 @@ def trained(heard: Sequence[HeardTake], spec: FeatureSpec, seed: int, options: S
 def kept(
     heard: Sequence[HeardTake], spec: FeatureSpec, seed: int, options: ScreamOptions, label: str, digest: str
 ) -> nn.Module:
-    """As :func:`trained`, but taken from the checkpoint folder if the same training was finished before.
+    """As :func:`trained`, but taken from a checkpoint if the same training was finished before.
+
+    Inside :func:`trainers.checkpoint.resumable` each network is kept until the run has ended; in the folder that the
+    options name, for good.
 
     Args:
         heard, spec, seed, options, label: as of :func:`trained`.
@@ -58,24 +61,29 @@ def kept(
         UnreadableInput: a checkpoint is not whole.
         OutputError: the folder cannot be written.
     """
-    if not options.checkpoints:
-        return trained(heard, spec, seed, options, label)
-    names = sorted(one.take.name for one in heard)
-    chosen = {name: value for name, value in asdict(options).items() if name not in ("checkpoints", "search")}
-    key = hashlib.sha256(json.dumps([chosen, seed, digest, names], sort_keys=True).encode()).hexdigest()
-    path = Path(options.checkpoints) / f"scream-{key[:20]}.pt"
-    if path.is_file():
+    checkpoint = _kept_for_good(heard, seed, options, digest) if options.checkpoints else next_checkpoint()
+    raw = checkpoint.load()
+    if raw is not None:
         known = network(options.model, options.features, options.width, options.dropout)
         try:
-            known.load_state_dict(torch.load(path, weights_only=True))
+            known.load_state_dict(torch.load(io.BytesIO(raw), weights_only=True))
         except Exception as error:  # torch names no common error of its loader
-            raise UnreadableInput(f"{path} is no checkpoint of this run ({error}): remove it") from None
+            way_out = "remove it" if options.checkpoints else "it is removed; the same command begins anew"
+            raise UnreadableInput(f"{checkpoint.name} is no checkpoint of this run ({error}): {way_out}") from None
         return known.eval()
     net = trained(heard, spec, seed, options, label)
     buffer = io.BytesIO()
     torch.save(net.state_dict(), buffer)
-    write_whole(path, buffer.getvalue())
+    checkpoint.keep(buffer.getvalue())
     return net
+
+
+def _kept_for_good(heard: Sequence[HeardTake], seed: int, options: ScreamOptions, digest: str) -> Checkpoint:
+    """The checkpoint of a training by all that decides its result."""
+    names = sorted(one.take.name for one in heard)
+    chosen = {name: value for name, value in asdict(options).items() if name not in ("checkpoints", "search")}
+    key = hashlib.sha256(json.dumps([chosen, seed, digest, names], sort_keys=True).encode()).hexdigest()
+    return Checkpoint(Path(options.checkpoints) / f"scream-{key[:20]}.pt")
 
 
 def _fitted(heard: Sequence[HeardTake], spec: FeatureSpec, seed: int, options: ScreamOptions, label: str) -> nn.Module:

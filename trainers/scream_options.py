@@ -41,7 +41,8 @@ class ScreamOptions:
         kinds: weight in the loss of telling apart what kind of sound a window holds, besides whether it is a scream; 0:
             none.
         search: sets of rate, dropout, beta1 and l2 drawn at random, of which the best is taken; 1: those given.
-        checkpoints: folder that keeps each finished fold, so that a run that was broken off goes on; empty: none.
+        checkpoints: folder that keeps each finished fold for good, for other runs too; empty: they are kept until the
+            run has ended, so that one that was broken off goes on.
     """
 
     folders: str = "scream,ambience,sounds"

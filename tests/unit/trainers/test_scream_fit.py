@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from schemas.errors import UnreadableInput
+from schemas.errors import OutputError, UnreadableInput
 from trainers import scream_fit
+from trainers.checkpoint import resumable
 from trainers.scream_batches import listen
 from trainers.scream_fit import kept
 from trainers.scream_options import SPEC, ScreamOptions
@@ -49,6 +50,23 @@ def test_a_finished_fold_is_taken_from_its_checkpoint(heard, fitted, tmp_path):
     for seed, chosen, digest in ((6, options, "digest"), (5, replace(options, rate=0.01), "digest"), (5, options, "x")):
         kept(heard, SPEC, seed, chosen, "other", digest)
     assert fitted == ["first", "other", "other", "other"]
+
+
+def test_a_run_that_is_broken_off_goes_on_with_the_folds_that_are_done(heard, fitted, tmp_path):
+    def run(folds):
+        with resumable(tmp_path, {"run": 1}) as folder:
+            nets = [kept(heard, SPEC, seed, OPTIONS, f"fold {seed}", "digest") for seed in folds]
+            if len(folds) < 3:
+                raise OutputError("the disk is full")
+            return nets, folder
+
+    with pytest.raises(OutputError, match="goes on from there"):
+        run((1, 2))
+    nets, folder = run((1, 2, 3))
+
+    assert fitted == ["fold 1", "fold 2", "fold 3"]
+    assert _same(nets[1], kept(heard, SPEC, 2, OPTIONS, "alone", "digest"))
+    assert not folder.exists()
 
 
 def test_the_same_seed_gives_the_same_network(heard, fitted):
