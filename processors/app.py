@@ -186,18 +186,25 @@ class Worker:
     async def _rebuild_states(self) -> None:
         """Where Redis has lost the states, one worker reads them back from the scores; the others wait for it."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + _REBUILD_S
+        end, waiting = loop.time() + _REBUILD_S, False
         try:
             while not await self._store.is_whole() and loop.time() < end:
-                if not await self._store.claim(_REBUILD_S):
-                    await asyncio.sleep(1.0)
-                    continue
-                async with score_consumer(self._options.kafka) as consumer:
-                    count = await rebuild(self._store, consumer, self._judge_of_score, self._sayings.of)
-                await self._store.mark_whole()
-                _log.info("states read back from the scores", states=count)
+                async with self._store.claim() as mine:
+                    if mine:
+                        await self._read_states_back()
+                        return
+                if not waiting:
+                    waiting = True
+                    _log.info("another worker reads the states back; nothing is scored here meanwhile")
+                await asyncio.sleep(1.0)
         except (RedisUnavailable, KafkaError) as error:
             _log.warning("states not read back: devices that Redis does not know begin anew", error=str(error))
+
+    async def _read_states_back(self) -> None:
+        async with score_consumer(self._options.kafka) as consumer:
+            count = await rebuild(self._store, consumer, self._judge_of_score, self._sayings.of)
+        await self._store.mark_whole()
+        _log.info("states read back from the scores", states=count)
 
     def _judge_of_score(self, score: Score) -> Judge | None:
         kind = self._kind_of(score.device_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import structlog
@@ -32,8 +33,12 @@ class Ledger(StateStore, Protocol):
         """Whether it was marked as whole and has lost nothing since."""
         ...
 
-    async def claim(self, seconds: int) -> bool:
-        """Whether the caller is the one to rebuild it; nobody else is for so long."""
+    def claim(self) -> AbstractAsyncContextManager[bool]:
+        """Whether the caller is the one to rebuild it; nobody else is inside the block, nor long after a death in it.
+
+        Raises:
+            RedisUnavailable: the store does not answer.
+        """
         ...
 
     async def mark_whole(self) -> None:

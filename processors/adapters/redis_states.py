@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Sequence
+from contextlib import AbstractAsyncContextManager
 from importlib import resources
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from processors.adapters.rebuild_claim import LEASE_S, held
 from processors.adapters.state_store import Change, StateKey
 from processors.adapters.state_text import StateTexts, packed, unpacked
 from processors.core.detector_state import DetectorState
@@ -85,14 +87,13 @@ class RedisStates:
         """Whether it was marked as whole, and has not been emptied since."""
         return bool(await self._bounded(self._redis.exists(_WHOLE)))
 
-    async def claim(self, seconds: int) -> bool:
-        """Whether the caller is the one to rebuild it; nobody else is for so many seconds."""
-        return bool(await self._bounded(self._redis.set(_CLAIM, "1", nx=True, ex=seconds)))
+    def claim(self) -> AbstractAsyncContextManager[bool]:
+        """See the port."""
+        return held(self._redis.lock(_CLAIM, timeout=LEASE_S, blocking=False), self._bounded)
 
     async def mark_whole(self) -> None:
         """From now on what is missing was never there."""
         await self._bounded(self._redis.set(_WHOLE, "1"))
-        await self._bounded(self._redis.delete(_CLAIM))
 
     async def close(self) -> None:
         """Ends the connection."""

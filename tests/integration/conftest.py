@@ -49,3 +49,5 @@ def start_worker(kafka: str, redis_url: str, group: str, tmp_path: Path) -> Iter
     yield start
     for worker in started:
         worker.end()
+        # Shown where the test has failed.
+        print(worker.tail())

@@ -1,0 +1,93 @@
+"""Lost states are rebuilt by one worker at a time, and a worker that dies at it holds up no other: real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import redis.asyncio
+
+from processors.adapters import rebuild_claim, redis_states
+from processors.adapters.redis_states import RedisStates
+from tests.integration.oracle import start_group_at_end
+from tests.integration.worker_process import WorkerProcess
+
+pytestmark = pytest.mark.integration
+
+HOLDER = """
+import asyncio, sys
+from processors.adapters.redis_states import RedisStates
+
+async def hold():
+    async with RedisStates(sys.argv[1]).claim() as mine:
+        print(mine, flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(hold())
+"""
+
+
+@pytest.fixture
+async def stores(redis_url: str) -> AsyncIterator[tuple[RedisStates, RedisStates]]:
+    made = RedisStates(redis_url), RedisStates(redis_url)
+    yield made
+    for store in made:
+        await store.close()
+
+
+async def is_free(store: RedisStates) -> bool:
+    async with store.claim() as mine:
+        return mine
+
+
+async def test_one_has_it_for_as_long_as_it_lives_and_it_is_free_at_once_afterwards(
+    stores: tuple[RedisStates, RedisStates], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_states, "LEASE_S", 1)
+    monkeypatch.setattr(rebuild_claim, "_RENEW_S", 0.2)
+    one, other = stores
+
+    async with one.claim() as mine:
+        assert mine
+        for _ in range(6):
+            await asyncio.sleep(0.5)
+            assert not await is_free(other)
+    assert await is_free(other)
+
+
+async def test_who_is_stopped_at_it_gives_it_back(stores: tuple[RedisStates, RedisStates]) -> None:
+    one, other = stores
+    has = asyncio.Event()
+
+    async def rebuild() -> None:
+        async with one.claim():
+            has.set()
+            await asyncio.sleep(600)
+
+    task = asyncio.create_task(rebuild())
+    await has.wait()
+    assert not await is_free(other)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await is_free(other)
+
+
+async def test_a_worker_killed_at_it_holds_up_the_next_for_seconds_only(
+    kafka: str, redis_url: str, group: str, start_worker: Callable[..., WorkerProcess]
+) -> None:
+    await start_group_at_end(kafka, group)
+    client = redis.asyncio.Redis.from_url(redis_url)
+    await client.flushdb()
+    await client.aclose()
+    with subprocess.Popen([sys.executable, "-c", HOLDER, redis_url], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+        holder.kill()
+
+    worker = start_worker()
+    await worker.ready(rebuild_claim.LEASE_S + 30.0)
+    assert "another worker reads the states back" in worker.log.read_text()
+    assert "states read back from the scores" in worker.log.read_text()
