@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.result import keep
-from benchmarks.threshold_runs import keeping, pictures, rivals, rows, table
+from benchmarks.threshold_runs import caution, keeping, pictures, rivals, rows, table
 from benchmarks.threshold_runs.laws import DAY, LAWS
 from benchmarks.threshold_runs.scenes import HOUR
 
@@ -51,6 +51,7 @@ class Size:
         long: devices of the half year, at one a month and of contaminated calibrations.
         half_year: days of the long run, Gamma only.
         few: devices of the smaller rows.
+        cautious: devices of each setting of the first week's caution, but for those with a cycle.
         rival_devices: two days each after one of calibration.
         kept: devices whose states a Redis holds.
     """
@@ -61,11 +62,12 @@ class Size:
     long: int
     half_year: int
     few: int
+    cautious: int
     rival_devices: int
     kept: int
 
 
-FULL, QUICK = Size(240, 28, 120, 60, 189, 10, 30, 10_000), Size(2, 21, 1, 2, 21, 1, 1, 100)
+FULL, QUICK = Size(240, 28, 120, 60, 189, 10, 60, 30, 10_000), Size(2, 21, 1, 2, 21, 1, 1, 1, 100)
 
 
 def figures_of(
@@ -134,6 +136,8 @@ def figures_of(
         lambda kind: [submit(rows.contaminated, kind, 1_200 + d) for d in long],
         _found,
     )
+    for part in caution.parts(size.cautious, size.cycling, submit):
+        yield each(*part)
     for name in rivals.RIVALS:
         yield each(
             f"rival {name}",

@@ -63,8 +63,8 @@ def from_prior(law: str, seed: int, n: int) -> Figures:
 def recall_after(rule: BlockRule, law: str, seed: tuple[int, ...], heard: int) -> list[list[float]]:
     """Share of events found once a device has been heard for ``heard`` seconds: (durations, sizes)."""
     state, events = rule.begin(), np.random.default_rng((*seed, 4))
-    for scores in days(law, seed, -(-heard // DAY)):
-        state, _ = serve(rule, state, scores[: min(DAY, heard)])
+    for day, scores in enumerate(days(law, seed, -(-heard // DAY))):
+        state, _ = serve(rule, state, scores[: heard - day * DAY])
     normal = next(days(law, (*seed, 5), 1))
     found = np.zeros((len(DURATIONS), len(SIZES)))
     tries = 5

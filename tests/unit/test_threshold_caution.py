@@ -1,0 +1,175 @@
+"""The knobs of the first week's caution: each turns what it names, in one process, and is put back."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("scipy", reason="the benchmark's laws need scipy")
+
+from benchmarks.threshold_runs import caution, rows
+from benchmarks.threshold_runs.caution import DEFAULT, SETTINGS, Caution, turned
+from benchmarks.threshold_runs.laws import DAY, LAWS, SD, days
+from benchmarks.threshold_runs.scenes import HOUR
+from benchmarks.threshold_runs.serve import serve
+from processors.core import learning, limits
+from processors.core.block_rule import BlockRule
+from processors.core.block_state import BlockState
+from processors.core.learning import enter
+from processors.core.limits import UNKNOWN, limits_of
+from processors.core.reference import Reference
+from processors.core.sensitivity import plan
+
+PLAN = plan(1.0)
+
+
+def heard(law: str, seconds: int) -> BlockState:
+    state, rule = BlockRule(PLAN).begin(), BlockRule(PLAN)
+    for scores in days(law, (5, LAWS.index(law)), -(-seconds // DAY)):
+        state, _ = serve(rule, state, scores[: min(DAY, seconds)])
+    return state
+
+
+@pytest.fixture(scope="module")
+def hours() -> BlockState:
+    return heard("gamma", 3 * HOUR)
+
+
+@pytest.fixture(scope="module")
+def week() -> BlockState:
+    return heard("gamma", 3 * DAY)
+
+
+def reference_of(state: BlockState) -> Reference:
+    assert state.reference is not None
+    return state.reference
+
+
+def test_by_default_the_knobs_stand_where_the_rule_has_them() -> None:
+    assert (learning._LEARNING, limits.COLDEST, 1.0) == DEFAULT
+    with turned(DEFAULT):
+        turned_alerts = rows.cycling("student-t4", 1_103)["alerts"]
+    assert turned_alerts == rows.cycling("student-t4", 1_103)["alerts"]
+    assert sum(turned_alerts) > 0
+
+
+def test_clip_is_how_far_beyond_the_largest_chance_enters_while_learning(week: BlockState) -> None:
+    reference = reference_of(week)
+    largest = reference.promoted().peaks[0]
+    for clip in (1.0, 1.23, 2.0):
+        with turned(Caution(clip=clip)):
+            _, peak, _ = enter(reference, PLAN, 100.0 * largest, None, clipped=True)
+        assert peak == pytest.approx(clip * largest, rel=1e-4)
+    _, peak, _ = enter(reference, PLAN, 100.0 * largest, None, clipped=True)
+    assert peak == pytest.approx(DEFAULT.clip * largest, rel=1e-4)
+
+
+def test_rarity_is_how_far_the_threshold_is_foretold_in_the_first_hours(hours: BlockState) -> None:
+    rule, far = BlockRule(PLAN), {}
+    for rarity in (2.0, 8.0, 32.0):
+        with turned(Caution(rarity=rarity)):
+            far[rarity] = rule.refreshed(hours).limits.peak
+    # Weissman: the distance grows as a power of the rarity, and from 2 to 8 and 8 to 32 are the same factor.
+    assert far[8.0] / far[2.0] == pytest.approx(far[32.0] / far[8.0])
+    assert far[32.0] > far[8.0] > far[2.0]
+    assert rule.refreshed(hours).limits.peak == far[8.0] == hours.limits.peak
+
+
+def test_promise_is_what_the_first_week_is_judged_by_and_no_more(week: BlockState) -> None:
+    reference = reference_of(week)
+    for promise in (0.5, 3.0):
+        with turned(Caution(promise=promise)):
+            turned_limits = BlockRule(PLAN).refreshed(week).limits
+        assert turned_limits == limits_of(reference, plan(promise), UNKNOWN)
+        assert turned_limits.peak != week.limits.peak
+        assert turned_limits.level != week.limits.level
+    first = reference.days[0]
+    ready = week._replace(reference=reference._replace(days=(first,) * 7))
+    assert reference_of(ready).ready
+    with turned(Caution(promise=3.0)):
+        turned_limits = BlockRule(PLAN).refreshed(ready).limits
+    assert turned_limits == BlockRule(PLAN).refreshed(ready).limits
+
+
+def test_a_knob_is_put_back_when_a_run_fails(hours: BlockState) -> None:
+    with pytest.raises(ZeroDivisionError), turned(Caution(1.5, 20.0, 3.0)):
+        raise ZeroDivisionError
+    assert (DEFAULT.clip, DEFAULT.rarity) == (learning._LEARNING, limits.COLDEST)
+    assert BlockRule(PLAN).refreshed(hours).limits == hours.limits
+
+
+def test_the_threshold_moves_as_in_the_table_and_it_is_said_why() -> None:
+    for device, why in ((6, "first hour"), (45, "own"), (0, "")):
+        found = caution.moved(device, 60, True)
+        assert found["moved"] == rows.storms("gamma", 800 + device, HOUR)["moved"]
+        assert found["why"] == why
+        assert (found["moved"] > 0.01) == bool(why)
+    # Without a storm nothing holds the learning.
+    assert caution.moved(0, 60, False)["moved"] > 0.01
+
+
+def test_the_threshold_stands_where_the_rule_puts_it() -> None:
+    law, device = "gamma", 3
+    at_hour = dict(zip(caution.HOURS, caution.distances(law, device), strict=True))
+    rule = BlockRule(PLAN)
+    first, second = days(law, (900 + device, 11), 2)
+    state, _ = serve(rule, rule.begin(), first)
+    state, _ = serve(rule, state, second[: 2 * HOUR])
+    assert at_hour[26] == state.limits.peak / SD[law]
+    assert at_hour[24] != at_hour[26]
+
+
+def test_events_are_tried_on_a_device_heard_for_so_long_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+
+    def counted(rule: BlockRule, state: BlockState, scores: Any) -> Any:
+        lengths.append(len(scores))
+        return serve(rule, state, scores)
+
+    monkeypatch.setattr(rows, "serve", counted)
+    rows.recall("gamma", 700, 1.0, 26 * HOUR)
+    assert lengths == [DAY, 2 * HOUR]
+
+
+def test_a_difference_is_taken_device_by_device() -> None:
+    default = {"of_each_from_day_8": "0 7 3", "days_from_day_8": 14}
+    other = {"of_each_from_day_8": "14 21 17", "days_from_day_8": 14}
+    assert caution.difference(other, default) == [1.0, 0.0]
+    assert caution.error([0.0, 7.0, 3.0]) == [round(10 / 3, 4), round(2 * float(np.std([0, 7, 3], ddof=1)) / 3**0.5, 4)]
+
+
+def test_every_measure_of_every_setting_is_run_once_a_device() -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def submit(function: Any, *arguments: Any) -> Future[Any]:
+        asked.append((function, *arguments))
+        return Future()
+
+    settings = {
+        name: len(list(runs(law)))
+        for name, laws, runs, _ in caution.parts(3, 5, submit)
+        for law in laws
+        if name in SETTINGS and law == "student-t4"
+    }
+    assert settings == dict.fromkeys(SETTINGS, 5 + 2 * 3)
+    assert {arguments[1] for arguments in asked} == set(SETTINGS.values())
+    assert len(asked) == len(set(asked))
+
+
+def test_a_bold_first_day_finds_more_and_errs_more() -> None:
+    found = {}
+    for rarity in (2.0, 32.0):
+        runs = [
+            caution.measured(Caution(rarity=rarity), name, "gamma", device)
+            for name in ("alarms", "hour 24")
+            for device in range(2)
+        ]
+        found[rarity] = caution.gather(runs)
+    bold, careful = found[2.0], found[32.0]
+    assert bold["alarms"]["day_1"][0] > careful["alarms"]["day_1"][0]
+    assert bold["alarms"]["devices"] == 2
+    assert bold["alarms"]["days_from_day_8"] == 7
+    assert [share for share, _ in bold["hour 24"]] > [share for share, _ in careful["hour 24"]]
