@@ -14,7 +14,7 @@ from schemas.errors import UnreadableInput
 from schemas.manifest import Manifest, read_metadata
 from trainers.example_pictures import draw_examples
 from trainers.export import exported
-from trainers.files import write_together, write_whole
+from trainers.files import write_together
 from trainers.pictures import confusion, histogram, loss_curves, roc_and_precision
 from trainers.provenance import code_revision
 from trainers.recipe import Trained
@@ -99,7 +99,7 @@ def install(model: Path, folder: Path) -> None:
     Raises:
         UnreadableInput: the model or the index cannot be read.
         ManifestInvalid: the model says nothing of itself.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written; what stood there before still stands.
     """
     index = folder / INDEX
     try:
@@ -108,8 +108,8 @@ def install(model: Path, folder: Path) -> None:
     except (OSError, ValueError) as error:
         raise UnreadableInput(f"{model} or {index} cannot be read: {error}") from None
     entries[_detector(model, raw)] = {"file": model.name, "sha256": hashlib.sha256(raw).hexdigest()}
-    write_whole(folder / model.name, raw)
-    write_whole(index, (json.dumps(entries, indent=2, sort_keys=True) + "\n").encode())
+    text = (json.dumps(entries, indent=2, sort_keys=True) + "\n").encode()
+    write_together({folder / model.name: raw, index: text})
 
 
 def _detector(path: Path, raw: bytes) -> str:

@@ -92,12 +92,12 @@ def resumable(out: Path, what: Mapping[str, Any]) -> Iterator[Path]:
     try:
         yield folder
     except OutputError as error:
-        raise OutputError(f"{error}{going_on(folder)}") from None
+        told = going_on(folder)
+        if not told:
+            _leave_nothing(folder, out if made else None)
+        raise OutputError(f"{error}{told}") from None
     except TocsinError:
-        _remove(folder)
-        if made:
-            with suppress(OSError):
-                out.rmdir()
+        _leave_nothing(folder, out if made else None)
         raise
     finally:
         _RUN.reset(token)
@@ -109,6 +109,14 @@ def going_on(folder: Path) -> str:
     if not any(folder.glob("*.pt")):
         return ""
     return f"; what was trained so far is kept in {folder}: the same command goes on from there, or remove that folder"
+
+
+def _leave_nothing(folder: Path, made: Path | None) -> None:
+    """Removes a run's checkpoints, and the run's folder if the run made it and it holds nothing else."""
+    _remove(folder)
+    if made is not None:
+        with suppress(OSError):
+            made.rmdir()
 
 
 def _remove(*runs: Path) -> None:

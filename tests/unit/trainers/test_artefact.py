@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -18,7 +19,7 @@ from schemas.errors import OutputError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration, Manifest, read_metadata
 from trainers import pictures
-from trainers.artefact import write
+from trainers.artefact import INDEX, install, write
 from trainers.direction import Direction
 from trainers.files import write_together
 from trainers.golden import golden_windows
@@ -108,6 +109,28 @@ def test_files_that_belong_together_are_all_there_or_none(tmp_path):
     write_together({tmp_path / "a": b"new", tmp_path / "c" / "b": b"too"})
     assert (tmp_path / "a").read_bytes() == b"new"
     assert (tmp_path / "c" / "b").read_bytes() == b"too"
+
+
+def test_a_model_is_installed_with_its_place_in_the_index_or_not_at_all(tmp_path, monkeypatch):
+    models = tmp_path / "models"
+    install(write(trained(), tmp_path, 3, "1.0.0"), models)
+    before = {path.name: path.read_bytes() for path in models.iterdir()}
+    assert before.keys() == {INDEX, "mean.onnx"}
+    assert hashlib.sha256(before["mean.onnx"]).hexdigest() == json.loads(before[INDEX])["machine"]["sha256"]
+    newer = write(trained(), tmp_path, 4, "2.0.0")
+    written = 0
+
+    def full(_):
+        nonlocal written
+        written += 1
+        if written > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match=INDEX):
+        install(newer, models)
+    assert {path.name: path.read_bytes() for path in models.iterdir()} == before
+    assert newer.read_bytes() != before["mean.onnx"]
 
 
 @pytest.mark.parametrize(

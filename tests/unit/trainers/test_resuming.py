@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import signal
 import subprocess
@@ -226,6 +228,18 @@ def test_what_the_same_command_would_meet_again_leaves_nothing(tmp_path):
     with pytest.raises(UnusableAudio), resumable(tmp_path / "new", {"seed": 5}):
         trained_and_then(UnusableAudio("is clipped"))
     assert not (tmp_path / "new").exists()
+
+
+def test_a_disk_that_was_full_from_the_first_leaves_nothing(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for out in (tmp_path / "new", tmp_path):
+        with pytest.raises(OutputError, match="No space left") as caught, resumable(out, {}):
+            trained_by_steps()
+        assert "goes on" not in str(caught.value)
+        assert not list(tmp_path.iterdir())
 
 
 def test_a_disk_that_is_full_says_where_the_run_goes_on(tmp_path):
