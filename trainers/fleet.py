@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from schemas.errors import InputError, SettingsError
+from schemas.errors import EmptyAudio, InputError, SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from trainers.adacos import SubclusterAdaCos
@@ -24,7 +24,7 @@ from trainers.fleet_batches import FleetBatches
 from trainers.fleet_model import FleetNet, views_of
 from trainers.fleet_net import EmbeddingNet
 from trainers.fleet_quality import bank_of, fault_aucs, folds_of, pair_aucs
-from trainers.fleet_sound import Device, load_devices, synthetic_devices, windows_and_recordings
+from trainers.fleet_sound import Device, lasting, load_devices, synthetic_devices, windows_and_recordings
 from trainers.golden import golden_windows
 from trainers.provenance import training_digest
 from trainers.recipe import Example, Float32, Trained, with_settings
@@ -40,7 +40,7 @@ class FleetOptions:
 
     Attributes:
         device: the one the model is for, by its name in the report; empty takes the first.
-        seconds: of a window; a recording must hold one, a device six.
+        seconds: of a window; a recording that holds none is left out, the device must have six.
         embedding: ``yes``, ``no`` for a bank of phases alone, which needs no training, or ``auto``: where there are
             three devices at least.
         pairs: ``yes`` measures each device against each other with embeddings that met neither, ``blocks`` does so
@@ -83,11 +83,17 @@ class FleetRecipe:
         if data is None:
             raise InputError("the fleet recipe needs --data: a folder of normal sound of one device or, better, many")
         spec = spec_of(options.seconds)
-        devices, digests = load_devices(data, spec)
-        chosen = _chosen(devices, options.device)
+        loaded, digests = load_devices(data, spec)
+        devices, too_short = lasting(loaded, spec)
+        chosen = _chosen(devices, options.device, spec)
         embeds = options.embedding == "yes" or (options.embedding == "auto" and len(devices) >= _ENOUGH_DEVICES)
         others = synthetic_devices(seed, options.synthetic, 2.0 * options.seconds, spec) if embeds else []
-        report: dict[str, Any] = {"options": asdict(options), "device": chosen.name, "devices": len(devices)}
+        report: dict[str, Any] = {
+            "options": asdict(options),
+            "device": chosen.name,
+            "devices": len(devices),
+            "recordings_too_short": too_short,
+        }
         embedding, losses = None, {}
         if embeds:
             embedding, losses["training"] = train_embedding([*devices, *others], spec, seed, options)
@@ -201,14 +207,17 @@ def _look(spec: FeatureSpec) -> Looked:
     return lambda title, score, window: Example(title, score, window, seconds=spec.window_seconds)
 
 
-def _chosen(devices: Sequence[Device], name: str) -> Device:
+def _chosen(devices: Sequence[Device], name: str, spec: FeatureSpec) -> Device:
     found = {device.name: device for device in devices if device.normal}
-    if not found:
-        raise InputError("no device has normal sound to learn from")
-    if not name:
-        return next(iter(found.values()))
+    name = name or next(iter(found))
     if name not in found:
         raise SettingsError(f"no device {name!r}; there are {', '.join(found)}")
+    windows = len(windows_and_recordings(found[name].normal, spec)[0])
+    if windows < LEAST_WINDOWS:
+        raise EmptyAudio(
+            f"{name} has {windows} windows of {spec.window_seconds:.2f} s of normal sound; at least {LEAST_WINDOWS} are"
+            " needed: give more, take shorter windows, or choose another device"
+        )
     return found[name]
 
 

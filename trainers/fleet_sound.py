@@ -94,6 +94,27 @@ def load_devices(data: Path, spec: FeatureSpec) -> tuple[list[Device], list[str]
     return [Device(name, tuple(heard)) for name, heard in sorted(found.items())], digest_of(clips)
 
 
+def lasting(devices: Sequence[Device], spec: FeatureSpec) -> tuple[list[Device], int]:
+    """Devices with those of their recordings that hold a window, and how many recordings hold none.
+
+    Raises:
+        UnusableAudio: no normal recording holds one.
+    """
+    kept = [
+        Device(device.name, tuple(one for one in device.recordings if len(one.rows) >= spec.n_frames))
+        for device in devices
+    ]
+    if not any(device.normal for device in kept):
+        lengths = [len(one.rows) for device in devices for one in device.normal]
+        longest = (max(lengths, default=0) * spec.hop) / spec.sample_rate
+        raise UnusableAudio(
+            f"none of {len(lengths)} normal recordings lasts a window of {spec.window_seconds:.2f} s, the longest"
+            f" {longest:.2f} s: give longer ones or take shorter windows"
+        )
+    left = sum(len(device.recordings) for device in devices) - sum(len(device.recordings) for device in kept)
+    return [device for device in kept if device.recordings], left
+
+
 def _device_of(clip: Clip) -> str:
     snr = "" if clip.snr_db is None else f" at {clip.snr_db:g} dB"
     return f"{clip.machine}/{clip.unit}{snr}".strip("/") or "device"

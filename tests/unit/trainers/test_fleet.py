@@ -174,6 +174,29 @@ def test_a_device_without_faults_is_held_against_the_others(machines, tmp_path):
     assert [one.title for one in trained.examples][2:] == ["other devices, lowest", "other devices, highest"]
 
 
+def test_recordings_too_short_are_not_said_to_have_been_learned_from(machines, tmp_path):
+    data = shutil.copytree(machines, tmp_path / "set")
+    for unit, labels in (("unit1", ("normal", "abnormal")), ("unit2", ("normal",))):
+        for label in labels:
+            _write(data / unit / label / "short.wav", random_machine(1).sound.at(0, 16_000))
+    trained = FleetRecipe().train(data, 3, {**TINY, "device": "unit1", "embedding": "yes"})
+    assert trained.trained_on == (
+        "4 normal recordings of unit1; its embedding on 8 of 2 devices and on 2 synthetic machines"
+    )
+    assert (trained.report["devices"], trained.report["recordings_too_short"]) == (2, 3)
+
+
+def test_what_has_too_few_windows_is_told_before_anything_is_trained(machines, monkeypatch):
+    def trained(*_):
+        raise AssertionError("trained first")
+
+    monkeypatch.setattr(fleet, "train_embedding", trained)
+    with pytest.raises(UnusableAudio, match=r"none of 8 normal recordings lasts a window of 5\.9. s, the longest 2\.4"):
+        FleetRecipe().train(machines, 3, {"embedding": "yes"})
+    with pytest.raises(EmptyAudio, match=r"unit0 has 4 windows of 2\.4. s .*at least 6"):
+        FleetRecipe().train(machines, 3, {"embedding": "yes", "seconds": "2.45"})
+
+
 def test_a_score_that_falls_with_faults_is_refused(machines, monkeypatch):
     forward = FleetNet.forward
     monkeypatch.setattr(FleetNet, "forward", lambda self, log_mel: -forward(self, log_mel))
