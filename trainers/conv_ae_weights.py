@@ -23,11 +23,14 @@ def load_weights(net: nn.Module, path: Path) -> None:
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise UnreadableInput(f"{path} cannot be read as a torch state dict: {str(error)[:200]}") from None
-    wanted = net.state_dict()
-    if not isinstance(state, dict) or {name: tuple(one.shape) for name, one in state.items()} != {
-        name: tuple(one.shape) for name, one in wanted.items()
-    }:
-        raise UnreadableInput(f"{path} holds other layers than the BatchNorm form's {len(wanted)} tensors")
+    except OSError as error:
+        raise UnreadableInput(f"{path} cannot be read: {error.strerror}: give a file of published weights") from None
+    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+        # torch's own words are many lines, and advise to read the file without any care.
+        raise UnreadableInput(f"{path} is no torch state dict of tensors alone: give published weights") from None
+    wanted = {name: one.shape for name, one in net.state_dict().items()}
+    if not isinstance(state, dict) or {name: getattr(one, "shape", None) for name, one in state.items()} != wanted:
+        raise UnreadableInput(
+            f"{path} holds other layers than the BatchNorm form's {len(wanted)} tensors: give published weights of it"
+        )
     net.load_state_dict(state)

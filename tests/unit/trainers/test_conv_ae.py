@@ -11,6 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from torch import nn
 
 from processors.core.recording import rows_of, windows_of
 from schemas.errors import InputError, SettingsError, UnreadableInput
@@ -19,6 +20,7 @@ from trainers.artefact import write
 from trainers.conv_ae import ConvAeRecipe
 from trainers.conv_ae_front import Compat, Correct, spec_of
 from trainers.conv_ae_net import ConvAutoencoder
+from trainers.conv_ae_weights import load_weights
 from trainers.synthetic_set import SetOptions, write_set
 
 TINY = {"epochs": "2", "least_steps": "1", "batch": "16", "hidden": "24,8", "code": "8"}
@@ -137,9 +139,22 @@ def test_published_weights_become_an_artefact(data, tmp_path):
 def test_weights_of_another_form_are_refused(data, tmp_path):
     torch.save({"encoder.0.weight": torch.zeros(2)}, tmp_path / "other.pt")
     (tmp_path / "text.pt").write_text("no weights")
-    for name in ("other.pt", "text.pt", "none.pt"):
-        with pytest.raises(UnreadableInput, match=name):
-            ConvAeRecipe().train(data, 3, {"weights": str(tmp_path / name)})
+    torch.save(nn.Linear(2, 2), tmp_path / "module.pt")
+    torch.save({"net": {"weight": torch.zeros(2)}, "epoch": 3}, tmp_path / "checkpoint.pt")
+    told = {
+        "other.pt": "holds other layers",
+        "checkpoint.pt": "holds other layers",
+        "text.pt": "is no torch state dict",
+        "module.pt": "is no torch state dict",
+        "none.pt": "cannot be read: No such file",
+    }
+    for name, said in told.items():
+        with pytest.raises(UnreadableInput, match=f"{name} {said}") as caught:
+            load_weights(ConvAutoencoder(normalised=True, decibels=True), tmp_path / name)
+        assert len(str(caught.value).replace(str(tmp_path), "").splitlines()) == 1
+        assert "weights_only" not in str(caught.value)
+    with pytest.raises(UnreadableInput, match=r"other\.pt"):
+        ConvAeRecipe().train(data, 3, {"weights": str(tmp_path / "other.pt")})
 
 
 def test_training_begins_at_the_level_of_what_is_heard():
