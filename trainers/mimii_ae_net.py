@@ -76,6 +76,8 @@ def load_keras(net: VectorAutoencoder, path: Path) -> None:
     Raises:
         UnreadableInput: it cannot be read, or holds other layers.
     """
+    if not path.is_file():
+        raise UnreadableInput(f"{path} is no file: give one of published weights")
     dense = [layer for layer in net.layers if isinstance(layer, nn.Linear)]
     try:
         with h5py.File(path, "r") as file:

@@ -111,6 +111,10 @@ def test_weights_of_another_network_are_refused(tmp_path):
     for name in ("other.h5", "text.h5", "empty.h5", "none.h5"):
         with pytest.raises(UnreadableInput, match=name):
             load_keras(VectorAutoencoder(), tmp_path / name)
+    for path in (tmp_path / "none.h5", tmp_path):
+        with pytest.raises(UnreadableInput) as caught:
+            load_keras(VectorAutoencoder(), path)
+        assert str(caught.value) == f"{path} is no file: give one of published weights"
 
 
 def test_the_baselines_protocol_tests_on_the_first_normal_clips(data):
