@@ -67,7 +67,7 @@ def fit(
         OutputError: a checkpoint cannot be written.
     """
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=_WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=_WARM_UP)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=warm_up(steps))
     progress = Progress(
         next_checkpoint() if draws is not None else Checkpoint(None), net, optimiser, schedule, draws or ()
     )
@@ -86,6 +86,12 @@ def fit(
             progress.keep(losses, step + 1)
     net.eval()
     return losses
+
+
+def warm_up(steps: int) -> float:
+    """Share of a fit's steps in which a one-cycle schedule's rate rises: a tenth."""
+    # torch divides by those steps less one.
+    return _WARM_UP if steps * _WARM_UP != 1.0 else 2.0 * _WARM_UP
 
 
 class Progress:

@@ -111,6 +111,14 @@ def test_files_that_belong_together_are_all_there_or_none(tmp_path):
     assert (tmp_path / "c" / "b").read_bytes() == b"too"
 
 
+def test_a_model_whose_file_answers_otherwise_is_not_written_and_what_helps_is_told(tmp_path, monkeypatch):
+    answer = TorchModel.answer
+    monkeypatch.setattr(TorchModel, "answer", lambda self, windows: [one * 1.001 for one in answer(self, windows)])
+    with pytest.raises(OutputError, match=r"'score' .* is off by 0\.001 of its size, not 1e-5: .*train for longer"):
+        write(trained(), tmp_path, 3, "1.0.0")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_model_is_installed_with_its_place_in_the_index_or_not_at_all(tmp_path, monkeypatch):
     models = tmp_path / "models"
     install(write(trained(), tmp_path, 3, "1.0.0"), models)

@@ -165,6 +165,13 @@ def test_a_small_set_gets_more_epochs_and_as_much_more_patience():
     assert len(steps) == 12
 
 
+@pytest.mark.parametrize("steps", [1, 2, 9, 10, 11, 20])
+def test_a_fit_may_have_any_number_of_steps(steps):
+    net = nn.Linear(2, 1)
+    losses = fit(net, lambda: net(torch.ones(1, 2)).square().sum(), steps, 0.01, "training")
+    assert len(losses) == steps
+
+
 _FULL_DISK = """
     import resource, signal, sys
     from pathlib import Path
