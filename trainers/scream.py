@@ -211,7 +211,7 @@ def _searched(
             beta1=float(rng.uniform(0.85, 0.95)),
             l2=float(10.0 ** rng.uniform(-7.0, -2.0)),
         )
-        short = replace(chosen, steps=max(options.steps // _SHARE_OF_STEPS, 10))
+        short = replace(chosen, steps=max(options.steps // _SHARE_OF_STEPS, 10), cycles=1)
         net = trained(learned, spec, seed, short, f"try {number + 1} of {options.search}")
         found = _told_apart(net, tested, spec)
         drawn = {name: float(getattr(chosen, name)) for name in _SEARCHED}

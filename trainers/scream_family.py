@@ -164,12 +164,14 @@ _MADE: dict[str, Callable[[str, float], Convolutional | Recurrent]] = {
         features, _TIME, (32, 32, 64, 64, 128, 128, 192, 192), 490, dropout, every=2
     ),
 }
+ScreamNetwork = ScreamNet | Convolutional | Recurrent
+
 OWN = "compact"
 MODELS = (OWN, *_MADE)
 """Names of networks."""
 
 
-def network(model: str, features: str, width: int, dropout: float) -> ScreamNet | Convolutional | Recurrent:
+def network(model: str, features: str, width: int, dropout: float) -> ScreamNetwork:
     """A network, its weights drawn anew.
 
     Args:

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from trainers.checkpoint import Checkpoint, next_checkpoint
 from trainers.fitting import repeatable
 from trainers.progress import track
 from trainers.scream_batches import HeardTake, ScreamBatches, augmentations
-from trainers.scream_family import network
+from trainers.scream_family import ScreamNetwork, network
 from trainers.scream_options import ScreamOptions
 
 _SMOOTHING, _KIND_SMOOTHING = 0.01, 0.05
@@ -29,6 +29,9 @@ _CLIP = 5.0
 # The mean reaches back about a ninth of the steps.
 _AVERAGED_STEPS = 0.11
 _BETA_RANGE = 0.05
+_FURTHER_STEPS = 5 / 9
+# Seeds of folds are neighbours; those of further cycles lie elsewhere.
+_SEEDS_APART = 1_000
 
 
 def trained(heard: Sequence[HeardTake], spec: FeatureSpec, seed: int, options: ScreamOptions, label: str) -> nn.Module:
@@ -41,8 +44,7 @@ def trained(heard: Sequence[HeardTake], spec: FeatureSpec, seed: int, options: S
         options: see :class:`ScreamOptions`.
         label: stands before the progress bar.
     """
-    with repeatable(seed):
-        return _fitted(heard, spec, seed, options, label)
+    return _cycles(heard, spec, seed, options, label, lambda _: Checkpoint(None))
 
 
 def kept(
@@ -61,50 +63,82 @@ def kept(
         UnreadableInput: a checkpoint is not whole.
         OutputError: the folder cannot be written.
     """
-    checkpoint = _kept_for_good(heard, seed, options, digest) if options.checkpoints else next_checkpoint()
-    raw = checkpoint.load()
-    if raw is not None:
-        known = network(options.model, options.features, options.width, options.dropout)
-        try:
-            known.load_state_dict(torch.load(io.BytesIO(raw), weights_only=True))
-        except Exception as error:  # torch names no common error of its loader
-            way_out = "remove it" if options.checkpoints else "it is removed; the same command begins anew"
-            raise UnreadableInput(f"{checkpoint.name} is no checkpoint of this run ({error}): {way_out}") from None
-        return known.eval()
-    net = trained(heard, spec, seed, options, label)
-    buffer = io.BytesIO()
-    torch.save(net.state_dict(), buffer)
-    checkpoint.keep(buffer.getvalue())
-    return net
-
-
-def _kept_for_good(heard: Sequence[HeardTake], seed: int, options: ScreamOptions, digest: str) -> Checkpoint:
-    """The checkpoint of a training by all that decides its result."""
     names = sorted(one.take.name for one in heard)
-    chosen = {name: value for name, value in asdict(options).items() if name not in ("checkpoints", "search")}
-    key = hashlib.sha256(json.dumps([chosen, seed, digest, names], sort_keys=True).encode()).hexdigest()
+
+    def checkpoint_of(cycle: int) -> Checkpoint:
+        return _kept_for_good(names, cycle, seed, options, digest) if options.checkpoints else next_checkpoint()
+
+    return _cycles(heard, spec, seed, options, label, checkpoint_of)
+
+
+def _kept_for_good(names: Sequence[str], cycle: int, seed: int, options: ScreamOptions, digest: str) -> Checkpoint:
+    """The checkpoint after a cycle, by all that decides what it leads to; how many follow does not."""
+    without = ("checkpoints", "search", "cycles")
+    chosen = {name: value for name, value in asdict(options).items() if name not in without}
+    decided = [chosen, seed, digest, names, *range(1, cycle + 1)]
+    key = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
     return Checkpoint(Path(options.checkpoints) / f"scream-{key[:20]}.pt")
 
 
-def _fitted(heard: Sequence[HeardTake], spec: FeatureSpec, seed: int, options: ScreamOptions, label: str) -> nn.Module:
-    # Convolutions train faster with channels last.
+def _cycles(
+    heard: Sequence[HeardTake],
+    spec: FeatureSpec,
+    seed: int,
+    options: ScreamOptions,
+    label: str,
+    checkpoint_of: Callable[[int], Checkpoint],
+) -> nn.Module:
+    """Trains in cycles (warm restarts: Loshchilov and Hutter 2017); what each has led to is kept."""
     net = network(options.model, options.features, options.width, options.dropout)
+    steps, rate = options.steps, options.rate
+    for number in range(options.cycles):
+        if number > 0:
+            steps, rate = max(round(_FURTHER_STEPS * options.steps), 1), rate / 2.0
+        checkpoint = checkpoint_of(number)
+        if (raw := checkpoint.load()) is not None:
+            _restore(net, raw, checkpoint.name, for_good=bool(options.checkpoints))
+            continue
+        with repeatable(seed + _SEEDS_APART * number):
+            if number == 0:
+                net = network(options.model, options.features, options.width, options.dropout)
+            batches = ScreamBatches(
+                heard, spec, seed + _SEEDS_APART * number, options.batch, augmentations(options.augment)
+            )
+            told = label if number == 0 else f"{label}, cycle {number + 1}"
+            net = _fitted(net, batches, steps, rate, options, told)
+        buffer = io.BytesIO()
+        torch.save(net.state_dict(), buffer)
+        checkpoint.keep(buffer.getvalue())
+    return net.eval()
+
+
+def _restore(net: nn.Module, raw: bytes, name: str, *, for_good: bool) -> None:
+    try:
+        net.load_state_dict(torch.load(io.BytesIO(raw), weights_only=True))
+    except Exception as error:  # torch names no common error of its loader
+        way_out = "remove it" if for_good else "it is removed; the same command begins anew"
+        raise UnreadableInput(f"{name} is no checkpoint of this run ({error}): {way_out}") from None
+
+
+def _fitted(
+    net: ScreamNetwork, batches: ScreamBatches, steps: int, rate: float, options: ScreamOptions, label: str
+) -> ScreamNetwork:
+    # Convolutions train faster with channels last.
     net.to(memory_format=torch.channels_last)
     mean = copy.deepcopy(net)
-    batches = ScreamBatches(heard, spec, seed, options.batch, augmentations(options.augment))
     # Serves in training alone: to tell what kind of sound it is teaches what a scream is not.
     kinds = nn.Linear(net.code, len(batches.kinds))
     low, high = max(options.beta1 - _BETA_RANGE, 0.0), min(options.beta1 + _BETA_RANGE, 0.999)
     optimiser = torch.optim.AdamW(
-        [*net.parameters(), *kinds.parameters()], lr=options.rate, betas=(options.beta1, 0.999), weight_decay=options.l2
+        [*net.parameters(), *kinds.parameters()], lr=rate, betas=(options.beta1, 0.999), weight_decay=options.l2
     )
     # Smith and Topin 2018: the momentum goes against the rate.
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, options.rate, total_steps=options.steps, pct_start=_WARM_UP, base_momentum=low, max_momentum=high
+        optimiser, rate, total_steps=steps, pct_start=_WARM_UP, base_momentum=low, max_momentum=high
     )
-    keep = 1.0 - 1.0 / max(_AVERAGED_STEPS * options.steps, 2.0)
+    keep = 1.0 - 1.0 / max(_AVERAGED_STEPS * steps, 2.0)
     net.train()
-    for step in track(range(options.steps), description=label):
+    for step in track(range(steps), description=label):
         batch = batches.draw()
         optimiser.zero_grad()
         wanted = batch.labels * (1.0 - 2.0 * _SMOOTHING) + _SMOOTHING

@@ -16,7 +16,7 @@ SPEC = FeatureSpec(n_frames=48, window_hop=12)
 # One second, and about 0.2 s to the next: frames that do not overlap, as in Eye-SCREAM.
 _EYE_SCREAM_FRAMES = {512: (44, 8), 2_048: (11, 2), 4_096: (6, 1)}
 _EYE_SCREAM_RATE = 22_050
-PRESETS: dict[str, Preset] = {"small": {"folds": 2, "steps": 150, "batch": 32, "synthetic": 30}}
+PRESETS: dict[str, Preset] = {"small": {"folds": 2, "steps": 150, "cycles": 1, "batch": 32, "synthetic": 30}}
 """``small``: two folds and few steps, to see that all goes well."""
 
 
@@ -29,7 +29,8 @@ class ScreamOptions:
         unsure: beginnings of file names, separated by commas: clips in the folder of screams that hold shouted speech
             or sobs rather. They are not learned from, and their windows are not counted; as clips they still are.
         folds: of the cross-validation, at least 2.
-        steps, batch: of each training run.
+        steps, batch: of each training run, in its first cycle.
+        cycles: each further one goes on from the weights before it, for five ninths of the steps, at half the rate.
         rate, dropout, beta1, l2: the highest learning rate, the share dropped before dense layers, Adam's first
             moment's decay, the weights' decay (decoupled).
         synthetic: synthetic screams to learn from; harmless sounds come with them.
@@ -49,6 +50,7 @@ class ScreamOptions:
     unsure: str = "long_test_abuse_many_blanks,359154__horroraudio__muffled-female-cry"
     folds: int = 5
     steps: int = 9_000
+    cycles: int = 2
     batch: int = 64
     rate: float = 0.004
     dropout: float = 0.2

@@ -78,6 +78,7 @@ def network(data: Path | None, settings: dict[str, str], order: int) -> Row | No
     with tempfile.TemporaryDirectory() as out:
         size, cost = cost_of(write(trained, Path(out), _SEED, "0.1.0"))
     options = trained.report["options"]
+    cycles = f" in the first of {options['cycles']} cycles" if options["cycles"] > 1 else ""
     return Row(
         recipe="scream",
         variant=", ".join([f"{name}={value}" for name, value in settings.items()] or ["as shipped"]),
@@ -88,7 +89,7 @@ def network(data: Path | None, settings: dict[str, str], order: int) -> Row | No
         window_ms=cost,
         figures=figures_of(trained.metrics, trained.report),
         known=_KNOWN,
-        note=f"{options['steps']} steps of {options['batch']} windows a fold; false clips by class:"
+        note=f"{options['steps']} steps of {options['batch']} windows a fold{cycles}; false clips by class:"
         f" {_false(trained.report['kinds'])}",
         order=order,
     )

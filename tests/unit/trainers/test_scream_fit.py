@@ -15,7 +15,7 @@ from trainers.scream_fit import kept
 from trainers.scream_options import SPEC, ScreamOptions
 from trainers.scream_sound import synthetic_takes
 
-OPTIONS = ScreamOptions(steps=2, batch=4, width=4)
+OPTIONS = ScreamOptions(steps=2, cycles=1, batch=4, width=4)
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +25,13 @@ def heard():
 
 @pytest.fixture
 def fitted(monkeypatch):
-    """Labels of the trainings done."""
+    """Label, steps and rate of the trainings done."""
     labels = []
     original = scream_fit._fitted
 
-    def counted(heard, spec, seed, options, label):
-        labels.append(label)
-        return original(heard, spec, seed, options, label)
+    def counted(net, batches, steps, rate, options, label):
+        labels.append((label, steps, rate))
+        return original(net, batches, steps, rate, options, label)
 
     monkeypatch.setattr(scream_fit, "_fitted", counted)
     return labels
@@ -41,15 +41,19 @@ def _same(one, other):
     return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 
+def _labels(fitted):
+    return [label for label, _, _ in fitted]
+
+
 def test_a_finished_fold_is_taken_from_its_checkpoint(heard, fitted, tmp_path):
     options = replace(OPTIONS, checkpoints=str(tmp_path / "kept"))
     first = kept(heard, SPEC, 5, options, "first", "digest")
     again = kept(heard, SPEC, 5, options, "again", "digest")
-    assert fitted == ["first"]
+    assert _labels(fitted) == ["first"]
     assert _same(first, again)
     for seed, chosen, digest in ((6, options, "digest"), (5, replace(options, rate=0.01), "digest"), (5, options, "x")):
         kept(heard, SPEC, seed, chosen, "other", digest)
-    assert fitted == ["first", "other", "other", "other"]
+    assert _labels(fitted) == ["first", "other", "other", "other"]
 
 
 def test_a_run_that_is_broken_off_goes_on_with_the_folds_that_are_done(heard, fitted, tmp_path):
@@ -64,9 +68,25 @@ def test_a_run_that_is_broken_off_goes_on_with_the_folds_that_are_done(heard, fi
         run((1, 2))
     nets, folder = run((1, 2, 3))
 
-    assert fitted == ["fold 1", "fold 2", "fold 3"]
+    assert _labels(fitted) == ["fold 1", "fold 2", "fold 3"]
     assert _same(nets[1], kept(heard, SPEC, 2, OPTIONS, "alone", "digest"))
     assert not folder.exists()
+
+
+def test_a_further_cycle_goes_on_from_the_one_before_and_gives_what_both_in_one_run_give(heard, fitted, tmp_path):
+    both = replace(OPTIONS, steps=9, cycles=2)
+    whole = kept(heard, SPEC, 5, both, "whole", "digest")
+    assert fitted == [("whole", 9, both.rate), ("whole, cycle 2", 5, both.rate / 2)]
+    fitted.clear()
+
+    options = replace(both, checkpoints=str(tmp_path))
+    first = kept(heard, SPEC, 5, replace(options, cycles=1), "first", "digest")
+    more = kept(heard, SPEC, 5, options, "more", "digest")
+    assert _labels(fitted) == ["first", "more, cycle 2"]
+    assert _same(more, whole)
+    assert not _same(more, first)
+    kept(heard, SPEC, 5, options, "again", "digest")
+    assert len(fitted) == 2
 
 
 def test_the_same_seed_gives_the_same_network(heard, fitted):
