@@ -1,6 +1,6 @@
 """False alarms, recall and delay of the threshold rule and its rivals, on five laws of scores; two standard errors.
 
-``python -m benchmarks.thresholds`` keeps ``results/thresholds.json``, and draws the pictures and writes the table of
+``python -m benchmarks.thresholds`` keeps ``results/thresholds.json``, and draws the pictures and writes the tables of
 ``docs/thresholds.md``; it needs libspot and scipy. ``--only`` measures some rows anew, named by their beginnings,
 ``--laws`` those of some laws; the figures of the others are kept. ``--redraw`` draws and writes from the kept result.
 ``--quick`` runs a small part of everything and keeps nothing.
@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.result import keep
-from benchmarks.threshold_runs import caution, keeping, pictures, rivals, rows, table
+from benchmarks.threshold_runs import caution, keeping, pictures, rivals, rows, table, trade
 from benchmarks.threshold_runs.laws import DAY, LAWS
 from benchmarks.threshold_runs.scenes import HOUR
 
@@ -259,7 +259,7 @@ def main() -> None:
         "--only", nargs="+", default=[""], metavar="ROW", help="rows that begin so; the others are kept"
     )
     parser.add_argument("--laws", nargs="+", default=LAWS, choices=LAWS, help="with --only: the other laws are kept")
-    parser.add_argument("--redraw", action="store_true", help="table and pictures from the kept result")
+    parser.add_argument("--redraw", action="store_true", help="tables and pictures from the kept result")
     chosen = parser.parse_args()
     if chosen.redraw:
         _show(json.loads(RESULT.read_text(encoding="utf-8"))["figures"])
@@ -286,7 +286,8 @@ def main() -> None:
 
 def _show(figures: Figures) -> None:
     pictures.draw(figures)
-    table.write(figures, DOCUMENT)
+    table.write(table.of(figures), "table", DOCUMENT)
+    table.write(trade.of(figures), "caution", DOCUMENT)
 
 
 if __name__ == "__main__":

@@ -46,9 +46,9 @@ class Caution(NamedTuple):
 
 DEFAULT = Caution()
 KNOBS: dict[str, tuple[float, ...]] = {
-    "clip": (1.0, 1.02, 1.05, 1.1, 1.23, 2.0),
-    "rarity": (2.0, 4.0, 8.0, 16.0, 32.0),
-    "promise": (0.5, 1.0, 2.0, 3.0),
+    "clip": (1.02, 1.1, 1.23, 2.0),
+    "rarity": (2.0, 4.0, 8.0),
+    "promise": (1.0, 2.0),
 }
 HOURS = (
     1,
@@ -85,7 +85,7 @@ HOURS = (
 )
 MINUTES = (60, 65, 75, 90, 120, 240, 1_440)
 EVENTS = {"gamma": 12, "student-t4": 24}
-"""Standard deviations of the events looked for; of Student t4 those of which the rule finds about half."""
+"""Standard deviations of the events looked for; of Student t4 those of which the rule finds about a third."""
 
 _DAYS = 14
 _STORM = 1_800

@@ -12,13 +12,14 @@ mpl.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from benchmarks.threshold_runs import trade
 from benchmarks.threshold_runs.laws import LAWS
 
 _DOCS = Path(__file__).parents[2] / "docs"
 
 
 def draw(figures: dict[str, Any]) -> None:
-    """Writes ``thresholds-weeks.svg``, ``thresholds-recall.svg`` and ``thresholds-trade.svg``."""
+    """Writes ``thresholds-weeks.svg``, ``-recall.svg``, ``-trade.svg`` and ``-caution.svg``."""
     mpl.rcParams.update(
         {"svg.hashsalt": "tocsin", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
     )
@@ -51,6 +52,8 @@ def draw(figures: dict[str, Any]) -> None:
     axes.set(xscale="log", yscale="log", xlabel="false alarms promised a week", ylabel="3 s event found at 95 %, sd")
     axes.legend(ncols=3, frameon=False, fontsize=8)
     _save(figure, "thresholds-trade")
+
+    _save(trade.draw(figures), "thresholds-caution")
 
 
 def _needed(sizes: list[int], recall: list[float]) -> float:

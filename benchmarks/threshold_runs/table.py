@@ -10,7 +10,6 @@ from benchmarks.threshold_runs.laws import LAWS
 
 Figures = dict[str, Any]
 
-_BEGIN, _END = "<!-- table -->", "<!-- end of table -->"
 _ONE_LAW = "gamma"
 
 
@@ -155,14 +154,15 @@ def _costs(figures: Figures) -> list[str]:
     return lines
 
 
-def write(figures: Figures, document: Path) -> None:
-    """Puts the table between the two marks of a document; the document appears whole or not at all."""
-    before, mark, rest = document.read_text(encoding="utf-8").partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not (mark and end):
-        raise ValueError(f"{document}: no line {_BEGIN!r} followed by {_END!r}")
+def write(text: str, name: str, document: Path) -> None:
+    """Puts a text between the two marks of a document that bear its name; the document appears whole or not at all."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, found, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"{document}: no line {begin!r} followed by {end!r}")
     whole = document.with_suffix(".new")
-    whole.write_text(f"{before}{_BEGIN}\n\n{of(figures)}\n\n{_END}{after}", encoding="utf-8")
+    whole.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
     whole.replace(document)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 pytest.importorskip("scipy", reason="the benchmark's laws need scipy")
 
-from benchmarks.threshold_runs import caution, rows
+from benchmarks.threshold_runs import caution, rows, trade
 from benchmarks.threshold_runs.caution import DEFAULT, SETTINGS, Caution, turned
 from benchmarks.threshold_runs.laws import DAY, LAWS, SD, days
 from benchmarks.threshold_runs.scenes import HOUR
@@ -23,6 +25,7 @@ from processors.core.limits import UNKNOWN, limits_of
 from processors.core.reference import Reference
 from processors.core.sensitivity import plan
 
+ROOT = Path(__file__).parents[2]
 PLAN = plan(1.0)
 
 
@@ -173,3 +176,9 @@ def test_a_bold_first_day_finds_more_and_errs_more() -> None:
     assert bold["alarms"]["devices"] == 2
     assert bold["alarms"]["days_from_day_8"] == 7
     assert [share for share, _ in bold["hour 24"]] > [share for share, _ in careful["hour 24"]]
+
+
+def test_the_page_shows_the_kept_trade() -> None:
+    kept = json.loads((ROOT / "benchmarks" / "results" / "thresholds.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "thresholds.md").read_text(encoding="utf-8")
+    assert f"\n\n{trade.of(kept['figures'])}\n\n" in page
