@@ -64,10 +64,16 @@ class ConvAutoencoder(Rebuilder):
         """Lets what is rebuilt begin at the mean of rows (n, n_mels, frames), and be measured in their deviation.
 
         A decoder begins about 0 with steps of hundredths of a decibel: it takes most of a thousand of them to come down
-        to sound 30 dB below its maximum, and few are left for what the sound is like. With a sigmoid there is no need.
+        to sound 30 dB below its maximum, and few are left for what the sound is like. A sigmoid begins in the middle of
+        its range, which is near enough for decibels; down to powers of hundredths it falls so fast that it ends at 0
+        whatever is heard.
         """
+        end = self.decoder[-2]
         if not isinstance(self.decoder[-1], nn.Sigmoid):
             self.usual, self.scale = rows.mean(), rows.std().clamp(min=_LEAST_SCALE)
+        elif not self._spread and isinstance(end, nn.ConvTranspose2d) and end.bias is not None:
+            with torch.no_grad():
+                end.bias.fill_(torch.logit(rows.mean(), eps=_LEAST_SCALE).item())
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
         """Mean squared error; in units of the sigmoid's range where there is one."""

@@ -171,6 +171,14 @@ def test_training_begins_at_the_level_of_what_is_heard():
     before = plain.loss(rows).item()
     plain.begin_at(rows)
     assert plain.loss(rows).item() == before
+    powers = 0.03 * torch.rand(20, 40, 80)
+    plain = ConvAutoencoder(normalised=False, decibels=False)
+    before = plain.loss(powers).item()
+    plain.begin_at(powers)
+    assert before > 0.1
+    assert plain.loss(powers).item() < 0.001
+    plain.begin_at(torch.zeros(20, 40, 80))
+    assert np.isfinite(plain.loss(powers).item())
 
 
 @pytest.mark.parametrize(
