@@ -17,14 +17,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from schemas.errors import UnreadableInput
 from schemas.features import FeatureSpec
 from trainers.checkpoint import Checkpoint, next_checkpoint
-from trainers.fitting import repeatable
+from trainers.fitting import repeatable, warm_up
 from trainers.progress import track
 from trainers.scream_batches import HeardTake, ScreamBatches, augmentations
 from trainers.scream_family import ScreamNetwork, network
 from trainers.scream_options import ScreamOptions
 
 _SMOOTHING, _KIND_SMOOTHING = 0.01, 0.05
-_WARM_UP = 0.1
 _CLIP = 5.0
 # The mean reaches back about a ninth of the steps.
 _AVERAGED_STEPS = 0.11
@@ -134,7 +133,7 @@ def _fitted(
     )
     # Smith and Topin 2018: the momentum goes against the rate.
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rate, total_steps=steps, pct_start=_WARM_UP, base_momentum=low, max_momentum=high
+        optimiser, rate, total_steps=steps, pct_start=warm_up(steps), base_momentum=low, max_momentum=high
     )
     keep = 1.0 - 1.0 / max(_AVERAGED_STEPS * steps, 2.0)
     net.train()

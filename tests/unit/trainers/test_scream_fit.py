@@ -74,9 +74,9 @@ def test_a_run_that_is_broken_off_goes_on_with_the_folds_that_are_done(heard, fi
 
 
 def test_a_further_cycle_goes_on_from_the_one_before_and_gives_what_both_in_one_run_give(heard, fitted, tmp_path):
-    both = replace(OPTIONS, steps=9, cycles=2)
+    both = replace(OPTIONS, steps=18, cycles=2)
     whole = kept(heard, SPEC, 5, both, "whole", "digest")
-    assert fitted == [("whole", 9, both.rate), ("whole, cycle 2", 5, both.rate / 2)]
+    assert fitted == [("whole", 18, both.rate), ("whole, cycle 2", 10, both.rate / 2)]
     fitted.clear()
 
     options = replace(both, checkpoints=str(tmp_path))
