@@ -99,7 +99,10 @@ def _parsed(data: bytes) -> onnx.ModelProto:
     try:
         model: onnx.ModelProto = onnx.ModelProto.FromString(data)
     except (DecodeError, ValueError, RecursionError) as error:
-        raise ManifestInvalid(f"no ONNX file, or not the whole of one: {str(error)[:200]}") from None
+        raise ManifestInvalid(
+            f"{len(data):,} bytes that are no ONNX file, or not the whole of one ({str(error)[:200]}): export the model"
+            " again, or copy the whole file"
+        ) from None
     return model
 
 

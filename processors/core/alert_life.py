@@ -12,6 +12,7 @@ from processors.core.detectors import Detector
 from schemas.alert import Alert, AlertKind, AlertState, AudioSpan, Band, Severity
 from schemas.identity import alert_id
 from schemas.score import Score
+from schemas.score_text import score_text
 
 _REMEMBERED = 16
 
@@ -188,9 +189,11 @@ def _revision(
 
 def _summary(alert: OpenAlert, state: AlertState, detector: Detector, score: Score, threshold: float) -> str:
     why = score.why
-    what = f"score {score.score:.2f}, threshold {threshold:.2f}, peak {alert.peak:.2f}"
+    peak = score_text(alert.peak)
+    what = f"score {score_text(score.score)}, threshold {score_text(threshold)}, peak {peak}"
     if alert.kind == "level" and why is not None and why.level_threshold is not None:
-        what = f"the minute lies {why.level:.2f} above usual, limit {why.level_threshold:.2f}, peak {alert.peak:.2f}"
+        level, limit = score_text(why.level), score_text(why.level_threshold)
+        what = f"the minute lies {level} above usual, limit {limit}, peak {peak}"
     learning = "" if score.threshold_state == "ready" or why is None else f", learning ({why.progress:.0%})"
     start = score.first_sample / score.sample_rate
     return (

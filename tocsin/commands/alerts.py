@@ -20,6 +20,7 @@ from schemas.alert import Alert, AudioSpan
 from schemas.errors import BrokerUnavailable, ContractError, SettingsError
 from schemas.feedback import Verdict
 from schemas.notice import Notice
+from schemas.score_text import score_text
 from schemas.topics import ALERTS, AUDIO, FEEDBACK, NOTICES
 from tocsin.addresses import kafka_address
 from tocsin.alert_log import AlertLog
@@ -86,7 +87,7 @@ def show(
     print(f"{first.alert_id}: {first.detector} at {first.device_id}, model {first.model.name} {first.model.version}")
     table = Table("revision", "heard (UTC)", "state", "severity", "score", "threshold", "peak", Column("session"))
     for alert in revisions:
-        numbers = (f"{alert.score:.2f}", f"{alert.threshold:.2f}", f"{alert.peak_score:.2f}")
+        numbers = [score_text(value) for value in (alert.score, alert.threshold, alert.peak_score)]
         table.add_row(
             str(alert.revision), _when(alert.captured_ns), alert.state, alert.severity, *numbers, alert.session_id
         )

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from processors.adapters.model_check import examine
 from processors.adapters.onnx_model import load_model, load_shipped
 from schemas.errors import PartMissing
+from tocsin.models.given import examine_given
 
 _NEEDED = ("matplotlib",)
 _DETECTOR = "scream"
@@ -34,7 +34,7 @@ def label(
     from trainers.label import label_folder, summary
 
     # The file may come from anywhere: it is tried elsewhere before it is loaded here.
-    ear = load_shipped(_DETECTOR) if model is None else load_model(model, examine(model, None).sha256)
+    ear = load_shipped(_DETECTOR) if model is None else load_model(model, examine_given(model).sha256)
     segments = label_folder(folder, ear, ear.manifest.detector, out)
     if json:
         for one in segments:

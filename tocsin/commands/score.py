@@ -11,13 +11,14 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from processors.adapters.model_check import examine
 from processors.adapters.onnx_model import OnnxModel, load_model, load_shipped
 from processors.core.detectors import DETECTORS
 from producers.file import AudioFile
 from producers.sensor import SensorOptions, read_sensor
 from producers.source import Source
 from schemas.errors import InputError, SettingsError
+from schemas.score_text import score_text
+from tocsin.models.given import examine_given
 from tocsin.scoring import FileScorer
 
 _TABLES = {".npz", ".csv"}
@@ -63,7 +64,7 @@ def _model(detector: str | None, file: Path | None) -> OnnxModel:
     if file is None:
         return load_shipped(str(detector))
     # The file may come from anywhere: it is tried elsewhere before it is loaded here.
-    report = examine(file, None)
+    report = examine_given(file)
     its = report.manifest.detector
     if its not in DETECTORS or detector not in (None, its):
         raise SettingsError(f"{file} is a model for {its!r}; wanted is {detector or ' or '.join(DETECTORS)}")
@@ -95,7 +96,9 @@ def _score_file(scorer: FileScorer, file: Path, *, json: bool, table: Table) -> 
     highest, at, _ = max(scores)
     median = sorted(value for value, _, _ in scores)[len(scores) // 2]
     alarms = sum(exceeds for _, _, exceeds in scores)
-    table.add_row(file.name, str(len(scores)), str(alarms), str(alerts), f"{median:.2f}", f"{highest:.2f}", f"{at:.2f}")
+    table.add_row(
+        file.name, str(len(scores)), str(alarms), str(alerts), score_text(median), score_text(highest), f"{at:.2f}"
+    )
 
 
 def _source(file: Path) -> Source:

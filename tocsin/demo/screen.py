@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.alert import Alert
+from schemas.score_text import score_text
 from tocsin.demo.fleet_view import DeviceView, FleetView
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -58,12 +59,12 @@ def _cells(row: DeviceView) -> Iterable[RenderableType]:
     state = Text(f" {row.state} ", style=_STYLES[row.state])
     if score is None:
         return (Text(row.device_id), model, "", "", "", "", state)
-    threshold = "" if score.threshold is None else f"{score.threshold:.2f}"
+    threshold = "" if score.threshold is None else score_text(score.threshold)
     return (
         Text(row.device_id, style="bold" if row.alert else ""),
         model,
         _level(score.level_dbfs),
-        f"{score.score:.2f}",
+        score_text(score.score),
         threshold,
         _curve(row),
         state,

@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from processors.adapters.artefact_store import ArtefactStore
-from processors.adapters.model_check import CheckReport, examine
+from processors.adapters.model_check import CheckReport
 from processors.adapters.signing import sign
 from schemas.artefact import Artefact
 from schemas.assignment import ALL, Assignment
@@ -17,6 +17,7 @@ from schemas.errors import DigestMismatch, SettingsError
 from schemas.score import Stage
 from tocsin.models.assignments import Announced, announce
 from tocsin.models.changes import published
+from tocsin.models.given import examine_given
 
 
 def publish(
@@ -60,7 +61,7 @@ def keep(
     Raises:
         SettingsError: it is not for ``detector``.
     """
-    report = examine(path, None)
+    report = examine_given(path)
     if detector is not None and report.manifest.detector != detector:
         raise SettingsError(f"{path} is a model for {report.manifest.detector!r}, not {detector!r}")
     url = store.put(path)

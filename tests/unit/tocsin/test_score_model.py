@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from processors.core.recording import rows_of, windows_of
-from schemas.errors import GoldenMismatch, SettingsError
+from schemas.errors import GoldenMismatch, ManifestInvalid, SettingsError
 from tests.crafted import MACHINE, craft
 from tocsin.commands.score import score
 
@@ -57,3 +57,12 @@ def test_a_bad_model_is_refused(wav: Path, tmp_path: Path) -> None:
 def test_either_a_detector_or_a_model_is_needed(wav: Path) -> None:
     with pytest.raises(SettingsError, match="--model FILE"):
         score([wav])
+
+
+def test_a_file_that_is_none_is_named_with_what_to_do(wav: Path, tmp_path: Path) -> None:
+    whole = craft(tmp_path / "own.onnx", "own", 3.0).read_bytes()
+    cut = tmp_path / "cut.onnx"
+    cut.write_bytes(whole[:300])
+
+    with pytest.raises(ManifestInvalid, match=r"cut\.onnx: 300 bytes .* copy the whole file"):
+        score([wav], model=cut)
