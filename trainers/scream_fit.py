@@ -99,6 +99,7 @@ def _cycles(
             continue
         with repeatable(seed + _SEEDS_APART * number):
             if number == 0:
+                # Anew: the seed decides its weights too.
                 net = network(options.model, options.features, options.width, options.dropout)
             batches = ScreamBatches(
                 heard, spec, seed + _SEEDS_APART * number, options.batch, augmentations(options.augment)
