@@ -11,7 +11,8 @@ TocsinError
 │   │   ├── WrongLayout         names or folders are not those of the layout, or a class is empty
 │   │   └── TooLittleSound      it is too short to learn from or to measure with
 │   ├── CaptureError            the microphone cannot be opened
-│   └── OutputError             a result cannot be written (no space, no permission)
+│   ├── OutputError             a result cannot be written (no space, no permission)
+│   └── ExportError             a model as exported answers otherwise than as trained
 ├── StackError                  the local Kafka or Redis cannot run; the person acts
 │   ├── PartMissing             Java, Kafka or Redis is not to be had on this platform
 │   ├── PortInUse               another program listens where a part should
@@ -98,6 +99,10 @@ class CaptureError(UserError):
 
 class OutputError(UserError):
     """A result cannot be written."""
+
+
+class ExportError(UserError):
+    """A model as exported answers otherwise than as trained; the same training would end alike."""
 
 
 class StackError(TocsinError):

@@ -72,7 +72,8 @@ def resumable(out: Path, what: Mapping[str, Any]) -> Iterator[Path]:
     """Fits inside keep checkpoints in ``out``, and take up those of a run that was interrupted.
 
     They go when the run has ended well, and when it has met what the same command would meet again: a file that cannot
-    be learned from, a score that runs the wrong way. They stay where it was stopped, or the disk was full.
+    be learned from, a score that runs the wrong way, a model that cannot be exported. They stay where it was stopped,
+    or the disk was full.
 
     Args:
         out: the run's folder.

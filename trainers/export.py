@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from schemas.errors import OutputError
+from schemas.errors import ExportError
 from schemas.manifest import Manifest, write_metadata
 from trainers.files import write_whole
 from trainers.model import Model
@@ -28,7 +28,8 @@ def export(model: Model, manifest: Manifest, golden: Float32, path: Path) -> Non
         path: the file, overwritten.
 
     Raises:
-        OutputError: as :func:`exported`, or the file cannot be written.
+        ExportError: as :func:`exported`.
+        OutputError: the file cannot be written.
     """
     write_whole(path, exported(model, manifest, golden))
 
@@ -42,7 +43,7 @@ def exported(model: Model, manifest: Manifest, golden: Float32) -> bytes:
         golden: windows to keep with their scores, float32 (n, n_frames, width), 3 <= n <= 64.
 
     Raises:
-        OutputError: onnxruntime answers differently from the model by more than 1e-5.
+        ExportError: onnxruntime answers differently from the model by more than 1e-5.
     """
     graph = model.graph(golden)
     _forget_origin(graph)
@@ -76,7 +77,7 @@ def _checked(graph: onnx.ModelProto, model: Model, golden: Float32, name_in: str
         scale = max(float(np.abs(wanted).max()), 1.0)
         off = max(float(np.abs(got - wanted).max()) for got in (answers[number], single)) / scale
         if not off <= _PARITY:
-            raise OutputError(
+            raise ExportError(
                 f"output {name!r} of the exported model is off by {off:.2g} of its size, not 1e-5: rounding decides it;"
                 " train for longer or on more sound"
             )

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from schemas.errors import InputError, OutputError, SettingsError
+from schemas.errors import ExportError, InputError, SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from trainers.direction import settled
@@ -232,5 +232,5 @@ def _feature_error(front: Front, spec: FeatureSpec, seed: int, *, density: bool)
     wanted = np.stack([clip_features(window.ravel(), density=density) for window in windows])
     error = float((np.abs(told - wanted) / np.maximum(np.abs(wanted), 1.0)).max())
     if not error <= _FEATURE_ERROR:
-        raise OutputError(f"features of the exported model are off by {error:.2g} of their size, not {_FEATURE_ERROR}")
+        raise ExportError(f"features of the exported model are off by {error:.2g} of their size, not {_FEATURE_ERROR}")
     return error

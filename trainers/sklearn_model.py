@@ -13,7 +13,7 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from torch import nn
 
-from schemas.errors import OutputError
+from schemas.errors import ExportError
 from schemas.manifest import SCORE_OUTPUT
 from trainers.iaia_chain import Estimator, scores
 from trainers.model import IR_VERSION, OPSET
@@ -92,7 +92,7 @@ class SklearnModel:
         """Scores rows float32 (n, k) both ways and compares.
 
         Raises:
-            OutputError: the order of the scores differs, or too many rows change sides: the export is not the model.
+            ExportError: the order of the scores differs, or too many rows change sides: the export is not the model.
         """
         session = onnxruntime.InferenceSession(self._detector().SerializeToString(), providers=["CPUExecutionProvider"])
         told = session.run([SCORE_OUTPUT], {_PREFIX + _BETWEEN: rows})[0].astype(np.float64)
@@ -103,7 +103,7 @@ class SklearnModel:
             furthest=float(np.abs(told - wanted).max() / max(float(wanted.std()), 1e-12)),
         )
         if not found.rank_correlation >= LEAST_RANK_CORRELATION or found.flips > MOST_FLIPS:
-            raise OutputError(
+            raise ExportError(
                 f"the exported detector is another: rank correlation {found.rank_correlation:.6f} with scikit-learn,"
                 f" {found.flips:.2%} of rows change sides; {LEAST_RANK_CORRELATION} and {MOST_FLIPS:.2%} are the limits"
             )

@@ -13,7 +13,7 @@ import onnx
 import torch
 from torch import nn
 
-from schemas.errors import OutputError
+from schemas.errors import ExportError
 from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT
 from trainers.model import IR_VERSION, OPSET
 
@@ -72,7 +72,7 @@ class TorchModel:
                 verbose=False,
             )
         if program is None:
-            raise OutputError("torch gave no ONNX program")
+            raise ExportError("torch gave no ONNX program")
         model: onnx.ModelProto = program.model_proto
         model.ir_version = IR_VERSION
         return model

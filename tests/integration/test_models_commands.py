@@ -120,6 +120,17 @@ def test_published_shadowed_promoted_rolled_back_retired(tocsin: Run, tmp_path: 
     assert versions(change("rollback", "machine")) == ("2", None, ["1"])
 
 
+def test_a_model_that_scores_faults_below_normal_by_its_own_figures_is_published_with_a_word(
+    tocsin: Run, tmp_path: Path, scope: str
+) -> None:
+    told = {"clip_auc": 0.25, "window_auc": 0.5, "auc_rub_0_db": 0.125, "sauce": 0.0, "clip_recall": 0.0}
+    result = tocsin("publish", str(model(tmp_path, "1", metrics=told)), "--scope", scope, "--json")
+    assert versions(printed(result)["assignment"])[0] == "1"
+    assert "clip_auc 0.250" in result.stderr
+    assert "auc_rub_0_db 0.125" in result.stderr
+    assert result.stderr.count("of itself") == 2
+
+
 def test_a_published_model_is_shown_and_verified(tocsin: Run, tmp_path: Path, scope: str) -> None:
     path = model(tmp_path, uuid.uuid4().hex[:8], trained_on="a pump in the cellar")
     artefact = printed(tocsin("publish", str(path), "--scope", scope, "--json"))["assignment"]["champion"]

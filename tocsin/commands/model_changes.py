@@ -21,6 +21,7 @@ from schemas.score import Stage
 from tocsin.addresses import kafka_address
 from tocsin.models.assignments import Announced, announce, named, read_assignments
 from tocsin.models.changes import promoted, retired, rolled_back
+from tocsin.models.manifests import worse_than_chance
 from tocsin.models.prints import as_json, lines_of, lines_of_statuses, safe
 from tocsin.models.publish import announce_artefact, keep
 from tocsin.models.statuses import count_workers, wait_for_statuses
@@ -65,6 +66,12 @@ def publish(
         took = f"{report.window_s * 1e3:.2g} ms a window, {report.resident_bytes / 2**20:.0f} MiB"
         print(f"checked: {report.nodes} nodes, golden scores within {report.golden_off:.1g}, {took}")
         print(f"kept: {artefact.url}")
+    for name, value in worse_than_chance(report.manifest.metrics).items():
+        print(
+            f"tocsin: the model says {name} {value:.3f} of itself: it scores what it should find below what is normal;"
+            " `tocsin models rollback` takes it back",
+            file=sys.stderr,
+        )
     change = announce_artefact(artefact, bootstrap, scope, cast(Stage, stage), note)
     _finish(asyncio.run(change), settings, bootstrap, wait, json=json)
 

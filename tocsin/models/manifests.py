@@ -1,6 +1,8 @@
-"""The manifest of a model that scores name."""
+"""The manifest of a model that scores name, and what it says against its model."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from processors.adapters.artefact_store import ArtefactStore
 from processors.adapters.model_check import read_manifest
@@ -37,3 +39,8 @@ async def manifest_of(bootstrap: str, store: str, model: ModelRef) -> Manifest:
         )
     with at_hand(artefact, ArtefactStore(store)) as named:
         return read_manifest(named.path)[0]
+
+
+def worse_than_chance(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The areas under ROC curves that are below a half: of what a model scores the wrong way."""
+    return {name: value for name, value in metrics.items() if "auc" in name.split("_") and value < 0.5}

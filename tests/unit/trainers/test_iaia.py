@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from processors.core.recording import rows_of, windows_of
-from schemas.errors import InputError, OutputError, SettingsError, WrongLayout
+from schemas.errors import ExportError, InputError, SettingsError, WrongLayout
 from trainers.artefact import write
 from trainers.iaia import IaiaRecipe
 from trainers.iaia_cells import load_cells
@@ -130,7 +130,7 @@ def test_an_export_that_orders_otherwise_is_refused():
     right._width = wrong._width = 4
     wrong._estimator, wrong._detector = Inverted(), right._detector
     assert right.agreement(rows, 0.0).rank_correlation == 1.0
-    with pytest.raises(OutputError, match="rank correlation -1"):
+    with pytest.raises(ExportError, match="rank correlation -1"):
         wrong.agreement(rows, 0.0)
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from schemas.errors import OutputError, ScoreInverted, UnreadableInput, UnusableAudio
+from schemas.errors import ExportError, OutputError, ScoreInverted, UnreadableInput, UnusableAudio
 from trainers.checkpoint import FOLDER, resumable
 from trainers.epochs import Schedule, fit_epochs
 from trainers.fitting import fit, repeatable
@@ -234,6 +234,13 @@ def test_what_the_same_command_would_meet_again_leaves_nothing(tmp_path):
     assert not list(out.iterdir())
     with pytest.raises(UnusableAudio), resumable(tmp_path / "new", {"seed": 5}):
         trained_and_then(UnusableAudio("is clipped"))
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_model_that_cannot_be_exported_keeps_nothing_for_it_would_end_alike(tmp_path):
+    with pytest.raises(ExportError) as caught, resumable(tmp_path / "new", {}):
+        trained_and_then(ExportError("is off by 0.1"))
+    assert str(caught.value) == "is off by 0.1"
     assert not (tmp_path / "new").exists()
 
 
