@@ -1,8 +1,8 @@
-"""How careful the first week is: what three knobs of it cost and bring, on the devices of the table's own rows.
+"""How careful the first week is: what four knobs of it cost and bring, on the devices of the table's own rows.
 
-The knobs are no settings: two are constants of the rule's modules, the third is the promise that thresholds follow from
-until the reference is ready. :func:`turned` puts other values into the modules of this process while one device is run,
-and puts the rule's own back. The rule's code stays as it is, and nothing that serves can turn them.
+The knobs are no settings: they are constants of the rule's modules. :func:`turned` puts other values into the modules
+of this process while one device is run, and puts the rule's own back. The rule's code stays as it is, and nothing that
+serves can turn them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.threshold_runs import rows
 from benchmarks.threshold_runs.laws import DAY, SD, days
 from benchmarks.threshold_runs.scenes import HOUR, Outcome, hear, storm
 from benchmarks.threshold_runs.serve import serve
-from processors.core import block_rule, learning, limits
+from processors.core import block_rule, limits, tail
 from processors.core.block_rule import BlockRule
 from processors.core.limits import Limits, Prior
 from processors.core.reference import Reference
@@ -34,21 +34,25 @@ class Caution(NamedTuple):
     """The knobs, as the rule has them unless given.
 
     Attributes:
-        clip: how many times as far off as the largest value what chance brings enters at most, while learning.
+        clip: what chance brings enters at most where exceedances are so many times rarer than of the largest value.
         rarity: how many times rarer than the largest peak the threshold stands at most.
-        promise: times the promised rates, until seven promoted days decide.
+        learning: times the promised rates, until seven days are heard.
+        far: weight of the extrapolation from the smallest of the values that the tail's index is found from, against
+            that from the largest, for what is eight times rarer than that; 0 to 1.
     """
 
-    clip: float = 1.02
+    clip: float = 2.0
     rarity: float = 8.0
-    promise: float = 1.0
+    learning: float = 3.0
+    far: float = 0.5
 
 
 DEFAULT = Caution()
 KNOBS: dict[str, tuple[float, ...]] = {
-    "clip": (1.02, 1.1, 1.23, 2.0),
-    "rarity": (2.0, 4.0, 8.0),
-    "promise": (1.0, 2.0),
+    "clip": (1.0, 2.0, 4.0),
+    "rarity": (4.0, 8.0, 16.0),
+    "learning": (1.0, 2.0, 3.0, 5.0),
+    "far": (0.0, 0.5, 1.0),
 }
 HOURS = (
     1,
@@ -85,7 +89,7 @@ HOURS = (
 )
 MINUTES = (60, 65, 75, 90, 120, 240, 1_440)
 EVENTS = {"gamma": 12, "student-t4": 24}
-"""Standard deviations of the events looked for; of Student t4 those of which the rule finds about a third."""
+"""Standard deviations of the events looked for; of Student t4 those of which the rule finds about two thirds."""
 
 _DAYS = 14
 _STORM = 1_800
@@ -105,14 +109,12 @@ def turned(caution: Caution) -> Iterator[None]:
     """The rule with other knobs, in this process and inside the block alone."""
 
     def judged(reference: Reference, chosen: Plan, prior: Prior) -> Limits:
-        if not reference.ready:
-            peaks, levels = chosen.peak_rate * caution.promise, chosen.level_rate * caution.promise
-            chosen = replace(chosen, peak_rate=peaks, level_rate=levels)
-        return limits.limits_of(reference, chosen, prior)
+        return limits.limits_of(reference, replace(chosen, learning=caution.learning), prior)
 
     with (
-        patch.object(learning, "_LEARNING", caution.clip),
+        patch.object(limits, "_CLIP_RARITY", caution.clip),
         patch.object(limits, "COLDEST", caution.rarity),
+        patch.object(tail, "_FAR", caution.far),
         patch.object(block_rule, "limits_of", judged),
     ):
         yield
@@ -267,7 +269,7 @@ def moved(device: int, minutes: int, stormy: bool) -> Figures:
 
     Returns:
         ``moved``, a share of the threshold before; ``why``: the first hour was not over (``first hour``), a short alarm
-        during the storm entered (``own``), or one after it (``after``); "" for anything else.
+        during the storm entered (``own``), or one after it (``after``); "" for anything else, or if it did not move.
     """
     seed = 800 + device
     rule, start = BlockRule(plan(1.0)), 60 * minutes + 37 * seed % 60
@@ -278,13 +280,16 @@ def moved(device: int, minutes: int, stormy: bool) -> Figures:
     before = hear(rule, rule.begin(), Outcome(), 0, stream[:start])
     after = hear(rule, before, Outcome(), start, stream[start:end])
     entered = [past.opened_ns // 1_000_000_000 - start for past in after.book.past if past.entered_peak is not None]
-    if before.early is not None:
+    shift = abs(after.limits.peak - before.limits.peak) / before.limits.peak
+    if shift == 0.0:
+        why = ""
+    elif before.early is not None:
         why = "first hour"
     elif any(0 <= at < _STORM for at in entered):
         why = "own"
     else:
         why = "after" if any(at >= _STORM for at in entered) else ""
-    return {"moved": abs(after.limits.peak - before.limits.peak) / before.limits.peak, "why": why}
+    return {"moved": shift, "why": why}
 
 
 def gather_moved(found: list[Figures]) -> Figures:

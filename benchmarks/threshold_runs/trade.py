@@ -14,9 +14,10 @@ Figures = dict[str, Any]
 
 PROMISED = 1.0 / 7.0
 _SHOWN = {
-    "clip": "chance enters at most so many times as far",
+    "clip": "chance enters at most so many times rarer",
     "rarity": "foretold at most so many times rarer",
-    "promise": "so many times the promise until ready",
+    "learning": "so many times the promise for a week",
+    "far": "weight of the extrapolation from farther in",
 }
 _FEW_SECONDS = rows.DURATIONS.index(3)
 
@@ -26,6 +27,7 @@ def of(figures: Figures) -> str:
     head = [
         "Student t4, daily cycle: false alarms a day, days 8 to 21",
         "than by default",
+        "days 2 to 7",
         "week 2",
         f"+{EVENTS['student-t4']} sd for 3 s found, day 8",
         f"Gamma, +{EVENTS['gamma']} sd for 1 s / 3 s / 5 s found, hour 24",
@@ -42,7 +44,7 @@ def of(figures: Figures) -> str:
     lines.append(
         _line(
             "must reach",
-            ["0.143", "-", "0.143", "-", "95%", "95%", "95%", "2", "0.143", "2", "100%; 120 s", "1%", "100%"],
+            ["0.143", "-", "0.5", "0.143", "-", "95%", "95%", "95%", "2", "0.143", "2", "100%; 120 s", "1%", "100%"],
         )
     )
     default = figures[name_of(DEFAULT)]
@@ -67,6 +69,7 @@ def _setting(found: Figures, default: Figures) -> list[str]:
     return [
         _rate(cycle["from_day_8"]),
         more,
+        _rate(cycle["days_2_to_7"]),
         _rate(cycle["week_2"]),
         _share(heavy["day 8"][_FEW_SECONDS]),
         " / ".join(_share(share) for share in light["hour 24"]),
@@ -164,7 +167,7 @@ def _distances(panel: Any, figures: Figures) -> None:
 
 
 def _curves(panel: Any, figures: Figures, found: Any, alarms: Any) -> None:
-    for (knob, values), mark in zip(KNOBS.items(), "os^", strict=True):
+    for (knob, values), mark in zip(KNOBS.items(), "os^v", strict=True):
         places = [figures[name_of(DEFAULT._replace(**{knob: value}))] for value in values]
         x, y = [found(place) for place in places], [alarms(place) for place in places]
         panel.errorbar(

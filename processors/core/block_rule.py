@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from processors.core.block_state import BlockState, Decision, Run
 from processors.core.commissioning import Early, end_block, first_limits, heard, is_due, with_chance
 from processors.core.episode import HOUR_NS, Episode, Past
-from processors.core.learning import enter, forget_recent
+from processors.core.learning import enter, forget_recent, standing
 from processors.core.limits import FAR, UNKNOWN, Prior, limits_of
 from processors.core.reference import Block, accept, end_hour, seeded
 from processors.core.sensitivity import BLOCK_NS, BLOCKS_PER_HOUR, Plan
@@ -170,6 +170,7 @@ class BlockRule:
                 past = past._replace(entered_peak=peak, entered_level=level)
             elif episode.lasting:
                 reference = forget_recent(reference)
+                book = standing(reference, book)
         elif early is not None and episode.kind == "peak" and episode.judgement != "real":
             # What chance brings is not yet known, so that short and lasting cannot be told apart.
             early = with_chance(early, state.limits, episode.peak)
@@ -210,8 +211,10 @@ class BlockRule:
             reference = reference._replace(hour=hour)
             if hour.n == BLOCKS_PER_HOUR:
                 drifting = reference.drifting
-                days, ready = reference.days, reference.ready
+                days, ready, left_out = reference.days, reference.ready, reference.left_out
                 reference = end_hour(reference, self.plan)
+                if reference.left_out and not left_out:
+                    book = standing(reference, book)
                 decision = decision._replace(drift=reference.drifting and not drifting)
                 state = state._replace(reference=reference)
                 if ready and reference.days is days and self.prior.low <= -FAR:

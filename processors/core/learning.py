@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from processors.core.episode import Past
+from processors.core.episode import Book, Past
 from processors.core.limits import LEVEL_INDEX, PEAK_INDEX, clip
 from processors.core.reference import MERGED, Reference, Tops, insert, remove, rounded
 from processors.core.sensitivity import Plan
-
-_LEARNING = 1.02
-"""As ``limits.clip`` while learning: the threshold stands far off then, and few values would carry it further."""
 
 
 def enter(
@@ -23,40 +20,59 @@ def enter(
         reference: before.
         plan: the arithmetic.
         peak, level: relative to the location; None where that did not exceed.
-        clipped: whether they enter at most where :func:`processors.core.limits.clip` says; an operator's
-            "false alarm" enters as it is.
+        clipped: whether they enter at most where :func:`processors.core.limits.clip` says, and while learning with the
+            hour under way: a fault that begins in it takes them along. An operator's "false alarm" enters as it is.
     """
     heard = reference.promoted()
-    if clipped and peak is not None:
-        peak = min(peak, clip(heard.peaks, heard.n, PEAK_INDEX) if reference.ready else _LEARNING * heard.peaks[0])
-    if clipped and level is not None:
-        level = min(level, clip(heard.levels, heard.n, LEVEL_INDEX) if reference.ready else _LEARNING * heard.levels[0])
-    peak = None if peak is None else rounded(peak)
-    level = None if level is None else rounded(level)
-    newest = reference.days[-1] if reference.days else reference.today
-    peaks_kept, levels_kept = (plan.tops, plan.tops // 2) if reference.days else (MERGED, MERGED)
-    peaks = newest.peaks if peak is None else insert(newest.peaks, peak, peaks_kept)
-    levels = newest.levels if level is None else insert(newest.levels, level, levels_kept)
-    newest = newest._replace(n=newest.n + 1, peaks=peaks, levels=levels)
-    if reference.days:
-        return reference._replace(days=(*reference.days[:-1], newest)), peak, level
-    return reference._replace(today=newest), peak, level
+    if peak is not None:
+        peak = rounded(min(peak, clip(heard.peaks, heard.n, PEAK_INDEX)) if clipped else peak)
+    if level is not None:
+        level = rounded(min(level, clip(heard.levels, heard.n, LEVEL_INDEX)) if clipped else level)
+    if clipped and not reference.ready:
+        return reference._replace(hour=_with(reference.hour, peak, MERGED, level, MERGED)), peak, level
+    if not reference.days:
+        return reference._replace(today=_with(reference.today, peak, MERGED, level, MERGED)), peak, level
+    peaks, levels = (plan.tops, plan.tops // 2) if reference.ready else (MERGED, MERGED)
+    newest = _with(reference.days[-1], peak, peaks, level, levels)
+    return reference._replace(days=(*reference.days[:-1], newest)), peak, level
+
+
+def _with(day: Tops, peak: float | None, peaks: int, level: float | None, levels: int) -> Tops:
+    """With more values, at most so many of each."""
+    return day._replace(
+        peaks=day.peaks if peak is None else insert(day.peaks, peak, peaks),
+        levels=day.levels if level is None else insert(day.levels, level, levels),
+    )
 
 
 def withdraw(reference: Reference, past: Past) -> Reference:
     """The reference without what an episode entered."""
 
     def without(day: Tops) -> Tops:
-        peaks = day.peaks if past.entered_peak is None else remove(day.peaks, past.entered_peak)
-        levels = day.levels if past.entered_level is None else remove(day.levels, past.entered_level)
-        held = peaks is day.peaks and levels is day.levels
-        return day if held else day._replace(n=day.n - 1, peaks=peaks, levels=levels)
+        return day._replace(
+            peaks=day.peaks if past.entered_peak is None else remove(day.peaks, past.entered_peak),
+            levels=day.levels if past.entered_level is None else remove(day.levels, past.entered_level),
+        )
 
     return reference._replace(
         days=tuple(without(day) for day in reference.days),
         waiting=None if reference.waiting is None else without(reference.waiting),
         today=without(reference.today),
+        hour=without(reference.hour),
     )
+
+
+def standing(reference: Reference, book: Book) -> Book:
+    """Episodes with what they entered, of which only what stands in the reference can be withdrawn: no hour, say, that
+    was dropped with it, or another's equal value would be."""
+    parts = (*reference.days, *filter(None, (reference.waiting,)), reference.today, reference.hour)
+
+    def of(past: Past) -> Past:
+        peak = past.entered_peak if any(past.entered_peak in part.peaks for part in parts) else None
+        level = past.entered_level if any(past.entered_level in part.levels for part in parts) else None
+        return past._replace(entered_peak=peak, entered_level=level)
+
+    return book._replace(past=tuple(map(of, book.past)))
 
 
 def forget_recent(reference: Reference) -> Reference:

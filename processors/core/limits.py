@@ -8,14 +8,11 @@ from typing import NamedTuple
 
 from processors.core.reference import Reference, rounded
 from processors.core.sensitivity import BLOCKS_PER_DAY, READY_DAYS, Plan
-from processors.core.tail import COLDEST, quantile, rank, tail_index
+from processors.core.tail import COLDEST, LEVEL_COLDEST, foretold, rank, tail_index
 from schemas.manifest import Calibration
 
 FAR = 1e300
 """A threshold nothing reaches: there is none. Finite, so that it can be stored as JSON."""
-
-LEVEL_COLDEST = 50.0
-"""As ``tail.COLDEST`` for levels: they are sums, so their tails are light, and standing further off costs little."""
 
 PEAK_INDEX, LEVEL_INDEX = 0.25, 0.15
 _WEIGHT = 3.0
@@ -103,7 +100,9 @@ def prior_of(calibration: Calibration, references: Sequence[Reference] = (), pla
 def beyond(tops: Sequence[float], n: int, rate: float, index: float, coldest: float = COLDEST) -> float:
     """The value that a block exceeds at ``rate``, from the largest ``tops`` of ``n`` blocks."""
     place = rank(n, rate, coldest)
-    return quantile(tops, place, 0.0 if place.beyond == 1.0 else tail_index(tops, n, index, _WEIGHT))
+    if place.beyond == 1.0:
+        return tops[min(place.k, len(tops)) - 1]
+    return foretold(tops, n, place.beyond, tail_index(tops, n, index, _WEIGHT))
 
 
 def clip(tops: Sequence[float], n: int, index: float) -> float:
@@ -117,17 +116,18 @@ def clip(tops: Sequence[float], n: int, index: float) -> float:
 def limits_of(reference: Reference, plan: Plan, prior: Prior) -> Limits:
     """The thresholds of a device whose first hour is over."""
     heard = reference.promoted()
-    learning = heard.n < BLOCKS_PER_DAY
-    if learning and prior.peak > 0.0:
+    first_day = heard.n < BLOCKS_PER_DAY
+    times = plan.learning if reference.blocks < READY_DAYS * BLOCKS_PER_DAY else 1.0
+    if first_day and prior.peak > 0.0:
         peak = max(heard.peaks[0], prior.peak * reference.spread)
     else:
-        peak = beyond(heard.peaks, heard.n, plan.peak_rate, PEAK_INDEX, 1.0 if prior.calibrated else COLDEST)
+        peak = beyond(heard.peaks, heard.n, times * plan.peak_rate, PEAK_INDEX, 1.0 if prior.calibrated else COLDEST)
     if plan.level_rate == 0.0 or not heard.levels:
         level = FAR
-    elif learning and prior.level > 0.0:
+    elif first_day and prior.level > 0.0:
         level = max(heard.levels[0], prior.level * reference.spread)
     else:
-        level = beyond(heard.levels, heard.n, plan.level_rate, LEVEL_INDEX, LEVEL_COLDEST)
+        level = beyond(heard.levels, heard.n, times * plan.level_rate, LEVEL_INDEX, LEVEL_COLDEST)
     return Limits(
         location=reference.location,
         ceiling=reference.ceiling,

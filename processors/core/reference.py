@@ -66,7 +66,8 @@ class Reference(NamedTuple):
         days: promoted, the newest last.
         waiting: the last whole day, in quarantine.
         today: the hours since.
-        hour: blocks since the last whole hour; dropped when a fault begins.
+        hour: blocks since the last whole hour, and while learning what chance brought since; dropped when a fault
+            begins.
         baseline: the location that drift is told from.
         day_location, day_hours: sum of the locations of today's hours, and how many.
         last_day: location of the last whole day.
@@ -215,9 +216,9 @@ def _end_day(reference: Reference, plan: Plan) -> Reference:
     settled = reference.drifting and steady >= STEADY_DAYS
     baseline = location if settled or (not reference.days and reference.waiting is None) else reference.baseline
     drifting = not settled and (reference.drifting or abs(location - baseline) > DRIFT * reference.spread)
-    return reference._replace(
+    after = reference._replace(
         days=days[-plan.days :],
-        waiting=today._replace(peaks=today.peaks[: plan.tops], levels=today.levels[: plan.tops // 2]),
+        waiting=today,
         today=Tops(),
         baseline=rounded_to(baseline, reference.spread),
         day_location=0.0,
@@ -226,6 +227,28 @@ def _end_day(reference: Reference, plan: Plan) -> Reference:
         steady=steady,
         drifting=drifting,
     )
+    return _pruned(after, plan)
+
+
+def _pruned(reference: Reference, plan: Plan) -> Reference:
+    """With the largest few of each whole day, and while learning all of them that are ranked.
+
+    All largest values of a few days may lie in one of them, and fewer of one day than of another would make the tail
+    look heavier than it is.
+    """
+    ranked = Tops() if reference.ready else reference.promoted()
+
+    def kept(tops: tuple[float, ...], few: int, of: tuple[float, ...]) -> tuple[float, ...]:
+        return tops[: max(few, sum(top >= of[-1] for top in tops) if of else 0)]
+
+    def pruned(day: Tops) -> Tops:
+        # Days that are one keep as many as they would apart.
+        few = plan.tops * max(1, day.n // BLOCKS_PER_DAY)
+        peaks = kept(day.peaks, few, ranked.peaks)
+        return day._replace(peaks=peaks, levels=kept(day.levels, few // 2, ranked.levels))
+
+    waiting = None if reference.waiting is None else pruned(reference.waiting)
+    return reference._replace(days=tuple(map(pruned, reference.days)), waiting=waiting)
 
 
 def seeded(blocks: tuple[tuple[float, float], ...], spread: float) -> Reference:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from processors.core.tail import COLDEST, rank
+from processors.core.tail import COLDEST, LEVEL_COLDEST, rank
 from schemas.errors import SettingsError
 
 BLOCK_NS = 60_000_000_000
@@ -18,6 +18,10 @@ LEVEL_SHARE = 0.2
 READY_DAYS = 7
 MOST_DAYS = 56
 
+LEARNING = 3.0
+"""Times the promise until :data:`READY_DAYS` are heard, if that is no more than so many a week: foretold for less from
+a day or two, a threshold stands so far off that it hides what is plain to hear."""
+
 _MOST_PER_WEEK = 28.0
 
 
@@ -28,14 +32,16 @@ class Plan:
     Attributes:
         per_week: false alarms a device may raise in a week of heard sound.
         peak_rate, level_rate: probability with which a block may exceed by its peak, or by its level.
+        learning: times these rates until :data:`READY_DAYS` are heard, >= 1.
         days: length of the reference, in days of heard sound.
         repeats: short alarms within a day that chance may bring; more are no chance.
-        tops: largest peaks a day keeps, and half as many levels.
+        tops: largest peaks a day keeps at least, and half as many levels.
     """
 
     per_week: float
     peak_rate: float
     level_rate: float
+    learning: float
     days: int
     repeats: int
     tops: int
@@ -51,7 +57,8 @@ def plan(per_week: float, *, sustained: bool = True) -> Plan:
 
     Args:
         per_week: the promise.
-        sustained: whether levels are judged too; else peaks have their share.
+        sustained: whether levels are judged too; else peaks have their share, and as a model's own threshold holds
+            from the beginning, the promise does too.
 
     Raises:
         SettingsError: no reference that a state can hold keeps the promise, or one so loose that days of few tops
@@ -82,6 +89,7 @@ def plan(per_week: float, *, sustained: bool = True) -> Plan:
         per_week=per_week,
         peak_rate=peak_rate,
         level_rate=LEVEL_SHARE * per_week / BLOCKS_PER_WEEK if sustained else 0.0,
+        learning=max(1.0, min(LEARNING, LEARNING / per_week)) if sustained else 1.0,
         days=days,
         repeats=math.ceil(a_day + 3.0 * math.sqrt(a_day) + 1.0),
         tops=8 if days <= MOST_DAYS // 2 else 6,
@@ -96,15 +104,25 @@ def explain(chosen: Plan, heard_blocks: int | None = None) -> tuple[str, ...]:
         heard_blocks: blocks in a device's reference now; the whole reference when None.
     """
     n = max(1, chosen.blocks if heard_blocks is None else min(heard_blocks, chosen.blocks))
+    times = chosen.learning if n < READY_DAYS * BLOCKS_PER_DAY else 1.0
     lines = [
         f"at most {chosen.per_week:g} false alarms a week of heard sound = {chosen.per_week / 7.0:.3f} a day",
         f"a week has 7 x 24 x 60 = {BLOCKS_PER_WEEK:,} blocks of one minute",
     ]
-    for name, rate in (("peak", chosen.peak_rate), ("level", chosen.level_rate)):
+    if chosen.learning > 1.0:
+        many = chosen.learning
+        lines.append(
+            f"until {READY_DAYS} days are heard {many:g} times as many, {many * chosen.per_week:g} a week: foretold "
+            "for less from so little, the threshold would stand too far off to find much"
+        )
+    for name, rate, coldest in (
+        ("peak", times * chosen.peak_rate, COLDEST),
+        ("level", times * chosen.level_rate, LEVEL_COLDEST),
+    ):
         if rate == 0.0:
             continue
-        place = rank(n, rate)
-        share = rate * BLOCKS_PER_WEEK / chosen.per_week
+        place = rank(n, rate, coldest)
+        share = rate * BLOCKS_PER_WEEK / (times * chosen.per_week)
         lines.append(
             f"{name}: {share:.0%} of them, so a block may exceed with p <= {rate:.3g}; of n = {n:,} blocks heard the "
             f"k-th largest is exceeded with p = k / (n + 1)"

@@ -9,7 +9,12 @@ from typing import NamedTuple
 COLDEST = 8.0
 """At most so many times rarer than anything heard yet a threshold is set; see :func:`rank`."""
 
+LEVEL_COLDEST = 50.0
+"""The same for levels: they are sums, so their tails are light, and standing further off costs little."""
+
 _MOST = 24
+_FAR = 0.5
+"""Weight of the extrapolation from farther in, for what is :data:`COLDEST` times rarer than the largest."""
 
 
 class Rank(NamedTuple):
@@ -17,8 +22,8 @@ class Rank(NamedTuple):
 
     Attributes:
         k: the k-th largest.
-        beyond: how many times rarer than that value an exceedance must be, 1 to :data:`COLDEST`; 1 once the reference
-            is long enough, and then the rule makes no assumption about the scores' law.
+        beyond: how many times rarer than that value an exceedance must be, 1 or more; 1 once the reference is long
+            enough, and then the rule makes no assumption about the scores' law.
     """
 
     k: int
@@ -54,15 +59,21 @@ def tail_index(tops: Sequence[float], n: int, prior: float, weight: float) -> fl
     Returns:
         xi >= 0.02: far out, a probability ten times smaller lies 10^xi times as far off. One standard error is added.
     """
-    m = min(n // 10, _MOST, len(tops) - 1)
-    while m > 0 and tops[m] <= 0.0:
-        m -= 1
-    if m <= 0:
+    m = _tail(tops, n)
+    if m == 0:
         return prior
     floor = tops[m]
     hill = sum([math.log(top / floor) for top in tops[:m]]) / m
     xi = (prior * weight + hill * m) / (weight + m)
     return min(max(xi * (1.0 + 1.0 / math.sqrt(weight + m)), 0.02), 1.0)
+
+
+def _tail(tops: Sequence[float], n: int) -> int:
+    """How many of the largest values tell of the tail: those above a positive one, few of all."""
+    m = min(n // 10, _MOST, len(tops) - 1)
+    while m > 0 and tops[m] <= 0.0:
+        m -= 1
+    return max(m, 0)
 
 
 def quantile(tops: Sequence[float], place: Rank, xi: float) -> float:
@@ -77,3 +88,25 @@ def quantile(tops: Sequence[float], place: Rank, xi: float) -> float:
     """
     top = tops[min(place.k, len(tops)) - 1]
     return top * place.beyond**xi if top > 0.0 else top
+
+
+def foretold(tops: Sequence[float], n: int, beyond: float, xi: float) -> float:
+    """The value exceeded ``beyond`` times less often than the largest, from more than the largest.
+
+    A geometric mean of Weissman's extrapolations from the largest value, which lies high on one device and low on the
+    next, and from the smallest of those the index is found from, which lies alike on all but is farther off, so that
+    the index's error weighs more: where tails are light it says too much. What is to be foretold not far beyond the
+    largest follows from that alone; the farther, the more the other counts, up to a half. Never below the largest.
+
+    Args:
+        tops: the largest values, in descending order, relative to the usual value; at least one.
+        n: of how many they are the largest.
+        beyond: 1 or more.
+        xi: of :func:`tail_index`.
+    """
+    near = quantile(tops, Rank(1, beyond), xi)
+    if (m := _tail(tops, n)) == 0:
+        return near
+    far = quantile(tops, Rank(m + 1, (m + 1) * beyond), xi)
+    weight = _FAR * min(1.0, math.log(beyond) / math.log(COLDEST))
+    return max(tops[0], math.pow(near, 1.0 - weight) * math.pow(far, weight))

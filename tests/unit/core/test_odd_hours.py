@@ -9,11 +9,12 @@ import pytest
 
 from processors.core.block_rule import BlockRule
 from processors.core.block_state import dump, load
+from processors.core.learning import enter
 from processors.core.limits import UNKNOWN, limits_of
 from processors.core.reference import Block, Reference, accept, end_hour, seeded
-from processors.core.sensitivity import BLOCKS_PER_HOUR, plan
+from processors.core.sensitivity import BLOCKS_PER_HOUR, READY_DAYS, plan
 
-from .scores import hear, known, opened
+from .scores import hear, known, normal, opened
 
 PLAN = plan(1.0)
 
@@ -57,6 +58,19 @@ def test_an_hour_that_stands_out_more_than_chance_brings_is_left_out(hours: int,
         assert limits_of(after, PLAN, UNKNOWN) == limits_of(before, PLAN, UNKNOWN)
 
 
+@pytest.mark.parametrize(("alarms", "left_out"), [(2, False), (3, True)])
+def test_what_raised_an_alarm_counts_among_the_loud_blocks_of_its_hour(alarms: int, left_out: bool) -> None:
+    before = alarmed = learned(5 * 24)
+    for _ in range(alarms):
+        alarmed, peak, _ = enter(alarmed, PLAN, 100.0, None, clipped=True)
+        assert peak is not None
+        assert peak > before.promoted().peaks[0]
+    after = hour(alarmed, 1_000)
+
+    assert after.left_out == left_out
+    assert (limits_of(after, PLAN, UNKNOWN).peak > limits_of(before, PLAN, UNKNOWN).peak) == (not left_out)
+
+
 def test_the_second_hour_that_stands_out_enters() -> None:
     once = hour(learned(9), 1_000, 25)
     twice = hour(once, 1_001, 25)
@@ -93,3 +107,17 @@ def test_states_stored_before_are_read() -> None:
     fields[4] = fields[4][:12]
 
     assert load(json.dumps(fields)) == state
+
+
+def test_an_hour_left_out_takes_along_what_its_alarms_had_entered() -> None:
+    state = known(days=READY_DAYS - 2)
+    for seed in range(3):
+        state, _ = hear(state, [30.0, *normal(600, seed)])
+    assert all(past.entered_peak is not None for past in state.book.past)
+    state, _ = hear(state, normal(3_600, 9))
+
+    assert len(state.book.past) == 3
+    assert state.reference is not None
+    assert state.reference.left_out
+    assert all(past.entered_peak is None for past in state.book.past)
+    assert state.reference.promoted().peaks[0] < 5.0

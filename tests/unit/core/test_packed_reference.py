@@ -11,7 +11,7 @@ from processors.core.detector_state import DetectorState
 from processors.core.learning import enter
 from processors.core.limits import UNKNOWN, limits_of
 from processors.core.reference import MERGED, Block, Reference, Tops, accept, end_hour, rounded
-from processors.core.sensitivity import BLOCKS_PER_DAY, BLOCKS_PER_HOUR, plan
+from processors.core.sensitivity import BLOCKS_PER_DAY, BLOCKS_PER_HOUR, READY_DAYS, plan
 
 from .judging import MODEL, judge_of, window
 from .models import FakeModel
@@ -49,6 +49,21 @@ def test_packed_and_whole_references_give_the_same_limits(days):
     assert packed.packed() == packed
 
 
+@pytest.mark.parametrize("per_week", [0.25, 1.0, 28.0])
+def test_packed_days_keep_what_they_hold_as_other_days_follow(per_week):
+    chosen = plan(per_week)
+    packed = reference(max(READY_DAYS, chosen.days)).packed()
+    after = packed
+    for _ in range(2 * BLOCKS_PER_DAY // BLOCKS_PER_HOUR):
+        for _ in range(BLOCKS_PER_HOUR):
+            after = after._replace(hour=accept(after.hour, Block(0.0, 1.0, 0.1, 0.1)))
+        after = end_hour(after, chosen)
+    assert len(after.days) == len(packed.days) + 2
+    assert after.days[0].peaks == packed.days[0].peaks
+    assert after.days[0].levels == packed.days[0].levels
+    assert len(after.days[0].peaks) == MERGED
+
+
 def test_what_enters_later_enters_both():
     whole, high = reference(PLAN.days), 40.0
     entered = [enter(one, PLAN, high, None, clipped=True)[0] for one in (whole, whole.packed())]
@@ -76,7 +91,7 @@ def test_a_model_that_scores_no_longer_is_remembered_packed():
     assert after.previous != state.learned
 
 
-@pytest.mark.parametrize("days", [0, PLAN.days])
+@pytest.mark.parametrize("days", [READY_DAYS, PLAN.days])
 def test_of_the_day_under_way_no_more_is_kept_than_can_still_count(days):
     rng = np.random.default_rng(3)
     peaks, levels = rng.gamma(4.0, 2.0, (2, BLOCKS_PER_DAY))
@@ -86,7 +101,7 @@ def test_of_the_day_under_way_no_more_is_kept_than_can_still_count(days):
         if number % BLOCKS_PER_HOUR == 0:
             after = end_hour(after, PLAN)
         if number == BLOCKS_PER_DAY // 2:
-            assert len(after.today.peaks) == (PLAN.tops if days else MERGED)
+            assert len(after.today.peaks) == PLAN.tops
     assert after.waiting == Tops(
         BLOCKS_PER_DAY,
         tuple(map(rounded, np.sort(peaks)[::-1][: PLAN.tops])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from processors.core.sensitivity import BLOCKS_PER_DAY, BLOCKS_PER_WEEK, explain, plan
-from processors.core.tail import Rank, quantile, rank, tail_index
+from processors.core.tail import Rank, foretold, quantile, rank, tail_index
 from schemas.errors import SettingsError
 
 
@@ -32,6 +32,7 @@ def test_without_levels_peaks_have_their_share() -> None:
 
     assert chosen.level_rate == 0.0
     assert chosen.peak_rate * BLOCKS_PER_WEEK == pytest.approx(0.8)
+    assert chosen.learning == 1.0
 
 
 def test_a_promise_no_memory_can_keep_is_refused_with_the_sum() -> None:
@@ -51,7 +52,17 @@ def test_the_arithmetic_is_told_in_sentences() -> None:
 
     assert "k = floor(5.95e-05 x 34,561) = 2" in whole
     assert "20% is kept back" in whole
-    assert "8.0 times rarer" in learning
+    assert "until 7 days are heard 3 times as many, 3 a week" in whole
+    assert "peak: 60% of them" in learning
+    assert "0.000179 x 1,441 = 0.257 is less than 1" in learning
+    assert "3.9 times rarer" in learning
+    assert "11.7 times rarer" in learning
+
+
+@pytest.mark.parametrize(("per_week", "times"), [(0.23, 3.0), (1.0, 3.0), (1.5, 2.0), (3.0, 1.0), (7.0, 1.0)])
+def test_while_learning_three_times_the_promise_are_allowed_and_three_a_week(per_week: float, times: float) -> None:
+    assert plan(per_week).learning == times
+    assert ("until 7 days are heard" in "\n".join(explain(plan(per_week)))) == (times > 1.0)
 
 
 def test_too_few_values_are_extrapolated_and_enough_are_not() -> None:
@@ -67,3 +78,18 @@ def test_the_tails_index_is_that_of_a_pareto_law() -> None:
 
     assert tail_index(tops, n, 0.25, 3.0) == pytest.approx(0.25, rel=0.35)
     assert tail_index(tops[:1], 1, 0.2, 3.0) == 0.2
+
+
+def test_a_threshold_is_foretold_from_the_largest_and_from_farther_in() -> None:
+    tops = [100.0 * i**-0.25 for i in range(1, 26)]
+    assert foretold(tops, 1_440, 8.0, 0.25) == pytest.approx(100.0 * 8.0**0.25)
+    # A largest value that is twice as far off moves the threshold by the root of two, and by more what lies closer.
+    odd = [200.0, *tops[1:]]
+    assert foretold(odd, 1_440, 8.0, 0.25) == pytest.approx(100.0 * 8.0**0.25 * 2.0**0.5)
+    assert foretold(odd, 1_440, 50.0, 0.25) == pytest.approx(100.0 * 50.0**0.25 * 2.0**0.5)
+    assert foretold(odd, 1_440, 2.0, 0.25) == pytest.approx(100.0 * 2.0**0.25 * 2.0 ** (5.0 / 6.0))
+    assert foretold(odd, 1_440, 1.0, 0.25) == 200.0
+    # Never below the largest, and from the largest alone where nothing else tells of the tail.
+    assert foretold([1e6, *tops[1:]], 1_440, 8.0, 0.25) == 1e6
+    assert foretold([3.0, -1.0], 60, 8.0, 0.25) == pytest.approx(3.0 * 8.0**0.25)
+    assert foretold([-3.0, -4.0], 60, 8.0, 0.25) == -3.0

@@ -16,7 +16,7 @@ from processors.core.episode import Past
 from processors.core.limits import UNKNOWN
 from processors.core.reference import MERGED, Reference, Tops, rounded
 from processors.core.regime import most_regimes
-from processors.core.sensitivity import plan
+from processors.core.sensitivity import BLOCKS_PER_DAY, READY_DAYS, plan
 
 MOST = 8_192
 PLACE = Place(-12.345678, -12.345678, -12.345678)
@@ -27,10 +27,14 @@ def largest(rng: np.random.Generator, n: int) -> tuple[float, ...]:
     return tuple(sorted((rounded(value) for value in 10.0 ** rng.uniform(-1.0, 2.0, n)), reverse=True))
 
 
-def reference(rng: np.random.Generator, rule: BlockRule) -> Reference:
+def reference(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> Reference:
     """The longest there is: every day, quarantine, and a day and an hour that are nearly over."""
-    tops = rule.plan.tops
-    days = [Tops(1_441, largest(rng, tops), largest(rng, tops // 2)) for _ in range(rule.plan.days + 1)]
+    tops, n = rule.plan.tops, rule.plan.days if ready else READY_DAYS - 1
+    days = [Tops(BLOCKS_PER_DAY, largest(rng, tops), largest(rng, tops // 2)) for _ in range(n + 1)]
+    if not ready:
+        # All that are ranked are of one day.
+        days[1] = Tops(BLOCKS_PER_DAY, largest(rng, MERGED), largest(rng, MERGED))
+        tops = MERGED
     sums = rng.uniform(1.0, 100.0, 3).tolist()
     return Reference(
         location=-12.345678,
@@ -48,20 +52,22 @@ def reference(rng: np.random.Generator, rule: BlockRule) -> Reference:
     )
 
 
-def memory(rng: np.random.Generator, rule: BlockRule) -> BlockState:
+def memory(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> BlockState:
     """Of every regime that there may be, with as many episodes as are remembered."""
-    shelf = [Shelf(f"regime-{i}", None, reference(rng, rule), PLACE) for i in range(most_regimes(rule) - 1)]
+    shelf = [
+        Shelf(f"regime-{i}", None, reference(rng, rule, ready=ready), PLACE) for i in range(most_regimes(rule) - 1)
+    ]
     past = [Past(1_000 + i, int(rng.integers(10**16)), *largest(rng, 4)) for i in range(16)]
     run = Run(10**16, 59 * 10**9, *rng.uniform(0.0, 1e11, 4).tolist(), recent=largest(rng, 16))
-    state = rule.begin()._replace(early=None, reference=reference(rng, rule), shelf=tuple(shelf), run=run)
+    state = rule.begin()._replace(early=None, reference=reference(rng, rule, ready=ready), shelf=tuple(shelf), run=run)
     book = state.book._replace(numbers=1_016, past=tuple(past), hold_ns=10**16, cool_ns=10**16, spent_ns=10**16)
     return rule.refreshed(state._replace(book=book, previous=PLACE, tag="regime-9"))
 
 
-def swapped(per_week: float) -> DetectorState:
-    """After a change of model, both models having been heard for as long as they remember."""
+def swapped(per_week: float, *, ready: bool = True) -> DetectorState:
+    """After a change of model, both models having been heard for as long as they remember, or for nearly a week."""
     rng, rule = np.random.default_rng(5), BlockRule(plan(per_week))
-    now, before = (Learned(secrets.token_hex(32), memory(rng, rule), UNKNOWN, per_week) for _ in range(2))
+    now, before = (Learned(secrets.token_hex(32), memory(rng, rule, ready=ready), UNKNOWN, per_week) for _ in range(2))
     return DetectorState(
         position=Position(secrets.token_hex(16), 10**12),
         past_sessions=tuple(secrets.token_hex(16) for _ in range(16)),
@@ -72,8 +78,9 @@ def swapped(per_week: float) -> DetectorState:
 
 
 @pytest.mark.parametrize("per_week", [0.25, 0.5, 0.84, 1.0, 1.17, 2.0, 28.0])
-def test_no_state_takes_more_than_8_kb(per_week: float) -> None:
-    state = swapped(per_week)
+@pytest.mark.parametrize("ready", [True, False])
+def test_no_state_takes_more_than_8_kb(per_week: float, *, ready: bool) -> None:
+    state = swapped(per_week, ready=ready)
     body = packed(StateTexts().of(("d1", "machine"), state))
 
     assert len(body) <= MOST
