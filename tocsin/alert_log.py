@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Any
 
 from schemas.alert import Alert
@@ -71,6 +72,20 @@ class AlertLog:
     def alerts(self) -> list[list[Alert]]:
         """The revisions of every alert, in their order."""
         return [self._revisions(name) for name in self._alerts]
+
+    def kept_of(self, alerts: Sequence[Alert]) -> dict[str, int]:
+        """How many alerts a device raised in a week, how many of them while it was learned, and how they were judged.
+
+        Args:
+            alerts: opening revisions, of :meth:`opened_since`.
+        """
+        said = [verdict.judgement for one in alerts if (verdict := self.verdict(one.alert_id)) is not None]
+        return {
+            "alerts_7d": len(alerts),
+            "while_learning_7d": sum(one.threshold_state == "learning" for one in alerts),
+            "judged_false_7d": said.count("false-alarm"),
+            "judged_real_7d": said.count("real"),
+        }
 
     def opened_since(self, since_ns: int) -> dict[str, list[Alert]]:
         """Opening revisions of the alerts opened since a capture time, by device."""

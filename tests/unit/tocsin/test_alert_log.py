@@ -99,3 +99,22 @@ def test_an_unknown_id_is_answered_with_those_near_it() -> None:
         log.find(wanted[:3])
     with pytest.raises(SettingsError, match="holds no alert"):
         AlertLog().find(wanted)
+
+
+def test_alerts_of_a_week_are_counted_by_verdict_and_by_whether_the_device_was_learned() -> None:
+    log, young = AlertLog(), {"threshold_state": "learning"}
+    opened = [alert("pump-1", at_s).model_copy(update=young if at_s < 25.0 else {}) for at_s in (0.0, 20.0, 30.0, 40.0)]
+    for one, judgement in zip(opened, ("false-alarm", "real", "false-alarm", None), strict=True):
+        log.add_alert(one)
+        if judgement is not None:
+            log.add_verdict(verdict(one, judgement))
+    log.add_verdict(verdict(opened[2], "real", 5.0))
+
+    found = log.opened_since(0)["pump-1"]
+    assert log.kept_of(found) == {
+        "alerts_7d": 4,
+        "while_learning_7d": 2,
+        "judged_false_7d": 1,
+        "judged_real_7d": 2,
+    }
+    assert set(log.kept_of([]).values()) == {0}
