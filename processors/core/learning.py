@@ -63,8 +63,10 @@ def withdraw(reference: Reference, past: Past) -> Reference:
 
 
 def standing(reference: Reference, book: Book) -> Book:
-    """Episodes with what they entered, of which only what stands in the reference can be withdrawn: no hour, say, that
-    was dropped with it, or another's equal value would be."""
+    """Episodes with what they entered and still stands in the reference.
+
+    What was dropped with its hour cannot be withdrawn by a verdict: another's equal value would be.
+    """
     parts = (*reference.days, *filter(None, (reference.waiting,)), reference.today, reference.hour)
 
     def of(past: Past) -> Past:
