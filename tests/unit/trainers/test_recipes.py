@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from schemas.errors import InputError, OutputError, SettingsError, UnusableAudio
+from schemas.errors import ExportError, InputError, SettingsError, UnusableAudio
 from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, read_metadata
 from trainers.artefact import install, write
 from trainers.export import export
@@ -141,7 +141,7 @@ def test_an_export_that_answers_otherwise_is_refused(machine, tmp_path):
 
     trained, _ = machine
     manifest = read_metadata({p.key: p.value for p in onnx.load(machine[1]).metadata_props})[0]
-    with pytest.raises(OutputError, match="score"):
+    with pytest.raises(ExportError, match="score"):
         export(TorchModel(Restless()), manifest, trained.golden, tmp_path / "x.onnx")
     assert not (tmp_path / "x.onnx").exists()
 
