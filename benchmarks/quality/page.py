@@ -48,7 +48,7 @@ the level of what it hears, its rows of one second went from .55 and .54 to .64 
 machine, where loudness alone, either way round, comes to .74: the faults lie 9 dB below machines that are 6 dB below
 their noise. On the motor (`conv-ae-motor`) two of three seeds gave a model that was refused; now none does.
 The form plain on powers (mel) ended at 0 whatever it heard, and now begins at their level too; it tells these faults no
-better for it (.46 and .38 within a machine): the loudest bands of a power spectrum decide, and faults lie elsewhere.""",
+better for it (.46 and .38 within a machine).""",
     "leak": """`preset=small` shows an extractor, begun at random, 160 images; what a MobileNet taps is then no feature
 of leaks, which may even rebuild better than normal sound (AUC below .5), as they did in the source (.03). In one run
 each the larger ResNet50 and DenseNet121 told them apart all the same. The generated anomalies that check the score's
