@@ -46,8 +46,8 @@ def list_devices(
 ) -> None:
     """List the devices that have announced themselves, and how each kept its promise in the last seven days.
 
-    While a device is learned three times the promise holds, if that is no more than three a week: how many of its
-    alerts it raised then stands beside them.
+    While a machine is learned three times the promise holds, if that is no more than three a week: how many alerts
+    a device raised while it was learned stands beside them.
     """
     bootstrap = kafka_address(load_settings(), kafka)
     fleet, policies, log = asyncio.run(_read(bootstrap))
