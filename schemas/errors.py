@@ -12,7 +12,8 @@ TocsinError
 │   │   └── TooLittleSound      it is too short to learn from or to measure with
 │   ├── CaptureError            the microphone cannot be opened
 │   ├── OutputError             a result cannot be written (no space, no permission)
-│   └── ExportError             a model as exported answers otherwise than as trained
+│   ├── ExportError             a model as exported answers otherwise than as trained
+│   └── ExtraMissing            a package that comes with an extra is not installed
 ├── StackError                  the local Kafka or Redis cannot run; the person acts
 │   ├── PartMissing             Java, Kafka or Redis is not to be had on this platform
 │   ├── PortInUse               another program listens where a part should
@@ -103,6 +104,10 @@ class OutputError(UserError):
 
 class ExportError(UserError):
     """A model as exported answers otherwise than as trained; the same training would end alike."""
+
+
+class ExtraMissing(UserError):
+    """A package that comes with an extra is not installed."""
 
 
 class StackError(TocsinError):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from schemas.errors import ExtraMissing
+from tocsin.extras import extra_missing
 
 COMMANDS = {
     "demo": "tocsin.commands.demo:demo",
@@ -43,11 +47,20 @@ class LazyGroup(TyperGroup):
         ctx: typer.Context,  # noqa: ARG002
         cmd_name: str,
     ) -> TyperCommand | TyperGroup | None:
-        """The command, its module read now; None where there is none of this name."""
+        """The command, its module read now; None where there is none of this name.
+
+        One whose extra is not installed is listed all the same, and says what to install however it is called.
+        """
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        found = getattr(import_module(module), name)
+        try:
+            found = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            missing = extra_missing(cmd_name, error)
+            if missing is None:
+                raise
+            found = _refusing(cmd_name, missing)
         if not isinstance(found, typer.Typer):
             alone = typer.Typer(add_completion=False)
             alone.command(cmd_name)(found)
@@ -58,3 +71,23 @@ class LazyGroup(TyperGroup):
             raise TypeError(f"{COMMANDS[cmd_name]} is no command")
         command.name = cmd_name
         return command
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Call the command; a module that it reads only now may be missing as well."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            missing = extra_missing(ctx.invoked_subcommand, error)
+            if missing is None:
+                raise
+            raise missing from error
+
+
+def _refusing(name: str, missing: ExtraMissing) -> typer.Typer:
+    def refuse() -> None:
+        raise missing
+
+    alone = typer.Typer(add_completion=False)
+    any_arguments = {"ignore_unknown_options": True, "allow_extra_args": True}
+    alone.command(name, help=f"Not installed: {missing}", add_help_option=False, context_settings=any_arguments)(refuse)
+    return alone

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json as json_format
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from processors.adapters.onnx_model import load_model, load_shipped
-from schemas.errors import PartMissing
 from tocsin.models.given import examine_given
 
-_NEEDED = ("matplotlib",)
 _DETECTOR = "scream"
 
 
@@ -28,9 +25,6 @@ def label(
     Open a recording with its label file in Audacity, correct it, and save the labels beside the recording: training
     takes them from there. Labels that begin with a question mark are uncertain and are not learned from.
     """
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise PartMissing(f"labelling needs {', '.join(missing)}: install the extra with pip install 'tocsin[train]'")
     from trainers.label import label_folder, summary
 
     # The file may come from anywhere: it is tried elsewhere before it is loaded here.
