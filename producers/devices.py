@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from producers.file import SUFFIXES
 from producers.source import Part, Source
+from producers.sources.file import SUFFIXES
 from schemas.device import Device, DeviceKind
 from schemas.errors import InputError, NotAudio, SettingsError, UnreadableInput
 from schemas.identity import is_name, is_regime

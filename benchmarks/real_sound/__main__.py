@@ -25,25 +25,25 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import real_sound_table as table
-from benchmarks.real_sound_devices import SCENES
-from benchmarks.real_sound_match import Happening, Log, figures_of
-from benchmarks.real_sound_scene import Scene, sessions
+from benchmarks.real_sound import table
+from benchmarks.real_sound.devices import SCENES
+from benchmarks.real_sound.match import Happening, Log, figures_of
+from benchmarks.real_sound.scene import Scene, sessions
 from benchmarks.result import keep
-from processors.adapters.onnx_model import OnnxModel, load_model, load_shipped
-from processors.core.detectors import DETECTORS
-from processors.core.judging import hop_of
+from processors.adapters.models.onnx_model import OnnxModel, load_model, load_shipped
+from processors.core.alerting.decision_step import hop_of
+from processors.core.alerting.detectors import DETECTORS
 from producers.pcm import Block, to_block
 from synthesis.draws import seed_of
 from tocsin.scoring import FileScorer
-from trainers.artefact import write
-from trainers.quick import QuickOptions, learn
-from trainers.quick_sound import Run
+from trainers.export.artefact import write
+from trainers.recipes.knn.data import Run
+from trainers.recipes.knn.recipe import QuickOptions, learn
 
 Figures = dict[str, Any]
 
-RESULT = Path(__file__).parent / "results" / "real_sound.json"
-DOCUMENT = Path(__file__).parents[1] / "docs" / "thresholds.md"
+RESULT = Path(__file__).parents[1] / "results" / "real_sound.json"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "thresholds.md"
 
 SEED = 20
 HOURS = 24.0

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.real_sound_scene import Event, Float32, Loop, Once, Scene, level_of
+from benchmarks.real_sound.scene import Event, Float32, Loop, Once, Scene, level_of
 from synthesis.draws import seed_of
-from trainers.recordings import Recording, read_folder
+from trainers.data.recordings import Recording, read_folder
 
 RATE = 16_000
 # A motor at -68 dBFS is brought to where steps of 16 bits do not matter; 8 g are the accelerometer's full scale.

@@ -17,13 +17,13 @@ import librosa
 import numpy as np
 
 from benchmarks.result import keep
-from processors.app import load_models
-from processors.core.extraction import Extractor
-from processors.core.mel import LogMel
-from processors.core.resample import Resampler
-from processors.core.roster import Slot
-from processors.core.segment import Segment
-from processors.listener import Listener
+from processors.app.faust_app import load_models
+from processors.core.audio.mel import LogMel
+from processors.core.audio.resample import Resampler
+from processors.core.models.model import Slot
+from processors.core.windowing.extraction import Extractor
+from processors.core.windowing.segment import Segment
+from processors.stream.batch_scorer import Listener
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
 

@@ -1,6 +1,6 @@
 """How well and how fast `quick` learns: on recordings of motors and bearings, on clip features, and by the clock.
 
-Run as ``python -m benchmarks.quick DATA``. DATA holds ``motor/<state>_<number>.flac``, ``bearing/*.npz`` with
+Run as ``python -m benchmarks.speed.quick DATA``. DATA holds ``motor/<state>_<number>.flac``, ``bearing/*.npz`` with
 ``acceleration_g`` and ``sample_rate_hz`` (one of them ``normal.npz``), and ``mimii-features/<machine>.npz`` with
 ``<level>/<id>/normal`` and ``abnormal``, float (clips, columns); what is not there is passed over.
 """
@@ -23,15 +23,15 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.result import keep
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.features import FeatureSpec
 from synthesis.machine import random_machine
-from trainers.closed_form import fit
-from trainers.evaluate import auc
-from trainers.quick import QuickOptions, learn, spec_of
-from trainers.quick_model import summaries
-from trainers.quick_sound import Run
-from trainers.recordings import read_folder
+from trainers.data.recordings import read_folder
+from trainers.evaluation.metrics import auc
+from trainers.recipes.knn.data import Run
+from trainers.recipes.knn.model import summaries
+from trainers.recipes.knn.neighbours import fit
+from trainers.recipes.knn.recipe import QuickOptions, learn, spec_of
 
 RATE = 16_000
 FLOOR_DB = 0.1

@@ -21,8 +21,8 @@ import onnx
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.result import keep as keep_result
-from processors.adapters.artefact_store import ArtefactStore
-from processors.options import WorkerOptions
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.app.options import WorkerOptions
 from schemas.artefact import Artefact
 from schemas.assignment import ModelStatus
 from schemas.chunk import Chunk, decode_chunk, encode_chunk
@@ -30,11 +30,11 @@ from schemas.device import Device
 from schemas.manifest import MANIFEST_KEY, Manifest
 from schemas.score import Score
 from schemas.topics import AUDIO, DEVICES, MODEL_STATUS, SCORES
-from tocsin.commands.worker import supervised
+from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
 from tocsin.models.publish import announce_artefact, keep
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
-from tocsin.topic_reader import consumer_of, read_to_end, record_of
+from tocsin.worker_processes import supervised
 
 RATE = 16_000
 CHUNK_S = 0.5
@@ -59,7 +59,7 @@ def versions(folder: Path, count: int) -> list[Path]:
     """The machine model that ships, under other version names."""
     made = []
     for number in range(count):
-        with resources.as_file(resources.files("processors.models") / "machine.onnx") as path:
+        with resources.as_file(resources.files("processors.shipped_models") / "machine.onnx") as path:
             model = onnx.load(str(path))
         for prop in model.metadata_props:
             if prop.key == MANIFEST_KEY:

@@ -13,15 +13,15 @@ import numpy as np
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.result import keep
-from processors.options import WorkerOptions
-from processors.supervisor import Supervisor
+from processors.app.options import WorkerOptions
+from processors.app.supervisor import Supervisor
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
 from schemas.topics import AUDIO, DEVICES, SCORES
-from tocsin.commands.worker import supervised
+from tocsin.client.topic_reader import consumer_of
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
-from tocsin.topic_reader import consumer_of
+from tocsin.worker_processes import supervised
 
 RATE = 16_000
 _LONGEST_S = 300.0

@@ -26,14 +26,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.result import keep
-from benchmarks.threshold_runs import caution, keeping, pictures, rivals, rows, table, trade
-from benchmarks.threshold_runs.laws import DAY, LAWS
-from benchmarks.threshold_runs.scenes import HOUR
+from benchmarks.thresholds import caution, keeping, pictures, rivals, rows, table, trade
+from benchmarks.thresholds.laws import DAY, LAWS
+from benchmarks.thresholds.scenes import HOUR
 
 Figures = dict[str, Any]
 
-RESULT = Path(__file__).parent / "results" / "thresholds.json"
-DOCUMENT = Path(__file__).parents[1] / "docs" / "thresholds.md"
+RESULT = Path(__file__).parents[1] / "results" / "thresholds.json"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "thresholds.md"
 
 SETTINGS = {"1 a month": 7 / 30.44, "1 a week": 1.0, "1 a day": 7.0}
 HEARD = {"36 s": 36, "hour 1": HOUR, "hour 24": DAY, "day 8": 8 * DAY}

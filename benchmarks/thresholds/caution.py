@@ -17,15 +17,16 @@ from unittest.mock import patch
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.threshold_runs import rows
-from benchmarks.threshold_runs.laws import DAY, SD, days
-from benchmarks.threshold_runs.scenes import HOUR, Outcome, hear, storm
-from benchmarks.threshold_runs.serve import serve
-from processors.core import block_rule, limits, tail
-from processors.core.block_rule import BlockRule
-from processors.core.limits import Limits, Prior
-from processors.core.reference import Reference
-from processors.core.sensitivity import Plan, plan
+from benchmarks.thresholds import rows
+from benchmarks.thresholds.laws import DAY, SD, days
+from benchmarks.thresholds.scenes import HOUR, Outcome, hear, storm
+from benchmarks.thresholds.serve import serve
+from processors.core.threshold import block_rule, limits
+from processors.core.threshold import tail_extrapolation as tail
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.budget import Plan, plan
+from processors.core.threshold.limits import Limits, Prior
+from processors.core.threshold.reference import Reference
 
 Figures = dict[str, Any]
 

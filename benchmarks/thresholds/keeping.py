@@ -18,27 +18,27 @@ import numpy as np
 import redis
 from redis.asyncio.connection import AbstractConnection
 
-from benchmarks.threshold_runs.laws import days
-from benchmarks.threshold_runs.serve import serve
-from processors.adapters.onnx_model import load_shipped
-from processors.adapters.redis_states import RedisStates
-from processors.adapters.state_store import Change, state_key
-from processors.adapters.state_text import StateTexts, packed
-from processors.core.block_rule import BlockRule
-from processors.core.decision import ScoredWindow, decide
-from processors.core.detector_state import DetectorState
-from processors.core.judging import Judge, hop_of
-from processors.core.regime import entered
-from processors.core.roster import Slot
-from processors.core.sensitivity import plan
-from processors.core.window import Window
-from processors.judges import judge_of
-from processors.options import WorkerOptions
-from processors.states import States
+from benchmarks.thresholds.laws import days
+from benchmarks.thresholds.serve import serve
+from processors.adapters.models.onnx_model import load_shipped
+from processors.adapters.redis.redis_states import RedisStates
+from processors.adapters.redis.state_codec import StateTexts, packed
+from processors.adapters.redis.state_store import Change, state_key
+from processors.app.options import WorkerOptions
+from processors.core.alerting.decision import ScoredWindow, decide
+from processors.core.alerting.decision_step import Judge, hop_of
+from processors.core.alerting.detector_state import DetectorState
+from processors.core.models.model import Slot
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.budget import plan
+from processors.core.threshold.regime import entered
+from processors.core.windowing.window import Window
+from processors.stream.decision_contexts import judge_of
+from processors.stream.states import States
 from tocsin.stack import ports
-from tocsin.stack.part import Hold
 from tocsin.stack.programs import find_redis
-from tocsin.stack.redis_part import RedisPart
+from tocsin.stack.redis_service import RedisPart
+from tocsin.stack.service import Hold
 
 Figures = dict[str, Any]
 

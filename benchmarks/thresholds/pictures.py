@@ -12,8 +12,8 @@ mpl.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks.threshold_runs import trade
-from benchmarks.threshold_runs.laws import LAWS
+from benchmarks.thresholds import trade
+from benchmarks.thresholds.laws import LAWS
 
 _DOCS = Path(__file__).parents[2] / "docs"
 

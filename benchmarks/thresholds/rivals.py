@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from libspot import ANOMALY, Spot
 
-from benchmarks.threshold_runs.laws import DAY, SD, Scores, days
+from benchmarks.thresholds.laws import DAY, SD, Scores, days
 
 _Q = 1.0 / DAY
 _QUIET = 60

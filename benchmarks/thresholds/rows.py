@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.threshold_runs.laws import DAY, LAWS, SD, SECOND, Scores, days
-from benchmarks.threshold_runs.scenes import HOUR, Outcome, cycle, drift, hear, play, storm
-from benchmarks.threshold_runs.serve import serve
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import BlockState, dump
-from processors.core.limits import prior_of
-from processors.core.regime import entered
-from processors.core.sensitivity import plan
+from benchmarks.thresholds.laws import DAY, LAWS, SD, SECOND, Scores, days
+from benchmarks.thresholds.scenes import HOUR, Outcome, cycle, drift, hear, play, storm
+from benchmarks.thresholds.serve import serve
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState, dump
+from processors.core.threshold.budget import plan
+from processors.core.threshold.limits import prior_of
+from processors.core.threshold.regime import entered
 from schemas.manifest import Calibration
 
 Figures = dict[str, Any]

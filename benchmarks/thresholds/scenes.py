@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.threshold_runs.laws import DAY, SD, Scores, days
-from benchmarks.threshold_runs.serve import serve
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import BlockState
-from processors.core.limits import Limits
+from benchmarks.thresholds.laws import DAY, SD, Scores, days
+from benchmarks.thresholds.serve import serve
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState
+from processors.core.threshold.limits import Limits
 
 HOUR = 3_600
 

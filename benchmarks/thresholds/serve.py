@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.threshold_runs.laws import SECOND, Scores
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import BlockState, Decision, Run
-from processors.core.reference import Block, accept
-from processors.core.sensitivity import BLOCK_NS, BLOCKS_PER_HOUR
+from benchmarks.thresholds.laws import SECOND, Scores
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState, Decision, Run
+from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_HOUR
+from processors.core.threshold.reference import Block, accept
 
 PER_BLOCK = BLOCK_NS // SECOND
 

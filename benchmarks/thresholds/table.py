@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.threshold_runs.laws import LAWS
+from benchmarks.thresholds.laws import LAWS
 
 Figures = dict[str, Any]
 

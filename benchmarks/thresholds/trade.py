@@ -7,8 +7,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.ticker import NullLocator
 
-from benchmarks.threshold_runs import rows
-from benchmarks.threshold_runs.caution import DEFAULT, EVENTS, HOURS, KNOBS, MINUTES, SETTINGS, difference, name_of
+from benchmarks.thresholds import rows
+from benchmarks.thresholds.caution import DEFAULT, EVENTS, HOURS, KNOBS, MINUTES, SETTINGS, difference, name_of
 
 Figures = dict[str, Any]
 

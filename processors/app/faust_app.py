@@ -18,29 +18,29 @@ import mode
 import structlog
 from aiokafka.errors import KafkaError
 
-from processors.adapters.artefact_store import ArtefactStore
-from processors.adapters.assigned_models import AssignedModels
-from processors.adapters.device_registry import DeviceRegistry
-from processors.adapters.model_cache import ModelCache
-from processors.adapters.model_source import ModelSource
-from processors.adapters.onnx_model import OnnxModel, load_shipped
-from processors.adapters.policies import Policies
-from processors.adapters.redis_states import RedisStates
-from processors.adapters.sayings import Sayings
-from processors.adapters.score_history import score_consumer
-from processors.adapters.signing import load_trusted_keys
-from processors.core.detectors import DETECTORS
-from processors.core.fleet_models import FleetModels
-from processors.core.judging import Judge
-from processors.core.progress import Progress
-from processors.core.roster import Slot
-from processors.judges import Judges
-from processors.listener import Listener
-from processors.options import WorkerOptions
-from processors.pipeline import Delivery, Ears, Pipeline
-from processors.rebuild import rebuild
-from processors.states import States
-from processors.transport import App, install
+from processors.adapters.kafka.device_registry import DeviceRegistry
+from processors.adapters.kafka.feedback import Sayings
+from processors.adapters.kafka.policies import Policies
+from processors.adapters.kafka.score_history import score_consumer
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.assigned import AssignedModels
+from processors.adapters.models.cache import ModelCache
+from processors.adapters.models.onnx_model import OnnxModel, load_shipped
+from processors.adapters.models.signing import load_trusted_keys
+from processors.adapters.models.source import ModelSource
+from processors.adapters.redis.redis_states import RedisStates
+from processors.app.options import WorkerOptions
+from processors.app.progress import Progress
+from processors.app.transport import App, install
+from processors.core.alerting.decision_step import Judge
+from processors.core.alerting.detectors import DETECTORS
+from processors.core.models.assignments import FleetModels
+from processors.core.models.model import Slot
+from processors.stream.batch_scorer import Listener
+from processors.stream.decision_contexts import Judges
+from processors.stream.pipeline import Delivery, Ears, Pipeline
+from processors.stream.rebuild import rebuild
+from processors.stream.states import States
 from schemas.errors import RedisUnavailable
 from schemas.record import Record
 from schemas.score import Score
@@ -103,7 +103,7 @@ class Worker:
     """Wires the app to the pipeline. Nothing connects before Faust starts it.
 
     Args:
-        options: see :class:`processors.options.WorkerOptions`.
+        options: see :class:`processors.app.options.WorkerOptions`.
         wrap: replaces the ears, for tests that make them fail.
     """
 

@@ -12,7 +12,7 @@ import structlog
 _QUIET_S = 30.0
 _FOREIGN = ("aiokafka", "faust", "mode", "asyncio")
 # mode names a service's logger after the module of its class, which for the transport is ours.
-_TRANSPORT = "processors.transport"
+_TRANSPORT = "processors.app.transport"
 
 
 class RateLimit(logging.Filter):

@@ -12,7 +12,7 @@ from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Producer as FaustProducer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 
-from processors.adapters.kafka_records import read_any_header_name
+from processors.adapters.kafka.records import read_any_header_name
 
 _log = structlog.get_logger(__name__)
 _COMMIT_S = 3.0

@@ -9,9 +9,9 @@ import threading
 
 import structlog
 
-from processors.adapters.kafka_ready import wait_for_topics
-from processors.app import Worker
-from processors.options import WorkerOptions
+from processors.adapters.kafka.ready import wait_for_topics
+from processors.app.faust_app import Worker
+from processors.app.options import WorkerOptions
 from schemas.topics import (
     ALERT_STATE,
     ALERTS,

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from processors.core.decision import ScoredWindow
-from processors.core.extraction import Extractor
-from processors.core.mel import normalise_level
-from processors.core.segment import Segment
-from processors.core.window import Window
+from processors.core.alerting.decision import ScoredWindow
+from processors.core.audio.mel import normalise_level
+from processors.core.windowing.extraction import Extractor
+from processors.core.windowing.segment import Segment
+from processors.core.windowing.window import Window
 from schemas.chunk import Chunk
 
 

@@ -7,11 +7,11 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from processors.core.detectors import DETECTORS
-from processors.core.judging import Judge
-from processors.core.roster import Model
-from processors.core.sensitivity import plan
-from processors.core.window import Window
+from processors.core.alerting.decision_step import Judge
+from processors.core.alerting.detectors import DETECTORS
+from processors.core.models.model import Model
+from processors.core.threshold.budget import plan
+from processors.core.windowing.window import Window
 from schemas.errors import SettingsError
 from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy
 
@@ -28,7 +28,7 @@ class _Terms(NamedTuple):
 
 
 class Promises(Protocol):
-    """Knows which policy holds; see :class:`processors.adapters.policies.Policies`."""
+    """Knows which policy holds; see :class:`processors.adapters.kafka.policies.Policies`."""
 
     def policy(self, device_id: str, kind: str, detector: str) -> Policy | None:
         """The narrowest policy for a device's detector, None where the fleet's default holds."""
@@ -59,7 +59,7 @@ def judge_of(
         model: which scores.
         topic: where the audio comes from; None for files.
         per_week: the promise, false alarms a week.
-        hours, by_tag: see :class:`processors.core.judging.Judge`.
+        hours, by_tag: see :class:`processors.core.alerting.decision_step.Judge`.
 
     Raises:
         SettingsError: the promise cannot be kept.

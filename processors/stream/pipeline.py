@@ -10,16 +10,16 @@ from typing import Protocol
 
 import structlog
 
-from processors.core.decision import ScoredWindow
-from processors.core.detector_state import Output
-from processors.core.detectors import detectors_of
-from processors.core.device_stream import Arrival, DeviceStream
-from processors.core.judging import Saying
-from processors.core.partition import Partition
-from processors.core.roster import Roster
-from processors.core.segment import Segment
-from processors.judges import Judges
-from processors.states import States
+from processors.core.alerting.decision import ScoredWindow
+from processors.core.alerting.decision_step import Saying
+from processors.core.alerting.detector_state import Output
+from processors.core.alerting.detectors import detectors_of
+from processors.core.models.model import Roster
+from processors.core.offsets.partition import Partition
+from processors.core.windowing.device_stream import Arrival, DeviceStream
+from processors.core.windowing.segment import Segment
+from processors.stream.decision_contexts import Judges
+from processors.stream.states import States
 from schemas.chunk import Chunk, decode_chunk
 from schemas.deadletter import dead_letter
 from schemas.device import Device, DeviceKind
@@ -77,7 +77,7 @@ class Rosters(Protocol):
 
 
 class Ears(Protocol):
-    """Scores the windows that chunks complete; see :class:`processors.listener.Listener`."""
+    """Scores the windows that chunks complete; see :class:`processors.stream.batch_scorer.Listener`."""
 
     def hear(self, arrivals: Sequence[tuple[Segment, Chunk, int]], partitions: Mapping[str, int]) -> list[ScoredWindow]:
         """Scored windows; those of one device and slot are in order of their ends."""

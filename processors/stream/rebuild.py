@@ -10,12 +10,12 @@ from typing import Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer
 
-from processors.adapters.score_history import scores_since
-from processors.adapters.state_store import Change, StateKey, StateStore, state_key
-from processors.core.detector_state import DetectorState
-from processors.core.judging import Judge, Saying
-from processors.core.retelling import retell
-from processors.core.roster import Slot
+from processors.adapters.kafka.score_history import scores_since
+from processors.adapters.redis.state_store import Change, StateKey, StateStore, state_key
+from processors.core.alerting.decision_step import Judge, Saying
+from processors.core.alerting.detector_state import DetectorState
+from processors.core.alerting.replay import retell
+from processors.core.models.model import Slot
 from schemas.score import Score
 
 _log = structlog.get_logger(__name__)

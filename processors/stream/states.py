@@ -9,13 +9,13 @@ from itertools import islice
 
 import structlog
 
-from processors.adapters.state_store import Change, StateKey, StateStore, other_key, state_key
-from processors.core.decision import ScoredWindow, decide
-from processors.core.detector_state import DetectorState, Output, Position
-from processors.core.judging import Judge, Saying
-from processors.core.reference import Reference
-from processors.core.sensitivity import BLOCKS_PER_DAY
-from processors.core.window import Window
+from processors.adapters.redis.state_store import Change, StateKey, StateStore, other_key, state_key
+from processors.core.alerting.decision import ScoredWindow, decide
+from processors.core.alerting.decision_step import Judge, Saying
+from processors.core.alerting.detector_state import DetectorState, Output, Position
+from processors.core.threshold.budget import BLOCKS_PER_DAY
+from processors.core.threshold.reference import Reference
+from processors.core.windowing.window import Window
 from schemas.errors import RedisUnavailable
 
 _log = structlog.get_logger(__name__)

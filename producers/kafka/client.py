@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka
 
-from producers.connection import Connection
+from producers.kafka.connection import Connection
 from schemas.errors import SettingsError
 from schemas.topics import AUDIO, DEVICES
 

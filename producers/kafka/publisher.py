@@ -14,9 +14,9 @@ from typing import Any, Self
 import structlog
 from aiokafka import errors as kafka
 
-from producers.client import connect, discard, new_client, refusal
-from producers.connection import Connection
-from producers.outage import LastWord, Outage
+from producers.kafka.client import connect, discard, new_client, refusal
+from producers.kafka.connection import Connection
+from producers.kafka.outage import LastWord, Outage
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
 from schemas.record import Record

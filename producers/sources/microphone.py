@@ -15,12 +15,12 @@ import miniaudio
 import numpy as np
 import structlog
 
-from producers import alsa
+from producers.kafka.sink import Sink
 from producers.pcm import Block
 from producers.player import play_session
 from producers.session import Session, chunk_samples
-from producers.sink import Sink
-from producers.tally import Tally
+from producers.sources import alsa
+from producers.stats import Tally
 from schemas.device import Device
 from schemas.errors import CaptureError
 

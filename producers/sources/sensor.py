@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from producers.pcm import Block, full_scale_for, to_block
 from producers.session import DEFAULT_CHUNK_SECONDS, chunk_samples
-from producers.table import DEFAULT_COLUMN, read_table
+from producers.sources.table import DEFAULT_COLUMN, read_table
 from schemas.errors import EmptyAudio, InputError, SettingsError
 
 _BLOCK_SAMPLES = 65_536

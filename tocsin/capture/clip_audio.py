@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from schemas.device import Device
 from tocsin.capture.clip import Clip
-from tocsin.playback import Admission, Playback, Stretch
+from tocsin.client.audio import Admission, Playback, Stretch
 
 Int16 = npt.NDArray[np.int16]
 

@@ -10,8 +10,8 @@ from schemas.alert import Alert
 from schemas.errors import ContractError, SettingsError
 from schemas.feedback import Acceptance, Verdict
 from schemas.topics import ALERTS, FEEDBACK
-from tocsin.said import say_passed_over
-from tocsin.topic_reader import consumer_of, read_to_end, record_of
+from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
+from tocsin.diagnostics import say_passed_over
 
 _SHORTEST = 4
 _SHOWN = 5
@@ -29,7 +29,7 @@ class AlertLog:
         """All that stands on both topics now.
 
         Raises:
-            BrokerUnavailable, SettingsError: as in :func:`tocsin.topic_reader.consumer_of`.
+            BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
         """
         log = cls()
         async with consumer_of(bootstrap, [ALERTS, FEEDBACK]) as consumer:

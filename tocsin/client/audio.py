@@ -11,13 +11,13 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from processors.core.device_stream import Arrival, DeviceStream
-from processors.core.partition import Partition
+from processors.core.offsets.partition import Partition
+from processors.core.windowing.device_stream import Arrival, DeviceStream
 from schemas.chunk import Chunk, decode_chunk
 from schemas.device import Device
 from schemas.errors import BrokerUnavailable, ContractError
 from schemas.topics import AUDIO
-from tocsin.topic_reader import consumer_of, record_of
+from tocsin.client.topic_reader import consumer_of, record_of
 
 _POLL_MS = 500
 _SILENT_S = 60.0
@@ -175,7 +175,7 @@ async def playback(bootstrap: str) -> AsyncIterator[Playback]:
     """The audio topic, for reading back.
 
     Raises:
-        BrokerUnavailable, SettingsError: as in :func:`tocsin.topic_reader.consumer_of`.
+        BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
     async with consumer_of(bootstrap, [AUDIO]) as consumer:
         yield Playback(bootstrap, consumer)

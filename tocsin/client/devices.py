@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from schemas.device import Device
 from schemas.errors import ContractError
 from schemas.topics import DEVICES
-from tocsin.said import say_passed_over
-from tocsin.topic_reader import consumer_of, read_to_end, record_of
+from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
+from tocsin.diagnostics import say_passed_over
 
 _NEAR = 5
 
@@ -19,7 +19,7 @@ async def read_fleet(bootstrap: str) -> dict[str, Device]:
     """The newest manifest of every device, in the order of their names.
 
     Raises:
-        BrokerUnavailable, SettingsError: as in :func:`tocsin.topic_reader.consumer_of`.
+        BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
     found: dict[str, Device] = {}
     async with consumer_of(bootstrap, [DEVICES]) as consumer:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from processors.adapters.score_history import scores_since
+from processors.adapters.kafka.score_history import scores_since
 from schemas.score import Score
 from schemas.topics import SCORES
-from tocsin.topic_reader import consumer_of
+from tocsin.client.topic_reader import consumer_of
 
 
 async def read_scores(
@@ -26,7 +26,7 @@ async def read_scores(
         progress: told how many records were read, now and then.
 
     Raises:
-        BrokerUnavailable, SettingsError: as in :func:`tocsin.topic_reader.consumer_of`.
+        BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
     async with consumer_of(bootstrap, [SCORES]) as consumer:
         return [

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from processors.adapters.kafka_records import read_any_header_name
+from processors.adapters.kafka.records import read_any_header_name
 from schemas.errors import BrokerUnavailable, SettingsError
 from schemas.record import Record
 from schemas.topics import Topic

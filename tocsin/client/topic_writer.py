@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from producers.client import discard
+from producers.kafka.client import discard
 from schemas.errors import BrokerUnavailable
 from schemas.record import Record
 from schemas.topics import Topic

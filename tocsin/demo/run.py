@@ -13,25 +13,25 @@ from aiokafka import AIOKafkaConsumer
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from processors.options import WorkerOptions
-from producers.connection import Connection
+from processors.app.options import WorkerOptions
+from producers.kafka.connection import Connection
+from producers.kafka.publisher import Publisher
 from producers.player import play_all
-from producers.publisher import Publisher
-from producers.synthetic import synthetic_parts
-from producers.tally import Tally
+from producers.sources.synthetic import synthetic_parts
+from producers.stats import Tally
 from schemas.alert import Alert
 from schemas.score import Score
 from schemas.topics import ALERTS, SCORES
 from synthesis.device import SyntheticDevice
 from synthesis.factory import demo_factory
-from tocsin.commands.worker import supervised
-from tocsin.demo.apprentice import LEARNS_AT_S, LEAST_SHOW_S, learn_in_mid_run
+from tocsin.client.topic_reader import consumer_of, follow, record_of
+from tocsin.demo.device_model import LEARNS_AT_S, LEAST_SHOW_S, learn_in_mid_run
 from tocsin.demo.fleet_view import DeviceView, FleetView
 from tocsin.demo.outcome import Outcome, judge
 from tocsin.demo.screen import draw, plain_line, plain_status
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
-from tocsin.topic_reader import consumer_of, follow, record_of
+from tocsin.worker_processes import supervised
 
 _REFRESH_S = 0.25
 _PLAIN_STATUS_S = 10.0

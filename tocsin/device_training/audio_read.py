@@ -10,12 +10,12 @@ from aiokafka.partitioner import DefaultPartitioner
 from schemas.device import Device
 from schemas.errors import SettingsError
 from schemas.topics import AUDIO
-from tocsin.alert_log import AlertLog
 from tocsin.capture.labels import doubts_of
 from tocsin.capture.progress import steps
-from tocsin.fleet import near
-from tocsin.learning.own_sound import OwnSound, Recorder, Span
-from tocsin.playback import Playback, Stretch, playback
+from tocsin.client.alerts import AlertLog
+from tocsin.client.audio import Playback, Stretch, playback
+from tocsin.client.devices import near
+from tocsin.device_training.device_audio import OwnSound, Recorder, Span
 
 # How many times further back each try goes than the one before, where pauses and alerts have left too little.
 _FURTHER = 4

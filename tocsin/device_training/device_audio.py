@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.chunk import Chunk
-from tocsin.playback import Played
-from trainers.quick_sound import Run
+from tocsin.client.audio import Played
+from trainers.recipes.knn.data import Run
 
 _SECOND_NS = 1_000_000_000
 

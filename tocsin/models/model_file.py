@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from processors.adapters.model_check import CheckReport, examine
+from processors.adapters.models.check.artefact import CheckReport, examine
 from schemas.errors import ModelRefused
 
 
 def examine_given(path: Path) -> CheckReport:
-    """As :func:`processors.adapters.model_check.examine` without an announcement; a refusal names the file.
+    """As :func:`processors.adapters.models.check.artefact.examine` without an announcement; a refusal names the file.
 
     Raises:
         UnreadableInput: there is no such file.

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from processors.adapters.onnx_model import OnnxModel
-from processors.core.recording import rows_of, to_mono, windows_of
+from processors.adapters.models.onnx_model import OnnxModel
+from processors.core.audio.recording import rows_of, to_mono, windows_of
 from schemas.errors import NotAudio, SettingsError, UnreadableInput
 from synthesis.draws import seed_of
 from synthesis.fault import FAULTS, random_fault
@@ -19,8 +19,8 @@ from synthesis.scream import scream
 from synthesis.sound import SAMPLE_RATE, Mix
 from tocsin.capture.progress import steps
 from tocsin.retraining.sound_set import SoundFile, Split
-from trainers.compare import DeviceScores, Timed, calibrated_threshold, on_the_same_windows
-from trainers.recordings import resampled
+from trainers.data.recordings import resampled
+from trainers.evaluation.compare import DeviceScores, Timed, calibrated_threshold, on_the_same_windows
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]

@@ -13,9 +13,9 @@ from typing import ClassVar
 from schemas.errors import PartDied
 from tocsin.stack import kafka_probe
 from tocsin.stack.jars import KAFKA_VERSION, Jars
-from tocsin.stack.part import Hold, Part
 from tocsin.stack.ports import HOST
 from tocsin.stack.programs import Program
+from tocsin.stack.service import Hold, Part
 
 SETTINGS = "server.properties"
 LOG_SETTINGS = "log4j2.properties"

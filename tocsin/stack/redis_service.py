@@ -11,9 +11,9 @@ from redis.retry import Retry
 
 from schemas.addresses import without_password
 from schemas.errors import RedisUnavailable, SettingsError
-from tocsin.stack.part import Hold, Part
 from tocsin.stack.ports import HOST
 from tocsin.stack.programs import Program
+from tocsin.stack.service import Hold, Part
 
 LOG = "redis.log"
 LOG_BYTES = 10 * 1024 * 1024

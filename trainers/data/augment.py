@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.mel import band_edges, hz_to_mel
+from processors.core.audio.mel import band_edges, hz_to_mel
 from schemas.features import FeatureSpec
 
 Float32 = npt.NDArray[np.float32]

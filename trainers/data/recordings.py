@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from processors.core.recording import to_mono
-from processors.core.resample import Resampler
+from processors.core.audio.recording import to_mono
+from processors.core.audio.resample import Resampler
 from schemas.errors import EmptyAudio, NotAudio, UnreadableInput
 from trainers.progress import track
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.manifest import Calibration
-from trainers.evaluate import auc
+from trainers.evaluation.metrics import auc
 
 Float64 = npt.NDArray[np.float64]
 

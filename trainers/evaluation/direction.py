@@ -18,7 +18,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import EmptyAudio, ScoreInverted
 from schemas.features import FeatureSpec
 from schemas.manifest import SCORE_OUTPUT
@@ -26,8 +26,8 @@ from synthesis.draws import seed_of
 from synthesis.fault import FAULTS, RAMP_SECONDS, Fault, random_fault
 from synthesis.machine import random_machine
 from synthesis.sound import SAMPLE_RATE
+from trainers.data.recordings import resampled
 from trainers.model import Model
-from trainers.recordings import resampled
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]

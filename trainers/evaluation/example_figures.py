@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trainers.pictures import png_of
-from trainers.recipe import Example, Float32
+from trainers.evaluation.figures import png_of
+from trainers.example import Example, Float32
 
 _SPECTRUM = 512
 _LEAST_POWER = 1e-20

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from trainers.recipe import Example, Float32
+from trainers.example import Example, Float32
 
 Float64 = npt.NDArray[np.float64]
 Looked = Callable[[str, float, Float32], Example]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from trainers.evaluate import NORMAL, auc
+from trainers.evaluation.metrics import NORMAL, auc
 
 Float64 = npt.NDArray[np.float64]
 

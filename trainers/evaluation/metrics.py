@@ -42,7 +42,7 @@ def confirmed(scores: Float32, confirm: int, among: int) -> float:
 
     Args:
         scores: float32 (n,) in order of time; with fewer than ``among``, all there are count.
-        confirm, among: as of :class:`processors.core.detectors.Detector`.
+        confirm, among: as of :class:`processors.core.alerting.detectors.Detector`.
 
     Returns:
         -inf where there are fewer than ``confirm`` windows.

@@ -12,11 +12,11 @@ from google.protobuf.message import DecodeError
 
 from schemas.errors import UnreadableInput
 from schemas.manifest import Manifest, read_metadata
-from trainers.example_pictures import draw_examples
-from trainers.export import exported
+from trainers.evaluation.example_figures import draw_examples
+from trainers.evaluation.figures import confusion, histogram, loss_curves, roc_and_precision
+from trainers.export.onnx_export import exported
+from trainers.export.provenance import code_revision
 from trainers.files import write_together
-from trainers.pictures import confusion, histogram, loss_curves, roc_and_precision
-from trainers.provenance import code_revision
 from trainers.recipe import Trained
 
 INDEX = "index.json"

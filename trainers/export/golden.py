@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.features import FeatureSpec
 from synthesis.draws import seed_of
 from synthesis.machine import random_machine
 from synthesis.sound import SAMPLE_RATE
-from trainers.export import GOLDEN_WINDOWS
+from trainers.export.onnx_export import GOLDEN_WINDOWS
 
 Float32 = npt.NDArray[np.float32]
 

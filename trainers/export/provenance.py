@@ -20,7 +20,7 @@ def training_digest(digests: Iterable[str], seed: int) -> str:
 def code_revision() -> str:
     """The git commit of the source tree, where this runs from one; else the package's version."""
     # A checkout elsewhere on the machine must not answer for an installed package.
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     if (root / ".git").exists():
         try:
             done = subprocess.run(

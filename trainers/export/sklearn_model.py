@@ -15,9 +15,9 @@ from torch import nn
 
 from schemas.errors import ExportError
 from schemas.manifest import SCORE_OUTPUT
-from trainers.iaia_chain import Estimator, scores
+from trainers.export.estimator import Estimator, scores
+from trainers.export.torch_model import TorchModel
 from trainers.model import IR_VERSION, OPSET
-from trainers.torch_model import TorchModel
 
 Float32 = npt.NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.mel import mel_filterbank
+from processors.core.audio.mel import mel_filterbank
 from schemas.features import FeatureSpec
 
 Float32 = npt.NDArray[np.float32]

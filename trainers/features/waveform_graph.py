@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from trainers import mfcc
+from trainers.features import mfcc
 
 
 class ClipFeatures(nn.Module):
-    """The features of :func:`trainers.mfcc.clip_features` of windows of samples.
+    """The features of :func:`trainers.features.mfcc.clip_features` of windows of samples.
 
     Args:
         density: as there.

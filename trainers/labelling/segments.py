@@ -15,14 +15,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
-from trainers.audacity import SUFFIX, Label, write_labels
-from trainers.label_sheet import draw_sheet
+from trainers.data.audacity import SUFFIX, Label, write_labels
+from trainers.data.recordings import Recording, read_folder
+from trainers.labelling.sheet import draw_sheet
 from trainers.progress import track
-from trainers.recordings import Recording, read_folder
 
 Float32 = npt.NDArray[np.float32]
 
@@ -37,7 +37,7 @@ _CONTEXT_S = 0.5
 
 
 class Ear(Protocol):
-    """A model of log-mel windows, as :class:`processors.adapters.onnx_model.OnnxModel` is."""
+    """A model of log-mel windows, as :class:`processors.adapters.models.onnx_model.OnnxModel` is."""
 
     @property
     def spec(self) -> FeatureSpec: ...

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from processors.core.mel import band_edges
+from processors.core.audio.mel import band_edges
 from schemas.features import FeatureSpec
 from trainers.files import write_whole
 

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from trainers.recipe import Recipe
 
 RECIPES = {
-    "quick": "trainers.quick:QuickRecipe",
-    "machine": "trainers.machine:MachineRecipe",
-    "conv-ae": "trainers.conv_ae:ConvAeRecipe",
-    "mimii-ae": "trainers.mimii_ae:MimiiAeRecipe",
-    "iaia": "trainers.iaia:IaiaRecipe",
-    "fleet": "trainers.fleet:FleetRecipe",
-    "leak": "trainers.leak:LeakRecipe",
-    "scream": "trainers.scream:ScreamRecipe",
+    "quick": "trainers.recipes.knn.recipe:QuickRecipe",
+    "machine": "trainers.recipes.machine.recipe:MachineRecipe",
+    "conv-ae": "trainers.recipes.conv_ae.recipe:ConvAeRecipe",
+    "mimii-ae": "trainers.recipes.mimii_ae.recipe:MimiiAeRecipe",
+    "iaia": "trainers.recipes.iaia.recipe:IaiaRecipe",
+    "fleet": "trainers.recipes.embedding.recipe:FleetRecipe",
+    "leak": "trainers.recipes.leak.recipe:LeakRecipe",
+    "scream": "trainers.recipes.scream.recipe:ScreamRecipe",
 }
 """Where each recipe is, by its name."""
 

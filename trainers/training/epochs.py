@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from trainers.checkpoint import next_checkpoint
-from trainers.fitting import CHECKPOINTS, Progress
 from trainers.progress import track
+from trainers.training.checkpoint import next_checkpoint
+from trainers.training.loop import CHECKPOINTS, Progress
 
 LossOf = Callable[[torch.Tensor], torch.Tensor]
 
@@ -54,7 +54,7 @@ def fit_epochs(
 ) -> dict[str, list[float]]:
     """Trains with Adam; leaves the network in evaluation mode with the weights of the lowest validation loss.
 
-    Inside :func:`trainers.checkpoint.resumable` checkpoints are kept.
+    Inside :func:`trainers.training.checkpoint.resumable` checkpoints are kept.
 
     Args:
         net: the network.

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from schemas.errors import UnreadableInput
-from trainers.checkpoint import Checkpoint, next_checkpoint
 from trainers.progress import track
+from trainers.training.checkpoint import Checkpoint, next_checkpoint
 
 # Networks this small gain nothing from a second thread, and lose much where the processor is shared.
 _THREADS = 1
@@ -49,7 +49,7 @@ def fit(
 ) -> list[float]:
     """Trains with AdamW on a one-cycle schedule (Smith and Topin 2018); leaves the network in evaluation mode.
 
-    Inside :func:`trainers.checkpoint.resumable` it keeps checkpoints, if it is told of all there is to keep.
+    Inside :func:`trainers.training.checkpoint.resumable` it keeps checkpoints, if it is told of all there is to keep.
 
     Args:
         net: the network.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from processors.adapters.topic_follower import TopicFollower
+from processors.adapters.kafka.topic_follower import TopicFollower
 from schemas.device import Device
 from schemas.record import Record
 from schemas.topics import DEVICES

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from processors.adapters.topic_follower import TopicFollower
-from processors.core.judging import Saying
+from processors.adapters.kafka.topic_follower import TopicFollower
+from processors.core.alerting.decision_step import Saying
 from schemas.errors import UnknownType
 from schemas.feedback import Acceptance, Verdict
 from schemas.record import Record

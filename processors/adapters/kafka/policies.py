@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from processors.adapters.topic_follower import TopicFollower
+from processors.adapters.kafka.topic_follower import TopicFollower
 from schemas.policy import Policy, keys_for
 from schemas.record import Record
 from schemas.topics import POLICIES

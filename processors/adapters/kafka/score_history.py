@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 from aiokafka import AIOKafkaConsumer
 
-from processors.adapters.kafka_records import read_any_header_name
+from processors.adapters.kafka.records import read_any_header_name
 from schemas.errors import ContractError
 from schemas.record import Record
 from schemas.score import Score

@@ -10,7 +10,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from processors.adapters.kafka_records import read_any_header_name
+from processors.adapters.kafka.records import read_any_header_name
 from schemas.errors import ContractError
 from schemas.topics import Topic
 

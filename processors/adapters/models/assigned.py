@@ -11,10 +11,10 @@ from typing import Any
 
 import structlog
 
-from processors.adapters.model_keeper import ModelKeeper, Source, Wanted
-from processors.adapters.topic_follower import TopicFollower
-from processors.core.detectors import DETECTORS
-from processors.core.fleet_models import FleetModels, Target
+from processors.adapters.kafka.topic_follower import TopicFollower
+from processors.adapters.models.keeper import ModelKeeper, Source, Wanted
+from processors.core.alerting.detectors import DETECTORS
+from processors.core.models.assignments import FleetModels, Target
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelState, ModelStatus
 from schemas.record import Record

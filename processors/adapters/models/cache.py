@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from processors.core.fleet_models import Target
+from processors.core.models.assignments import Target
 from schemas.artefact import Artefact
 
 _log = structlog.get_logger(__name__)

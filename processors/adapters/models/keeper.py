@@ -11,9 +11,9 @@ from typing import Protocol
 
 import structlog
 
-from processors.adapters.daemon_call import daemon_call
-from processors.core.fleet_models import FleetModels, Target
-from processors.core.roster import Model
+from processors.adapters.models.daemon_call import daemon_call
+from processors.core.models.assignments import FleetModels, Target
+from processors.core.models.model import Model
 from schemas.artefact import Artefact
 from schemas.assignment import ModelState
 from schemas.errors import ModelRefused
@@ -25,7 +25,7 @@ _MAX_PASSED_OVER = 3
 
 
 class Source(Protocol):
-    """Makes announced models ready; see :class:`processors.adapters.model_source.ModelSource`. Its calls block."""
+    """Makes announced models ready; see :class:`processors.adapters.models.source.ModelSource`. Its calls block."""
 
     def obtain(self, artefact: Artefact) -> Model:
         """The model, from wherever it is to be had."""

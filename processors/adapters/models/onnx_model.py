@@ -150,7 +150,7 @@ def load_shipped(detector: str) -> OnnxModel:
         ModelRefused: it does not pass its checks.
         ManifestInvalid: none ships for this detector.
     """
-    folder = resources.files("processors.models")
+    folder = resources.files("processors.shipped_models")
     index = json.loads((folder / "index.json").read_text())
     if detector not in index:
         raise ManifestInvalid(f"no model ships for detector {detector!r}; there are {', '.join(sorted(index))}")

@@ -10,12 +10,12 @@ from weakref import WeakValueDictionary
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from processors.adapters.artefact_store import ArtefactStore
-from processors.adapters.model_cache import ModelCache
-from processors.adapters.model_check import CheckLimits, check_artefact
-from processors.adapters.onnx_model import MAX_BATCH, OnnxModel, load_model
-from processors.adapters.signing import verify
-from processors.core.fleet_models import Target
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.cache import ModelCache
+from processors.adapters.models.check.artefact import CheckLimits, check_artefact
+from processors.adapters.models.onnx_model import MAX_BATCH, OnnxModel, load_model
+from processors.adapters.models.signing import verify
+from processors.core.models.assignments import Target
 from schemas.artefact import Artefact
 
 _FETCH_S = 20.0

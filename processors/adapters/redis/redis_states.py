@@ -15,10 +15,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from processors.adapters.rebuild_claim import LEASE_S, held
-from processors.adapters.state_store import Change, StateKey
-from processors.adapters.state_text import StateTexts, packed, unpacked
-from processors.core.detector_state import DetectorState
+from processors.adapters.redis.rebuild_lease import LEASE_S, held
+from processors.adapters.redis.state_codec import StateTexts, packed, unpacked
+from processors.adapters.redis.state_store import Change, StateKey
+from processors.core.alerting.detector_state import DetectorState
 from schemas.addresses import without_password
 from schemas.errors import RedisUnavailable, SettingsError
 
@@ -34,7 +34,7 @@ _CLAIM = "tocsin:states:v2:claim"
 
 
 class RedisStates:
-    """See :class:`processors.adapters.state_store.StateStore`.
+    """See :class:`processors.adapters.redis.state_store.StateStore`.
 
     Args:
         url: ``redis://host:port/db`` or ``rediss://``.
@@ -55,7 +55,7 @@ class RedisStates:
             raise SettingsError(
                 f"Redis address {self._shown!r} cannot be read: write it as redis://host:6379/0"
             ) from None
-        self._script = resources.files("processors.adapters").joinpath("store_state.lua").read_text()
+        self._script = resources.files("processors.adapters.redis").joinpath("store_state.lua").read_text()
         self._texts = StateTexts()
         self._sha = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from processors.adapters.state_store import StateKey
-from processors.core.alert_life import LifeState
-from processors.core.block_state import BlockState, Place, Run, Shelf
-from processors.core.commissioning import Early
-from processors.core.detector_state import DetectorState, Learned, Output
-from processors.core.episode import Book
-from processors.core.limits import Limits, Prior
-from processors.core.reference import Reference
+from processors.adapters.redis.state_store import StateKey
+from processors.core.alerting.alert_lifecycle import LifeState
+from processors.core.alerting.detector_state import DetectorState, Learned, Output
+from processors.core.threshold.block_state import BlockState, Place, Run, Shelf
+from processors.core.threshold.episode import Book
+from processors.core.threshold.limits import Limits, Prior
+from processors.core.threshold.reference import Reference
+from processors.core.threshold.warm_up import Early
 
 _MOST_STATES = 20_000
 _MOST_PLAIN = 8_192

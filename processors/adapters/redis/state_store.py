@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from processors.core.detector_state import DetectorState, Position
-from processors.core.roster import Slot
+from processors.core.alerting.detector_state import DetectorState, Position
+from processors.core.models.model import Slot
 
 StateKey = tuple[str, str]
 """device_id, and the detector, of a shadow followed by ``~shadow``."""

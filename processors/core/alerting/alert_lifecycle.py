@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from processors.core.block_state import Decision
-from processors.core.detectors import Detector
+from processors.core.alerting.detectors import Detector
+from processors.core.threshold.block_state import Decision
 from schemas.alert import Alert, AlertKind, AlertState, AudioSpan, Band, Severity
 from schemas.identity import alert_id
 from schemas.score import Score

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.alert_life import Evidence
-from processors.core.detector_state import DetectorState, Output
-from processors.core.judging import Heard, Judge, Saying, step
-from processors.core.mel import band_edges
-from processors.core.reference import Reference
-from processors.core.window import Window
+from processors.core.alerting.alert_lifecycle import Evidence
+from processors.core.alerting.decision_step import Heard, Judge, Saying, step
+from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.audio.mel import band_edges
+from processors.core.threshold.reference import Reference
+from processors.core.windowing.window import Window
 from schemas.alert import AudioSpan, Band
 from schemas.errors import ScoreNotFinite
 from schemas.features import FeatureSpec

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from processors.core.alert_life import Evidence, LifeState, live
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import BlockState, Decision
-from processors.core.detector_state import DetectorState, Learned, Output, Position
-from processors.core.detectors import Detector
-from processors.core.limits import FAR, Prior, prior_of
-from processors.core.reference import Reference
-from processors.core.regime import entered
-from processors.core.sensitivity import Plan
-from processors.core.verdict import accepted, judged, rolled_back
+from processors.core.alerting.alert_lifecycle import Evidence, LifeState, live
+from processors.core.alerting.detector_state import DetectorState, Learned, Output, Position
+from processors.core.alerting.detectors import Detector
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState, Decision
+from processors.core.threshold.budget import Plan
+from processors.core.threshold.feedback import accepted, judged, rolled_back
+from processors.core.threshold.limits import FAR, Prior, prior_of
+from processors.core.threshold.reference import Reference
+from processors.core.threshold.regime import entered
+from schemas.construct import made
 from schemas.features import FeatureSpec
 from schemas.feedback import Word
-from schemas.made import made
 from schemas.manifest import Calibration
 from schemas.notice import Notice
 from schemas.score import ModelRef, Score, Stage, Why
@@ -97,7 +97,7 @@ def step(
     sayings: Sequence[Saying] = (),
     degraded: bool = False,
 ) -> tuple[DetectorState, Output]:
-    """One new window later; see :func:`processors.core.decision.decide`."""
+    """One new window later; see :func:`processors.core.alerting.decision.decide`."""
     past, is_new = state.enter(heard.session_id)
     life, previous = state.life, state.previous
     learned = state.learned

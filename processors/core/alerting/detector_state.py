@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from processors.core.alert_life import LifeState
-from processors.core.block_state import BlockState
-from processors.core.limits import Prior
+from processors.core.alerting.alert_lifecycle import LifeState
+from processors.core.threshold.block_state import BlockState
+from processors.core.threshold.limits import Prior
 from schemas.alert import Alert
 from schemas.notice import Notice
 from schemas.score import Score

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from processors.core.alert_life import Evidence
-from processors.core.detector_state import DetectorState, Output
-from processors.core.judging import Heard, Judge, Saying, step
+from processors.core.alerting.alert_lifecycle import Evidence
+from processors.core.alerting.decision_step import Heard, Judge, Saying, step
+from processors.core.alerting.detector_state import DetectorState, Output
 from schemas.score import Score
 
 _NOTHING = Evidence(bands=(), audio=None)

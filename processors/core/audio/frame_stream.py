@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.resample import Resampler
-from processors.core.rows import Rows
+from processors.core.audio.feature_buffer import Rows
+from processors.core.audio.resample import Resampler
 from schemas.features import FeatureSpec
 
 Float32 = npt.NDArray[np.float32]

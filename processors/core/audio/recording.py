@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.mel import normalise_level
-from processors.core.resample import Resampler
-from processors.core.rows import pooled
-from processors.core.transform import transform_of
+from processors.core.audio.feature_buffer import pooled
+from processors.core.audio.mel import normalise_level
+from processors.core.audio.resample import Resampler
+from processors.core.audio.transform import transform_of
 from schemas.chunk import FULL_SCALE
 from schemas.features import FeatureSpec
 

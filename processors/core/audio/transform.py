@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.mel import LogMel
+from processors.core.audio.mel import LogMel
 from schemas.features import FeatureSpec
 
 Float32 = npt.NDArray[np.float32]

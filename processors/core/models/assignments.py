@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from processors.core.roster import Model, Slot
+from processors.core.models.model import Model, Slot
 from schemas.score import Stage
 
 

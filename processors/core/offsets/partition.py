@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from processors.core.device_stream import DeviceStream
+from processors.core.windowing.device_stream import DeviceStream
 
 T = TypeVar("T")
 

@@ -6,8 +6,9 @@ A block is a minute of heard sound. Two things of it are judged as it runs, each
 * its **level**, max over t of the sum up to t of min(score - location, ceiling) * duration / minute, for what
   lasts. One short event cannot raise it far: scores are cut at the ceiling, one and a half times a block's usual peak.
 
-Both are compared with the k-th largest of the reference (:mod:`processors.core.tail`). For exchangeable blocks that
-keeps the promise whatever the scores' law (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005).
+Both are compared with the k-th largest of the reference (:mod:`processors.core.threshold.tail_extrapolation`). For
+exchangeable blocks that keeps the promise whatever the scores' law (Vovk, Gammerman and Shafer, Algorithmic Learning in
+a Random World, 2005).
 
 Time is heard sound in nanoseconds: every score says how much new sound it brings. Gaps, sessions and a device's clock
 have no part in it.
@@ -17,13 +18,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from processors.core.block_state import BlockState, Decision, Run
-from processors.core.commissioning import Early, end_block, first_limits, heard, is_due, with_chance
-from processors.core.episode import HOUR_NS, Episode, Past
-from processors.core.learning import enter, forget_recent, standing
-from processors.core.limits import FAR, UNKNOWN, Prior, limits_of
-from processors.core.reference import Block, accept, end_hour, seeded
-from processors.core.sensitivity import BLOCK_NS, BLOCKS_PER_HOUR, Plan
+from processors.core.threshold.block_state import BlockState, Decision, Run
+from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_HOUR, Plan
+from processors.core.threshold.episode import HOUR_NS, Episode, Past
+from processors.core.threshold.limits import FAR, UNKNOWN, Prior, limits_of
+from processors.core.threshold.reference import Block, accept, end_hour, seeded
+from processors.core.threshold.reference_update import enter, forget_recent, standing
+from processors.core.threshold.warm_up import Early, end_block, first_limits, heard, is_due, with_chance
 
 # A third of the time that a named tuple's own constructor takes; once a score it matters.
 _new = tuple.__new__

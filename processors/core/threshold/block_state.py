@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 
 from pydantic import TypeAdapter
 
-from processors.core.commissioning import Early
-from processors.core.episode import Book, Kind
-from processors.core.limits import FAR, Limits
-from processors.core.reference import Reference
+from processors.core.threshold.episode import Book, Kind
+from processors.core.threshold.limits import FAR, Limits
+from processors.core.threshold.reference import Reference
+from processors.core.threshold.warm_up import Early
 from schemas.score import ThresholdState
 
 Step = Literal["none", "opens", "open", "closes"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from processors.core.tail import COLDEST, LEVEL_COLDEST, rank
+from processors.core.threshold.tail_extrapolation import COLDEST, LEVEL_COLDEST, rank
 from schemas.errors import SettingsError
 
 BLOCK_NS = 60_000_000_000

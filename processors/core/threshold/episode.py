@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from processors.core.sensitivity import BLOCK_NS, BLOCKS_PER_DAY
+from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_DAY
 
 Kind = Literal["peak", "level"]
 Judgement = Literal["real", "false-alarm"]

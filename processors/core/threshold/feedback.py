@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import BlockState, Place, Run
-from processors.core.episode import Judgement, Past
-from processors.core.learning import enter, withdraw
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState, Place, Run
+from processors.core.threshold.episode import Judgement, Past
+from processors.core.threshold.reference_update import enter, withdraw
 
 
 def judged(rule: BlockRule, state: BlockState, episode: int, judgement: Judgement) -> BlockState:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from processors.core.reference import Reference, rounded
-from processors.core.sensitivity import BLOCKS_PER_DAY, READY_DAYS, Plan
-from processors.core.tail import COLDEST, LEVEL_COLDEST, foretold, rank, tail_index
+from processors.core.threshold.budget import BLOCKS_PER_DAY, READY_DAYS, Plan
+from processors.core.threshold.reference import Reference, rounded
+from processors.core.threshold.tail_extrapolation import COLDEST, LEVEL_COLDEST, foretold, rank, tail_index
 from schemas.manifest import Calibration
 
 FAR = 1e300

@@ -6,7 +6,7 @@ import heapq
 import math
 from typing import NamedTuple
 
-from processors.core.sensitivity import BLOCKS_PER_DAY, READY_DAYS, Plan
+from processors.core.threshold.budget import BLOCKS_PER_DAY, READY_DAYS, Plan
 
 SLEW = 0.15
 """Spreads an hour at most that the location follows; what rises faster is a fault, what rises slower is drift."""

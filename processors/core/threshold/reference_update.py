@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from processors.core.episode import Book, Past
-from processors.core.limits import LEVEL_INDEX, PEAK_INDEX, clip
-from processors.core.reference import MERGED, Reference, Tops, insert, remove, rounded
-from processors.core.sensitivity import Plan
+from processors.core.threshold.budget import Plan
+from processors.core.threshold.episode import Book, Past
+from processors.core.threshold.limits import LEVEL_INDEX, PEAK_INDEX, clip
+from processors.core.threshold.reference import MERGED, Reference, Tops, insert, remove, rounded
 
 
 def enter(
@@ -20,7 +20,8 @@ def enter(
         reference: before.
         plan: the arithmetic.
         peak, level: relative to the location; None where that did not exceed.
-        clipped: whether they enter at most where :func:`processors.core.limits.clip` says, and while learning with the
+        clipped: whether they enter at most where :func:`processors.core.threshold.limits.clip` says, and while learning
+            with the
             hour under way: a fault that begins in it takes them along. An operator's "false alarm" enters as it is.
     """
     heard = reference.promoted()

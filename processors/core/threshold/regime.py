@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import BlockState, Run, Shelf
-from processors.core.commissioning import Early
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState, Run, Shelf
+from processors.core.threshold.warm_up import Early
 
 _MOST_DAYS = 60
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from processors.core.limits import FAR, Limits, Prior, bounded
-from processors.core.reference import insert, rounded
-from processors.core.sensitivity import BLOCK_NS, BLOCKS_PER_DAY, READY_DAYS, Plan
-from processors.core.tail import Rank, quantile, tail_index
+from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_DAY, READY_DAYS, Plan
+from processors.core.threshold.limits import FAR, Limits, Prior, bounded
+from processors.core.threshold.reference import insert, rounded
+from processors.core.threshold.tail_extrapolation import Rank, quantile, tail_index
 
 WARM_UP = 8
 """Scores before a relative score has a threshold."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from processors.core.roster import Roster
-from processors.core.segment import Segment
+from processors.core.models.model import Roster
+from processors.core.windowing.segment import Segment
 from schemas.chunk import Chunk
 from schemas.errors import MalformedHeader, WrongChannelCount, WrongSampleRate
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.frame_stream import FrameStream
-from processors.core.segment import Segment
-from processors.core.transform import transform_of
-from processors.core.window import Window
+from processors.core.audio.frame_stream import FrameStream
+from processors.core.audio.transform import transform_of
+from processors.core.windowing.segment import Segment
+from processors.core.windowing.window import Window
 from schemas.chunk import Chunk
 
 Float32 = npt.NDArray[np.float32]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.frame_stream import FrameStream
-from processors.core.lane import Lane, Succession
-from processors.core.recording import to_mono
-from processors.core.roster import Model, Roster, Slot
-from processors.core.window import Window
+from processors.core.audio.frame_stream import FrameStream
+from processors.core.audio.recording import to_mono
+from processors.core.models.model import Model, Roster, Slot
+from processors.core.windowing.window import Window
+from processors.core.windowing.window_cutter import Lane, Succession
 from schemas.chunk import Chunk
 
 Float32 = npt.NDArray[np.float32]
@@ -57,7 +57,7 @@ class Segment:
         self.retune(roster)
 
     def retune(self, roster: Roster) -> None:
-        """Goes on with other models, as :class:`processors.core.lane.Succession` says."""
+        """Goes on with other models, as :class:`processors.core.windowing.window_cutter.Succession` says."""
         self._slots = {slot: succession for slot, succession in self._slots.items() if slot in roster}
         for slot, model in roster.items():
             succession = self._slots.get(slot)

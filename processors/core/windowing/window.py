@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.roster import Model, Slot
+from processors.core.models.model import Model, Slot
 
 
 @dataclass(frozen=True, slots=True, eq=False)

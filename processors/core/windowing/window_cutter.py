@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from processors.core.frame_stream import FrameStream
-from processors.core.roster import Model
-from processors.core.window import Window
+from processors.core.audio.frame_stream import FrameStream
+from processors.core.models.model import Model
+from processors.core.windowing.window import Window
 
 
 class Lane:

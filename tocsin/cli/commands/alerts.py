@@ -23,11 +23,11 @@ from schemas.notice import Notice
 from schemas.score_text import score_text
 from schemas.topics import ALERTS, AUDIO, FEEDBACK, NOTICES
 from tocsin.addresses import kafka_address
-from tocsin.alert_log import AlertLog
-from tocsin.said import say_passed_over
+from tocsin.client.alerts import AlertLog
+from tocsin.client.topic_reader import consumer_of, follow, read_to_end, record_of
+from tocsin.client.topic_writer import write_records
+from tocsin.diagnostics import say_passed_over
 from tocsin.settings import load_settings
-from tocsin.topic_reader import consumer_of, follow, read_to_end, record_of
-from tocsin.topic_writer import write_records
 
 alerts = typer.Typer(
     name="alerts", add_completion=False, help="Read alerts, and judge them.", invoke_without_command=True

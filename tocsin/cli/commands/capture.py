@@ -17,8 +17,8 @@ from tocsin.addresses import kafka_address
 from tocsin.capture.capture import capture as capture_sound
 from tocsin.capture.capture import summary
 from tocsin.capture.manifest import CaptureRequest
-from tocsin.moments import duration_ms, moment_ms
-from tocsin.said import say
+from tocsin.cli.time_args import duration_ms, moment_ms
+from tocsin.diagnostics import say
 from tocsin.settings import load_settings
 
 SHORTEST_CLIP_MS = 1_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from tocsin.commands.capture import capture
-from tocsin.commands.synthesize import synthesize
+from tocsin.cli.commands.capture import capture
+from tocsin.cli.commands.synthesize import synthesize
 
 dataset = typer.Typer(name="dataset", add_completion=False, help="Make sets of recordings.", no_args_is_help=True)
 

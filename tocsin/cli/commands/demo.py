@@ -15,7 +15,7 @@ from rich.console import Console
 from schemas.errors import SettingsError
 from tocsin.demo.folders import results_folder, stack_folder
 from tocsin.demo.outcome import Outcome, print_outcome, write_alerts
-from tocsin.demo.show import DemoOptions, Show
+from tocsin.demo.run import DemoOptions, Show
 from tocsin.demo.sound_archive import SoundArchive
 from tocsin.settings import load_settings
 from tocsin.stack.stack import Stack

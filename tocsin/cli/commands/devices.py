@@ -12,15 +12,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
-from processors.core.detectors import detectors_of
+from processors.core.alerting.detectors import detectors_of
 from schemas.device import Device
 from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy, keys_for
 from tocsin.addresses import kafka_address
-from tocsin.alert_log import AlertLog
-from tocsin.commands.explain import explain
-from tocsin.commands.normal import normal
-from tocsin.commands.sensitivity import read_policies, sensitivity
-from tocsin.fleet import read_fleet
+from tocsin.cli.commands.explain import explain
+from tocsin.cli.commands.normal import normal
+from tocsin.cli.commands.policy import read_policies, sensitivity
+from tocsin.client.alerts import AlertLog
+from tocsin.client.devices import read_fleet
 from tocsin.settings import load_settings
 
 devices = typer.Typer(

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from schemas.errors import SettingsError
-from tocsin.commands.train import pairs_of
+from tocsin.cli.commands.train import pairs_of
 
 study = typer.Typer(name="study", add_completion=False, help="Ask many trainings a question.", no_args_is_help=True)
 
@@ -32,13 +32,13 @@ def transfer(
 ) -> None:
     """Does a model that has heard other machines need less of a new one? Four plans, each beside one from scratch."""
     # Training's libraries load in seconds; no other command should wait for them.
+    from trainers.data.loaders.layout import load_clips
+    from trainers.data.synthetic_set import is_synthetic
+    from trainers.experiments.transfer.experiment import PRESETS, TransferOptions, run_all
+    from trainers.experiments.transfer.report import plot_of, rows_of, table_of
     from trainers.files import write_together
-    from trainers.loaders.layout import load_clips
-    from trainers.one_class import chosen
     from trainers.recipe import with_settings
-    from trainers.synthetic_set import is_synthetic
-    from trainers.transfer import PRESETS, TransferOptions, run_all
-    from trainers.transfer_report import plot_of, rows_of, table_of
+    from trainers.recipes.one_class.clips import chosen
 
     options = with_settings(TransferOptions(), pairs_of(settings or []), PRESETS)
     shares = _shares(options.shares)

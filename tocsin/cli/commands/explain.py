@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
-from processors.core.detectors import DETECTORS
-from processors.core.sensitivity import explain as arithmetic
-from processors.core.sensitivity import plan
+from processors.core.alerting.detectors import DETECTORS
+from processors.core.threshold.budget import explain as arithmetic
+from processors.core.threshold.budget import plan
 from schemas.errors import SettingsError
 from schemas.score import Score
 from tocsin.addresses import kafka_address
-from tocsin.history import read_scores
-from tocsin.moments import moment_ms
+from tocsin.cli.time_args import moment_ms
+from tocsin.client.scores import read_scores
 from tocsin.settings import load_settings
 
 _AROUND_MS = 600_000

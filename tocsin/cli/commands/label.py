@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from processors.adapters.onnx_model import load_model, load_shipped
+from processors.adapters.models.onnx_model import load_model, load_shipped
 from schemas.errors import PartMissing
-from tocsin.models.given import examine_given
+from tocsin.models.model_file import examine_given
 
 _NEEDED = ("matplotlib",)
 _DETECTOR = "scream"
@@ -31,7 +31,7 @@ def label(
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise PartMissing(f"labelling needs {', '.join(missing)}: install the extra with pip install 'tocsin[train]'")
-    from trainers.label import label_folder, summary
+    from trainers.labelling.segments import label_folder, summary
 
     # The file may come from anywhere: it is tried elsewhere before it is loaded here.
     ear = load_shipped(_DETECTOR) if model is None else load_model(model, examine_given(model).sha256)

@@ -11,16 +11,16 @@ from typing import Annotated, Any
 
 import typer
 
-from processors.core.detectors import detectors_of
+from processors.core.alerting.detectors import detectors_of
 from schemas.assignment import Assignment
 from schemas.device import Device
 from schemas.errors import SettingsError, TooLittleSound
 from schemas.identity import is_name
 from schemas.score import Stage
 from tocsin.addresses import kafka_address
-from tocsin.fleet import read_fleet
-from tocsin.learning.listen import listen
-from tocsin.learning.own_sound import OwnSound
+from tocsin.client.devices import read_fleet
+from tocsin.device_training.audio_read import listen
+from tocsin.device_training.device_audio import OwnSound
 from tocsin.settings import Settings, load_settings
 
 _LONGEST_NAME = 90
@@ -93,9 +93,9 @@ def _learned(
     device: str, detector: str, sound: OwnSound, window: int, out: Path, seed: int
 ) -> tuple[Path, dict[str, Any]]:
     # Training's modules take a second to load; a mistake above should be told at once.
-    from trainers.artefact import write
-    from trainers.quick import QuickOptions
-    from trainers.quick import learn as learn_sound
+    from trainers.export.artefact import write
+    from trainers.recipes.knn.recipe import QuickOptions
+    from trainers.recipes.knn.recipe import learn as learn_sound
 
     first, last = _moment(sound.first_ns), _moment(sound.last_ns)
     about = (
@@ -116,8 +116,8 @@ def _learned(
 def _published(
     environment: Settings, bootstrap: str, path: Path, device: str, stage: Stage, sound: OwnSound
 ) -> Assignment:
-    from processors.adapters.artefact_store import ArtefactStore
-    from processors.adapters.signing import load_private_key
+    from processors.adapters.models.artefact_store import ArtefactStore
+    from processors.adapters.models.signing import load_private_key
     from tocsin.models.publish import publish
 
     return publish(

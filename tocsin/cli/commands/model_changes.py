@@ -11,18 +11,18 @@ from typing import Annotated, Literal, cast
 
 import typer
 
-from processors.adapters.artefact_store import ArtefactStore
-from processors.adapters.signing import load_private_key, load_trusted_keys, verify, write_keys
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.signing import load_private_key, load_trusted_keys, verify, write_keys
 from schemas.assignment import ALL, Assignment
 from schemas.device import DEVICE_KINDS
 from schemas.errors import SettingsError
 from schemas.identity import NAME
 from schemas.score import Stage
 from tocsin.addresses import kafka_address
+from tocsin.cli.model_formatting import as_json, lines_of, lines_of_statuses, safe
 from tocsin.models.assignments import Announced, announce, named, read_assignments
 from tocsin.models.changes import promoted, retired, rolled_back
 from tocsin.models.manifests import worse_than_chance
-from tocsin.models.prints import as_json, lines_of, lines_of_statuses, safe
 from tocsin.models.publish import announce_artefact, keep
 from tocsin.models.statuses import count_workers, wait_for_statuses
 from tocsin.settings import Settings, load_settings

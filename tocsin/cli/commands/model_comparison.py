@@ -16,12 +16,12 @@ from schemas.assignment import ALL, Assignment
 from schemas.errors import SettingsError
 from schemas.score import ModelRef, Score
 from tocsin.addresses import kafka_address
-from tocsin.history import read_scores
+from tocsin.cli.model_formatting import as_json
+from tocsin.cli.time_args import moment_ms
+from tocsin.client.scores import read_scores
 from tocsin.models.assignments import named, read_assignments
 from tocsin.models.comparison import Agreement, paired
 from tocsin.models.comparison import compare as compare_pairs
-from tocsin.models.prints import as_json
-from tocsin.moments import moment_ms
 from tocsin.settings import load_settings
 
 

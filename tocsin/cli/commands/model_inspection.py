@@ -10,15 +10,15 @@ from typing import Annotated, cast
 
 import typer
 
-from processors.adapters.artefact_store import ArtefactStore
-from processors.adapters.model_check import ANNOUNCED, CHECKS, SIGNATURE, examine, read_manifest
-from processors.adapters.signing import load_trusted_keys
-from processors.adapters.signing import verify as verify_signature
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.check.artefact import ANNOUNCED, CHECKS, SIGNATURE, examine, read_manifest
+from processors.adapters.models.signing import load_trusted_keys
+from processors.adapters.models.signing import verify as verify_signature
 from schemas.errors import ModelRefused, SettingsError
 from schemas.score import Stage
 from tocsin.addresses import kafka_address
+from tocsin.cli.model_formatting import as_json, print_assignments, print_manifest, safe
 from tocsin.models.assignments import read_assignments
-from tocsin.models.prints import as_json, print_assignments, print_manifest, safe
 from tocsin.models.reference import Named, at_hand, find, is_file
 from tocsin.models.statuses import newest_statuses, of_assignment
 from tocsin.settings import Settings, load_settings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from tocsin.commands.model_changes import keygen, promote, publish, retire, rollback
-from tocsin.commands.model_comparison import compare
-from tocsin.commands.model_looks import list_models, show, verify
+from tocsin.cli.commands.model_changes import keygen, promote, publish, retire, rollback
+from tocsin.cli.commands.model_comparison import compare
+from tocsin.cli.commands.model_inspection import list_models, show, verify
 
 models = typer.Typer(
     name="models", add_completion=False, help="Deliver models to running workers.", no_args_is_help=True

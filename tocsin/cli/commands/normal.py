@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
-from processors.core.detectors import detectors_of
+from processors.core.alerting.detectors import detectors_of
 from schemas.errors import SettingsError
 from schemas.feedback import Acceptance
 from schemas.topics import FEEDBACK
 from tocsin.addresses import kafka_address
-from tocsin.fleet import near, read_fleet
+from tocsin.client.devices import near, read_fleet
+from tocsin.client.topic_writer import write_records
 from tocsin.settings import load_settings
-from tocsin.topic_writer import write_records
 
 
 def normal(

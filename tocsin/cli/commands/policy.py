@@ -10,19 +10,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from processors.core.detectors import DETECTORS
-from processors.core.sensitivity import explain, plan
+from processors.core.alerting.detectors import DETECTORS
+from processors.core.threshold.budget import explain, plan
 from schemas.device import DEVICE_KINDS
 from schemas.errors import ContractError, SettingsError
 from schemas.policy import ANY, DEFAULT_FALSE_ALARMS_PER_WEEK, Policy
 from schemas.record import Record
 from schemas.topics import POLICIES
 from tocsin.addresses import kafka_address
-from tocsin.fleet import near, read_fleet
-from tocsin.said import say_passed_over
+from tocsin.client.devices import near, read_fleet
+from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
+from tocsin.client.topic_writer import write_records
+from tocsin.diagnostics import say_passed_over
 from tocsin.settings import load_settings
-from tocsin.topic_reader import consumer_of, read_to_end, record_of
-from tocsin.topic_writer import write_records
 
 
 def sensitivity(
@@ -131,7 +131,7 @@ async def read_policies(bootstrap: str) -> list[Policy]:
     """The policies that hold, by their keys.
 
     Raises:
-        BrokerUnavailable, SettingsError: as in :func:`tocsin.topic_reader.consumer_of`.
+        BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
     found: dict[bytes, Policy] = {}
     async with consumer_of(bootstrap, [POLICIES]) as consumer:

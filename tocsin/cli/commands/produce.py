@@ -18,18 +18,18 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from processors.logs import configure_logs
-from producers.connection import Connection
-from producers.file import AudioFile
-from producers.fleet import check_device, check_regime, device_name, expand, parts_of, usable
-from producers.microphone import CaptureOptions, capture, check_input, list_inputs
+from processors.app.logs import configure_logs
+from producers.devices import check_device, check_regime, device_name, expand, parts_of, usable
+from producers.kafka.connection import Connection
+from producers.kafka.publisher import Publisher
 from producers.player import TOGETHER_REALTIME, play_all
-from producers.publisher import Publisher
-from producers.sensor import SensorOptions, on_one_scale, read_sensor
 from producers.session import DEFAULT_CHUNK_SECONDS, chunk_samples
 from producers.source import Part
-from producers.synthetic import synthetic_parts
-from producers.tally import Tally
+from producers.sources.file import AudioFile
+from producers.sources.microphone import CaptureOptions, capture, check_input, list_inputs
+from producers.sources.sensor import SensorOptions, on_one_scale, read_sensor
+from producers.sources.synthetic import synthetic_parts
+from producers.stats import Tally
 from schemas.device import DEVICE_KINDS, Device, DeviceKind
 from schemas.errors import BrokerUnavailable, InputError, SettingsError
 from tocsin.addresses import kafka_address

@@ -11,17 +11,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from processors.core.detectors import DETECTORS
-from processors.core.judging import Judge
-from processors.core.retelling import retell
-from processors.core.sensitivity import plan
+from processors.core.alerting.decision_step import Judge
+from processors.core.alerting.detectors import DETECTORS
+from processors.core.alerting.replay import retell
+from processors.core.threshold.budget import plan
 from schemas.errors import SettingsError
 from schemas.score import Score
 from tocsin.addresses import kafka_address
-from tocsin.episodes import opened
-from tocsin.history import read_scores
+from tocsin.cli.time_args import moment_ms
+from tocsin.client.alert_intervals import opened
+from tocsin.client.scores import read_scores
 from tocsin.models.manifests import manifest_of
-from tocsin.moments import moment_ms
 from tocsin.settings import load_settings
 
 _DAY_NS = 86_400_000_000_000

@@ -17,30 +17,30 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from processors.adapters.artefact_store import ArtefactStore
-from processors.adapters.onnx_model import OnnxModel
-from processors.adapters.signing import load_private_key, load_trusted_keys
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.onnx_model import OnnxModel
+from processors.adapters.models.signing import load_private_key, load_trusted_keys
 from schemas.device import DEVICE_KINDS
 from schemas.errors import OutputError, SettingsError
 from schemas.identity import NAME, is_name
 from tocsin.addresses import kafka_address
 from tocsin.capture.capture import capture as capture_sound
 from tocsin.capture.capture import summary
-from tocsin.commands.capture import request_of
-from tocsin.fleet import read_fleet
-from tocsin.key_values import key_values
+from tocsin.cli.commands.capture import request_of
+from tocsin.cli.key_values import key_values
+from tocsin.client.devices import read_fleet
+from tocsin.diagnostics import say
 from tocsin.models.assignments import read_assignments
 from tocsin.models.publish import publish
 from tocsin.retraining.champions import champions_of
 from tocsin.retraining.retrain import PICTURE, Order, Outcome
 from tocsin.retraining.retrain import retrain as retrain_model
 from tocsin.retraining.sound_set import read_set
-from tocsin.said import say
 from tocsin.settings import load_settings
 from tocsin.stack.locks import FolderLock
-from trainers.compare import Figures, Tolerance
+from trainers.evaluation.compare import Figures, Tolerance
 from trainers.files import write_whole
-from trainers.registry import recipe as recipe_of
+from trainers.recipes.registry import recipe as recipe_of
 
 REPORT = "report.json"
 WORSE = 3

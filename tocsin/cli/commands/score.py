@@ -11,14 +11,14 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from processors.adapters.onnx_model import OnnxModel, load_model, load_shipped
-from processors.core.detectors import DETECTORS
-from producers.file import AudioFile
-from producers.sensor import SensorOptions, read_sensor
+from processors.adapters.models.onnx_model import OnnxModel, load_model, load_shipped
+from processors.core.alerting.detectors import DETECTORS
 from producers.source import Source
+from producers.sources.file import AudioFile
+from producers.sources.sensor import SensorOptions, read_sensor
 from schemas.errors import InputError, SettingsError
 from schemas.score_text import score_text
-from tocsin.models.given import examine_given
+from tocsin.models.model_file import examine_given
 from tocsin.scoring import FileScorer
 
 _TABLES = {".npz", ".csv"}

@@ -31,7 +31,7 @@ def synthesize(
     except ValueError:
         raise SettingsError(f"--snr {snr!r} is not a list of numbers such as 6,0,-6") from None
     # The writers share their names with the loaders, which stand among the trainers.
-    from trainers.synthetic_set import SetOptions, write_set
+    from trainers.data.synthetic_set import SetOptions, write_set
 
     options = SetOptions(
         types=tuple(types.split(",")),

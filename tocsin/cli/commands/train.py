@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from schemas.errors import SettingsError
-from trainers.registry import RECIPES
-from trainers.registry import recipe as recipe_of
+from trainers.recipes.registry import RECIPES
+from trainers.recipes.registry import recipe as recipe_of
 
 
 def train(
@@ -34,11 +34,11 @@ def train(
     A run that was interrupted goes on where it was when the same command is given again.
     """
     # Training's libraries load in seconds; no other command should wait for them.
-    from trainers.artefact import install as install_model
-    from trainers.artefact import write
-    from trainers.checkpoint import going_on, resumable
-    from trainers.evaluate import below_normal
-    from trainers.provenance import code_revision
+    from trainers.evaluation.metrics import below_normal
+    from trainers.export.artefact import install as install_model
+    from trainers.export.artefact import write
+    from trainers.export.provenance import code_revision
+    from trainers.training.checkpoint import going_on, resumable
 
     pairs = pairs_of(settings or [])
     what = {"recipe": recipe, "seed": seed, "settings": pairs, "code": code_revision(), "data": _listing(data)}

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
 from typing import Annotated, cast
 
 import typer
 
-from processors.logs import configure_logs
-from processors.options import WorkerOptions
-from processors.supervisor import Supervisor
-from processors.worker import run_worker
+from processors.app.logs import configure_logs
+from processors.app.options import WorkerOptions
+from processors.app.supervisor import Supervisor
+from processors.app.worker import run_worker
 from schemas.device import DEVICE_KINDS, DeviceKind
 from schemas.errors import SettingsError
 from tocsin.addresses import kafka_address, redis_address
 from tocsin.settings import load_settings
+from tocsin.worker_processes import supervised
 
 
 def worker(
@@ -52,23 +52,6 @@ def worker(
         run_worker(options, with_parent=with_parent)
     else:
         asyncio.run(_supervise(supervised(options, processes)))
-
-
-def supervised(options: WorkerOptions, count: int, log: int | None = None) -> Supervisor:
-    """A supervisor of ``count`` workers; ``log`` as in :class:`processors.supervisor.Supervisor`."""
-    command = [sys.executable, "-m", "tocsin", "worker", "--with-parent"]
-    # By the environment: everyone on the machine can read a command line, and an address may hold a password.
-    environment = {
-        "TOCSIN_KAFKA": options.kafka,
-        "TOCSIN_REDIS_URL": options.redis_url,
-        "TOCSIN_GROUP": options.group,
-        "TOCSIN_DEFAULT_KIND": options.default_kind,
-        "TOCSIN_MODEL_STORE": options.model_store,
-        "TOCSIN_MODEL_CACHE": str(options.model_cache),
-    }
-    if options.model_trusted is not None:
-        environment["TOCSIN_MODEL_TRUSTED"] = str(options.model_trusted)
-    return Supervisor(command, count, environment, log)
 
 
 async def _supervise(supervisor: Supervisor) -> None:

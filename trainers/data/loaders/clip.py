@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from processors.core.recording import to_mono
+from processors.core.audio.recording import to_mono
 from schemas.errors import EmptyAudio, NotAudio, UnreadableInput, UnusableAudio
-from trainers.recordings import resampled
+from trainers.data.recordings import resampled
 
 Float32 = npt.NDArray[np.float32]
 Label = Literal["normal", "abnormal", "unknown"]

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from schemas.errors import WrongLayout
-from trainers.loaders.clip import Clip, Label, Split, header_of
-from trainers.loaders.finding import check_set, sound_files
+from trainers.data.loaders.clip import Clip, Label, Split, header_of
+from trainers.data.loaders.finding import check_set, sound_files
 
 # section_00_source_train_normal_0000_strength_1_ambient.wav
 _SECTION = re.compile(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.errors import UnreadableInput, UnusableAudio, WrongLayout
-from trainers.loaders.clip import Clip
-from trainers.recordings import SUFFIXES
+from trainers.data.loaders.clip import Clip
+from trainers.data.recordings import SUFFIXES
 
 
 def sound_files(root: Path) -> list[Path]:

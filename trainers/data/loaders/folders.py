@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from schemas.errors import WrongLayout
-from trainers.loaders.clip import Clip, Label, header_of
-from trainers.loaders.finding import check_set, sound_files
-from trainers.recordings import source_of
+from trainers.data.loaders.clip import Clip, Label, header_of
+from trainers.data.loaders.finding import check_set, sound_files
+from trainers.data.recordings import source_of
 
 LABELS: dict[str, Label] = {
     "normal": "normal",

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.errors import SettingsError, WrongLayout
-from trainers.loaders.clip import Clip
-from trainers.loaders.dcase import is_dcase, load_dcase
-from trainers.loaders.finding import sound_files
-from trainers.loaders.folders import is_labelled, load_folders
-from trainers.loaders.leak import is_leak, load_leak
-from trainers.loaders.mimii import is_mimii, load_mimii
+from trainers.data.loaders.clip import Clip
+from trainers.data.loaders.dcase import is_dcase, load_dcase
+from trainers.data.loaders.finding import sound_files
+from trainers.data.loaders.folders import is_labelled, load_folders
+from trainers.data.loaders.leak import is_leak, load_leak
+from trainers.data.loaders.mimii import is_mimii, load_mimii
 
 AUTO = "auto"
 

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from schemas.errors import WrongLayout
-from trainers.loaders.clip import Clip, Label, header_of
-from trainers.loaders.finding import check_set, sound_files
+from trainers.data.loaders.clip import Clip, Label, header_of
+from trainers.data.loaders.finding import check_set, sound_files
 
 SAMPLE_RATE = 8_000
 

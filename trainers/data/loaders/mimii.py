@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.errors import WrongLayout
-from trainers.loaders.clip import Clip, Label, header_of
-from trainers.loaders.finding import check_set, sound_files
+from trainers.data.loaders.clip import Clip, Label, header_of
+from trainers.data.loaders.finding import check_set, sound_files
 
 SAMPLE_RATE = 16_000
 
@@ -33,7 +33,7 @@ def is_mimii(path: Path) -> bool:
 def load_mimii(root: Path) -> list[Clip]:
     """All clips of a MIMII folder, in order.
 
-    Channels are left to :meth:`trainers.loaders.clip.Clip.samples`: the baseline's protocol takes the first.
+    Channels are left to :meth:`trainers.data.loaders.clip.Clip.samples`: the baseline's protocol takes the first.
 
     Args:
         root: what holds ``min6dB/fan/...`` (with or without ``dataset/``), ``-6_dB_fan/fan/...`` or ``fan/id_00/...``.

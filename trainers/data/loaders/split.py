@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from schemas.errors import SettingsError, WrongLayout
-from trainers.loaders.clip import Clip
+from trainers.data.loaders.clip import Clip
 
 
 def split_by_group(clips: Sequence[Clip], shares: Sequence[float], seed: int) -> list[list[Clip]]:

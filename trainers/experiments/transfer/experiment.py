@@ -15,15 +15,15 @@ import torch
 
 from schemas.errors import WrongLayout
 from synthesis.draws import seed_of
-from trainers.epochs import Schedule, fit_epochs
-from trainers.evaluate import auc
-from trainers.fitting import repeatable
-from trainers.loaders.clip import Clip
-from trainers.loaders.mimii import baseline_split
-from trainers.mimii_ae import vectors_of
-from trainers.mimii_ae_net import VectorAutoencoder
+from trainers.data.loaders.clip import Clip
+from trainers.data.loaders.mimii import baseline_split
+from trainers.evaluation.metrics import auc
 from trainers.progress import bar
 from trainers.recipe import Preset
+from trainers.recipes.mimii_ae.network import VectorAutoencoder
+from trainers.recipes.mimii_ae.recipe import vectors_of
+from trainers.training.epochs import Schedule, fit_epochs
+from trainers.training.loop import repeatable
 
 SCRATCH = "scratch"
 PLANS = ("v1", "v2", "v3", "v4")

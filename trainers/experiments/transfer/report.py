@@ -11,7 +11,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from scipy import stats
 
-from trainers.transfer import PLANS, SCRATCH, Run
+from trainers.experiments.transfer.experiment import PLANS, SCRATCH, Run
 
 Float64 = npt.NDArray[np.float64]
 
@@ -29,7 +29,7 @@ class Row:
     """A plan at a share.
 
     Attributes:
-        plan, share: see :class:`trainers.transfer.Run`.
+        plan, share: see :class:`trainers.experiments.transfer.experiment.Run`.
         auc: mean over targets, sources and seeds.
         half: half of its 95 % interval, over seeds; None where there was one.
         gain: what the mean lies above that from scratch on the same targets, 0 for scratch itself.

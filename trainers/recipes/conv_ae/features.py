@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from processors.core.mel import mel_filterbank
+from processors.core.audio.mel import mel_filterbank
 from schemas.features import FeatureSpec
 
 SAMPLE_RATE = 16_000

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from trainers.conv_ae_front import N_MELS, SPAN_DB
+from trainers.recipes.conv_ae.features import N_MELS, SPAN_DB
 
 _CHANNELS = (32, 64, 128)
 _CODE_1D = 32

@@ -12,18 +12,19 @@ from torch import nn
 
 from schemas.errors import InputError, SettingsError
 from schemas.features import FeatureSpec
-from trainers.conv_ae_front import N_FFT, SAMPLE_RATE, front_of, spec_of
-from trainers.conv_ae_net import ConvAutoencoder, DenseAutoencoder, ErrorScore, Rebuilder, conv_vae, vae_1d
-from trainers.conv_ae_weights import load_weights
-from trainers.epochs import Schedule, fit_epochs
-from trainers.fitting import repeatable
-from trainers.loaders.clip import ChannelRule
-from trainers.loaders.layout import AUTO, load_clips
-from trainers.one_class import HeardClip, Parts, chosen, hear, parts_of
-from trainers.one_class_trained import Learned, finished, hear_judged, machines_in
-from trainers.recipe import Example, Float32, Preset, Trained, with_settings
-from trainers.synthetic_set import is_synthetic
-from trainers.torch_model import TorchModel
+from trainers.data.loaders.clip import ChannelRule
+from trainers.data.loaders.layout import AUTO, load_clips
+from trainers.data.synthetic_set import is_synthetic
+from trainers.example import Example
+from trainers.export.torch_model import TorchModel
+from trainers.recipe import Float32, Preset, Trained, with_settings
+from trainers.recipes.conv_ae.features import N_FFT, SAMPLE_RATE, front_of, spec_of
+from trainers.recipes.conv_ae.network import ConvAutoencoder, DenseAutoencoder, ErrorScore, Rebuilder, conv_vae, vae_1d
+from trainers.recipes.conv_ae.weights import load_weights
+from trainers.recipes.one_class.clips import HeardClip, Parts, chosen, hear, parts_of
+from trainers.recipes.one_class.trained import Learned, finished, hear_judged, machines_in
+from trainers.training.epochs import Schedule, fit_epochs
+from trainers.training.loop import repeatable
 
 FEATURES = ("raw", "mel", "log-mel")
 FORMS = ("plain", "batchnorm", "vae", "vae-1d", "dense")
@@ -41,10 +42,11 @@ class ConvAeOptions:
         features: ``raw`` (with the form ``dense`` alone), ``mel`` or ``log-mel``.
         form: of the network: ``plain``, as the system's README has it; ``batchnorm``, its later one; ``vae``,
             ``vae-1d``, ``dense``.
-        mode: ``correct`` features, or ``compat``: those it computed, see :class:`trainers.conv_ae_front.Compat`.
+        mode: ``correct`` features, or ``compat``: those it computed, see
+            :class:`trainers.recipes.conv_ae.features.Compat`.
         seconds: of a window, 1 or 2.
         layout, machine, unit, snr, channel: which clips of the set, and which channel of theirs: ``mean`` or ``first``.
-        epochs, batch, rate, patience, least_steps: see :class:`trainers.epochs.Schedule`.
+        epochs, batch, rate, patience, least_steps: see :class:`trainers.training.epochs.Schedule`.
         hidden: widths of the dense form, separated by commas.
         code: latent numbers of the form ``vae``.
         weights: a published state dict to take instead of training, for the form ``batchnorm``.

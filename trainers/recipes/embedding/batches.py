@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 
 from schemas.features import FeatureSpec
-from trainers.augment import coloured, noise_floor, to_db, to_power
-from trainers.fleet_sound import Device
+from trainers.data.augment import coloured, noise_floor, to_db, to_power
+from trainers.recipes.embedding.data import Device
 
 Float32 = npt.NDArray[np.float32]
 

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import InputError, UnusableAudio, WrongLayout
 from schemas.features import FeatureSpec
 from synthesis.draws import seed_of
 from synthesis.machine import KINDS, random_machine
 from synthesis.sound import SAMPLE_RATE
-from trainers.loaders.clip import Clip, check_samples, digest_of, header_of
-from trainers.loaders.finding import sound_files
-from trainers.loaders.folders import is_labelled
-from trainers.loaders.layout import load_clips
+from trainers.data.loaders.clip import Clip, check_samples, digest_of, header_of
+from trainers.data.loaders.finding import sound_files
+from trainers.data.loaders.folders import is_labelled
+from trainers.data.loaders.layout import load_clips
+from trainers.data.recordings import read_folder, resampled
 from trainers.progress import track
-from trainers.recordings import read_folder, resampled
 
 Float32 = npt.NDArray[np.float32]
 
@@ -71,7 +71,7 @@ def load_devices(data: Path, spec: FeatureSpec) -> tuple[list[Device], list[str]
     """Devices of a folder, and the files' digests.
 
     Args:
-        data: a set in a layout of :mod:`trainers.loaders`, or a plain folder of normal sound whose files are named
+        data: a set in a layout of :mod:`trainers.data.loaders`, or a plain folder of normal sound whose files are named
             ``<device>_<number>`` or lie in a folder a device.
         spec: the features.
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from trainers.fleet_bank import LEAST_DISTANCE, Bank
-from trainers.fleet_net import PHASES, EmbeddingNet, PhaseStatistics
+from trainers.recipes.embedding.memory_bank import LEAST_DISTANCE, Bank
+from trainers.recipes.embedding.network import PHASES, EmbeddingNet, PhaseStatistics
 
 Float32 = npt.NDArray[np.float32]
 
@@ -20,7 +20,8 @@ class FleetNet(nn.Module):
 
     Args:
         embedding: what all devices share; None leaves the phases alone.
-        bank: the device's, of the four views of :class:`trainers.fleet_net.PhaseStatistics`, then of embeddings.
+        bank: the device's, of the four views of :class:`trainers.recipes.embedding.network.PhaseStatistics`, then of
+            embeddings.
     """
 
     def __init__(self, embedding: EmbeddingNet | None, bank: Bank) -> None:

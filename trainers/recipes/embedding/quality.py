@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.features import FeatureSpec
-from trainers.evaluate import auc
-from trainers.fleet_bank import LEAST_WINDOWS, Bank, fit_bank
-from trainers.fleet_model import views_of
-from trainers.fleet_net import PHASES, EmbeddingNet
-from trainers.fleet_sound import Device, Heard, windows_and_recordings
+from trainers.evaluation.metrics import auc
+from trainers.recipes.embedding.data import Device, Heard, windows_and_recordings
+from trainers.recipes.embedding.memory_bank import LEAST_WINDOWS, Bank, fit_bank
+from trainers.recipes.embedding.model import views_of
+from trainers.recipes.embedding.network import PHASES, EmbeddingNet
 
 Float64 = npt.NDArray[np.float64]
 

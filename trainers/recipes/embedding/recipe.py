@@ -14,21 +14,22 @@ from torch import nn
 from schemas.errors import EmptyAudio, InputError, SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
-from trainers.adacos import SubclusterAdaCos
-from trainers.direction import Direction, settled
-from trainers.evaluate import quantiles_of
-from trainers.examples import Looked, best_and_worst
-from trainers.fitting import fit, repeatable
-from trainers.fleet_bank import LEAST_WINDOWS
-from trainers.fleet_batches import FleetBatches
-from trainers.fleet_model import FleetNet, views_of
-from trainers.fleet_net import EmbeddingNet
-from trainers.fleet_quality import bank_of, fault_aucs, folds_of, pair_aucs
-from trainers.fleet_sound import Device, lasting, load_devices, synthetic_devices, windows_and_recordings
-from trainers.golden import golden_windows
-from trainers.provenance import training_digest
-from trainers.recipe import Example, Float32, Trained, with_settings
-from trainers.torch_model import TorchModel
+from trainers.evaluation.direction import Direction, settled
+from trainers.evaluation.examples import Looked, best_and_worst
+from trainers.evaluation.metrics import quantiles_of
+from trainers.example import Example
+from trainers.export.golden import golden_windows
+from trainers.export.provenance import training_digest
+from trainers.export.torch_model import TorchModel
+from trainers.recipe import Float32, Trained, with_settings
+from trainers.recipes.embedding.batches import FleetBatches
+from trainers.recipes.embedding.data import Device, lasting, load_devices, synthetic_devices, windows_and_recordings
+from trainers.recipes.embedding.memory_bank import LEAST_WINDOWS
+from trainers.recipes.embedding.model import FleetNet, views_of
+from trainers.recipes.embedding.network import EmbeddingNet
+from trainers.recipes.embedding.quality import bank_of, fault_aucs, folds_of, pair_aucs
+from trainers.training.adacos import SubclusterAdaCos
+from trainers.training.loop import fit, repeatable
 
 _ENOUGH_DEVICES = 3
 _PRESETS: dict[str, dict[str, int | float | str]] = {"small": {"steps": 120, "synthetic": 12}}
@@ -47,7 +48,7 @@ class FleetOptions:
             with the held-out recordings of a device in one piece of time.
         synthetic: machines made to learn from besides, one recording each.
         steps, batch, rate: of the embedding's training.
-        width, size: see :class:`trainers.fleet_net.EmbeddingNet`.
+        width, size: see :class:`trainers.recipes.embedding.network.EmbeddingNet`.
     """
 
     device: str = ""

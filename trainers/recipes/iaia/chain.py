@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,10 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
 from schemas.errors import SettingsError
-from trainers.iaia_net import DenoisingAutoencoder
-from trainers.mfcc import N_MFCC, WIDTH
-from trainers.velicer import components_by_map
+from trainers.export.estimator import Estimator
+from trainers.features.mfcc import N_MFCC, WIDTH
+from trainers.recipes.iaia.network import DenoisingAutoencoder
+from trainers.recipes.iaia.velicer import components_by_map
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -26,14 +27,6 @@ BLOCKS = (slice(0, N_MFCC), slice(N_MFCC, WIDTH))
 
 _NEIGHBOURS = 20
 _NU = 0.1
-
-
-class Estimator(Protocol):
-    """What scikit-learn's three have in common."""
-
-    def decision_function(self, rows: npt.ArrayLike, /) -> Float64:
-        """Higher is more normal: the opposite of a score."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,8 +113,3 @@ def fit_detector(name: str, rows: Float32, seed: int) -> Estimator:
     if name not in made:
         raise SettingsError(f"no detector {name!r}; there are {', '.join(made)}")
     return cast("Estimator", made[name]().fit(rows))
-
-
-def scores(estimator: Estimator, rows: Float32) -> Float64:
-    """Higher is more anomalous, float64 (n,); scikit-learn has it the other way round."""
-    return -np.asarray(estimator.decision_function(rows), dtype=np.float64)

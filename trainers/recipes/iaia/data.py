@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from schemas.errors import SettingsError, UnusableAudio, WrongLayout
 from schemas.features import FeatureSpec
-from trainers.loaders.archive import FeatureCell, load_archive
-from trainers.loaders.clip import Clip, digest_of
-from trainers.loaders.mimii import load_mimii
-from trainers.mfcc import SAMPLE_RATE, WIDTH, clip_features
+from trainers.data.loaders.archive import FeatureCell, load_archive
+from trainers.data.loaders.clip import Clip, digest_of
+from trainers.data.loaders.mimii import load_mimii
+from trainers.features.mfcc import SAMPLE_RATE, WIDTH, clip_features
 from trainers.progress import track
 
 Float32 = npt.NDArray[np.float32]
@@ -88,7 +88,7 @@ def load_cells(data: Path, machine: str, *, density: bool) -> Cells:
     Args:
         data: an archive, a folder that holds ``<machine>.npz``, or one of recordings.
         machine: type of machine; empty takes the only one there is.
-        density: see :func:`trainers.mfcc.clip_features`.
+        density: see :func:`trainers.features.mfcc.clip_features`.
 
     Raises:
         InputError: it is none of these, or what is there cannot be used.

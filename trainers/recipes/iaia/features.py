@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from trainers.iaia_chain import BLOCKS, Denoiser, Projection
-from trainers.waveform_graph import ClipFeatures
+from trainers.features.waveform_graph import ClipFeatures
+from trainers.recipes.iaia.chain import BLOCKS, Denoiser, Projection
 
 
 class Front(nn.Module):
@@ -15,7 +15,7 @@ class Front(nn.Module):
 
     Args:
         denoiser, projection: as fitted on rows of features.
-        density: see :func:`trainers.mfcc.clip_features`.
+        density: see :func:`trainers.features.mfcc.clip_features`.
     """
 
     low: torch.Tensor

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.errors import SettingsError, WrongLayout
-from trainers.iaia_cells import Cells
-from trainers.loaders.archive import FeatureCell
+from trainers.data.loaders.archive import FeatureCell
+from trainers.recipes.iaia.data import Cells
 
 Float32 = npt.NDArray[np.float32]
 

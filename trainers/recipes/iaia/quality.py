@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainers.evaluate import auc
-from trainers.iaia_chain import DETECTORS, Denoiser, fit_detector, project, scores
-from trainers.iaia_protocol import Plan, Split
-from trainers.pictures import confusion
+from trainers.evaluation.figures import confusion
+from trainers.evaluation.metrics import auc
+from trainers.export.estimator import scores
+from trainers.recipes.iaia.chain import DETECTORS, Denoiser, fit_detector, project
+from trainers.recipes.iaia.protocol import Plan, Split
 
 Float64 = npt.NDArray[np.float64]
 

@@ -14,22 +14,23 @@ import torch
 from schemas.errors import ExportError, InputError, SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
-from trainers.direction import settled
-from trainers.evaluate import quantiles_of
-from trainers.examples import best_and_worst
-from trainers.fitting import repeatable
-from trainers.golden import golden_windows
-from trainers.iaia_cells import Cells, load_cells
-from trainers.iaia_chain import BLOCKS, Denoiser, fit_detector, project
-from trainers.iaia_front import Front
-from trainers.iaia_net import BASIC_WIDTHS, MFCC_WIDTHS, train_denoiser
-from trainers.iaia_protocol import Plan, Split, plan
-from trainers.iaia_quality import Outcome, measure, metrics, pictures, table
-from trainers.mfcc import SAMPLE_RATE, clip_features
+from trainers.evaluation.direction import settled
+from trainers.evaluation.examples import best_and_worst
+from trainers.evaluation.metrics import quantiles_of
+from trainers.example import Example
+from trainers.export.golden import golden_windows
+from trainers.export.provenance import training_digest
+from trainers.export.sklearn_model import SklearnModel, learned_numbers
+from trainers.features.mfcc import SAMPLE_RATE, clip_features
 from trainers.progress import track
-from trainers.provenance import training_digest
-from trainers.recipe import Example, Trained, with_settings
-from trainers.sklearn_model import SklearnModel, learned_numbers
+from trainers.recipe import Trained, with_settings
+from trainers.recipes.iaia.chain import BLOCKS, Denoiser, fit_detector, project
+from trainers.recipes.iaia.data import Cells, load_cells
+from trainers.recipes.iaia.features import Front
+from trainers.recipes.iaia.network import BASIC_WIDTHS, MFCC_WIDTHS, train_denoiser
+from trainers.recipes.iaia.protocol import Plan, Split, plan
+from trainers.recipes.iaia.quality import Outcome, measure, metrics, pictures, table
+from trainers.training.loop import repeatable
 
 Float32 = npt.NDArray[np.float32]
 
@@ -43,7 +44,7 @@ class IaiaOptions:
 
     Attributes:
         machine: type of machine; empty takes the only one in the data.
-        protocol: ``clean`` or ``source``, see :func:`trainers.iaia_protocol.plan`.
+        protocol: ``clean`` or ``source``, see :func:`trainers.recipes.iaia.protocol.plan`.
         seeds: runs to measure with, from the seed given on; the model is the first one's.
         detector: of the model: ``if``, ``ocsvm`` or ``lof``; all three are measured.
         unit: the machine the model is for; empty takes the first.

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.recording import rows_of, to_mono, windows_of
+from processors.core.audio.recording import rows_of, to_mono, windows_of
 from schemas.features import FeatureSpec
+from trainers.data.recordings import resampled
 from trainers.progress import track
 from trainers.recipe import Float32
-from trainers.recordings import resampled
 
 _TAIL_S = 4.0
 

@@ -12,8 +12,8 @@ import onnx.parser
 from onnx import ModelProto, TensorProto, numpy_helper
 
 from schemas.manifest import SCORE_OUTPUT
-from trainers.closed_form import NEIGHBOURS, ClosedForm, Float64, resolution
 from trainers.model import IR_VERSION, OPSET
+from trainers.recipes.knn.neighbours import NEIGHBOURS, ClosedForm, Float64, resolution
 
 _ARRAYS = ("centre", "whitening", "references", "weight")
 _DOUBLE = int(TensorProto.DOUBLE)

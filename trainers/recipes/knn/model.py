@@ -7,9 +7,9 @@ from onnx import ModelProto, TensorProto, numpy_helper
 
 from schemas.features import FeatureSpec
 from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT
-from trainers.closed_form import ClosedForm, Float64
-from trainers.closed_form_graph import SCORING, kept, model_of, numbers
 from trainers.recipe import Float32
+from trainers.recipes.knn.graph import SCORING, kept, model_of, numbers
+from trainers.recipes.knn.neighbours import ClosedForm, Float64
 
 _SUMMARY = """
     rows = Cast <to = 11> (log_mel)

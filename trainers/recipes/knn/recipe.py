@@ -12,25 +12,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import SettingsError, TooLittleSound, UnreadableInput, UnusableAudio, WrongLayout
 from schemas.features import FeatureSpec
 from schemas.identity import is_name
 from schemas.manifest import Calibration
 from synthesis.draws import seed_of
-from trainers.closed_form import ClosedForm, Float64, fit, held_out_scores
-from trainers.direction import generated_anomalies, settled
-from trainers.evaluate import auc, quantiles_of
-from trainers.examples import best_and_worst
-from trainers.export import GOLDEN_WINDOWS
-from trainers.loaders.clip import check_samples, header_of
-from trainers.loaders.folders import LABELS
-from trainers.loaders.layout import load_clips
-from trainers.provenance import training_digest
-from trainers.quick_model import QuickModel, summaries
-from trainers.quick_sound import Run, Windows, excerpts, mono_of, windows_in
-from trainers.recipe import Example, Float32, Preset, Trained, with_settings
-from trainers.recordings import Recording, read_folder
+from trainers.data.loaders.clip import check_samples, header_of
+from trainers.data.loaders.folders import LABELS
+from trainers.data.loaders.layout import load_clips
+from trainers.data.recordings import Recording, read_folder
+from trainers.evaluation.direction import generated_anomalies, settled
+from trainers.evaluation.examples import best_and_worst
+from trainers.evaluation.metrics import auc, quantiles_of
+from trainers.example import Example
+from trainers.export.onnx_export import GOLDEN_WINDOWS
+from trainers.export.provenance import training_digest
+from trainers.recipe import Float32, Preset, Trained, with_settings
+from trainers.recipes.knn.data import Run, Windows, excerpts, mono_of, windows_in
+from trainers.recipes.knn.model import QuickModel, summaries
+from trainers.recipes.knn.neighbours import ClosedForm, Float64, fit, held_out_scores
 
 LEAST_WINDOWS = 12
 """Window lengths of sound that are needed to learn from."""
@@ -55,7 +56,7 @@ class QuickOptions:
         window: seconds a score is about.
         mels: mel bands.
         normal: the folder below the data folder that holds normal sound, each other folder something else. Without it
-            a set in a layout of :mod:`trainers.loaders` says itself what is normal, and of all else all is.
+            a set in a layout of :mod:`trainers.data.loaders` says itself what is normal, and of all else all is.
         detector: the role the model plays.
     """
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from processors.core.mel import mel_filterbank
+from processors.core.audio.mel import mel_filterbank
 from schemas.errors import SettingsError
 from schemas.features import FeatureSpec
-from trainers.gammatone import gammatone_weights
+from trainers.features.gammatone import gammatone_weights
 
 FEATURES = ("time-frequency", "mfcc", "gfcc")
 SAMPLE_RATE = 8_000

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import torch
 from matplotlib.figure import Figure
 
-from trainers.examples import Looked
-from trainers.leak_front import SAMPLE_RATE, SPEC
-from trainers.leak_model import Autoencoder, LeakNet
-from trainers.recipe import Example
+from trainers.evaluation.examples import Looked
+from trainers.example import Example
+from trainers.recipes.leak.features import SAMPLE_RATE, SPEC
+from trainers.recipes.leak.model import Autoencoder, LeakNet
 
 Float64 = npt.NDArray[np.float64]
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from trainers.leak_front import LeakFeatures
-from trainers.leak_net import ConvAutoencoder, DenseVae, Extractor
+from trainers.recipes.leak.features import LeakFeatures
+from trainers.recipes.leak.network import ConvAutoencoder, DenseVae, Extractor
 
 Float32 = npt.NDArray[np.float32]
 

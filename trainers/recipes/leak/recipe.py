@@ -11,26 +11,26 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import InputError, SettingsError, UnusableAudio, WrongLayout
 from schemas.manifest import Calibration
-from trainers.direction import settled
-from trainers.evaluate import auc, quantiles_of
-from trainers.examples import best_and_worst
-from trainers.fitting import repeatable
-from trainers.golden import golden_windows
-from trainers.leak_front import FEATURES, SAMPLE_RATE, SPEC, LeakFeatures
-from trainers.leak_model import LeakNet, Maps, batched, scale_of
-from trainers.leak_net import EXTRACTORS, Extractor
-from trainers.leak_pictures import looker, sensitive_latents, traversal
-from trainers.leak_training import MODELS, train_autoencoder, train_extractor
-from trainers.loaders.clip import Clip, digest_of
-from trainers.loaders.leak import load_leak
-from trainers.loaders.split import split_by_group
+from trainers.data.loaders.clip import Clip, digest_of
+from trainers.data.loaders.leak import load_leak
+from trainers.data.loaders.split import split_by_group
+from trainers.evaluation.direction import settled
+from trainers.evaluation.examples import best_and_worst
+from trainers.evaluation.metrics import auc, quantiles_of
+from trainers.export.golden import golden_windows
+from trainers.export.provenance import training_digest
+from trainers.export.torch_model import TorchModel
 from trainers.progress import track
-from trainers.provenance import training_digest
 from trainers.recipe import Trained, with_settings
-from trainers.torch_model import TorchModel
+from trainers.recipes.leak.features import FEATURES, SAMPLE_RATE, SPEC, LeakFeatures
+from trainers.recipes.leak.figures import looker, sensitive_latents, traversal
+from trainers.recipes.leak.model import LeakNet, Maps, batched, scale_of
+from trainers.recipes.leak.network import EXTRACTORS, Extractor
+from trainers.recipes.leak.training import MODELS, train_autoencoder, train_extractor
+from trainers.training.loop import repeatable
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]

@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from schemas.errors import SettingsError
-from trainers.fitting import fit
-from trainers.leak_front import SPEC, LeakFeatures
-from trainers.leak_generated import KINDS, SOUND_KINDS, of_image, of_sound
-from trainers.leak_model import Autoencoder
-from trainers.leak_net import ConvAutoencoder, DenseVae, Extractor
+from trainers.recipes.leak.features import SPEC, LeakFeatures
+from trainers.recipes.leak.generated import KINDS, SOUND_KINDS, of_image, of_sound
+from trainers.recipes.leak.model import Autoencoder
+from trainers.recipes.leak.network import ConvAutoencoder, DenseVae, Extractor
+from trainers.training.loop import fit
 
 Float32 = npt.NDArray[np.float32]
 

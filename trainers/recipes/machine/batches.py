@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from schemas.features import FeatureSpec
-from trainers.augment import coloured, noise_floor, to_db, to_power
-from trainers.machine_sound import HeardMachine
+from trainers.data.augment import coloured, noise_floor, to_db, to_power
 from trainers.recipe import Float32
+from trainers.recipes.machine.data import HeardMachine
 
 _GAIN_DB = (-45.0, 10.0)
 _COLOUR_DB = 6.0

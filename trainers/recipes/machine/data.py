@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.recording import rows_of
+from processors.core.audio.recording import rows_of
 from schemas.features import FeatureSpec
 from synthesis.draws import seed_of
 from synthesis.fault import FAULTS, RAMP_SECONDS, random_fault

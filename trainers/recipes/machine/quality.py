@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import NotAudio
 from schemas.features import FeatureSpec
-from trainers.evaluate import auc
-from trainers.machine_sound import HeardMachine
-from trainers.recordings import read_folder
-from trainers.torch_model import scores_of
+from trainers.data.recordings import read_folder
+from trainers.evaluation.metrics import auc
+from trainers.export.torch_model import scores_of
+from trainers.recipes.machine.data import HeardMachine
 
 Float64 = npt.NDArray[np.float64]
 

@@ -12,20 +12,24 @@ import numpy.typing as npt
 import torch
 from torch.nn.functional import avg_pool1d
 
-from processors.core.recording import windows_of
+from processors.core.audio.recording import windows_of
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from synthesis.draws import seed_of
 from synthesis.machine import random_machine
 from synthesis.sound import SAMPLE_RATE
-from trainers.direction import settled
-from trainers.evaluate import quantiles_of
-from trainers.examples import best_and_worst
-from trainers.export import GOLDEN_WINDOWS
-from trainers.fitting import fit, repeatable
-from trainers.machine_batches import MachineBatches
-from trainers.machine_net import MachineNet
-from trainers.machine_quality import (
+from trainers.evaluation.direction import settled
+from trainers.evaluation.examples import best_and_worst
+from trainers.evaluation.metrics import quantiles_of
+from trainers.example import Example
+from trainers.export.onnx_export import GOLDEN_WINDOWS
+from trainers.export.provenance import training_digest
+from trainers.export.torch_model import TorchModel
+from trainers.recipe import Float32, Preset, Trained, with_settings
+from trainers.recipes.machine.batches import MachineBatches
+from trainers.recipes.machine.data import HeardMachine, hear_many
+from trainers.recipes.machine.network import MachineNet
+from trainers.recipes.machine.quality import (
     ScoredMachine,
     auc_by_fault,
     bearing_aucs,
@@ -34,10 +38,7 @@ from trainers.machine_quality import (
     score_machines,
     spread_of,
 )
-from trainers.machine_sound import HeardMachine, hear_many
-from trainers.provenance import training_digest
-from trainers.recipe import Example, Float32, Preset, Trained, with_settings
-from trainers.torch_model import TorchModel
+from trainers.training.loop import fit, repeatable
 
 SPEC = FeatureSpec(n_frames=96, window_hop=48)
 
@@ -63,7 +64,7 @@ class MachineOptions:
         held_out_seconds: heard of each of them; at least 4.
         steps, batch, rate: of the training run.
         faulty_share: of the windows heard with a fault, to be rebuilt without it; in (0, 1].
-        width, code, smooth: see :class:`trainers.machine_net.MachineNet`.
+        width, code, smooth: see :class:`trainers.recipes.machine.network.MachineNet`.
     """
 
     machines: int = 360

@@ -8,22 +8,23 @@ from pathlib import Path
 
 import torch
 
-from processors.core.recording import rows_of
+from processors.core.audio.recording import rows_of
 from schemas.errors import InputError, SettingsError, UnusableAudio
 from schemas.features import FeatureSpec
-from trainers.epochs import Schedule, fit_epochs
-from trainers.fitting import repeatable
-from trainers.loaders.clip import ChannelRule, Clip
-from trainers.loaders.layout import AUTO, load_clips
-from trainers.loaders.mimii import baseline_split
-from trainers.loaders.split import split_by_group
-from trainers.mimii_ae_net import FRAMES, VectorAutoencoder, WindowError, load_keras, unfolded
-from trainers.one_class import Parts, chosen, parts_of
-from trainers.one_class_trained import Learned, finished, hear_judged, machines_in
+from trainers.data.loaders.clip import ChannelRule, Clip
+from trainers.data.loaders.layout import AUTO, load_clips
+from trainers.data.loaders.mimii import baseline_split
+from trainers.data.loaders.split import split_by_group
+from trainers.data.synthetic_set import is_synthetic
+from trainers.example import Example
+from trainers.export.torch_model import TorchModel
 from trainers.progress import track
-from trainers.recipe import Example, Float32, Preset, Trained, with_settings
-from trainers.synthetic_set import is_synthetic
-from trainers.torch_model import TorchModel
+from trainers.recipe import Float32, Preset, Trained, with_settings
+from trainers.recipes.mimii_ae.network import FRAMES, VectorAutoencoder, WindowError, load_keras, unfolded
+from trainers.recipes.one_class.clips import Parts, chosen, parts_of
+from trainers.recipes.one_class.trained import Learned, finished, hear_judged, machines_in
+from trainers.training.epochs import Schedule, fit_epochs
+from trainers.training.loop import repeatable
 
 SPEC = FeatureSpec(
     n_fft=1_024,
@@ -56,8 +57,8 @@ class MimiiAeOptions:
             the ``first``, a worker the ``mean``.
         protocol: ``parts`` of the set that share no take, or the ``baseline``'s: of each machine at each SNR as many
             normal clips as there are abnormal ones, the first, are tested on with them.
-        epochs, batch, rate, patience, least_steps: see :class:`trainers.epochs.Schedule`; the baseline does not stop
-            early.
+        epochs, batch, rate, patience, least_steps: see :class:`trainers.training.epochs.Schedule`; the baseline does
+            not stop early.
         weights: a published Keras file to begin with.
         tuning: ``yes`` trains, from ``weights`` on where they are given; ``no`` takes these as they are.
     """

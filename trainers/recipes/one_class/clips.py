@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import SettingsError, UnusableAudio, WrongLayout
 from schemas.features import FeatureSpec
 from synthesis.draws import seed_of
-from trainers.direction import generated_anomalies
-from trainers.evaluate import auc, f1
-from trainers.loaders.clip import ChannelRule, Clip
-from trainers.loaders.split import split_by_group
+from trainers.data.loaders.clip import ChannelRule, Clip
+from trainers.data.loaders.split import split_by_group
+from trainers.evaluation.direction import generated_anomalies
+from trainers.evaluation.metrics import auc, f1
 from trainers.model import Model
 from trainers.progress import track
 

@@ -11,15 +11,24 @@ import numpy.typing as npt
 
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
-from trainers.direction import settled
-from trainers.evaluate import quantiles_of
-from trainers.examples import Looked, best_and_worst
-from trainers.golden import golden_windows
-from trainers.loaders.clip import ChannelRule, digest_of
+from trainers.data.loaders.clip import ChannelRule, digest_of
+from trainers.evaluation.direction import settled
+from trainers.evaluation.examples import Looked, best_and_worst
+from trainers.evaluation.metrics import quantiles_of
+from trainers.export.golden import golden_windows
+from trainers.export.provenance import training_digest
 from trainers.model import Model
-from trainers.one_class import HeardClip, Parts, by_machine, figures, hear, swept, window_scores, with_generated
-from trainers.provenance import training_digest
 from trainers.recipe import Float32, Trained
+from trainers.recipes.one_class.clips import (
+    HeardClip,
+    Parts,
+    by_machine,
+    figures,
+    hear,
+    swept,
+    window_scores,
+    with_generated,
+)
 
 Float64 = npt.NDArray[np.float64]
 
@@ -29,7 +38,8 @@ class Judged:
     """What a model is judged by; heard before it is trained, so that a clip that is no good is known at once.
 
     Attributes:
-        sweep, test: see :class:`trainers.one_class.Parts`; with generated anomalies where there are no abnormal clips.
+        sweep, test: see :class:`trainers.recipes.one_class.clips.Parts`; with generated anomalies where there are no
+            abnormal clips.
     """
 
     sweep: list[HeardClip]

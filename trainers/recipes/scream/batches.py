@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from processors.core.mel import normalise_level
+from processors.core.audio.mel import normalise_level
 from schemas.errors import SettingsError
 from schemas.features import FeatureSpec
-from trainers.augment import band_limited, coloured, masked, noise_floor, reverberated, to_db, to_power, warps
+from trainers.data.augment import band_limited, coloured, masked, noise_floor, reverberated, to_db, to_power, warps
+from trainers.data.recordings import resampled
 from trainers.progress import track
-from trainers.recordings import resampled
-from trainers.scream_sound import Take, frames_of, window_labels
+from trainers.recipes.scream.data import Take, frames_of, window_labels
 
 Float32 = npt.NDArray[np.float32]
 

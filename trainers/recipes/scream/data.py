@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.recording import rows_of
+from processors.core.audio.recording import rows_of
 from schemas.features import FeatureSpec
 from synthesis.draws import seed_of
 from synthesis.harmless import HARMLESS, harmless
@@ -16,9 +16,9 @@ from synthesis.machine import random_machine
 from synthesis.room import ambience, random_room
 from synthesis.scream import any_scream
 from synthesis.sound import SAMPLE_RATE, Clip, Mix, Sound
-from trainers.audacity import Label
+from trainers.data.audacity import Label
+from trainers.data.recordings import Recording, resampled
 from trainers.progress import track
-from trainers.recordings import Recording, resampled
 
 Float32 = npt.NDArray[np.float32]
 
@@ -39,7 +39,7 @@ class Take:
     """A recording as it is used.
 
     Attributes:
-        name, kind, source: as of :class:`trainers.recordings.Recording`.
+        name, kind, source: as of :class:`trainers.data.recordings.Recording`.
         samples: float32 (n,), with quiet margins, so that short ones fill a window.
         sample_rate: Hz.
         is_scream: whether it holds one.

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from processors.core.recording import windows_of
+from processors.core.audio.recording import windows_of
 from schemas.features import FeatureSpec
-from trainers.recipe import Example
-from trainers.scream_quality import ScoredTake
-from trainers.scream_sound import frames_of
+from trainers.example import Example
+from trainers.recipes.scream.data import frames_of
+from trainers.recipes.scream.quality import ScoredTake
 
 _NAME = 32
 

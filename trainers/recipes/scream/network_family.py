@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from schemas.errors import SettingsError
-from trainers.scream_net import ScreamNet, level
+from trainers.recipes.scream.network import ScreamNet, level
 
 MEL, LOG_MEL = "mel", "log-mel"
 _N_MELS = 64

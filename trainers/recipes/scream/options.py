@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from schemas.errors import SettingsError
 from schemas.features import FeatureSpec
 from trainers.recipe import Preset, with_settings
-from trainers.scream_batches import augmentations
-from trainers.scream_family import LOG_MEL, OWN, network
+from trainers.recipes.scream.batches import augmentations
+from trainers.recipes.scream.network_family import LOG_MEL, OWN, network
 
 OWN_HOP = 320
 SPEC = FeatureSpec(n_frames=48, window_hop=12)
@@ -38,7 +38,7 @@ class ScreamOptions:
         features: ``log-mel`` or ``mel``.
         hop: 320 samples at 16 kHz in frames of 1,024; or 512, 2,048 or 4,096 at 22,050 Hz in frames as long.
         width: channels of the compact network's first layer.
-        augment: ``all``, ``none``, or names; see :data:`trainers.scream_batches.AUGMENTATIONS`.
+        augment: ``all``, ``none``, or names; see :data:`trainers.recipes.scream.batches.AUGMENTATIONS`.
         kinds: weight in the loss of telling apart what kind of sound a window holds, besides whether it is a scream; 0:
             none.
         search: sets of rate, dropout, beta1 and l2 drawn at random, of which the best is taken; 1: those given.

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from processors.core.detectors import SCREAM
-from processors.core.recording import windows_of
+from processors.core.alerting.detectors import SCREAM
+from processors.core.audio.recording import windows_of
 from schemas.features import FeatureSpec
-from trainers.evaluate import auc, confirmed, f1, threshold_for
-from trainers.scream_sound import Take, frames_of, over, window_labels
-from trainers.torch_model import scores_of
+from trainers.evaluation.metrics import auc, confirmed, f1, threshold_for
+from trainers.export.torch_model import scores_of
+from trainers.recipes.scream.data import Take, frames_of, over, window_labels
 
 Float32 = npt.NDArray[np.float32]
 
@@ -75,7 +75,7 @@ def limits_of(scored: Sequence[ScoredTake]) -> Limits:
 
 
 def clip_threshold(scored: Sequence[ScoredTake]) -> float:
-    """What a confirmed score must pass to count, by the rule of :func:`trainers.evaluate.threshold_for`."""
+    """What a confirmed score must pass to count, by the rule of :func:`trainers.evaluation.metrics.threshold_for`."""
     return threshold_for(clip_levels(scored, scream=True), clip_levels(scored, scream=False), FALSE_SHARE, RECALL)
 
 

@@ -10,21 +10,22 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from processors.core.recording import windows_of
+from processors.core.audio.recording import windows_of
 from schemas.errors import InputError, UnusableAudio
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
-from trainers.audacity import labels_beside
-from trainers.evaluate import auc, quantiles_of
-from trainers.export import GOLDEN_WINDOWS
-from trainers.provenance import training_digest
+from trainers.data.audacity import labels_beside
+from trainers.data.recordings import Recording, read_folder
+from trainers.evaluation.metrics import auc, quantiles_of
+from trainers.export.onnx_export import GOLDEN_WINDOWS
+from trainers.export.provenance import training_digest
+from trainers.export.torch_model import TorchModel
 from trainers.recipe import Float32, Trained
-from trainers.recordings import Recording, read_folder
-from trainers.scream_batches import HeardTake, augmentations, listen
-from trainers.scream_examples import examples_of
-from trainers.scream_fit import kept, trained
-from trainers.scream_options import ScreamOptions, options_of, spec_of
-from trainers.scream_quality import (
+from trainers.recipes.scream.batches import HeardTake, augmentations, listen
+from trainers.recipes.scream.data import POSITIVE, Take, folds_of, frames_of, synthetic_takes, take_of
+from trainers.recipes.scream.examples import examples_of
+from trainers.recipes.scream.options import ScreamOptions, options_of, spec_of
+from trainers.recipes.scream.quality import (
     Limits,
     ScoredTake,
     by_fold,
@@ -37,8 +38,7 @@ from trainers.scream_quality import (
     score_takes,
     window_scores,
 )
-from trainers.scream_sound import POSITIVE, Take, folds_of, frames_of, synthetic_takes, take_of
-from trainers.torch_model import TorchModel
+from trainers.recipes.scream.training import kept, trained
 
 QUIET_DB = -20.0
 MIXED_DB = (0.0, -5.0)

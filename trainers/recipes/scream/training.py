@@ -16,12 +16,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from schemas.errors import UnreadableInput
 from schemas.features import FeatureSpec
-from trainers.checkpoint import Checkpoint, next_checkpoint
-from trainers.fitting import repeatable, warm_up
 from trainers.progress import track
-from trainers.scream_batches import HeardTake, ScreamBatches, augmentations
-from trainers.scream_family import ScreamNetwork, network
-from trainers.scream_options import ScreamOptions
+from trainers.recipes.scream.batches import HeardTake, ScreamBatches, augmentations
+from trainers.recipes.scream.network_family import ScreamNetwork, network
+from trainers.recipes.scream.options import ScreamOptions
+from trainers.training.checkpoint import Checkpoint, next_checkpoint
+from trainers.training.loop import repeatable, warm_up
 
 _SMOOTHING, _KIND_SMOOTHING = 0.01, 0.05
 _CLIP = 5.0
@@ -51,8 +51,8 @@ def kept(
 ) -> nn.Module:
     """As :func:`trained`, but taken from a checkpoint if the same training was finished before.
 
-    Inside :func:`trainers.checkpoint.resumable` each network is kept until the run has ended; in the folder that the
-    options name, for good.
+    Inside :func:`trainers.training.checkpoint.resumable` each network is kept until the run has ended; in the folder
+    that the options name, for good.
 
     Args:
         heard, spec, seed, options, label: as of :func:`trained`.

@@ -12,10 +12,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
-from processors.adapters.artefact_store import open_plain
-from processors.adapters.model_check_limits import SANDBOXED, CheckLimits
-from processors.adapters.model_check_sandbox import ask
-from processors.adapters.signing import verify
+from processors.adapters.models.artefact_store import open_plain
+from processors.adapters.models.check.limits import SANDBOXED, CheckLimits
+from processors.adapters.models.check.sandbox import ask
+from processors.adapters.models.signing import verify
 from schemas.artefact import Artefact
 from schemas.errors import (
     DigestMismatch,

@@ -12,8 +12,8 @@ import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 from onnx.defs import onnx_opset_version
 
-from processors.adapters.model_check_limits import CheckLimits
-from processors.adapters.model_check_operators import ALLOWED, SHAPED_BY
+from processors.adapters.models.check.limits import CheckLimits
+from processors.adapters.models.check.operators import ALLOWED, SHAPED_BY
 from schemas.errors import ExternalData, ForbiddenOperator, ManifestInvalid, TooLarge
 from schemas.manifest import GOLDEN_FEATURES_KEY, GOLDEN_SCORES_KEY, MANIFEST_KEY
 
@@ -28,7 +28,7 @@ def inspect(model: ModelProto, limits: CheckLimits) -> tuple[int, tuple[str, ...
 
     Args:
         model: the file, parsed.
-        limits: see :class:`processors.adapters.model_check_limits.CheckLimits`.
+        limits: see :class:`processors.adapters.models.check.limits.CheckLimits`.
 
     Returns:
         How many nodes it has, and the names of its operators, sorted.

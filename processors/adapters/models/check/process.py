@@ -16,8 +16,8 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError
 
-from processors.adapters.model_check_graph import inspect, metadata_of
-from processors.adapters.model_check_limits import GRAPH, CheckLimits
+from processors.adapters.models.check.graph import inspect, metadata_of
+from processors.adapters.models.check.limits import GRAPH, CheckLimits
 from schemas.errors import DigestMismatch, LoadCrashed, ManifestInvalid, ModelRefused, TooLarge
 from schemas.manifest import read_metadata
 
@@ -27,7 +27,7 @@ def main() -> None:
     what, sha256, limits = sys.argv[1], sys.argv[2], CheckLimits(**json.loads(sys.argv[3]))
     if what == "check":
         # onnxruntime takes memory and a third of a second, and reading a manifest needs none of it.
-        from processors.adapters.model_check_scoring import try_model
+        from processors.adapters.models.check.scoring import try_model
     out = _voice()
     _confine(limits)
     try:

@@ -15,11 +15,11 @@ from dataclasses import asdict
 from io import BufferedReader
 from typing import Any, Literal
 
-from processors.adapters.model_check_limits import LOAD, SANDBOXED, CheckLimits
+from processors.adapters.models.check.limits import LOAD, SANDBOXED, CheckLimits
 from schemas import errors
 from schemas.errors import LoadCrashed, LoadStuck, ModelRefused, TooSlow
 
-_PROCESS = "processors.adapters.model_check_process"
+_PROCESS = "processors.adapters.models.check.process"
 _MAX_ANSWER = 256 * 1024
 # The process ends itself at wall_s; this is for one that cannot.
 _GRACE_S = 2.0
@@ -38,7 +38,7 @@ def ask(
         file: open at any place.
         what: ``read`` parses the file and its manifest, ``check`` does all.
         sha256: of the file; the process makes sure that it reads the same.
-        limits: see :class:`processors.adapters.model_check_limits.CheckLimits`.
+        limits: see :class:`processors.adapters.models.check.limits.CheckLimits`.
         tell: told each check that it passed, in their order.
 
     Returns:

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
-from processors.adapters.model_check_limits import GOLDEN, LOAD, MANIFEST, MEMORY, PACE, CheckLimits
-from processors.adapters.onnx_model import OnnxModel, open_session, verified
+from processors.adapters.models.check.limits import GOLDEN, LOAD, MANIFEST, MEMORY, PACE, CheckLimits
+from processors.adapters.models.onnx_model import OnnxModel, open_session, verified
 from schemas.errors import GoldenMismatch, ManifestInvalid, ModelRefused, ShapeMismatch, TooLarge, TooSlow
 from schemas.manifest import read_metadata
 
@@ -36,11 +36,11 @@ def try_model(
         data: the file.
         sha256: its digest.
         metadata: its ``metadata_props``.
-        limits: see :class:`processors.adapters.model_check_limits.CheckLimits`.
+        limits: see :class:`processors.adapters.models.check.limits.CheckLimits`.
         tell: told each check that passed.
 
     Returns:
-        Fields of :class:`processors.adapters.model_check.CheckReport`.
+        Fields of :class:`processors.adapters.models.check.artefact.CheckReport`.
 
     Raises:
         ModelRefused: the class names why.
