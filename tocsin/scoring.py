@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from processors.adapters.onnx_model import OnnxModel
-from processors.core.decision import decide
-from processors.core.detector_state import DetectorState, Output
-from processors.core.roster import Slot
-from processors.core.segment import Segment
-from processors.judges import judge_of
-from processors.listener import Listener
+from processors.adapters.models.onnx_model import OnnxModel
+from processors.core.alerting.decision import decide
+from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.models.model import Slot
+from processors.core.windowing.segment import Segment
+from processors.stream.batch_scorer import Listener
+from processors.stream.decision_contexts import judge_of
 from producers.source import Source
 from schemas.chunk import Chunk
 

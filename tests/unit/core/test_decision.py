@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.decision import ScoredWindow, decide
-from processors.core.detector_state import DetectorState, Output
+from processors.core.alerting.decision import ScoredWindow, decide
+from processors.core.alerting.detector_state import DetectorState, Output
 from schemas.errors import ScoreNotFinite
 
 from .judging import HOP, heard_s, judge_of, window

@@ -15,8 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tocsin.extras import COMMAND_EXTRAS, MODULE_EXTRAS, extra_missing, install_command
-from tocsin.lazy_group import COMMANDS
+from tocsin.cli.extras import COMMAND_EXTRAS, MODULE_EXTRAS, extra_missing, install_command
+from tocsin.cli.lazy_group import COMMANDS
 
 ROOT = Path(__file__).parents[3]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import EmptyAudio, ScoreInverted
 from schemas.features import FeatureSpec
 from synthesis.fault import FAULTS
 from synthesis.machine import random_machine
-from trainers.direction import generated_anomalies, settled
-from trainers.torch_model import TorchModel
+from trainers.evaluation.direction import generated_anomalies, settled
+from trainers.export.torch_model import TorchModel
 
 SPEC = FeatureSpec(n_frames=48, window_hop=24, level="none")
 

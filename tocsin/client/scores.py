@@ -1,0 +1,36 @@
+"""Scores and what was said, read back for questions about the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from processors.adapters.kafka.score_history import scores_since
+from schemas.score import Score
+from schemas.topics import SCORES
+from tocsin.client.topic_reader import consumer_of
+
+
+async def read_scores(
+    bootstrap: str,
+    since_ms: int,
+    detector: str | None = None,
+    device_id: str | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Score]:
+    """Scores since a moment, each once.
+
+    Args:
+        bootstrap: Kafka's address.
+        since_ms: milliseconds since 1970, by the broker's clock.
+        detector, device_id: whose; None for all.
+        progress: told how many records were read, now and then.
+
+    Raises:
+        BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
+    """
+    async with consumer_of(bootstrap, [SCORES]) as consumer:
+        return [
+            score
+            async for score in scores_since(consumer, since_ms, lambda name: device_id in (None, name), progress)
+            if detector in (None, score.detector)
+        ]
