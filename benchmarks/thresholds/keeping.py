@@ -36,6 +36,7 @@ from processors.core.windowing.window import Window
 from processors.stream.decision_contexts import judge_of
 from processors.stream.states import States
 from tocsin.stack import ports
+from tocsin.stack.parts import parts_folder
 from tocsin.stack.programs import find_redis
 from tocsin.stack.redis_service import RedisPart
 from tocsin.stack.service import Hold
@@ -79,7 +80,7 @@ def _redis() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         lock = os.open(folder, os.O_RDONLY)
         hold = Hold(lock, tied=True, changed=lambda: None)
-        part = RedisPart(Path(folder) / "redis", ports.choose(None, ()), find_redis(), hold)
+        part = RedisPart(Path(folder) / "redis", ports.choose(None, ()), find_redis(parts_folder(), print), hold)
         try:
             part.start()
             yield part.address

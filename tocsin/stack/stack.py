@@ -12,7 +12,8 @@ from schemas.addresses import without_password
 from schemas.errors import OutputError, SettingsError, StackBusy, StackError
 from tocsin.stack import kafka_probe, ports
 from tocsin.stack import redis_service as redis_part
-from tocsin.stack.jars import Jars, Progress
+from tocsin.stack.install_lock import Progress
+from tocsin.stack.jars import Jars
 from tocsin.stack.kafka_service import KafkaPart
 from tocsin.stack.locks import LAST_BREATH_S, FolderLock, lock_commands
 from tocsin.stack.parts import parts_folder
@@ -237,7 +238,7 @@ class Stack:
         # Redis first: it is up before Kafka has formatted its folder.
         made: dict[str, Part] = {}
         if self._given["redis"] is None:
-            redis = find_redis()
+            redis = find_redis(self._parts_folder, self._progress)
             port = self._port("redis", "Redis")
             made["redis"] = RedisPart(self.data / "redis", port, redis, hold)
         if self._given["kafka"] is None:

@@ -21,7 +21,7 @@ from tocsin.settings import load_settings
 from tocsin.stack.background import PartStatus
 from tocsin.stack.background import down as stop_stack
 from tocsin.stack.background import status as stack_status
-from tocsin.stack.jars import Progress
+from tocsin.stack.install_lock import Progress
 from tocsin.stack.parts import install_parts
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import TopicReport, create_topics
@@ -106,7 +106,7 @@ def status(data: Data = DATA, json: Json = False) -> None:
 
 
 def parts(parts: PartsFolder = None, json: Json = False) -> None:
-    """Find Java and Redis and fetch Kafka's jars, so that `tocsin up` needs no network."""
+    """Find Java and Redis, fetch Kafka's jars and a Redis where none is found; then `tocsin up` needs no network."""
     with _progress() as say:
         found = install_parts(parts, say)
     java, redis, jars = found.java, found.redis, found.jars
