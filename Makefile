@@ -15,7 +15,7 @@ EXTRAS = producer worker train stack s3 bench docs dev
 STEM = `test $(1) = train && echo worker || echo base`
 # What the demo installs, and what the tests install beyond it.
 DEMO_LOCKS = requirements/base.txt requirements/producer.txt requirements/worker.txt requirements/stack.txt
-TEST_LOCKS = requirements/train.txt requirements/docs.txt requirements/dev.txt
+TEST_LOCKS = requirements/train.txt requirements/docs.txt
 DEMO_ARGS =
 PYTEST_ARGS =
 
@@ -67,7 +67,7 @@ lock: ## make the lock files anew, with the newest versions that pyproject.toml 
 	done
 
 clean: ## remove the environment and what tools left; data of `tocsin up` stay
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-3.* build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # A stamp is written when its step is done. An interrupted step leaves none, and since pip takes a half-installed
 # package for an installed one, the environment is then made from nothing.
@@ -109,7 +109,14 @@ $(VENV)/.parts: $(VENV)/.project $(wildcard tocsin/stack/*.sha256)
 	@$(BIN)/tocsin parts
 	@touch $@
 
-$(VENV)/.tests: $(VENV)/.project $(TEST_LOCKS)
+# The tools of the tests, without torch.
+$(VENV)/.dev: $(VENV)/.project requirements/dev.txt
+	@rm -f $(VENV)/.runtime
+	@$(LOCKED) -r requirements/dev.txt
+	@touch -r $(VENV)/.place $(VENV)/.runtime
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.dev $(TEST_LOCKS)
 	@echo "installing what the tests need; torch is part of it, because the trainers are tested too (3 GB on Linux)"
 	@rm -f $(VENV)/.runtime
 	@$(LOCKED) $(addprefix -r ,$(TEST_LOCKS))
