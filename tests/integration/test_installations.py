@@ -106,7 +106,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, source)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    build = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", f"--wheel-dir={out}", source]
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", f"--wheel-dir={out}", str(source)]
     subprocess.run([*pip, *build], check=True, timeout=120)
     (built,) = out.glob("tocsin-*.whl")
     return built

@@ -23,18 +23,8 @@ class WorkerProcess:
     def __init__(
         self, kafka: str, redis_url: str, group: str, log: Path, module: str = "tocsin", python: Path | None = None
     ) -> None:
-        command = [
-            python or sys.executable,
-            "-m",
-            module,
-            "worker",
-            "--kafka",
-            kafka,
-            "--redis",
-            redis_url,
-            "--group",
-            group,
-        ]
+        command = [str(python or sys.executable), "-m", module, "worker"]
+        command += ["--kafka", kafka, "--redis", redis_url, "--group", group]
         self.log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(
