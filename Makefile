@@ -94,7 +94,7 @@ $(VENV)/.runtime: $(DEMO_LOCKS)
 		exit 2; \
 	fi; \
 	echo "making $(VENV) with `"$$python" -c 'import platform; print("Python", platform.python_version())'`" \
-		"(120 MB to fetch, and 44 MB of Kafka)"; \
+		"(135 MB to fetch, and 50 MB of Kafka and Redis)"; \
 	rm -rf $(VENV) && "$$python" -m venv $(VENV)
 	@$(LOCKED) $(addprefix -r ,$(DEMO_LOCKS))
 	@pwd > $(VENV)/.place
