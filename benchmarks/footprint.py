@@ -44,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         installed = {extra: install(folder / extra, extra) for extra in EXTRAS}
-        sizes = {extra: _megabytes(_files(site)) for extra, site in installed.items()}
+        sizes: dict[str, float | None] = {extra: _megabytes(_files(site)) for extra, site in installed.items()}
         sizes["train"] = _trainers()
         with Stack(folder / "data") as stack:
             create_topics(stack.bootstrap)
@@ -64,10 +64,10 @@ def install(folder: Path, extra: str) -> Path:
         str(folder / "bin" / "python"),
         "-m",
         "pip",
-        "install",
         "--quiet",
-        "--no-deps",
         "--disable-pip-version-check",
+        "install",
+        "--no-deps",
     ]
     subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "requirements" / f"{extra}.txt")], check=True)
     source = folder / "source"  # a build leaves folders behind
