@@ -60,15 +60,8 @@ def main() -> None:
 def install(folder: Path, extra: str) -> Path:
     """A fresh environment with one extra; returns its site-packages."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [
-        str(folder / "bin" / "python"),
-        "-m",
-        "pip",
-        "--quiet",
-        "--disable-pip-version-check",
-        "install",
-        "--no-deps",
-    ]
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps"]
+    pip += ["--disable-pip-version-check"]
     subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "requirements" / f"{extra}.txt")], check=True)
     source = folder / "source"  # a build leaves folders behind
     for package in PACKAGES:
