@@ -10,11 +10,7 @@ from schemas.artefact import Artefact
 from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
-from schemas.identity import NAME
-
-ALL = "all"
-Scope = Annotated[str, Field(pattern=rf"^(all|kind:{NAME}|device:{NAME})$")]
-"""``all``, ``kind:<device kind>`` or ``device:<device_id>``; the narrower holds."""
+from schemas.scope import Scope
 
 MAX_PREVIOUS = 16
 

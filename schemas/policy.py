@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from schemas.assignment import Scope
 from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
+from schemas.scope import Scope, scopes_of
 
 ANY = "any"
 DEFAULT_FALSE_ALARMS_PER_WEEK = 1.0
@@ -69,6 +70,17 @@ class Policy(Event):
 
 
 def keys_for(device_id: str, kind: str, detector: str) -> tuple[str, ...]:
-    """Keys of the policies that may hold for a device's detector, the one that decides first."""
-    scopes = (f"device:{device_id}", f"kind:{kind}", "all")
-    return tuple(f"{role}/{scope}" for scope in scopes for role in (detector, ANY))
+    """Keys of the policies that may apply to a device's detector, in order of precedence."""
+    return tuple(f"{role}/{scope}" for scope in scopes_of(device_id, kind) for role in (detector, ANY))
+
+
+def applicable(policies: Mapping[str, Policy], device_id: str, kind: str, detector: str) -> Policy | None:
+    """The policy that applies to a device's detector; None where the default applies.
+
+    Args:
+        policies: by key.
+        device_id, kind, detector: of the device and detector.
+    """
+    if not policies:
+        return None
+    return next((policies[key] for key in keys_for(device_id, kind, detector) if key in policies), None)

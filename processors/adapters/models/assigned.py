@@ -11,13 +11,16 @@ from typing import Any
 
 import structlog
 
+from processors.adapters.kafka.messages import key_of, record_of
 from processors.adapters.kafka.topic_follower import TopicFollower
 from processors.adapters.models.keeper import ModelKeeper, Source, Wanted
 from processors.core.alerting.detectors import DETECTORS
 from processors.core.models.assignments import ModelAssignments, Target
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelState, ModelStatus
+from schemas.errors import MalformedRecord
 from schemas.record import Record
+from schemas.scope import Scope
 from schemas.score import Stage
 from schemas.topics import MODELS
 
@@ -54,7 +57,7 @@ class AssignedModels:
         self._source = source
         self._send = send
         self._worker = worker or f"{socket.gethostname()}-{os.getpid()}"
-        self._follower = TopicFollower(bootstrap, MODELS, self.take)
+        self._follower = TopicFollower(bootstrap, MODELS, self.apply)
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._keepers: dict[Target, ModelKeeper] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -68,7 +71,7 @@ class AssignedModels:
         """
         self._tasks.append(asyncio.create_task(self._report(), name="model-status"))
         await self._follower.start()
-        while not await self._follower.settle():
+        while not await self._follower.catch_up():
             _log.warning("what models are assigned is not known yet; nothing is scored meanwhile")
         waiting = {keeper.target: keeper.settled for keeper in self._keepers.values()}
         while waiting := {target: settled for target, settled in waiting.items() if not settled.is_set()}:
@@ -86,18 +89,22 @@ class AssignedModels:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def take(self, message: Any) -> None:
+    def apply(self, message: Any) -> None:
         """Takes note of a record of the topic.
 
         Raises:
             ContractError: it is no assignment.
         """
         if message.value is None:
-            detector, _, scope = (message.key or b"").decode(errors="replace").partition("/")
+            detector, _, scope = key_of(message).partition("/")
+            try:
+                retired = Scope(scope)
+            except ValueError as error:
+                raise MalformedRecord(f"a tombstone's key is detector/scope: {error}") from None
             for stage in _STAGES:
-                self._want(Target(detector, scope, stage), Wanted(None, -1))
+                self._want(Target(detector, retired, stage), Wanted(None, -1))
             return
-        said = Assignment.from_record(Record(message.key, message.value, tuple(message.headers)))
+        said = Assignment.from_record(record_of(message))
         if said.detector not in DETECTORS:
             _log.warning("assignment ignored: this build has no such detector", detector=said.detector)
             return

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from processors.core.alerting.detectors import DETECTORS
 from schemas.errors import DigestMismatch, FeatureMismatch, GoldenMismatch, ManifestInvalid, ShapeMismatch
 from schemas.features import FeatureSpec
 from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, Calibration, Manifest, read_metadata
@@ -159,6 +160,15 @@ def load_shipped(detector: str) -> OnnxModel:
     if model.manifest.detector != detector:
         raise ManifestInvalid(f"{path.name} is a model for {model.manifest.detector!r}, not {detector!r}")
     return model
+
+
+def load_shipped_models() -> dict[str, OnnxModel]:
+    """The shipped model of every detector, by detector, verified.
+
+    Raises:
+        ModelRefused: one does not pass its checks.
+    """
+    return {name: load_shipped(name) for name in DETECTORS}
 
 
 def _check_features(name: str, manifest: Manifest) -> None:
