@@ -16,7 +16,7 @@ from collections.abc import Callable
 import librosa
 import numpy as np
 
-from benchmarks.result import keep
+from benchmarks.result import save
 from processors.app.faust_app import load_models
 from processors.core.audio.mel import LogMel
 from processors.core.audio.resample import Resampler
@@ -102,7 +102,7 @@ def listening(detector: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    keep(
+    save(
         "core",
         {
             "features": features(),
