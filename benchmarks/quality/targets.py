@@ -109,7 +109,8 @@ TARGETS = (
         row="fleet-phases-blocks",
         checks=(Check("pairs phases mean AUC", least=0.88), Check("pairs phases worst AUC", least=0.70)),
         limitation="the motor drifts: a contiguous quarter lies outside the distribution of the other three, and"
-        " both methods tried take it for a fault (quick reaches .71 and .50); training data must cover all operating conditions",
+        " both methods tried take it for a fault (quick reaches .71 and .50); training data must cover all operating"
+        " conditions",
     ),
     Target(
         on="scream, 5-fold by source, at most 200,000 parameters",
