@@ -16,8 +16,8 @@ from collections.abc import Callable
 import librosa
 import numpy as np
 
-from benchmarks.result import keep
-from processors.adapters.models.onnx_model import load_shipped_models
+from benchmarks.result import save
+from processors.adapters.models.onnx_model import load_shipped
 from processors.core.audio.mel import LogMel
 from processors.core.audio.resample import Resampler
 from processors.core.models.model import Slot
@@ -79,7 +79,7 @@ def resampling() -> dict[str, float]:
 
 def listening(detector: str) -> dict[str, float]:
     """Chunks to scores, batched over devices as a worker does: ms of one core a second of a device's sound."""
-    model_set = {Slot(detector, "champion"): load_shipped_models()[detector]}
+    model_set = {Slot(detector, "champion"): load_shipped(detector)}
     pcm = np.random.default_rng(3).normal(0, 1_000, RATE // 2).astype(np.int16).tobytes()
 
     def run(process: Callable[[list[tuple[Segment, Chunk, int]]], object]) -> None:
@@ -105,7 +105,7 @@ def listening(detector: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    keep(
+    save(
         "core",
         {
             "features": features(),
