@@ -12,7 +12,8 @@ from schemas.feedback import Acceptance, Verdict
 from schemas.record import Record
 from schemas.topics import FEEDBACK
 
-_REMEMBERED = 64
+# More than people say of one detector in the week that lost states are read back from.
+_REMEMBERED = 1_000
 
 
 class Sayings:
@@ -35,19 +36,24 @@ class Sayings:
         await self._follower.stop()
 
     def of(self, device_id: str, detector: str) -> Sequence[Saying]:
-        """What was said of a device's detector, oldest first; the latest 64."""
+        """What was said of a device's detector, oldest first; the latest 1,000."""
         return self._said.get((device_id, detector), ())
 
     def _take(self, message: Any) -> None:
-        record = Record(message.key, message.value, tuple(message.headers))
-        try:
-            verdict = Verdict.from_record(record)
-        except UnknownType:
-            acceptance = Acceptance.from_record(record)
-            self._add(acceptance.device_id, acceptance.detector, Saying(message.offset, acceptance.word))
-        else:
-            self._add(verdict.device_id, verdict.detector, Saying(message.offset, verdict.judgement, verdict.alert_id))
-
-    def _add(self, device_id: str, detector: str, saying: Saying) -> None:
-        key = (device_id, detector)
+        key, saying = saying_of(message)
         self._said[key] = (*self._said.get(key, ()), saying)[-_REMEMBERED:]
+
+
+def saying_of(message: Any) -> tuple[tuple[str, str], Saying]:
+    """Of which device and detector a record of the feedback topic says what.
+
+    Raises:
+        ContractError: it is no feedback.
+    """
+    record = Record(message.key, message.value, tuple(message.headers))
+    try:
+        verdict = Verdict.from_record(record)
+    except UnknownType:
+        acceptance = Acceptance.from_record(record)
+        return (acceptance.device_id, acceptance.detector), Saying(message.offset, acceptance.word)
+    return (verdict.device_id, verdict.detector), Saying(message.offset, verdict.judgement, verdict.alert_id)

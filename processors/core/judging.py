@@ -112,13 +112,14 @@ def step(
         memory = rule.refreshed(memory)
     memory = entered(rule, memory, _regime(judge, heard, memory.tag), lambda tag: _is_foreign(judge, tag))
     said = state.said
-    for saying in sayings:
-        if saying.offset > said:
-            memory, said = _told(rule, memory, life, saying), saying.offset
+    if sayings and sayings[-1].offset > said:
+        for saying in sayings:
+            if saying.offset > said:
+                memory, said = _told(rule, memory, life, saying), saying.offset
     hop_ns = hop_of(judge.spec)
     fresh = is_new or (state.position is not None and heard.first_sample > state.position.end_sample)
     memory, decision = rule.step(memory, heard.score, hop_ns, fresh=fresh)
-    score = _score(heard, judge, decision, hop_ns, memory.tag, degraded=degraded)
+    score = _score(heard, judge, decision, hop_ns, memory.tag, said, degraded=degraded)
     above = sum(one > score.threshold for one in memory.run.recent) if score.threshold is not None else 0
     life, alert = live(life, judge.detector, score, decision, above, evidence)
     after = made(
@@ -193,7 +194,9 @@ def _told(rule: BlockRule, memory: BlockState, life: LifeState, saying: Saying) 
     return memory
 
 
-def _score(heard: Heard, judge: Judge, decision: Decision, hop_ns: int, regime: str, *, degraded: bool) -> Score:
+def _score(
+    heard: Heard, judge: Judge, decision: Decision, hop_ns: int, regime: str, said: int, *, degraded: bool
+) -> Score:
     limits, score = decision.limits, heard.score
     threshold = None if limits.peak >= FAR else round(limits.location + limits.peak, _DECIMALS)
     why = made(
@@ -209,6 +212,7 @@ def _score(heard: Heard, judge: Judge, decision: Decision, hop_ns: int, regime: 
         episode=decision.episode,
         suppressed=decision.suppressed,
         per_week=judge.plan.per_week,
+        feedback=said,
     )
     return made(
         Score,

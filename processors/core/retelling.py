@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 
 from processors.core.alert_life import Evidence
 from processors.core.detector_state import DetectorState, Output
@@ -10,6 +12,7 @@ from processors.core.judging import Heard, Judge, Saying, step
 from schemas.score import Score
 
 _NOTHING = Evidence(bands=(), audio=None)
+_OFFSET = attrgetter("offset")
 
 
 def retell(
@@ -17,10 +20,17 @@ def retell(
 ) -> Iterator[tuple[DetectorState, Output]]:
     """Judges scores one after the other, as the stream did or would have.
 
+    Feedback takes effect where it did in the stream: each score says which record of the feedback topic its decision
+    took in last, and later records wait for a later score. So feedback that no score knows yet is left for the window
+    that comes next; scores that do not say (``why.feedback`` is None) leave it to the first one that does. A verdict on
+    an alert that ``scores`` do not lead to, because it is older than the first of them or would not have been raised,
+    changes nothing: verdicts name their alert. "This is normal" from before the first score changes nothing either:
+    what is learned from the scores after it is that very sound.
+
     Args:
         judge: promise and model; scores of other models are passed over.
         scores: of one device, detector and stage, in order.
-        sayings: what people have said of it, told before the first score.
+        sayings: what people have said of it, oldest first.
         state: to begin with; None for a device never heard.
 
     Yields:
@@ -30,7 +40,8 @@ def retell(
     for score in scores:
         if score.model.sha256 != judge.model.sha256 or current.is_past(score.session_id, score.end_sample):
             continue
-        current, output = step(current, judge, heard_of(score), lambda: _NOTHING, sayings=sayings)
+        known = _known_to(score, sayings)
+        current, output = step(current, judge, heard_of(score), lambda: _NOTHING, sayings=known)
         yield current, output
 
 
@@ -49,3 +60,10 @@ def heard_of(score: Score) -> Heard:
         score=score.score,
         tag=score.tag,
     )
+
+
+def _known_to(score: Score, sayings: Sequence[Saying]) -> Sequence[Saying]:
+    """What had been said when the score was decided, as the score tells."""
+    if not sayings or score.why is None or score.why.feedback is None:
+        return ()
+    return sayings[: bisect_right(sayings, score.why.feedback, key=_OFFSET)]

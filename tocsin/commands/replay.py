@@ -12,14 +12,14 @@ import typer
 from rich.console import Console
 
 from processors.core.detectors import DETECTORS
-from processors.core.judging import Judge
+from processors.core.judging import Judge, Saying
 from processors.core.retelling import retell
 from processors.core.sensitivity import plan
 from schemas.errors import SettingsError
 from schemas.score import Score
 from tocsin.addresses import kafka_address
 from tocsin.episodes import opened
-from tocsin.history import read_scores
+from tocsin.history import read_sayings, read_scores
 from tocsin.models.manifests import manifest_of
 from tocsin.moments import moment_ms
 from tocsin.settings import load_settings
@@ -42,6 +42,7 @@ def replay(
     """Judge a device's stored scores again under another setting; print and draw the alerts then and now.
 
     The device begins anew at the first score read, so the longer --since reaches back the more the replay knows.
+    Feedback takes effect where it did; a verdict on an alert that this setting does not raise changes nothing.
     """
     options = load_settings()
     bootstrap = kafka_address(options, kafka)
@@ -63,7 +64,9 @@ def replay(
     )
     # In the regimes that they were judged in: what made those then, hours or tags, does not matter.
     told = (score.model_copy(update={"tag": score.regime}) for score in mine)
-    outputs = [output for _, output in retell(judge, told)]
+    sayings = asyncio.run(read_sayings(bootstrap, device, role.name))
+    outputs = [output for _, output in retell(judge, told, sayings)]
+    feedback = _taken_in(mine, sayings)
     then, again = opened(mine), [o for o in outputs if o.alert is not None and o.alert.state == "opened"]
     # matplotlib takes a second, and only this command needs it here.
     from tocsin.replay_picture import draw_replay
@@ -83,6 +86,7 @@ def replay(
                     "days": round(days, 4),
                     "then": len(then),
                     "now": len(again),
+                    "feedback": feedback,
                     "alerts": fired,
                     "picture": str(picture),
                 }
@@ -90,7 +94,7 @@ def replay(
         )
         return
     print(f"{device}, {role.name}: {len(mine):,} windows over {days:.2f} days, at most {now:g} false alarms a week")
-    print(f"  alerts then: {len(then)}; under this setting: {len(again)}")
+    print(f"  alerts then: {len(then)}; under this setting: {len(again)}; feedback taken in: {feedback}")
     for output in again:
         if output.alert is not None:
             print(f"  {output.alert.severity:8}  {output.alert.summary}")
@@ -108,6 +112,12 @@ def _sensitivity(settings: list[str]) -> float | None:
         except ValueError:
             raise SettingsError(f"--set {setting!r}: {value!r} is no number") from None
     return found
+
+
+def _taken_in(scores: list[Score], sayings: list[Saying]) -> int:
+    """How much of the feedback came while these scores did: after the first, known to one of the others."""
+    known = [score.why.feedback for score in scores if score.why is not None and score.why.feedback is not None]
+    return sum(known[0] < saying.offset <= max(known) for saying in sayings) if known else 0
 
 
 def _of_one(device: str, since: str, scores: list[Score]) -> list[Score]:
