@@ -29,6 +29,12 @@ def score(
     detector: Annotated[str | None, typer.Option(help="scream or machine: the model that ships for it.")] = None,
     model: Annotated[Path | None, typer.Option(help="A model file, in the shipped one's place.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON line a window.")] = False,
+    rate: Annotated[
+        int | None, typer.Option(min=1, help="Sample rate in Hz, where a CSV or npz does not say it.")
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Which array or column of a CSV or npz, by name or by number from 1.")
+    ] = None,
     one_device: Annotated[
         bool, typer.Option("--one-device", help="Score the files as sessions of one device, threshold and all.")
     ] = False,
@@ -41,12 +47,12 @@ def score(
     table = Table(
         Column("file", overflow="fold"), "windows", "alarms", "alerts", "median score", "highest score", "at second"
     )
-    refused = 0
+    options, refused = SensorOptions(column=column, sample_rate=rate), 0
     for file in files:
         if not one_device:
             scorer.forget()
         try:
-            _score_file(scorer, file, json=json, table=table)
+            _score_file(scorer, file, options, json=json, table=table)
         except InputError as error:
             refused += 1
             print(f"tocsin: {error}", file=sys.stderr)
@@ -71,9 +77,9 @@ def _model(detector: str | None, file: Path | None) -> OnnxModel:
     return load_model(file, report.sha256)
 
 
-def _score_file(scorer: FileScorer, file: Path, *, json: bool, table: Table) -> None:
+def _score_file(scorer: FileScorer, file: Path, options: SensorOptions, *, json: bool, table: Table) -> None:
     scores, alerts = [], 0
-    for output in scorer.score(_source(file)):
+    for output in scorer.score(_source(file, options)):
         score = output.score
         start_s = score.first_sample / score.sample_rate
         scores.append((score.score, start_s, score.exceeds))
@@ -101,7 +107,7 @@ def _score_file(scorer: FileScorer, file: Path, *, json: bool, table: Table) -> 
     )
 
 
-def _source(file: Path) -> Source:
+def _source(file: Path, options: SensorOptions) -> Source:
     if file.suffix.lower() in _TABLES:
-        return read_sensor(file, SensorOptions())
+        return read_sensor(file, options)
     return AudioFile.probe(file)
