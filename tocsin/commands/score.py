@@ -41,6 +41,7 @@ def score(
 ) -> None:
     """Score files as a device would be scored that sends them: the same windows, features, model and threshold.
 
+    A file shorter than a window is filled up at its own noise floor, and that is said on standard error.
     A file that cannot be read is named, the others are scored, and the exit code is 2.
     """
     scorer = FileScorer(_model(detector, model))
@@ -79,7 +80,16 @@ def _model(detector: str | None, file: Path | None) -> OnnxModel:
 
 def _score_file(scorer: FileScorer, file: Path, options: SensorOptions, *, json: bool, table: Table) -> None:
     scores, alerts = [], 0
-    for output in scorer.score(_source(file, options)):
+    source = _source(file, options)
+    filled = scorer.missing(source)
+    if filled:
+        lasts, filled_s = (one / source.sample_rate for one in (source.n_samples or 0, filled))
+        print(
+            f"tocsin: {file} lasts {lasts:.2f} s, less than a window of {lasts + filled_s:.2f} s: the rest of"
+            f" {filled_s:.2f} s is filled up at its own noise floor",
+            file=sys.stderr,
+        )
+    for output in scorer.score(source):
         score = output.score
         start_s = score.first_sample / score.sample_rate
         scores.append((score.score, start_s, score.exceeds))
@@ -92,12 +102,13 @@ def _score_file(scorer: FileScorer, file: Path, options: SensorOptions, *, json:
                 "score": score.score,
                 "threshold": score.threshold,
                 "alarm": score.exceeds,
+                "filled_s": round(filled / score.sample_rate, 6),
             }
             print(jsonlib.dumps(line))
     if not scores:
         if json:
-            print(f"tocsin: {file} is too short for a window", file=sys.stderr)
-        table.add_row(file.name, "0", "", "", "", "", "too short for a window")
+            print(f"tocsin: {file} is too short: it does not fill one frame; record for longer", file=sys.stderr)
+        table.add_row(file.name, "0", "", "", "", "", "too short for a frame")
         return
     highest, at, _ = max(scores)
     median = sorted(value for value, _, _ in scores)[len(scores) // 2]
