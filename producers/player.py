@@ -9,11 +9,11 @@ from contextlib import aclosing
 
 import structlog
 
+from producers.kafka.sink import Sink
 from producers.pcm import Block
 from producers.session import DEFAULT_CHUNK_SECONDS, Session
-from producers.sink import Sink
 from producers.source import Part, Source
-from producers.tally import Tally
+from producers.stats import Tally
 from schemas.chunk import Chunk
 from schemas.errors import CaptureError, InputError
 

@@ -22,7 +22,7 @@ class FeatureSpec(BaseModel):
         pool: frames in a row. With 1 a row is a frame; with more it is the mean of each column over the row's frames,
             then their population standard deviation. Row r holds frames r * pool to r * pool + pool - 1.
         sample_rate: Hz the sound is resampled to.
-        resampler: the resampler's name; ``kaiser-polyphase-1`` is :mod:`processors.core.resample`.
+        resampler: the resampler's name; ``kaiser-polyphase-1`` is :mod:`processors.core.audio.resample`.
         mono: how channels become one; ``mean`` averages them.
         n_fft, win_length, hop: samples; a frame is ``n_fft`` samples, every ``hop``.
         window: ``hann`` is the periodic Hann window.

@@ -14,7 +14,7 @@ import typer
 from pydantic import ValidationError
 
 from schemas.errors import PartDied, TocsinError
-from tocsin.lazy_group import LazyGroup
+from tocsin.cli.lazy_group import LazyGroup
 
 INTERRUPTED = 130
 _DEBUG = "_TOCSIN_DEBUG"

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from processors.adapters.onnx_model import OnnxModel
-from processors.core.decision import decide
-from processors.core.detector_state import DetectorState, Output
-from processors.core.detectors import DETECTORS
-from processors.core.frame_stream import FrameStream
-from processors.core.roster import Slot
-from processors.core.segment import Segment
-from processors.judges import judge_of
-from processors.listener import Listener
+from processors.adapters.models.onnx_model import OnnxModel
+from processors.core.alerting.decision import decide
+from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.alerting.detectors import DETECTORS
+from processors.core.audio.frame_stream import FrameStream
+from processors.core.models.model import Slot
+from processors.core.windowing.segment import Segment
+from processors.stream.batch_scorer import Listener
+from processors.stream.decision_contexts import judge_of
 from producers.source import Source
 from schemas.chunk import Chunk
 from tocsin.noise_floor import Int16, floor_noise

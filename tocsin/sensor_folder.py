@@ -11,9 +11,9 @@ from pathlib import Path
 
 import soundfile
 
-from producers.sensor import SensorOptions, SensorRecording, read_sensor
+from producers.sources.sensor import SensorOptions, SensorRecording, read_sensor
 from schemas.errors import OutputError, SettingsError, UserError
-from trainers.recordings import SUFFIXES
+from trainers.data.recordings import SUFFIXES
 
 SENSOR_SUFFIXES = frozenset({".npz", ".csv"})
 

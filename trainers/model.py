@@ -33,7 +33,7 @@ class Model(Protocol):
         """Its outputs, in the order of ``outputs``.
 
         Args:
-            windows: float32 (n, n_frames, width) as :func:`processors.core.recording.windows_of` gives them.
+            windows: float32 (n, n_frames, width) as :func:`processors.core.audio.recording.windows_of` gives them.
 
         Returns:
             ``score`` float32 (n,), higher is more anomalous, and ``bands`` float32 (n, n_mels) where it has them.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.quality.page import PAGE, page_of
 from benchmarks.quality.row import Row, keep_row, kept_rows
-from trainers.registry import RECIPES
+from trainers.recipes.registry import RECIPES
 
 TRANSFER = Path(__file__).parents[1] / "results" / "transfer" / "transfer.md"
 """Where ``tocsin study transfer --out benchmarks/results/transfer`` puts its table."""

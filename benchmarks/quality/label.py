@@ -7,10 +7,10 @@ from importlib import resources
 from pathlib import Path
 
 from benchmarks.quality.row import Figure, Row, cost_of, figure_of
-from processors.app import load_models
-from trainers.label import UNSURE, Segment, segments_of
-from trainers.recordings import read_folder
-from trainers.scream_sound import POSITIVE
+from processors.app.faust_app import load_models
+from trainers.data.recordings import read_folder
+from trainers.labelling.segments import UNSURE, Segment, segments_of
+from trainers.recipes.scream.data import POSITIVE
 
 _SCREAM = "scream"
 
@@ -48,7 +48,7 @@ def recordings(data: Path | None) -> Row | None:
     segments = [(one.kind == POSITIVE, segments_of(one, ear, _SCREAM)) for one in heard]
     taken = time.process_time() - began
     minutes = sum(len(one.samples) for one in heard) / ear.spec.sample_rate / 60.0
-    with resources.as_file(resources.files("processors") / "models" / "scream.onnx") as path:
+    with resources.as_file(resources.files("processors.shipped_models") / "scream.onnx") as path:
         size, cost = cost_of(path)
     return Row(
         recipe="label",

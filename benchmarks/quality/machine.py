@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from benchmarks.quality.row import Figure, Row, cost_of, figure_of
-from processors.adapters.onnx_model import OnnxModel
-from processors.app import load_models
-from trainers.machine import SPEC
-from trainers.machine_quality import auc_by_fault, bearing_aucs, motor_aucs, score_machines
-from trainers.machine_sound import hear_many
+from processors.adapters.models.onnx_model import OnnxModel
+from processors.app.faust_app import load_models
+from trainers.recipes.machine.data import hear_many
+from trainers.recipes.machine.quality import auc_by_fault, bearing_aucs, motor_aucs, score_machines
+from trainers.recipes.machine.recipe import SPEC
 
 SEEDS = (101, 102)
 
@@ -79,7 +79,7 @@ def motor(data: Path | None) -> Row | None:
 def _row(
     on: str, figures: dict[str, Figure], note: str, order: int, *, synthetic: bool = False, known: str = ""
 ) -> Row:
-    with resources.as_file(resources.files("processors") / "models" / "machine.onnx") as path:
+    with resources.as_file(resources.files("processors.shipped_models") / "machine.onnx") as path:
         size, cost = cost_of(path)
     return Row(
         recipe="machine",

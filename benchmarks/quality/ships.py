@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from benchmarks.quality.row import Row
 from schemas.features import FeatureSpec
-from trainers.conv_ae_front import spec_of as conv_ae_spec
-from trainers.fleet import FleetOptions
-from trainers.fleet import spec_of as fleet_spec
-from trainers.machine import SPEC as MACHINE
-from trainers.mimii_ae import SPEC as MIMII_AE
-from trainers.quick import QuickOptions
-from trainers.quick import spec_of as quick_spec
-from trainers.scream_options import SPEC as SCREAM
-from trainers.scream_options import ScreamOptions
-from trainers.scream_options import spec_of as scream_spec
+from trainers.recipes.conv_ae.features import spec_of as conv_ae_spec
+from trainers.recipes.embedding.recipe import FleetOptions
+from trainers.recipes.embedding.recipe import spec_of as fleet_spec
+from trainers.recipes.knn.recipe import QuickOptions
+from trainers.recipes.knn.recipe import spec_of as quick_spec
+from trainers.recipes.machine.recipe import SPEC as MACHINE
+from trainers.recipes.mimii_ae.recipe import SPEC as MIMII_AE
+from trainers.recipes.scream.options import SPEC as SCREAM
+from trainers.recipes.scream.options import ScreamOptions
+from trainers.recipes.scream.options import spec_of as scream_spec
 
 DEVICES = 1_000
 

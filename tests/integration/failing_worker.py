@@ -9,11 +9,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from processors import worker
-from processors.app import Worker
-from processors.core.decision import ScoredWindow
-from processors.core.segment import Segment
-from processors.pipeline import Ears
+from processors.app.faust_app import Worker, worker
+from processors.core.alerting.decision import ScoredWindow
+from processors.core.windowing.segment import Segment
+from processors.stream.pipeline import Ears
 from schemas.chunk import Chunk
 from schemas.record import Record
 from schemas.topics import SCORES, Topic

@@ -11,15 +11,15 @@ from functools import lru_cache
 import numpy as np
 from aiokafka import AIOKafkaProducer
 
-from processors.adapters.state_store import StateKey
-from processors.app import load_models
-from processors.core.decision import decide
-from processors.core.detector_state import DetectorState, Output
-from processors.core.detectors import detectors_of
-from processors.core.roster import Slot
-from processors.core.segment import Segment
-from processors.judges import judge_of
-from processors.listener import Listener
+from processors.adapters.redis.state_store import StateKey
+from processors.app.faust_app import load_models
+from processors.core.alerting.decision import decide
+from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.alerting.detectors import detectors_of
+from processors.core.models.model import Slot
+from processors.core.windowing.segment import Segment
+from processors.stream.batch_scorer import Listener
+from processors.stream.decision_contexts import judge_of
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
 from schemas.topics import AUDIO, DEVICES

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from processors.adapters.kafka_records import read_any_header_name
-from processors.core.detector_state import DetectorState, Output
+from processors.adapters.kafka.records import read_any_header_name
+from processors.core.alerting.detector_state import DetectorState, Output
 from schemas.alert import Alert
 from schemas.chunk import decode_chunk
 from schemas.record import Record

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from processors.adapters.artefact_store import ArtefactStore
+from processors.adapters.models.artefact_store import ArtefactStore
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelState, ModelStatus
 from schemas.errors import GoldenMismatch
@@ -27,12 +27,12 @@ from schemas.score import ModelRef, Score, Stage, Why
 from schemas.topics import MODEL_STATUS, MODELS, SCORES
 from tests.unit.processors.crafted import described, graph, manifest
 from tocsin.__main__ import main
+from tocsin.client.topic_reader import record_of
+from tocsin.client.topic_writer import write_records
 from tocsin.models.assignments import announce, read_assignments
 from tocsin.models.changes import published
 from tocsin.models.publish import publish
 from tocsin.models.statuses import count_workers, wait_for_statuses
-from tocsin.topic_reader import record_of
-from tocsin.topic_writer import write_records
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,7 @@ import time
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from processors.adapters.policies import Policies
+from processors.adapters.kafka.policies import Policies
 from schemas.device import Device
 from schemas.topics import DEVICES, POLICIES
 from tests.integration.test_stream import tocsin

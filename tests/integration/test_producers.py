@@ -18,15 +18,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from producers.connection import Connection
-from producers.publisher import Publisher
+from producers.kafka.connection import Connection
+from producers.kafka.publisher import Publisher
 from schemas.chunk import Chunk, decode_chunk
 from schemas.device import Device
 from schemas.topics import AUDIO, DEVICES
 from synthesis.factory import demo_factory
 from tests.integration.oracle import read_all
+from tocsin.client.topic_reader import record_of
 from tocsin.stack.stack import Stack
-from tocsin.topic_reader import record_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(200)]
 

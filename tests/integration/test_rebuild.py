@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
-from processors.adapters.redis_states import RedisStates
-from processors.adapters.state_store import StateKey
-from processors.core.detector_state import DetectorState
+from processors.adapters.redis.redis_states import RedisStates
+from processors.adapters.redis.state_store import StateKey
+from processors.core.alerting.detector_state import DetectorState
 from schemas.feedback import Acceptance, Verdict
 from schemas.topics import FEEDBACK
 from tests.integration.fleet import Fleet
 from tests.integration.oracle import assert_same, assert_same_state, start_group_at_end, wait_for
 from tests.integration.test_stream import tocsin
 from tests.integration.worker_process import WorkerProcess
-from tocsin.topic_writer import write_records
+from tocsin.client.topic_writer import write_records
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -151,7 +151,7 @@ async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked
 
 
 async def _until_windows(kafka: str, device: str, count: int) -> None:
-    from tocsin.history import read_scores
+    from tocsin.client.scores import read_scores
 
     async with asyncio.timeout(90):
         while len(await read_scores(kafka, 0, device_id=device)) < count:

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 import pytest
 import redis
 
-from processors.adapters.redis_states import RedisStates
-from processors.adapters.state_store import Change, MemoryStates, StateKey, StateStore
-from processors.core.block_state import BlockState, Run
-from processors.core.detector_state import DetectorState, Learned, Position
-from processors.core.limits import Prior
+from processors.adapters.redis.redis_states import RedisStates
+from processors.adapters.redis.state_store import Change, MemoryStates, StateKey, StateStore
+from processors.core.alerting.detector_state import DetectorState, Learned, Position
+from processors.core.threshold.block_state import BlockState, Run
+from processors.core.threshold.limits import Prior
 from schemas.errors import RedisUnavailable, SettingsError
 from tocsin.stack.stack import Stack
 

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from processors.adapters.onnx_model import load_model
-from processors.app import load_models
-from processors.core.recording import rows_of, windows_of
-from processors.core.roster import Slot
-from processors.core.segment import Segment
-from processors.listener import Listener
+from processors.adapters.models.onnx_model import load_model
+from processors.app.faust_app import load_models
+from processors.core.audio.recording import rows_of, windows_of
+from processors.core.models.model import Slot
+from processors.core.windowing.segment import Segment
+from processors.stream.batch_scorer import Listener
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from schemas.score import ModelRef
 from synthesis.machine import random_machine
-from trainers.artefact import write
-from trainers.quick import QuickOptions, learn
-from trainers.quick_sound import Run
+from trainers.export.artefact import write
+from trainers.recipes.knn.data import Run
+from trainers.recipes.knn.recipe import QuickOptions, learn
 
 CUTTINGS = 1_000
 SECONDS = 3.3

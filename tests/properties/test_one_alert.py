@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.decision import ScoredWindow, decide
-from processors.core.detector_state import DetectorState, Output
-from processors.core.judging import Judge, Saying
-from processors.core.window import Window
+from processors.core.alerting.decision import ScoredWindow, decide
+from processors.core.alerting.decision_step import Judge, Saying
+from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.windowing.window import Window
 from tests.unit.core.judging import MODEL, judge, window
 from tests.unit.core.models import FakeModel
 

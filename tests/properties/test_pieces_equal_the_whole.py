@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.device_stream import Arrival, DeviceStream
-from processors.core.extraction import Extractor
-from processors.core.mel import normalise_level
-from processors.core.recording import rows_of, windows_of
-from processors.core.window import Window
+from processors.core.audio.mel import normalise_level
+from processors.core.audio.recording import rows_of, windows_of
+from processors.core.windowing.device_stream import Arrival, DeviceStream
+from processors.core.windowing.extraction import Extractor
+from processors.core.windowing.window import Window
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
 from tests.unit.core.models import roster

@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.device_stream import DeviceStream
-from processors.core.extraction import Extractor
-from processors.core.window import Window
+from processors.core.windowing.device_stream import DeviceStream
+from processors.core.windowing.extraction import Extractor
+from processors.core.windowing.window import Window
 from schemas.chunk import Chunk
 from tests.properties.test_pieces_equal_the_whole import SPECS, chunks_of, recording
 from tests.unit.core.models import roster

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.app import load_models
-from processors.core.recording import rows_of, windows_of
-from processors.core.roster import Slot
-from processors.core.segment import Segment
-from processors.listener import Listener
+from processors.app.faust_app import load_models
+from processors.core.audio.recording import rows_of, windows_of
+from processors.core.models.model import Slot
+from processors.core.windowing.segment import Segment
+from processors.stream.batch_scorer import Listener
 from producers.pcm import Block
 from schemas.chunk import Chunk
 from tocsin.scoring import FileScorer

@@ -9,11 +9,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import BlockState, Decision, dump, load
-from processors.core.regime import entered
-from processors.core.sensitivity import BLOCK_NS, plan
-from processors.core.verdict import accepted, judged, rolled_back
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState, Decision, dump, load
+from processors.core.threshold.budget import BLOCK_NS, plan
+from processors.core.threshold.feedback import accepted, judged, rolled_back
+from processors.core.threshold.regime import entered
 
 RULE = BlockRule(plan(28.0), confirm=2, among=3, budget=3)
 HOPS = (240_000_000, 960_000_000, 1_000_000_000, BLOCK_NS // 3, BLOCK_NS)

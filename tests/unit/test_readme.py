@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.options import WorkerOptions
+from processors.app.options import WorkerOptions
 from tocsin.settings import Settings
 
 ROOT = Path(__file__).parents[2]

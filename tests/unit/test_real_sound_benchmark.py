@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchmarks.real_sound_match import NOTHING, Alarm, Happening, Log, figures_of
-from benchmarks.real_sound_scene import APART_S, FADE_S, LEVEL_DB, Event, Loop, Once, Scene, level_of, sessions
+from benchmarks.real_sound.match import NOTHING, Alarm, Happening, Log, figures_of
+from benchmarks.real_sound.scene import APART_S, FADE_S, LEVEL_DB, Event, Loop, Once, Scene, level_of, sessions
 from schemas.score import ModelRef, Score, Why
 
 RATE = 8_000

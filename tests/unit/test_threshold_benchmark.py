@@ -10,11 +10,11 @@ import pytest
 
 pytest.importorskip("scipy", reason="the benchmark's laws need scipy")
 
-from benchmarks.threshold_runs import table
-from benchmarks.threshold_runs.laws import LAWS, SECOND, days
-from benchmarks.threshold_runs.serve import serve
-from processors.core.block_rule import BlockRule
-from processors.core.sensitivity import plan
+from benchmarks.thresholds import table
+from benchmarks.thresholds.laws import LAWS, SECOND, days
+from benchmarks.thresholds.serve import serve
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.budget import plan
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,18 +13,19 @@ import pytest
 
 pytest.importorskip("scipy", reason="the benchmark's laws need scipy")
 
-from benchmarks.threshold_runs import caution, rows, trade
-from benchmarks.threshold_runs.caution import DEFAULT, SETTINGS, Caution, turned
-from benchmarks.threshold_runs.laws import DAY, LAWS, SD, days
-from benchmarks.threshold_runs.scenes import HOUR
-from benchmarks.threshold_runs.serve import serve
-from processors.core import limits, tail
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import BlockState
-from processors.core.learning import enter
-from processors.core.limits import UNKNOWN, limits_of
-from processors.core.reference import Reference
-from processors.core.sensitivity import plan
+from benchmarks.thresholds import caution, rows, trade
+from benchmarks.thresholds.caution import DEFAULT, SETTINGS, Caution, turned
+from benchmarks.thresholds.laws import DAY, LAWS, SD, days
+from benchmarks.thresholds.scenes import HOUR
+from benchmarks.thresholds.serve import serve
+from processors.core.threshold import limits
+from processors.core.threshold import tail_extrapolation as tail
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState
+from processors.core.threshold.budget import plan
+from processors.core.threshold.limits import UNKNOWN, limits_of
+from processors.core.threshold.reference import Reference
+from processors.core.threshold.reference_update import enter
 
 ROOT = Path(__file__).parents[2]
 PLAN = plan(1.0)

@@ -17,18 +17,18 @@ from schemas.cloudevents import format_time
 from schemas.device import Device
 from schemas.errors import OutputError, SettingsError, TocsinError
 from schemas.topics import AUDIO
-from tocsin.alert_log import AlertLog
 from tocsin.capture.clip import Clip, LabelledClip
+from tocsin.capture.clip_audio import Take, takes_of
 from tocsin.capture.clipper import Clipper
 from tocsin.capture.labels import doubts_of, label
 from tocsin.capture.manifest import MANIFEST, CapturedClip, CaptureManifest, CaptureRequest, LeftOut
 from tocsin.capture.progress import Advance, steps
 from tocsin.capture.selection import Bounds, select
-from tocsin.capture.takes import Take, takes_of
 from tocsin.capture.workbench import Plan, Surveyed, Undertaking, Workbench
-from tocsin.fleet import matches, near, read_fleet
-from tocsin.playback import Playback, Stretch, playback
-from tocsin.said import say
+from tocsin.client.alerts import AlertLog
+from tocsin.client.audio import Playback, Stretch, playback
+from tocsin.client.devices import matches, near, read_fleet
+from tocsin.diagnostics import say
 from trainers.files import write_whole
 
 _SUFFIX = ".flac"

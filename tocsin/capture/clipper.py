@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from schemas.chunk import Chunk
 from tocsin.capture.clip import Clip
-from tocsin.playback import Played
+from tocsin.client.audio import Played
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from schemas.alert import Alert
 from schemas.feedback import Judgement
-from tocsin.alert_log import AlertLog
 from tocsin.capture.clip import Clip, LabelledClip
+from tocsin.client.alerts import AlertLog
 
 _NEVER_NS = 2**63 - 1
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from schemas.errors import OutputError, SettingsError
 from tocsin.capture.clip import Clip, LabelledClip
 from tocsin.capture.manifest import CaptureManifest, CaptureRequest, LeftOut
-from tocsin.playback import Stretch
+from tocsin.client.audio import Stretch
 from tocsin.stack.locks import FolderLock
 from trainers.files import write_whole
 

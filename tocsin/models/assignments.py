@@ -10,9 +10,9 @@ from schemas.artefact import Artefact
 from schemas.assignment import Assignment
 from schemas.errors import ContractError, SettingsError
 from schemas.topics import MODELS
-from tocsin.said import say_passed_over
-from tocsin.topic_reader import consumer_of, read_to_end, record_of
-from tocsin.topic_writer import write_records
+from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
+from tocsin.client.topic_writer import write_records
+from tocsin.diagnostics import say_passed_over
 
 Change = Callable[[Assignment | None, int], Assignment]
 
@@ -35,7 +35,7 @@ async def read_assignments(bootstrap: str) -> dict[str, Assignment]:
     """The newest assignment by key, in the order of the keys.
 
     Raises:
-        BrokerUnavailable, SettingsError: as in :func:`tocsin.topic_reader.consumer_of`.
+        BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
     found: dict[str, Assignment] = {}
     for key, assignment in await _history(bootstrap):
@@ -59,7 +59,7 @@ async def announce(bootstrap: str, key: str, change: Change) -> Announced:
 
     Raises:
         UserError: ``change`` refuses.
-        BrokerUnavailable, SettingsError: as in :func:`tocsin.topic_reader.consumer_of`.
+        BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
     current = (await read_assignments(bootstrap)).get(key)
     assignment = change(current, time.time_ns())

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from processors.adapters.artefact_store import ArtefactStore
-from processors.adapters.model_check import CheckReport
-from processors.adapters.signing import sign
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.check.artefact import CheckReport
+from processors.adapters.models.signing import sign
 from schemas.artefact import Artefact
 from schemas.assignment import ALL, Assignment
 from schemas.errors import DigestMismatch, SettingsError
 from schemas.score import Stage
 from tocsin.models.assignments import Announced, announce
 from tocsin.models.changes import published
-from tocsin.models.given import examine_given
+from tocsin.models.model_file import examine_given
 
 
 def publish(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from processors.adapters.artefact_store import ArtefactStore
-from processors.adapters.model_check import check_artefact
-from processors.adapters.onnx_model import OnnxModel, load_model, load_shipped
-from processors.core.fleet_models import scopes_of
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.check.artefact import check_artefact
+from processors.adapters.models.onnx_model import OnnxModel, load_model, load_shipped
+from processors.core.models.assignments import scopes_of
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment
 from schemas.device import DeviceKind

@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from processors.adapters.onnx_model import OnnxModel, load_model
+from processors.adapters.models.onnx_model import OnnxModel, load_model
 from schemas.errors import OutputError, ScoreInverted
+from tocsin.diagnostics import say
+from tocsin.retraining.evaluation import Trial, hold
 from tocsin.retraining.picture import draw
 from tocsin.retraining.sound_set import SoundFile, Split, split
-from tocsin.retraining.trial import Trial, hold
-from tocsin.said import say
-from trainers.artefact import write
-from trainers.compare import Figures, Tolerance, figures_of, why_worse
+from trainers.evaluation.compare import Figures, Tolerance, figures_of, why_worse
+from trainers.export.artefact import write
 from trainers.files import write_whole
-from trainers.registry import recipe
+from trainers.recipes.registry import recipe
 
 PICTURE = "comparison.png"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from schemas.errors import SettingsError
 from tocsin.capture.manifest import CaptureManifest
-from trainers.loaders.folders import load_folders
+from trainers.data.loaders.folders import load_folders
 
 _SECOND_NS = 1_000_000_000
 _LEAST_FILES = 3

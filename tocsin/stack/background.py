@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.addresses import without_password
 from schemas.errors import BrokerUnavailable, RedisUnavailable, StackBusy
-from tocsin.stack import kafka_probe, redis_part
-from tocsin.stack.kafka_part import KafkaPart
+from tocsin.stack import kafka_probe
+from tocsin.stack import redis_service as redis_part
+from tocsin.stack.kafka_service import KafkaPart
 from tocsin.stack.locks import LAST_BREATH_S, FolderLock, lock_commands
-from tocsin.stack.part import tail_of
 from tocsin.stack.record import PartRecord, StackRecord
+from tocsin.stack.service import tail_of
 
 State = Literal["running", "unreachable", "died", "stopped"]
 

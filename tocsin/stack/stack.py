@@ -10,15 +10,16 @@ from typing import Self
 
 from schemas.addresses import without_password
 from schemas.errors import OutputError, SettingsError, StackBusy, StackError
-from tocsin.stack import kafka_probe, ports, redis_part
+from tocsin.stack import kafka_probe, ports
+from tocsin.stack import redis_service as redis_part
 from tocsin.stack.jars import Jars, Progress
-from tocsin.stack.kafka_part import KafkaPart
+from tocsin.stack.kafka_service import KafkaPart
 from tocsin.stack.locks import LAST_BREATH_S, FolderLock, lock_commands
-from tocsin.stack.part import Hold, Part
 from tocsin.stack.parts import parts_folder
 from tocsin.stack.programs import find_java, find_redis
 from tocsin.stack.record import PartRecord, Process, StackRecord
-from tocsin.stack.redis_part import RedisPart
+from tocsin.stack.redis_service import RedisPart
+from tocsin.stack.service import Hold, Part
 
 ROOM_BYTES = 256 * 1024 * 1024
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.chunk import Chunk
 from tests.unit.tocsin.alert_records import SECOND_NS, START_NS
 from tocsin.capture.clip import Clip, LabelledClip
-from tocsin.playback import Played
+from tocsin.client.audio import Played
 
 RATE = 1_000
 

@@ -10,7 +10,7 @@ from schemas.errors import OutputError, SettingsError, StackBusy
 from tests.unit.capture.clips import clip, normal
 from tocsin.capture.manifest import CaptureManifest, CaptureRequest, LeftOut
 from tocsin.capture.workbench import Plan, Surveyed, Undertaking, Workbench
-from tocsin.playback import Stretch
+from tocsin.client.audio import Stretch
 
 REQUEST = CaptureRequest(
     devices=("pump-*",), since="7d", until=None, clip_ms=1_000, guard_ms=1_000, device_minutes=60.0, max_bytes=10**9

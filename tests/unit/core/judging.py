@@ -6,13 +6,13 @@ from typing import Literal, cast
 
 import numpy as np
 
-from processors.core.decision import ScoredWindow
-from processors.core.detector_state import DetectorState
-from processors.core.detectors import Detector
-from processors.core.judging import Judge
-from processors.core.roster import Slot
-from processors.core.sensitivity import plan
-from processors.core.window import Window
+from processors.core.alerting.decision import ScoredWindow
+from processors.core.alerting.decision_step import Judge
+from processors.core.alerting.detector_state import DetectorState
+from processors.core.alerting.detectors import Detector
+from processors.core.models.model import Slot
+from processors.core.threshold.budget import plan
+from processors.core.windowing.window import Window
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from schemas.score import Stage

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from processors.core.roster import Slot
+from processors.core.models.model import Slot
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from schemas.score import ModelRef, Stage

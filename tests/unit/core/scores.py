@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import BlockState, Decision
-from processors.core.reference import Reference, Tops
-from processors.core.sensitivity import BLOCKS_PER_DAY, plan
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState, Decision
+from processors.core.threshold.budget import BLOCKS_PER_DAY, plan
+from processors.core.threshold.reference import Reference, Tops
 
 SECOND = 1_000_000_000
 RULE = BlockRule(plan(1.0))

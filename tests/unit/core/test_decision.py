@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.alert_life import Evidence, LifeState, live
-from processors.core.block_state import Decision
-from processors.core.decision import ScoredWindow, decide
-from processors.core.detector_state import DetectorState, Output
-from processors.core.limits import Limits
+from processors.core.alerting.alert_lifecycle import Evidence, LifeState, live
+from processors.core.alerting.decision import ScoredWindow, decide
+from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.threshold.block_state import Decision
+from processors.core.threshold.limits import Limits
 from schemas.errors import ScoreNotFinite
 
 from .judging import DETECTOR, HOP, heard_s, judge_of, window

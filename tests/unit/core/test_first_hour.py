@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import BlockState
-from processors.core.commissioning import Early, is_due
-from processors.core.sensitivity import plan
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState
+from processors.core.threshold.budget import plan
+from processors.core.threshold.warm_up import Early, is_due
 
 from .scores import hear, normal
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from processors.core.block_state import BlockState
-from processors.core.episode import Judgement
-from processors.core.learning import forget_recent
-from processors.core.limits import PEAK_INDEX, UNKNOWN, clip, limits_of
-from processors.core.reference import MERGED, Block, Reference, accept, end_hour, rounded, seeded
-from processors.core.sensitivity import BLOCKS_PER_DAY, BLOCKS_PER_HOUR, READY_DAYS, plan
-from processors.core.verdict import judged
+from processors.core.threshold.block_state import BlockState
+from processors.core.threshold.budget import BLOCKS_PER_DAY, BLOCKS_PER_HOUR, READY_DAYS, plan
+from processors.core.threshold.episode import Judgement
+from processors.core.threshold.feedback import judged
+from processors.core.threshold.limits import PEAK_INDEX, UNKNOWN, clip, limits_of
+from processors.core.threshold.reference import MERGED, Block, Reference, accept, end_hour, rounded, seeded
+from processors.core.threshold.reference_update import forget_recent
 
 from .scores import RULE, hear, known, normal, opened
 

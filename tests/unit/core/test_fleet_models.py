@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from processors.core.fleet_models import FleetModels, Target
-from processors.core.roster import Slot
+from processors.core.models.assignments import FleetModels, Target
+from processors.core.models.model import Slot
 from schemas.features import FeatureSpec
 from schemas.score import Stage
 

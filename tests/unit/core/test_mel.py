@@ -6,8 +6,8 @@ import librosa
 import numpy as np
 import pytest
 
-from processors.core.mel import LogMel, mel_filterbank
-from processors.core.recording import rows_of
+from processors.core.audio.mel import LogMel, mel_filterbank
+from processors.core.audio.recording import rows_of
 from schemas.features import FeatureSpec
 
 SPECS = [

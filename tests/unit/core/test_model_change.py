@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from processors.core.decision import ScoredWindow, decide
-from processors.core.detector_state import DetectorState, Output
+from processors.core.alerting.decision import ScoredWindow, decide
+from processors.core.alerting.detector_state import DetectorState, Output
 from schemas.score import Stage
 
 from .judging import MODEL, heard_s, judge_of, window

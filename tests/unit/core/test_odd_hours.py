@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import dump, load
-from processors.core.learning import enter
-from processors.core.limits import UNKNOWN, limits_of
-from processors.core.reference import Block, Reference, accept, end_hour, seeded
-from processors.core.sensitivity import BLOCKS_PER_HOUR, READY_DAYS, plan
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import dump, load
+from processors.core.threshold.budget import BLOCKS_PER_HOUR, READY_DAYS, plan
+from processors.core.threshold.limits import UNKNOWN, limits_of
+from processors.core.threshold.reference import Block, Reference, accept, end_hour, seeded
+from processors.core.threshold.reference_update import enter
 
 from .scores import hear, known, normal, opened
 

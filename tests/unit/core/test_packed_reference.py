@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from processors.core.block_state import BlockState, Shelf, dump
-from processors.core.decision import decide
-from processors.core.detector_state import DetectorState
-from processors.core.learning import enter
-from processors.core.limits import UNKNOWN, limits_of
-from processors.core.reference import MERGED, Block, Reference, Tops, accept, end_hour, rounded
-from processors.core.sensitivity import BLOCKS_PER_DAY, BLOCKS_PER_HOUR, READY_DAYS, plan
+from processors.core.alerting.decision import decide
+from processors.core.alerting.detector_state import DetectorState
+from processors.core.threshold.block_state import BlockState, Shelf, dump
+from processors.core.threshold.budget import BLOCKS_PER_DAY, BLOCKS_PER_HOUR, READY_DAYS, plan
+from processors.core.threshold.limits import UNKNOWN, limits_of
+from processors.core.threshold.reference import MERGED, Block, Reference, Tops, accept, end_hour, rounded
+from processors.core.threshold.reference_update import enter
 
 from .judging import MODEL, judge_of, window
 from .models import FakeModel

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from processors.core.device_stream import DeviceStream
-from processors.core.extraction import Extractor
-from processors.core.partition import IDLE_MS, Partition
+from processors.core.offsets.partition import IDLE_MS, Partition
+from processors.core.windowing.device_stream import DeviceStream
+from processors.core.windowing.extraction import Extractor
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.core.progress import Progress
+from processors.app.progress import Progress
 
 
 def test_work_that_waits_too_long_without_any_being_done_is_a_stall() -> None:

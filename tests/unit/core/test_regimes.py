@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from processors.core.decision import ScoredWindow, decide
-from processors.core.detector_state import DetectorState, Output
-from processors.core.judging import Judge
-from processors.core.retelling import retell
-from processors.judges import Judges
+from processors.core.alerting.decision import ScoredWindow, decide
+from processors.core.alerting.decision_step import Judge
+from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.alerting.replay import retell
+from processors.stream.decision_contexts import Judges
 from schemas.policy import Policy
 from schemas.score import Score
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from processors.core.resample import Resampler
+from processors.core.audio.resample import Resampler
 
 RATES = [1_000, 8_000, 11_025, 12_000, 22_050, 44_100, 48_000, 97_656, 192_000]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from processors.core.decision import ScoredWindow, decide
-from processors.core.detector_state import DetectorState, Output
-from processors.core.judging import Judge, Saying
-from processors.core.retelling import retell
-from processors.core.window import Window
+from processors.core.alerting.decision import ScoredWindow, decide
+from processors.core.alerting.decision_step import Judge, Saying
+from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.alerting.replay import retell
+from processors.core.windowing.window import Window
 from schemas.score import Score
 
 from .judging import judge, judge_of, window

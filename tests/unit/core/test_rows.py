@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from processors.core.device_stream import DeviceStream
-from processors.core.extraction import Extractor
-from processors.core.mel import normalise_level
-from processors.core.recording import rows_of
-from processors.core.rows import Rows, pooled
+from processors.core.audio.feature_buffer import Rows, pooled
+from processors.core.audio.mel import normalise_level
+from processors.core.audio.recording import rows_of
+from processors.core.windowing.device_stream import DeviceStream
+from processors.core.windowing.extraction import Extractor
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import dump, load
-from processors.core.limits import Prior, prior_of
-from processors.core.regime import entered, most_regimes
-from processors.core.sensitivity import BLOCK_NS, BLOCKS_PER_DAY, plan
-from processors.core.verdict import accepted, judged, rolled_back
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import dump, load
+from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_DAY, plan
+from processors.core.threshold.feedback import accepted, judged, rolled_back
+from processors.core.threshold.limits import Prior, prior_of
+from processors.core.threshold.regime import entered, most_regimes
 from schemas.manifest import Calibration
 
 from .scores import RULE, SECOND, hear, known, normal, opened

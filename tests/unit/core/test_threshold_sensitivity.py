@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from processors.core.sensitivity import BLOCKS_PER_DAY, BLOCKS_PER_WEEK, explain, plan
-from processors.core.tail import Rank, foretold, quantile, rank, tail_index
+from processors.core.threshold.budget import BLOCKS_PER_DAY, BLOCKS_PER_WEEK, explain, plan
+from processors.core.threshold.tail_extrapolation import Rank, foretold, quantile, rank, tail_index
 from schemas.errors import SettingsError
 
 

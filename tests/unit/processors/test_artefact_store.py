@@ -12,8 +12,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from processors.adapters import artefact_store
-from processors.adapters.artefact_store import ArtefactStore
+from processors.adapters.models import artefact_store
+from processors.adapters.models.artefact_store import ArtefactStore
 from schemas.artefact import Artefact
 from schemas.errors import (
     DigestMismatch,

@@ -8,7 +8,7 @@ import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.record.memory_records import MemoryRecords
 
-from processors.adapters.kafka_records import read_any_header_name
+from processors.adapters.kafka.records import read_any_header_name
 from schemas.record import Record
 from tests.integration.raw_records import batch_of, marked
 

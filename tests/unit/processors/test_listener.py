@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from processors.core.roster import Slot
-from processors.core.segment import Segment
-from processors.listener import Listener
+from processors.core.models.model import Slot
+from processors.core.windowing.segment import Segment
+from processors.stream.batch_scorer import Listener
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
 from tests.unit.core.models import FakeModel

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from processors.adapters.model_cache import ModelCache
-from processors.core.fleet_models import Target
+from processors.adapters.models.cache import ModelCache
+from processors.core.models.assignments import Target
 from tests.unit.processors.test_model_keeper import artefact
 
 TARGET = Target("machine", "device:pump.1", "champion")

@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import GraphProto, ModelProto, TensorProto, helper
 
-from processors.adapters import model_check_sandbox
-from processors.adapters.model_check import CHECKS, CheckLimits, check_artefact, examine, read_manifest
-from processors.adapters.onnx_model import load_model
-from processors.adapters.signing import sign
+from processors.adapters.models.check import sandbox as model_check_sandbox
+from processors.adapters.models.check.artefact import CHECKS, CheckLimits, check_artefact, examine, read_manifest
+from processors.adapters.models.onnx_model import load_model
+from processors.adapters.models.signing import sign
 from schemas.errors import (
     DigestMismatch,
     ExternalData,
@@ -56,7 +56,7 @@ from tests.unit.processors.crafted import (
     written,
 )
 
-SHIPPED = Path(__file__).parents[3] / "processors" / "models"
+SHIPPED = Path(__file__).parents[3] / "processors" / "shipped_models"
 KEY, STRANGER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 TRUSTED = (KEY.public_key(),)
 NO_SCORES = np.zeros(3, np.float32)
@@ -670,7 +670,7 @@ def test_the_process_is_given_no_secret(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_process_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; import sys;"
-        "from processors.adapters.model_check import CheckLimits, check_artefact;"
+        "from processors.adapters.models.check.artefact import CheckLimits, check_artefact;"
         "check_artefact(Path(sys.argv[1]), None, CheckLimits(wall_s=20.0, cpu_s=9_999, memory_bytes=2**40))"
     )
     parent = subprocess.Popen(

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from processors.adapters.model_keeper import ModelKeeper, Wanted
-from processors.core.fleet_models import FleetModels, Target
-from processors.core.roster import Model
+from processors.adapters.models.keeper import ModelKeeper, Wanted
+from processors.core.models.assignments import FleetModels, Target
+from processors.core.models.model import Model
 from schemas.artefact import Artefact
 from schemas.errors import GoldenMismatch, StoreUnavailable
 from schemas.features import FeatureSpec

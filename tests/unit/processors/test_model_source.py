@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from processors.adapters import model_source
-from processors.adapters.artefact_store import ArtefactStore
-from processors.adapters.model_cache import ModelCache
-from processors.adapters.model_source import ModelSource
-from processors.adapters.signing import sign
+from processors.adapters.models import source as model_source
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.cache import ModelCache
+from processors.adapters.models.signing import sign
+from processors.adapters.models.source import ModelSource
 from schemas.artefact import Artefact
 from schemas.errors import GoldenMismatch, ManifestInvalid, StoreUnavailable, Unsigned, WrongSignature
 from tests.crafted import MACHINE, craft

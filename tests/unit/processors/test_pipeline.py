@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from processors.adapters.state_store import MemoryStates
-from processors.core.decision import ScoredWindow
-from processors.core.extraction import Extractor
-from processors.core.fleet_models import FleetModels, Target
-from processors.core.segment import Segment
-from processors.judges import Judges, NoPromises
-from processors.pipeline import Delivery, Pipeline
-from processors.states import States
+from processors.adapters.redis.state_store import MemoryStates
+from processors.core.alerting.decision import ScoredWindow
+from processors.core.models.assignments import FleetModels, Target
+from processors.core.windowing.extraction import Extractor
+from processors.core.windowing.segment import Segment
+from processors.stream.decision_contexts import Judges, NoPromises
+from processors.stream.pipeline import Delivery, Pipeline
+from processors.stream.states import States
 from schemas.chunk import Chunk, encode_chunk
 from schemas.deadletter import original
 from schemas.device import Device

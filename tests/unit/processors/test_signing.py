@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from processors.adapters.signing import load_private_key, load_trusted_keys, sign, verify, write_keys
+from processors.adapters.models.signing import load_private_key, load_trusted_keys, sign, verify, write_keys
 from schemas.artefact import Artefact
 from schemas.errors import OutputError, SettingsError, Unsigned, WrongSignature
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from processors.adapters.state_text import StateTexts
-from processors.core.decision import decide
-from processors.core.detector_state import DetectorState
-from processors.core.judging import Saying
+from processors.adapters.redis.state_codec import StateTexts
+from processors.core.alerting.decision import decide
+from processors.core.alerting.decision_step import Saying
+from processors.core.alerting.detector_state import DetectorState
 from tests.unit.core.judging import judge_of, window
 
 

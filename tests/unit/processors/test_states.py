@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from processors.adapters.state_store import Change, MemoryStates, StateKey
-from processors.core.decision import ScoredWindow
-from processors.core.detector_state import DetectorState
-from processors.states import States
+from processors.adapters.redis.state_store import Change, MemoryStates, StateKey
+from processors.core.alerting.decision import ScoredWindow
+from processors.core.alerting.detector_state import DetectorState
+from processors.stream.states import States
 from schemas.errors import RedisUnavailable
 from tests.unit.core.judging import HOP, MODEL, heard_s, judge_of, window
 from tests.unit.core.models import FakeModel

@@ -8,15 +8,15 @@ import zlib
 import numpy as np
 import pytest
 
-from processors.adapters.state_text import StateTexts, packed, unpacked
-from processors.core.block_rule import BlockRule
-from processors.core.block_state import BlockState, Place, Run, Shelf
-from processors.core.detector_state import DetectorState, Learned, Position
-from processors.core.episode import Past
-from processors.core.limits import UNKNOWN
-from processors.core.reference import MERGED, Reference, Tops, rounded
-from processors.core.regime import most_regimes
-from processors.core.sensitivity import BLOCKS_PER_DAY, READY_DAYS, plan
+from processors.adapters.redis.state_codec import StateTexts, packed, unpacked
+from processors.core.alerting.detector_state import DetectorState, Learned, Position
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState, Place, Run, Shelf
+from processors.core.threshold.budget import BLOCKS_PER_DAY, READY_DAYS, plan
+from processors.core.threshold.episode import Past
+from processors.core.threshold.limits import UNKNOWN
+from processors.core.threshold.reference import MERGED, Reference, Tops, rounded
+from processors.core.threshold.regime import most_regimes
 
 MOST = 8_192
 PLACE = Place(-12.345678, -12.345678, -12.345678)

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from processors import supervisor as module
-from processors.supervisor import Supervisor
+from processors.app.faust_app import supervisor as module
+from processors.app.supervisor import Supervisor
 from schemas.errors import WorkerRefused
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from producers.file import AudioFile
 from producers.pcm import Block
+from producers.sources.file import AudioFile
 from schemas.errors import EmptyAudio, InputError, NotAudio, UnreadableInput
 
 

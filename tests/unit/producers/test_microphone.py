@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from producers import alsa
-from producers.microphone import CaptureOptions, Microphone, capture, list_inputs
-from producers.sink import MemorySink
-from producers.tally import Tally
+from producers.kafka.sink import MemorySink
+from producers.sources import alsa
+from producers.sources.microphone import CaptureOptions, Microphone, capture, list_inputs
+from producers.stats import Tally
 from schemas.device import Device
 from schemas.errors import CaptureError, InputError
 
@@ -71,8 +71,8 @@ class FakeDevices:
 def _fake_inputs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(miniaudio, "CaptureDevice", FakeDevice)
     monkeypatch.setattr(miniaudio, "Devices", FakeDevices)
-    monkeypatch.setattr("producers.microphone._SILENT_S", 0.2)
-    monkeypatch.setattr("producers.microphone._REOPEN_S", 0.01)
+    monkeypatch.setattr("producers.sources.microphone._SILENT_S", 0.2)
+    monkeypatch.setattr("producers.sources.microphone._REOPEN_S", 0.01)
     yield
     assert all(device.closed.is_set() for device in FakeDevice.opened)
     FakeDevice.opened.clear()

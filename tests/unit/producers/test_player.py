@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from producers.fleet import check_regime, parts_of
+from producers.devices import check_regime, parts_of
+from producers.kafka.sink import MemorySink
 from producers.pcm import Block
 from producers.player import TOGETHER_FAST, TOGETHER_REALTIME, play_all, play_session
 from producers.session import Session
-from producers.sink import MemorySink
 from producers.source import Part
-from producers.tally import Tally
+from producers.stats import Tally
 from schemas.chunk import Chunk
 from schemas.device import Device
 from schemas.errors import NotAudio, SettingsError

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from processors.adapters.onnx_model import OnnxModel, load_shipped
+from processors.adapters.models.onnx_model import OnnxModel, load_shipped
 from schemas.errors import SettingsError
 from synthesis.fault import FAULTS
 from synthesis.machine import random_machine
 from synthesis.sound import SAMPLE_RATE
+from tocsin.retraining.evaluation import hold, runs_of
 from tocsin.retraining.sound_set import SoundFile, Split
-from tocsin.retraining.trial import hold, runs_of
-from trainers.compare import figures_of
+from trainers.evaluation.compare import figures_of
 
 SECOND_NS = 10**9
 CLIP_S = 4

@@ -8,7 +8,7 @@ from importlib import resources
 import pytest
 from pydantic import ValidationError
 
-from processors.adapters.onnx_model import load_shipped
+from processors.adapters.models.onnx_model import load_shipped
 from schemas.features import FeatureSpec
 
 # What the shipped models' files say, and what frames of theirs are shared by.
@@ -26,7 +26,7 @@ def test_fields_that_came_later_leave_the_hash_of_older_models(detector: str) ->
     spec = load_shipped(detector).manifest.features
     assert spec.hash() == SHIPPED[detector]
     assert spec.front_end() == FRONT_END
-    assert detector in json.loads((resources.files("processors.models") / "index.json").read_text())
+    assert detector in json.loads((resources.files("processors.shipped_models") / "index.json").read_text())
 
 
 def test_what_changes_the_input_changes_the_hash() -> None:

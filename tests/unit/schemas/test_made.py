@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
-from processors.core.detector_state import DetectorState, Output
-from schemas.made import made
+from processors.core.alerting.detector_state import DetectorState, Output
+from schemas.construct import made
 from schemas.score import Why
 from tests.unit.schemas.records import ALERT, SCORE
 

@@ -10,7 +10,7 @@ from schemas.errors import SettingsError
 from schemas.event import Event
 from schemas.topics import ALERTS, FEEDBACK
 from tests.unit.tocsin.alert_records import alert, verdict, whole_alert
-from tocsin.alert_log import AlertLog
+from tocsin.client.alerts import AlertLog
 
 
 @dataclass

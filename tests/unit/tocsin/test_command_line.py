@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from tocsin.__main__ import main
-from tocsin.lazy_group import COMMANDS
+from tocsin.cli.lazy_group import COMMANDS
 
 NOWHERE = "127.0.0.1:1"
 

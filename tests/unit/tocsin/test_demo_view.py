@@ -12,11 +12,11 @@ from rich.console import Console
 from schemas.alert import Alert
 from schemas.score import ModelRef, Score
 from synthesis.factory import demo_factory
-from tocsin.commands.demo import save_view
+from tocsin.cli.commands.demo import save_view
 from tocsin.demo.fleet_view import DeviceView, FleetView
 from tocsin.demo.outcome import judge, print_outcome
+from tocsin.demo.run import DemoOptions, Show
 from tocsin.demo.screen import draw, plain_line, plain_status
-from tocsin.demo.show import DemoOptions, Show
 
 MODEL = ModelRef(name="m", version="1", sha256="0")
 FACTORY = demo_factory()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from schemas.chunk import Chunk
-from tocsin.learning.own_sound import OwnSound, Recorder
-from tocsin.playback import Played
+from tocsin.client.audio import Played
+from tocsin.device_training.device_audio import OwnSound, Recorder
 
 RATE = 8_000
 START_NS = 1_700_000_000_000_000_000

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from processors.core.partition import IDLE_MS
+from processors.core.offsets.partition import IDLE_MS
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
-from tocsin.fleet import matches, near
-from tocsin.playback import Admission, Played
+from tocsin.client.audio import Admission, Played
+from tocsin.client.devices import matches, near
 
 RATE = 16_000
 

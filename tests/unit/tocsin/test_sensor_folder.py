@@ -11,16 +11,16 @@ import soundfile
 import typer
 from typer.testing import CliRunner, Result
 
-from processors.adapters.onnx_model import load_model
-from producers.sensor import SensorOptions, on_one_scale, read_sensor
+from processors.adapters.models.onnx_model import load_model
+from producers.sources.sensor import SensorOptions, on_one_scale, read_sensor
 from schemas.errors import InputError, SettingsError, UnusableAudio
 from synthesis.machine import random_machine
-from tocsin.commands.score import score
-from tocsin.commands.train import train
+from tocsin.cli.commands.score import score
+from tocsin.cli.commands.train import train
 from tocsin.sensor_folder import as_recordings
-from trainers.machine import SPEC
-from trainers.machine_net import MachineNet
-from trainers.machine_quality import bearing_aucs
+from trainers.recipes.machine.network import MachineNet
+from trainers.recipes.machine.quality import bearing_aucs
+from trainers.recipes.machine.recipe import SPEC
 
 RATE = 16_000
 app = typer.Typer()

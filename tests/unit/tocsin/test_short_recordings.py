@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from processors.adapters.onnx_model import load_shipped
-from producers.file import AudioFile
+from processors.adapters.models.onnx_model import load_shipped
+from producers.sources.file import AudioFile
 from synthesis.scream import scream
-from tocsin.commands.score import score
+from tocsin.cli.commands.score import score
 from tocsin.noise_floor import floor_noise
 from tocsin.scoring import FileScorer
 

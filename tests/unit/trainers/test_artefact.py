@@ -18,14 +18,15 @@ from torch import nn
 from schemas.errors import ExportError, OutputError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration, Manifest, read_metadata
-from trainers import pictures
-from trainers.artefact import INDEX, install, write
-from trainers.direction import Direction
+from trainers.evaluation import figures as pictures
+from trainers.evaluation.direction import Direction
+from trainers.example import Example
+from trainers.experiments.transfer.experiment import PRESETS, TransferOptions
+from trainers.export.artefact import INDEX, install, write
+from trainers.export.golden import golden_windows
+from trainers.export.torch_model import TorchModel
 from trainers.files import write_together
-from trainers.golden import golden_windows
-from trainers.recipe import Example, Trained, with_settings
-from trainers.torch_model import TorchModel
-from trainers.transfer import PRESETS, TransferOptions
+from trainers.recipe import Trained, with_settings
 
 SPEC = FeatureSpec(n_frames=8, window_hop=4)
 

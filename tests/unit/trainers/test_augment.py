@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from processors.core.mel import band_edges
-from processors.core.recording import rows_of
+from processors.core.audio.mel import band_edges
+from processors.core.audio.recording import rows_of
 from schemas.features import FeatureSpec
-from trainers.augment import band_limited, coloured, masked, noise_floor, reverberated, to_db, to_power, warps
+from trainers.data.augment import band_limited, coloured, masked, noise_floor, reverberated, to_db, to_power, warps
 
 SPEC = FeatureSpec(n_frames=48, window_hop=12)
 

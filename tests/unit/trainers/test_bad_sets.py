@@ -13,12 +13,13 @@ import pytest
 import soundfile
 
 from schemas.errors import EmptyAudio, InputError, NotAudio, TooLittleSound, UnusableAudio, WrongLayout
-from trainers import conv_ae, mimii_ae
-from trainers.conv_ae import ConvAeRecipe
-from trainers.fleet import FleetRecipe
-from trainers.mimii_ae import MimiiAeRecipe
-from trainers.quick import QuickRecipe
-from trainers.synthetic_set import SetOptions, write_set
+from trainers.data.synthetic_set import SetOptions, write_set
+from trainers.recipes.conv_ae import recipe as conv_ae
+from trainers.recipes.conv_ae.recipe import ConvAeRecipe
+from trainers.recipes.embedding.recipe import FleetRecipe
+from trainers.recipes.knn.recipe import QuickRecipe
+from trainers.recipes.mimii_ae import recipe as mimii_ae
+from trainers.recipes.mimii_ae.recipe import MimiiAeRecipe
 
 RATE = 16_000
 
@@ -201,7 +202,8 @@ def test_quick_takes_what_is_normal_from_a_sets_layout(tmp_path):
 
 _TRAIN = """
     import resource, signal, sys
-    from trainers import artefact, checkpoint
+    from trainers.export.onnx_export import artefact
+    from trainers.training import checkpoint
     from tocsin.__main__ import main
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from schemas.manifest import Calibration
-from trainers.compare import (
+from trainers.evaluation.compare import (
     DeviceScores,
     Figures,
     Timed,

@@ -13,15 +13,15 @@ import pytest
 import torch
 from torch import nn
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import InputError, SettingsError, UnreadableInput
 from schemas.manifest import read_metadata
-from trainers.artefact import write
-from trainers.conv_ae import ConvAeRecipe
-from trainers.conv_ae_front import Compat, Correct, spec_of
-from trainers.conv_ae_net import ConvAutoencoder
-from trainers.conv_ae_weights import load_weights
-from trainers.synthetic_set import SetOptions, write_set
+from trainers.data.synthetic_set import SetOptions, write_set
+from trainers.export.artefact import write
+from trainers.recipes.conv_ae.features import Compat, Correct, spec_of
+from trainers.recipes.conv_ae.network import ConvAutoencoder
+from trainers.recipes.conv_ae.recipe import ConvAeRecipe
+from trainers.recipes.conv_ae.weights import load_weights
 
 TINY = {"epochs": "2", "least_steps": "1", "batch": "16", "hidden": "24,8", "code": "8"}
 

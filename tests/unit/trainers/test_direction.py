@@ -12,14 +12,14 @@ import pytest
 import torch
 from torch import nn
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import EmptyAudio, ScoreInverted
 from schemas.features import FeatureSpec
 from synthesis.fault import FAULTS
 from synthesis.machine import random_machine
-from trainers.direction import generated_anomalies, settled
-from trainers.registry import RECIPES
-from trainers.torch_model import TorchModel
+from trainers.evaluation.direction import generated_anomalies, settled
+from trainers.export.torch_model import TorchModel
+from trainers.recipes.registry import RECIPES
 
 SPEC = FeatureSpec(n_frames=48, window_hop=24, level="none")
 
@@ -100,7 +100,7 @@ def test_every_recipe_asks_but_those_that_the_decision_record_names():
         found = {module}
         for node in ast.walk(ast.parse((root / f"{module.replace('.', '/')}.py").read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("trainers."):
-                if node.module == "trainers.direction":
+                if node.module == "trainers.evaluation.direction":
                     found |= {alias.name for alias in node.names}
                 else:
                     found |= reached(node.module)

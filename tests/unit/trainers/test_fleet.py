@@ -14,17 +14,17 @@ from schemas.errors import EmptyAudio, InputError, ScoreInverted, SettingsError,
 from schemas.features import FeatureSpec
 from synthesis.fault import random_fault
 from synthesis.machine import random_machine
-from trainers import fleet
-from trainers.adacos import SubclusterAdaCos
-from trainers.artefact import write
-from trainers.direction import settled
-from trainers.fleet import FleetRecipe, spec_of
-from trainers.fleet_bank import fit_bank
-from trainers.fleet_batches import SHIFTS, FleetBatches, moved
-from trainers.fleet_model import FleetNet
-from trainers.fleet_net import PhaseStatistics
-from trainers.fleet_quality import bank_of, folds_of, pair_aucs
-from trainers.fleet_sound import Device, Heard, load_devices
+from trainers.evaluation.direction import settled
+from trainers.export.artefact import write
+from trainers.recipes.embedding import recipe as fleet
+from trainers.recipes.embedding.batches import SHIFTS, FleetBatches, moved
+from trainers.recipes.embedding.data import Device, Heard, load_devices
+from trainers.recipes.embedding.memory_bank import fit_bank
+from trainers.recipes.embedding.model import FleetNet
+from trainers.recipes.embedding.network import PhaseStatistics
+from trainers.recipes.embedding.quality import bank_of, folds_of, pair_aucs
+from trainers.recipes.embedding.recipe import FleetRecipe, spec_of
+from trainers.training.adacos import SubclusterAdaCos
 
 TINY = {"seconds": "1.2", "steps": "3", "batch": "4", "synthetic": "2", "width": "4", "size": "8"}
 SPEC = FeatureSpec(n_frames=48, window_hop=24)

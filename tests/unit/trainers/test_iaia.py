@@ -9,17 +9,17 @@ import onnxruntime
 import pytest
 import torch
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import ExportError, InputError, SettingsError, WrongLayout
-from trainers.artefact import write
-from trainers.iaia import IaiaRecipe
-from trainers.iaia_cells import load_cells
-from trainers.iaia_chain import fit_detector
-from trainers.iaia_protocol import plan
-from trainers.loaders.mimii import load_mimii
-from trainers.mfcc import WIDTH
-from trainers.sklearn_model import SklearnModel
-from trainers.synthetic_set import SetOptions, write_set
+from trainers.data.loaders.mimii import load_mimii
+from trainers.data.synthetic_set import SetOptions, write_set
+from trainers.export.artefact import write
+from trainers.export.sklearn_model import SklearnModel
+from trainers.features.mfcc import WIDTH
+from trainers.recipes.iaia.chain import fit_detector
+from trainers.recipes.iaia.data import load_cells
+from trainers.recipes.iaia.protocol import plan
+from trainers.recipes.iaia.recipe import IaiaRecipe
 
 TINY = {"seeds": "1", "epochs": "2", "least_steps": "40", "batch": "16"}
 

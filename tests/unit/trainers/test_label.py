@@ -9,9 +9,9 @@ import soundfile
 from schemas.errors import SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
-from trainers.audacity import read_labels
-from trainers.label import label_folder, segments_of, stretches, summary
-from trainers.recordings import Recording
+from trainers.data.audacity import read_labels
+from trainers.data.recordings import Recording
+from trainers.labelling.segments import label_folder, segments_of, stretches, summary
 
 SPEC = FeatureSpec(n_frames=48, window_hop=12)
 RATE = 16_000

@@ -12,14 +12,14 @@ import scipy.fft
 import torch
 
 from schemas.errors import InputError, SettingsError, WrongLayout
-from trainers.artefact import write
-from trainers.gammatone import centres, erb, gammatone_weights
-from trainers.leak import LeakRecipe
-from trainers.leak_front import SPEC, LeakFeatures
-from trainers.leak_generated import KINDS, SOUND_KINDS, of_image, of_sound, pink
-from trainers.leak_net import EXTRACTORS, ConvAutoencoder, DenseVae, Extractor
-from trainers.leak_training import MODELS, train_autoencoder
-from trainers.synthetic_set import SetOptions, write_set
+from trainers.data.synthetic_set import SetOptions, write_set
+from trainers.export.artefact import write
+from trainers.features.gammatone import centres, erb, gammatone_weights
+from trainers.recipes.leak.features import SPEC, LeakFeatures
+from trainers.recipes.leak.generated import KINDS, SOUND_KINDS, of_image, of_sound, pink
+from trainers.recipes.leak.network import EXTRACTORS, ConvAutoencoder, DenseVae, Extractor
+from trainers.recipes.leak.recipe import LeakRecipe
+from trainers.recipes.leak.training import MODELS, train_autoencoder
 
 TINY = {"steps": "20", "batch": "8", "extractor_steps": "2", "extractor_batch": "2"}
 

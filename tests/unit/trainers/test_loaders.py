@@ -9,11 +9,11 @@ import pytest
 import soundfile
 
 from schemas.errors import EmptyAudio, NotAudio, SettingsError, UnreadableInput, UnusableAudio, WrongLayout
-from trainers.loaders.archive import load_archive
-from trainers.loaders.clip import Clip
-from trainers.loaders.layout import load_clips
-from trainers.loaders.mimii import baseline_split
-from trainers.loaders.split import split_by_group
+from trainers.data.loaders.archive import load_archive
+from trainers.data.loaders.clip import Clip
+from trainers.data.loaders.layout import load_clips
+from trainers.data.loaders.mimii import baseline_split
+from trainers.data.loaders.split import split_by_group
 
 RATE = 16_000
 

@@ -12,9 +12,9 @@ from benchmarks.quality.row import Figure, Row
 from benchmarks.quality.scream import NETWORKS, figures_of
 from benchmarks.quality.ships import MACHINES, SCREAMS, section, share_of_a_core, windows_a_second
 from schemas.features import FeatureSpec
-from trainers.label import Segment
-from trainers.registry import RECIPES
-from trainers.scream_family import MODELS
+from trainers.labelling.segments import Segment
+from trainers.recipes.registry import RECIPES
+from trainers.recipes.scream.network_family import MODELS
 
 AIM = Aim("a motor", "AUC >= .88", ".84", "one", (Check("auc", least=0.88),), "it drifts")
 

@@ -13,9 +13,9 @@ from benchmarks.quality.page import page_of
 from benchmarks.quality.row import Figure, Row, cost_of, figure_of, keep_row, kept_rows
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration, Manifest
-from trainers.export import export
-from trainers.golden import golden_windows
-from trainers.torch_model import TorchModel
+from trainers.export.golden import golden_windows
+from trainers.export.onnx_export import export
+from trainers.export.torch_model import TorchModel
 
 
 def a_row(**changed) -> Row:

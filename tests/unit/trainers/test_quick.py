@@ -13,18 +13,18 @@ import soundfile
 import typer
 from typer.testing import CliRunner
 
-from processors.adapters.onnx_model import load_model
+from processors.adapters.models.onnx_model import load_model
 from schemas.errors import ScoreInverted, SettingsError, TooLittleSound, UnreadableInput
 from synthesis.fault import FAULTS
 from synthesis.machine import random_machine
-from tocsin.commands.train import train
-from trainers import direction
-from trainers.artefact import write
-from trainers.closed_form import fit
-from trainers.direction import generated_anomalies
-from trainers.quick import QuickOptions, QuickRecipe, learn, spec_of
-from trainers.quick_model import QuickModel, summaries
-from trainers.quick_sound import Run, excerpts, windows_in
+from tocsin.cli.commands.train import train
+from trainers.evaluation import direction
+from trainers.evaluation.direction import generated_anomalies
+from trainers.export.artefact import write
+from trainers.recipes.knn.data import Run, excerpts, windows_in
+from trainers.recipes.knn.model import QuickModel, summaries
+from trainers.recipes.knn.neighbours import fit
+from trainers.recipes.knn.recipe import QuickOptions, QuickRecipe, learn, spec_of
 
 RATE = 16_000
 OPTIONS = QuickOptions(window=3, mels=64)
@@ -211,8 +211,8 @@ def test_neither_training_nor_export_needs_torch():
     """Not on a machine where torch is installed either."""
     program = (
         "import sys; sys.modules['torch'] = None; sys.modules['sklearn'] = None; sys.modules['librosa'] = None\n"
-        "import trainers.quick, trainers.artefact, trainers.export\n"
-        "from trainers.registry import recipe\n"
+        "import trainers.recipes.knn.recipe, trainers.export.artefact, trainers.export.onnx_export\n"
+        "from trainers.recipes.registry import recipe\n"
         "assert recipe('quick').name == 'quick'\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)

@@ -14,14 +14,14 @@ import torch
 
 from schemas.errors import ExportError, InputError, SettingsError, UnusableAudio
 from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, read_metadata
-from trainers.artefact import install, write
-from trainers.export import export
-from trainers.machine import SPEC as MACHINE_SPEC
-from trainers.machine import MachineOptions, MachineRecipe
+from trainers.export.artefact import install, write
+from trainers.export.onnx_export import export
+from trainers.export.torch_model import TorchModel
 from trainers.recipe import with_settings
-from trainers.registry import RECIPES, recipe
-from trainers.scream import ScreamRecipe
-from trainers.torch_model import TorchModel
+from trainers.recipes.machine.recipe import SPEC as MACHINE_SPEC
+from trainers.recipes.machine.recipe import MachineOptions, MachineRecipe
+from trainers.recipes.registry import RECIPES, recipe
+from trainers.recipes.scream.recipe import ScreamRecipe
 
 TINY_MACHINE = {
     "machines": "6",

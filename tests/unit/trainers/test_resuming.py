@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from schemas.errors import ExportError, OutputError, ScoreInverted, UnreadableInput, UnusableAudio
-from trainers.checkpoint import FOLDER, resumable
-from trainers.epochs import Schedule, fit_epochs
-from trainers.fitting import fit, repeatable
+from trainers.training.checkpoint import FOLDER, resumable
+from trainers.training.epochs import Schedule, fit_epochs
+from trainers.training.loop import fit, repeatable
 
 STEPS = 40
 
@@ -178,8 +178,8 @@ _FULL_DISK = """
     import torch
     from torch import nn
     from schemas.errors import OutputError
-    from trainers.checkpoint import resumable
-    from trainers.fitting import fit
+    from trainers.training.checkpoint import resumable
+    from trainers.training.loop import fit
     import numpy as np
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from schemas.errors import OutputError, UnreadableInput
-from trainers import scream_fit
-from trainers.checkpoint import resumable
-from trainers.scream_batches import listen
-from trainers.scream_fit import kept
-from trainers.scream_options import SPEC, ScreamOptions
-from trainers.scream_sound import synthetic_takes
+from trainers.recipes.scream import training as scream_fit
+from trainers.recipes.scream.batches import listen
+from trainers.recipes.scream.data import synthetic_takes
+from trainers.recipes.scream.options import SPEC, ScreamOptions
+from trainers.recipes.scream.training import kept
+from trainers.training.checkpoint import resumable
 
 OPTIONS = ScreamOptions(steps=2, cycles=1, batch=4, width=4)
 

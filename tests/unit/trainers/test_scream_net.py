@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from trainers.scream_net import ScreamNet, above_floor, level
+from trainers.recipes.scream.network import ScreamNet, above_floor, level
 
 WINDOW = (1, 48, 64)
 

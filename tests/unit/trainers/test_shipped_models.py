@@ -10,12 +10,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from processors.core.limits import prior_of
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
+from processors.core.threshold.limits import prior_of
 from schemas.manifest import SCORE_OUTPUT, read_metadata
 from synthesis.factory import FAULT_ONSET, SCREAMS_AT, demo_factory
 
-MODELS = files("processors.models")
+MODELS = files("processors.shipped_models")
 SECONDS = 75
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from schemas.errors import OutputError, SettingsError
 from synthesis.recording import Station
-from trainers.loaders.layout import load_clips
-from trainers.synthetic_set import LAYOUTS, SetOptions, write_set
+from trainers.data.loaders.layout import load_clips
+from trainers.data.synthetic_set import LAYOUTS, SetOptions, write_set
 
 SMALL = SetOptions(types=("fan", "valve"), ids=2, snr_db=(6.0, -6.0), clips=3, anomalies=2, seconds=1.0, channels=3)
 

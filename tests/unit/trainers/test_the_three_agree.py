@@ -12,25 +12,25 @@ import pytest
 import soundfile
 import torch
 
-from processors.app import load_models
-from processors.core.recording import rows_of, windows_of
+from processors.app.faust_app import load_models
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration, Manifest
 from synthesis.machine import random_machine
-from tocsin.commands.score import score
-from trainers.conv_ae_front import front_of
-from trainers.conv_ae_front import spec_of as conv_ae_spec
-from trainers.conv_ae_net import ConvAutoencoder, DenseAutoencoder, ErrorScore
-from trainers.export import export
-from trainers.golden import golden_windows
-from trainers.machine import SPEC as MACHINE
-from trainers.machine_net import MachineNet
-from trainers.quick import QuickOptions, learn
-from trainers.quick_sound import Run
-from trainers.scream_family import network
-from trainers.scream_options import SPEC as SCREAM
-from trainers.scream_options import ScreamOptions, spec_of
-from trainers.torch_model import TorchModel
+from tocsin.cli.commands.score import score
+from trainers.export.golden import golden_windows
+from trainers.export.onnx_export import export
+from trainers.export.torch_model import TorchModel
+from trainers.recipes.conv_ae.features import front_of
+from trainers.recipes.conv_ae.features import spec_of as conv_ae_spec
+from trainers.recipes.conv_ae.network import ConvAutoencoder, DenseAutoencoder, ErrorScore
+from trainers.recipes.knn.data import Run
+from trainers.recipes.knn.recipe import QuickOptions, learn
+from trainers.recipes.machine.network import MachineNet
+from trainers.recipes.machine.recipe import SPEC as MACHINE
+from trainers.recipes.scream.network_family import network
+from trainers.recipes.scream.options import SPEC as SCREAM
+from trainers.recipes.scream.options import ScreamOptions, spec_of
 
 RATE = 16_000
 
@@ -131,4 +131,4 @@ def test_the_shipped_files_score_librosas_features_alike(detector, wav, capsys):
 
 
 def file_of(detector: str) -> bytes:
-    return (files("processors.models") / f"{detector}.onnx").read_bytes()
+    return (files("processors.shipped_models") / f"{detector}.onnx").read_bytes()

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from schemas.errors import SettingsError
 from tests.unit.trainers.test_artefact import trained
 from tests.unit.trainers.test_resuming import trained_by_steps
-from tocsin.commands.train import train
-from trainers.machine import MachineRecipe
+from tocsin.cli.commands.train import train
+from trainers.recipes.machine.recipe import MachineRecipe
 
 app = typer.Typer()
 app.command()(train)

@@ -13,13 +13,13 @@ import typer
 from typer.testing import CliRunner
 
 from schemas.errors import SettingsError, UnusableAudio, WrongLayout
-from tocsin.commands.study import study
-from trainers import transfer
-from trainers.loaders.layout import load_clips
-from trainers.mimii_ae import vectors_of
-from trainers.synthetic_set import SetOptions, write_set
-from trainers.transfer import Run, TransferOptions, run_all
-from trainers.transfer_report import plot_of, rows_of, table_of
+from tocsin.cli.commands.experiment import study
+from trainers.data.loaders.layout import load_clips
+from trainers.data.synthetic_set import SetOptions, write_set
+from trainers.experiments.transfer import experiment as transfer
+from trainers.experiments.transfer.experiment import Run, TransferOptions, run_all
+from trainers.experiments.transfer.report import plot_of, rows_of, table_of
+from trainers.recipes.mimii_ae.recipe import vectors_of
 
 TINY = TransferOptions(seeds=2, epochs=1, batch=64, least_steps=1, targets=1)
 

@@ -1,0 +1,76 @@
+"""Runs the serving rule over long stretches of scores, passing over quiet minutes in bulk.
+
+Between two changes of the thresholds a minute in which nothing exceeds only adds its sums to the reference: numpy finds
+them for a whole hour at once, in the same order of additions, and the rule's own functions take them. Everything else,
+every exceedance, every hour's end and the first hour, goes through ``BlockRule.step`` score by score. A test holds
+both ways to the same states.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.thresholds.laws import SECOND, Scores
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState, Decision, Run
+from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_HOUR
+from processors.core.threshold.reference import Block, accept
+
+PER_BLOCK = BLOCK_NS // SECOND
+
+
+class Heard(NamedTuple):
+    """What a stretch of scores brought.
+
+    Attributes:
+        state: after it.
+        events: index and decision of every score with an alert opened, closed, suppressed or a notice.
+    """
+
+    state: BlockState
+    events: list[tuple[int, Decision]]
+
+
+def serve(rule: BlockRule, state: BlockState, scores: Scores) -> Heard:
+    """One score a second through the rule."""
+    events: list[tuple[int, Decision]] = []
+    at = 0
+    while at < len(scores):
+        state, passed = _pass_quiet(rule, state, scores[at:])
+        at += passed
+        for score in scores[at : at + PER_BLOCK].tolist():
+            state, decision = rule.step(state, score, SECOND)
+            if decision.alert in ("opens", "closes") or decision.suppressed or decision.told or decision.drift:
+                events.append((at, decision))
+            at += 1
+    return Heard(state, events)
+
+
+def _pass_quiet(rule: BlockRule, state: BlockState, scores: Scores) -> tuple[BlockState, int]:
+    """The state after the quiet minutes at the start of ``scores``, all but an hour's last, and how many scores."""
+    run, reference, limits = state.run, state.reference, state.limits
+    if reference is None or state.early is not None or state.book.open is not None or run.filled_ns or run.tainted:
+        return state, 0
+    if rule.among > 1 or state.book.suppressed:
+        return state, 0
+    n = min(BLOCKS_PER_HOUR - 1 - reference.hour.n, len(scores) // PER_BLOCK)
+    if n <= 0:
+        return state, 0
+    r = scores[: n * PER_BLOCK].reshape(n, PER_BLOCK) - limits.location
+    cut = np.minimum(r, limits.ceiling)
+    totals = np.cumsum(cut * SECOND, axis=1)
+    levels = totals.max(axis=1) / BLOCK_NS
+    peaks = r.max(axis=1)
+    loud = np.flatnonzero((peaks > limits.peak) | (levels > limits.level))
+    n = int(loud[0]) if len(loud) else n
+    if n == 0:
+        return state, 0
+    squares = np.cumsum(cut * cut * SECOND, axis=1)[:, -1] / BLOCK_NS
+    hour = reference.hour
+    means = totals[:, -1] / BLOCK_NS
+    for block in zip(means[:n].tolist(), squares[:n].tolist(), peaks[:n].tolist(), levels[:n].tolist(), strict=True):
+        hour = accept(hour, Block(*block))
+    after = Run(heard_ns=run.heard_ns + n * BLOCK_NS)
+    return state._replace(run=after, reference=reference._replace(hour=hour)), n * PER_BLOCK

@@ -1,0 +1,59 @@
+"""The feedback topic, followed by every worker for itself: what people have said of each device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from processors.adapters.kafka.topic_follower import TopicFollower
+from processors.core.alerting.decision_step import Saying
+from schemas.errors import UnknownType
+from schemas.feedback import Acceptance, Verdict
+from schemas.record import Record
+from schemas.topics import FEEDBACK
+
+# More than people say of one detector in the week that lost states are read back from.
+_REMEMBERED = 1_000
+
+
+class Sayings:
+    """What was said, by device and detector, the newest last.
+
+    Args:
+        bootstrap: Kafka's address.
+    """
+
+    def __init__(self, bootstrap: str) -> None:
+        self._said: dict[tuple[str, str], tuple[Saying, ...]] = {}
+        self._follower = TopicFollower(bootstrap, FEEDBACK, self._take)
+
+    async def start(self) -> None:
+        """Reads the topic to its end, then follows it."""
+        await self._follower.start()
+
+    async def stop(self) -> None:
+        """Stops following."""
+        await self._follower.stop()
+
+    def of(self, device_id: str, detector: str) -> Sequence[Saying]:
+        """What was said of a device's detector, oldest first; the latest 1,000."""
+        return self._said.get((device_id, detector), ())
+
+    def _take(self, message: Any) -> None:
+        key, saying = saying_of(message)
+        self._said[key] = (*self._said.get(key, ()), saying)[-_REMEMBERED:]
+
+
+def saying_of(message: Any) -> tuple[tuple[str, str], Saying]:
+    """Of which device and detector a record of the feedback topic says what.
+
+    Raises:
+        ContractError: it is no feedback.
+    """
+    record = Record(message.key, message.value, tuple(message.headers))
+    try:
+        verdict = Verdict.from_record(record)
+    except UnknownType:
+        acceptance = Acceptance.from_record(record)
+        return (acceptance.device_id, acceptance.detector), Saying(message.offset, acceptance.word)
+    return (verdict.device_id, verdict.detector), Saying(message.offset, verdict.judgement, verdict.alert_id)

@@ -1,0 +1,161 @@
+"""The models topic, followed by every worker for itself: what is assigned becomes what scores."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from processors.adapters.kafka.topic_follower import TopicFollower
+from processors.adapters.models.keeper import ModelKeeper, Source, Wanted
+from processors.core.alerting.detectors import DETECTORS
+from processors.core.models.assignments import FleetModels, Target
+from schemas.artefact import Artefact
+from schemas.assignment import Assignment, ModelState, ModelStatus
+from schemas.record import Record
+from schemas.score import Stage
+from schemas.topics import MODELS
+
+_log = structlog.get_logger(__name__)
+
+_STAGES: tuple[Stage, ...] = ("champion", "shadow")
+_MAX_TARGETS = 10_000
+_MAX_UNSENT = 1_000
+_AT_ONCE = 2
+_SAY_S = 5.0
+_SEND_S = 30.0
+
+
+class AssignedModels:
+    """Keeps the fleet's models what the topic says.
+
+    Args:
+        bootstrap: Kafka's address.
+        models: told what scores.
+        source: where models come from.
+        send: sends a status; it may fail.
+        worker: this worker's name; None takes host and process id.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        models: FleetModels,
+        source: Source,
+        send: Callable[[Record], Awaitable[None]],
+        worker: str | None = None,
+    ) -> None:
+        self._models = models
+        self._source = source
+        self._send = send
+        self._worker = worker or f"{socket.gethostname()}-{os.getpid()}"
+        self._follower = TopicFollower(bootstrap, MODELS, self.take)
+        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._keepers: dict[Target, ModelKeeper] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._unsent: asyncio.Queue[ModelStatus] = asyncio.Queue(_MAX_UNSENT)
+
+    async def start(self) -> None:
+        """Returns once every assigned champion can score, its last good one in its place if need be.
+
+        A champion that can neither be fetched nor recalled is waited for: nothing may be scored by another model than
+        the fleet was told.
+        """
+        self._tasks.append(asyncio.create_task(self._report(), name="model-status"))
+        await self._follower.start()
+        while not await self._follower.settle():
+            _log.warning("what models are assigned is not known yet; nothing is scored meanwhile")
+        waiting = {keeper.target: keeper.settled for keeper in self._keepers.values()}
+        while waiting := {target: settled for target, settled in waiting.items() if not settled.is_set()}:
+            pending = [asyncio.create_task(settled.wait()) for settled in waiting.values()]
+            done, late = await asyncio.wait(pending, timeout=_SAY_S)
+            for task in late:
+                task.cancel()
+            if not done:
+                _log.warning("models are waited for; nothing is scored meanwhile", targets=sorted(waiting)[:5])
+
+    async def stop(self) -> None:
+        """Stops following."""
+        await self._follower.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def take(self, message: Any) -> None:
+        """Takes note of a record of the topic.
+
+        Raises:
+            ContractError: it is no assignment.
+        """
+        if message.value is None:
+            detector, _, scope = (message.key or b"").decode(errors="replace").partition("/")
+            for stage in _STAGES:
+                self._want(Target(detector, scope, stage), Wanted(None, -1))
+            return
+        said = Assignment.from_record(Record(message.key, message.value, tuple(message.headers)))
+        if said.detector not in DETECTORS:
+            _log.warning("assignment ignored: this build has no such detector", detector=said.detector)
+            return
+        artefacts: dict[Stage, Artefact | None] = {"champion": said.champion, "shadow": said.shadow}
+        for stage, artefact in artefacts.items():
+            self._want(Target(said.detector, said.scope, stage), Wanted(artefact, said.revision))
+
+    def _want(self, target: Target, wanted: Wanted) -> None:
+        keeper = self._keepers.get(target)
+        if keeper is None:
+            if wanted.artefact is None:
+                return
+            if len(self._keepers) >= _MAX_TARGETS:
+                _log.error("assignment ignored: too many targets", target=target, most=_MAX_TARGETS)
+                return
+            keeper = ModelKeeper(target, self._models, self._source, self._say, self._turn)
+            self._keepers[target] = keeper
+            self._tasks.append(asyncio.create_task(keeper.run(), name=f"model {target}"))
+        keeper.want(wanted)
+
+    def _say(self, target: Target, wanted: Wanted, state: ModelState, error: Exception | None) -> None:
+        artefact = wanted.artefact
+        if artefact is None:
+            return
+        status = ModelStatus(
+            worker=self._worker[:200],
+            detector=target.detector,
+            scope=target.scope,
+            revision=wanted.revision,
+            stage=target.stage,
+            sha256=artefact.sha256,
+            version=artefact.version,
+            state=state,
+            error="" if error is None else type(error).__name__,
+            message="" if error is None else str(error)[:2_000],
+            at_ns=time.time_ns(),
+        )
+        tell = _log.info if state == "ready" else _log.error
+        tell(
+            f"model {state}",
+            detector=target.detector,
+            scope=target.scope,
+            stage=target.stage,
+            version=artefact.version,
+            sha256=artefact.sha256[:12],
+            revision=wanted.revision,
+            error=f"{status.error}: {status.message}" if error is not None else None,
+        )
+        try:
+            self._unsent.put_nowait(status)
+        except asyncio.QueueFull:
+            _log.warning("a model's status is not sent: too many wait already", state=state, version=artefact.version)
+
+    async def _report(self) -> None:
+        while True:
+            status = await self._unsent.get()
+            try:
+                await asyncio.wait_for(self._send(status.to_record()), _SEND_S)
+            except Exception as error:
+                # A status is for people; what scores does not depend on it.
+                _log.warning("a model's status was not sent", state=status.state, error=repr(error))

@@ -1,0 +1,110 @@
+"""States as JSON: what has not changed since the last time is not written anew, and what is long is deflated."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from processors.adapters.redis.state_store import StateKey
+from processors.core.alerting.alert_lifecycle import LifeState
+from processors.core.alerting.detector_state import DetectorState, Learned, Output
+from processors.core.threshold.block_state import BlockState, Place, Run, Shelf
+from processors.core.threshold.episode import Book
+from processors.core.threshold.limits import Limits, Prior
+from processors.core.threshold.reference import Reference
+from processors.core.threshold.warm_up import Early
+
+_MOST_STATES = 20_000
+_MOST_PLAIN = 8_192
+
+_LIMITS: TypeAdapter[Limits] = TypeAdapter(Limits)
+_EARLY: TypeAdapter[Early | None] = TypeAdapter(Early | None)
+_REFERENCE: TypeAdapter[Reference | None] = TypeAdapter(Reference | None)
+_BOOK: TypeAdapter[Book] = TypeAdapter(Book)
+_SHELF: TypeAdapter[tuple[Shelf, ...]] = TypeAdapter(tuple[Shelf, ...])
+_PLACE: TypeAdapter[Place | None] = TypeAdapter(Place | None)
+_PRIOR: TypeAdapter[Prior] = TypeAdapter(Prior)
+_LEARNED: TypeAdapter[Learned | None] = TypeAdapter(Learned | None)
+_RUN: TypeAdapter[Run] = TypeAdapter(Run)
+_LIFE: TypeAdapter[LifeState] = TypeAdapter(LifeState)
+_OUTBOX: TypeAdapter[tuple[Output, ...]] = TypeAdapter(tuple[Output, ...])
+
+
+class StateTexts:
+    """Writes states as ``DetectorState.model_dump_json`` does, in a third of its time.
+
+    A device's reference changes once a minute, its thresholds once an hour, and a batch comes several times a second.
+    Parts are values that never change, so that the same object is the same text.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[StateKey, dict[str, tuple[object, str]]] = {}
+
+    def of(self, key: StateKey, state: DetectorState) -> str:
+        """A state's JSON.
+
+        Args:
+            key: whose; the parts written last are remembered under it.
+            state: to be written.
+        """
+        learned = state.learned
+        if learned is None:
+            return state.model_dump_json()
+        if key not in self._known and len(self._known) >= _MOST_STATES:
+            self._known.clear()
+        known = self._known.setdefault(key, {})
+
+        def part(name: str, value: object, adapter: TypeAdapter[Any]) -> str:
+            found = known.get(name)
+            if found is None or found[0] is not value:
+                found = known[name] = (value, adapter.dump_json(value).decode())
+            return found[1]
+
+        rule: BlockState = learned.rule
+        memory = (
+            f"[{rule.version},{_RUN.dump_json(rule.run).decode()},{part('limits', rule.limits, _LIMITS)},"
+            f"{part('early', rule.early, _EARLY)},{part('reference', rule.reference, _REFERENCE)},"
+            f"{part('book', rule.book, _BOOK)},{_string(rule.tag)},{part('shelf', rule.shelf, _SHELF)},"
+            f"{part('place', rule.previous, _PLACE)}]"
+        )
+        position = "null"
+        if state.position is not None:
+            position = f"[{_string(state.position.session_id)},{state.position.end_sample}]"
+        sessions = ",".join(map(_string, state.past_sessions))
+        return (
+            f'{{"version":{state.version},"position":{position},"past_sessions":[{sessions}],'
+            f'"learned":[{_string(learned.sha256)},{memory},{part("prior", learned.prior, _PRIOR)},'
+            f'{float(learned.per_week)!r}],"previous":{part("previous", state.previous, _LEARNED)},'
+            f'"life":{part("life", state.life, _LIFE)},"said":{state.said},'
+            f'"outbox":{_OUTBOX.dump_json(state.outbox).decode()}}}'
+        )
+
+
+def packed(text: str) -> bytes:
+    """A state's JSON as it is kept: deflated (RFC 1950) where it is longer than 8 KB.
+
+    That is so with several regimes, mostly after a change of model, and when a batch held many windows of a device.
+    """
+    body = text.encode()
+    return body if len(body) <= _MOST_PLAIN else zlib.compress(body, 1)
+
+
+def unpacked(body: bytes) -> DetectorState:
+    """A state as it was kept, deflated or not.
+
+    Raises:
+        ValueError: it is no state.
+    """
+    if body.startswith(b"{"):
+        return DetectorState.model_validate_json(body)
+    try:
+        return DetectorState.model_validate_json(zlib.decompress(body))
+    except zlib.error as error:
+        raise ValueError(f"{body[:20]!r}... is neither JSON nor deflated: {error}") from None
+
+
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

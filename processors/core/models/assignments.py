@@ -1,0 +1,79 @@
+"""Which models score which devices: those that ship, and those assigned to a device, to its kind or to all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from processors.core.models.model import Model, Slot
+from schemas.score import Stage
+
+
+class Target(NamedTuple):
+    """What a model is assigned to.
+
+    Attributes:
+        detector: the role.
+        scope: ``device:<id>``, ``kind:<kind>`` or ``all``.
+        stage: ``champion`` or ``shadow``.
+    """
+
+    detector: str
+    scope: str
+    stage: Stage
+
+
+def scopes_of(device_id: str, kind: str) -> tuple[str, ...]:
+    """The scopes a device lies in, the narrowest first."""
+    return f"device:{device_id}", f"kind:{kind}", "all"
+
+
+class FleetModels:
+    """The models that are ready to score.
+
+    Args:
+        shipped: by detector; what scores where nothing is assigned.
+    """
+
+    def __init__(self, shipped: Mapping[str, Model]) -> None:
+        self._shipped = dict(shipped)
+        self._assigned: dict[Target, Model] = {}
+        self._revision = 0
+
+    @property
+    def revision(self) -> int:
+        """Counts up with every change."""
+        return self._revision
+
+    def get(self, target: Target) -> Model | None:
+        """What is assigned to a target itself."""
+        return self._assigned.get(target)
+
+    def put(self, target: Target, model: Model | None) -> None:
+        """Assigns a model, or none."""
+        if self._assigned.get(target) is model:
+            return
+        if model is None:
+            del self._assigned[target]
+        else:
+            self._assigned[target] = model
+        self._revision += 1
+
+    def roster(self, device_id: str, kind: str, detectors: Sequence[str]) -> dict[Slot, Model]:
+        """The models of a device: for each slot that of the narrowest scope that has one, else the shipped champion.
+
+        A shadow that is its champion's very model is left out.
+        """
+        scopes = scopes_of(device_id, kind)
+        found: dict[Slot, Model] = {}
+        for detector in detectors:
+            champion = self._narrowest(detector, "champion", scopes) or self._shipped[detector]
+            found[Slot(detector, "champion")] = champion
+            shadow = self._narrowest(detector, "shadow", scopes)
+            if shadow is not None and shadow.ref.sha256 != champion.ref.sha256:
+                found[Slot(detector, "shadow")] = shadow
+        return found
+
+    def _narrowest(self, detector: str, stage: Stage, scopes: Sequence[str]) -> Model | None:
+        found = (self._assigned.get(Target(detector, scope, stage)) for scope in scopes)
+        return next((model for model in found if model is not None), None)

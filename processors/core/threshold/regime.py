@@ -1,0 +1,44 @@
+"""Regimes: a device that works in several ways, each with a reference of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from processors.core.threshold.block_rule import BlockRule
+from processors.core.threshold.block_state import BlockState, Run, Shelf
+from processors.core.threshold.warm_up import Early
+
+_MOST_DAYS = 60
+
+
+def most_regimes(rule: BlockRule) -> int:
+    """How many regimes fit into a state of 8 KB: three, or fewer where the reference is long."""
+    return max(1, min(3, _MOST_DAYS // rule.plan.days))
+
+
+def entered(
+    rule: BlockRule, state: BlockState, tag: str, foreign: Callable[[str], bool] = lambda _: False
+) -> BlockState:
+    """The state as a device goes on in the regime ``tag``: an hour-of-day band, or what its producer sends.
+
+    The minute under way is given up; each regime keeps the promise for its own minutes. An open episode stays open.
+    Sound under more tags than :func:`most_regimes` is judged in the regime heard last, unless one of those known is
+    ``foreign``, of an earlier policy: then the new one takes its place.
+    """
+    if tag == state.tag:
+        return state
+    found = next((shelf for shelf in state.shelf if shelf.tag == tag), None)
+    if found is None:
+        found = Shelf(tag, Early(), None, None)
+    left = Shelf(state.tag, state.early, state.reference, state.previous)
+    shelf = (*(one for one in state.shelf if one.tag != tag), left)
+    if len(shelf) >= most_regimes(rule):
+        shelf = tuple(one for one in shelf if not foreign(one.tag))
+        if len(shelf) >= most_regimes(rule):
+            return state
+    run = Run(heard_ns=state.run.heard_ns, tainted=state.book.open is not None)
+    return rule.refreshed(
+        state._replace(
+            run=run, early=found.early, reference=found.reference, previous=found.previous, tag=tag, shelf=shelf
+        )
+    )

@@ -1,0 +1,119 @@
+"""What decides on each window: its model, and the promise made for its device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from processors.core.alerting.decision_step import Judge
+from processors.core.alerting.detectors import DETECTORS
+from processors.core.models.model import Model
+from processors.core.threshold.budget import plan
+from processors.core.windowing.window import Window
+from schemas.errors import SettingsError
+from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy
+
+_log = structlog.get_logger(__name__)
+_MOST_JUDGES = 10_000
+
+
+class _Terms(NamedTuple):
+    """What a policy says; see :func:`judge_of`."""
+
+    per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK
+    hours: tuple[int, ...] = ()
+    by_tag: bool = False
+
+
+class Promises(Protocol):
+    """Knows which policy holds; see :class:`processors.adapters.kafka.policies.Policies`."""
+
+    def policy(self, device_id: str, kind: str, detector: str) -> Policy | None:
+        """The narrowest policy for a device's detector, None where the fleet's default holds."""
+        ...
+
+
+class NoPromises:
+    """The fleet's default for every device: for files, and where there is no topic of policies."""
+
+    def policy(self, device_id: str, kind: str, detector: str) -> Policy | None:  # noqa: ARG002
+        """See :class:`Promises`."""
+        return None
+
+
+def judge_of(
+    detector: str,
+    model: Model,
+    topic: str | None,
+    per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK,
+    hours: tuple[int, ...] = (),
+    *,
+    by_tag: bool = False,
+) -> Judge:
+    """What decides on a model's scores as a detector's.
+
+    Args:
+        detector: its name.
+        model: which scores.
+        topic: where the audio comes from; None for files.
+        per_week: the promise, false alarms a week.
+        hours, by_tag: see :class:`processors.core.alerting.decision_step.Judge`.
+
+    Raises:
+        SettingsError: the promise cannot be kept.
+    """
+    role = DETECTORS[detector]
+    return Judge(
+        detector=role,
+        plan=plan(per_week, sustained=role.sustained),
+        calibration=model.calibration,
+        model=model.ref,
+        spec=model.spec,
+        topic=topic,
+        hours=hours,
+        by_tag=by_tag,
+    )
+
+
+class Judges:
+    """Judges by window, made once for each model and promise.
+
+    Args:
+        promises: policies.
+        kind_of: a device's kind.
+        topic: where the audio comes from.
+    """
+
+    def __init__(self, promises: Promises, kind_of: Callable[[str], str], topic: str) -> None:
+        self._promises, self._kind_of, self._topic = promises, kind_of, topic
+        self._judges: dict[tuple[str, str, _Terms], Judge] = {}
+
+    def of(self, window: Window) -> Judge:
+        """What decides on a window."""
+        return self.of_model(window.device_id, window.slot.detector, window.model)
+
+    def of_model(self, device_id: str, detector: str, model: Model) -> Judge:
+        """What decides on a model's scores of a device, as a detector's."""
+        policy = self._promises.policy(device_id, self._kind_of(device_id), detector)
+        terms = _Terms() if policy is None else _terms(policy)
+        key = (model.ref.sha256, detector, terms)
+        if key not in self._judges:
+            if len(self._judges) >= _MOST_JUDGES:
+                self._judges.clear()
+            self._judges[key] = self._judge(detector, model, terms)
+        return self._judges[key]
+
+    def _judge(self, detector: str, model: Model, terms: _Terms) -> Judge:
+        hours, by_tag = terms.hours, terms.by_tag
+        try:
+            return judge_of(detector, model, self._topic, terms.per_week, hours, by_tag=by_tag)
+        except SettingsError as error:
+            # The command refuses such a policy; a record may have come another way.
+            _log.warning("policy ignored, the fleet's default holds", error=str(error))
+            return judge_of(detector, model, self._topic, hours=hours, by_tag=by_tag)
+
+
+def _terms(policy: Policy) -> _Terms:
+    return _Terms(policy.false_alarms_per_week, policy.regime_hours, policy.regime_tags)

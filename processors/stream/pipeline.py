@@ -1,0 +1,244 @@
+"""A chunk's way through a worker: decode, hear, decide, send, release."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from processors.core.alerting.decision import ScoredWindow
+from processors.core.alerting.decision_step import Saying
+from processors.core.alerting.detector_state import Output
+from processors.core.alerting.detectors import detectors_of
+from processors.core.models.model import Roster
+from processors.core.offsets.partition import Partition
+from processors.core.windowing.device_stream import Arrival, DeviceStream
+from processors.core.windowing.segment import Segment
+from processors.stream.decision_contexts import Judges
+from processors.stream.states import States
+from schemas.chunk import Chunk, decode_chunk
+from schemas.deadletter import dead_letter
+from schemas.device import Device, DeviceKind
+from schemas.errors import ContractError, SettingsError
+from schemas.record import Record
+from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, NOTICES, SCORES, Topic
+
+_log = structlog.get_logger(__name__)
+
+Send = Callable[[Sequence[tuple[Topic, Record]]], Awaitable[None]]
+"""Sends records and returns once Kafka has confirmed them all."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delivery:
+    """One record of the audio topic.
+
+    Attributes:
+        partition, offset: where it stands.
+        timestamp_ms: the broker's time, milliseconds since 1970.
+        record: key, value, headers.
+        acknowledge: marks it as done; in offset order within the partition.
+    """
+
+    partition: int
+    offset: int
+    timestamp_ms: int
+    record: Record
+    acknowledge: Callable[[], object]
+
+
+class Registry(Protocol):
+    """Knows devices' manifests."""
+
+    def get(self, device_id: str) -> Device | None:
+        """A device's manifest, as far as known."""
+        ...
+
+    async def settle(self) -> None:
+        """Returns once all manifests announced so far are known."""
+        ...
+
+
+class Rosters(Protocol):
+    """Knows which models score a device."""
+
+    @property
+    def revision(self) -> int:
+        """Counts up with every change of any roster."""
+        ...
+
+    def roster(self, device_id: str, kind: DeviceKind, detectors: Sequence[str]) -> Roster:
+        """The models of a device: a champion for each detector, in that order, and shadows."""
+        ...
+
+
+class Ears(Protocol):
+    """Scores the windows that chunks complete; see :class:`processors.stream.batch_scorer.Listener`."""
+
+    def hear(self, arrivals: Sequence[tuple[Segment, Chunk, int]], partitions: Mapping[str, int]) -> list[ScoredWindow]:
+        """Scored windows; those of one device and slot are in order of their ends."""
+        ...
+
+
+class Pipeline:
+    """Handles batches, one at a time.
+
+    Args:
+        ears: scores windows; called in ``executor``.
+        judges: what decides on windows.
+        sayings_of: what people have said of a device's detector.
+        states: thresholds and alerts.
+        registry: manifests.
+        rosters: which models score a device; a change holds from the device's next chunk on.
+        send: see :data:`Send`.
+        executor: one thread is enough: batches do not overlap.
+        default_kind: what a device without a manifest is taken for.
+    """
+
+    def __init__(
+        self,
+        *,
+        ears: Ears,
+        judges: Judges,
+        sayings_of: Callable[[str, str], Sequence[Saying]],
+        states: States,
+        registry: Registry,
+        rosters: Rosters,
+        send: Send,
+        executor: Executor,
+        default_kind: DeviceKind,
+    ) -> None:
+        self._ears = ears
+        self._judges = judges
+        self._sayings_of = sayings_of
+        self._states = states
+        self._registry = registry
+        self._rosters = rosters
+        self._send = send
+        self._executor = executor
+        self._default_kind: DeviceKind = default_kind
+        self._partitions: dict[int, Partition[Callable[[], object]]] = {}
+        self._all_sent = True
+
+    def forget(self) -> None:
+        """Drops all partitions: they come anew, from their frontier."""
+        self._partitions = {}
+        self._states.forget()
+
+    async def finish(self) -> None:
+        """After the last batch: leaves nothing for the next owner to repeat, if all of it was sent."""
+        if self._all_sent:
+            await self._states.confirm()
+
+    async def handle(self, batch: Sequence[Delivery], is_current: Callable[[], bool]) -> None:
+        """Takes a batch all the way.
+
+        Args:
+            batch: records in offset order within each partition.
+            is_current: False once the partitions were revoked; then nothing is acknowledged.
+        """
+        partitions = self._partitions
+        self._all_sent = False
+        letters: list[tuple[Topic, Record]] = []
+        chunks = self._decode(batch, letters)
+        await self._meet(chunks)
+        arrivals, homes = self._admit(chunks, partitions, letters)
+        loop = asyncio.get_running_loop()
+        scored = await loop.run_in_executor(self._executor, self._ears.hear, arrivals, homes) if arrivals else []
+        if not is_current():
+            return
+        outputs = await self._states.apply(self._judges.of, scored, self._sayings_of) if scored else []
+        if outputs or letters:
+            await self._send([*letters, *(message for output in outputs for message in _messages(output))])
+        self._all_sent = True
+        if not is_current():
+            return
+        for number in {delivery.partition for delivery in batch}:
+            for acknowledge in partitions[number].release():
+                acknowledge()
+
+    def _decode(self, batch: Sequence[Delivery], letters: list[tuple[Topic, Record]]) -> list[tuple[Delivery, Chunk]]:
+        chunks = []
+        for delivery in batch:
+            partition = self._partitions.setdefault(delivery.partition, Partition())
+            # Kept until the frontier passes: the acknowledgement, not the sound.
+            partition.append(delivery.offset, delivery.timestamp_ms, delivery.acknowledge)
+            try:
+                chunks.append((delivery, decode_chunk(delivery.record)))
+            except ContractError as error:
+                letters.append(_letter(delivery, error))
+        return chunks
+
+    async def _meet(self, chunks: Sequence[tuple[Delivery, Chunk]]) -> None:
+        """Makes sure that devices met for the first time have their manifests read, if they have any."""
+        if any(self._registry.get(chunk.device_id) is None for _, chunk in chunks if not self._knows(chunk.device_id)):
+            await self._registry.settle()
+
+    def _knows(self, device_id: str) -> bool:
+        return any(device_id in partition.members for partition in self._partitions.values())
+
+    def _admit(
+        self,
+        chunks: Sequence[tuple[Delivery, Chunk]],
+        partitions: Mapping[int, Partition[Callable[[], object]]],
+        letters: list[tuple[Topic, Record]],
+    ) -> tuple[list[tuple[Segment, Chunk, int]], dict[str, int]]:
+        arrivals, homes = [], {}
+        for delivery, chunk in chunks:
+            partition = partitions[delivery.partition]
+            stream = partition.stream(chunk.device_id, delivery.timestamp_ms)
+            try:
+                stream = self._stream(chunk.device_id, stream)
+                arrival = stream.admit(chunk)
+            except ContractError as error:
+                letters.append(_letter(delivery, error))
+                continue
+            partition.seen(stream, delivery.timestamp_ms)
+            if arrival is Arrival.GAP:
+                _log.warning("gap", device=chunk.device_id, session=chunk.session_id, first_sample=chunk.first_sample)
+            if arrival is not Arrival.DUPLICATE and stream.segment is not None:
+                arrivals.append((stream.segment, chunk, delivery.offset))
+                homes[chunk.device_id] = delivery.partition
+        return arrivals, homes
+
+    def _stream(self, device_id: str, known: DeviceStream | None) -> DeviceStream:
+        """The device's stream; a new one where it is new or its manifest has changed."""
+        device = self._registry.get(device_id) or Device(device_id=device_id, kind=self._default_kind)
+        try:
+            names = detectors_of(device)
+        except SettingsError as error:
+            names = detectors_of(device.model_copy(update={"detectors": None}))
+            if known is None:
+                _log.warning("defaults of its kind taken", error=str(error))
+        tuning = (self._rosters.revision, device.kind)
+        if known is not None and known.detectors == names and known.sample_rate == device.sample_rate:
+            if known.tuning != tuning:
+                known.retune(self._rosters.roster(device_id, device.kind, names))
+                known.tuning = tuning
+            return known
+        roster = self._rosters.roster(device_id, device.kind, names)
+        return DeviceStream(device_id, roster, device.sample_rate, device.announced_ns, tuning)
+
+
+def _messages(output: Output) -> list[tuple[Topic, Record]]:
+    messages = [(SCORES, output.score.to_record())]
+    messages += [(NOTICES, notice.to_record()) for notice in output.notices]
+    if output.alert is not None:
+        messages += [(ALERTS, output.alert.to_record()), (ALERT_STATE, output.alert.to_state_record())]
+    return messages
+
+
+def _letter(delivery: Delivery, error: ContractError) -> tuple[Topic, Record]:
+    _log.warning(
+        "dead letter",
+        error=type(error).__name__,
+        message=str(error),
+        partition=delivery.partition,
+        offset=delivery.offset,
+    )
+    letter = dead_letter(delivery.record, error, topic=AUDIO.name, partition=delivery.partition, offset=delivery.offset)
+    return DEADLETTER, letter

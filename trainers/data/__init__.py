@@ -1,0 +1,1 @@
+"""Recordings: loading, labels, augmentation, synthetic sets."""

@@ -1,0 +1,151 @@
+"""A clip of a set: where it lies, what is known of it, and its samples when they are asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from processors.core.audio.recording import to_mono
+from schemas.errors import EmptyAudio, NotAudio, UnreadableInput, UnusableAudio
+from trainers.data.recordings import resampled
+
+Float32 = npt.NDArray[np.float32]
+Label = Literal["normal", "abnormal", "unknown"]
+Split = Literal["train", "test", ""]
+ChannelRule = Literal["first", "mean"]
+
+_FULL_SCALE = 0.9995
+_CLIPPED_SHARE = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One recording of a set.
+
+    Attributes:
+        path: the file.
+        name: its path below the set's folder, with forward slashes.
+        machine: type of what is heard, such as ``fan``; empty where the layout does not say.
+        unit: which one of its type, such as ``id_00``; empty likewise.
+        label: ``unknown`` where the layout leaves it open.
+        group: what it was cut from: clips of one group never stand on both sides of a split.
+        snr_db: machine over background noise, dB; None where the layout does not say.
+        split: the part of the set it was published in; empty where the set has no parts.
+        details: whatever else its name says, as text.
+        sample_rate: Hz.
+        channels: how many.
+        length: samples per channel.
+    """
+
+    path: Path
+    name: str
+    machine: str
+    unit: str
+    label: Label
+    group: str
+    sample_rate: int
+    channels: int
+    length: int
+    snr_db: float | None = None
+    split: Split = ""
+    details: dict[str, str] = field(default_factory=dict)
+
+    def samples(self, sample_rate: int, channel: ChannelRule = "mean") -> Float32:
+        """Its sound.
+
+        Args:
+            sample_rate: Hz to resample to, with the serving resampler; at most the clip's own.
+            channel: ``first`` takes channel 0, as MIMII's baseline does; ``mean`` averages all, as serving does.
+
+        Returns:
+            float32 (n,), in [-1, 1].
+
+        Raises:
+            UnreadableInput: the file cannot be read.
+            NotAudio: it cannot be decoded.
+            EmptyAudio: a sample is not finite, or there is none.
+            UnusableAudio: it is clipped or silent, or has a lower rate than is asked for.
+        """
+        if self.sample_rate < sample_rate:
+            raise UnusableAudio(
+                f"{self.path} has {self.sample_rate} Hz, the features want {sample_rate}: bands above"
+                f" {self.sample_rate / 2:g} Hz would be empty; record anew, or choose features of its rate"
+            )
+        try:
+            heard, rate = soundfile.read(self.path, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise NotAudio(
+                f"{self.path} cannot be decoded: {error.error_string} Remove it or convert it to WAV or FLAC"
+            ) from None
+        mono = to_mono(heard[:, 0] if channel == "first" else heard)
+        check_samples(mono, str(self.path))
+        return resampled(mono, int(rate), sample_rate)
+
+
+def check_samples(samples: Float32, name: str) -> None:
+    """Refuses sound nothing should be learned from.
+
+    Args:
+        samples: float32 (n,), in [-1, 1].
+        name: for the message.
+
+    Raises:
+        EmptyAudio: there is no sample, or one is not finite.
+        UnusableAudio: more than one sample in two hundred lies at full scale, or all are 0.
+    """
+    if samples.size == 0:
+        raise EmptyAudio(f"{name} holds no sample: remove it from the set")
+    if not np.isfinite(samples).all():
+        raise EmptyAudio(f"{name} holds {samples.size} samples, not all of them finite: remove it from the set")
+    if not samples.any():
+        raise UnusableAudio(f"{name} is silent: all of its samples are 0; remove it or record it anew")
+    share = float(np.mean(np.abs(samples) >= _FULL_SCALE))
+    if share > _CLIPPED_SHARE:
+        raise UnusableAudio(
+            f"{name} is clipped: {share:.1%} of its samples lie at full scale, {_CLIPPED_SHARE:.1%} are allowed;"
+            " record it at a lower gain or remove it"
+        )
+
+
+def header_of(path: Path) -> tuple[int, int, int]:
+    """Sample rate in Hz, channels and samples per channel of a file, without decoding it.
+
+    Raises:
+        UnreadableInput: it cannot be read.
+        NotAudio: it cannot be decoded.
+        EmptyAudio: it holds no sample.
+    """
+    try:
+        with path.open("rb") as file, soundfile.SoundFile(file) as sound:
+            rate, channels, length = int(sound.samplerate), int(sound.channels), int(sound.frames)
+    except OSError as error:
+        raise UnreadableInput(f"{path} cannot be read: {error.strerror}") from None
+    except soundfile.LibsndfileError as error:
+        raise NotAudio(
+            f"{path} cannot be decoded: {error.error_string} Remove it or convert it to WAV or FLAC"
+        ) from None
+    if length <= 0:
+        raise EmptyAudio(f"{path} holds no sample: remove it from the set")
+    return rate, channels, length
+
+
+def digest_of(clips: Iterable[Clip]) -> list[str]:
+    """sha256 of each file, hexadecimal, for the manifest.
+
+    Raises:
+        UnreadableInput: a file cannot be read.
+    """
+    digests = []
+    for clip in clips:
+        try:
+            digests.append(hashlib.sha256(clip.path.read_bytes()).hexdigest())
+        except OSError as error:
+            raise UnreadableInput(f"{clip.path} cannot be read: {error.strerror}") from None
+    return digests

@@ -1,0 +1,1 @@
+"""Does training on other machines help a new one?"""

@@ -1,0 +1,210 @@
+"""Does a model that has heard other machines need less of a new one? The plans of Sound-Anomaly-Detection, with what it
+lacked: a model from scratch beside each, parts of the new machine's sound, seeds, and intervals.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from schemas.errors import WrongLayout
+from synthesis.draws import seed_of
+from trainers.data.loaders.clip import Clip
+from trainers.data.loaders.mimii import baseline_split
+from trainers.evaluation.metrics import auc
+from trainers.progress import bar
+from trainers.recipe import Preset
+from trainers.recipes.mimii_ae.network import VectorAutoencoder
+from trainers.recipes.mimii_ae.recipe import vectors_of
+from trainers.training.epochs import Schedule, fit_epochs
+from trainers.training.loop import repeatable
+
+SCRATCH = "scratch"
+PLANS = ("v1", "v2", "v3", "v4")
+"""What is learned before: one other type; other machines of the same type; two other types; three."""
+
+_OTHER_TYPES = {"v1": 1, "v3": 2, "v4": 3}
+
+Weights = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOptions:
+    """What may be set.
+
+    Attributes:
+        snr: dB; empty takes the lowest there is, as Sound-Anomaly-Detection did.
+        shares: of the target's training sound, per cent, separated by commas.
+        seeds: runs of each.
+        epochs, batch, rate: of both trainings; all layers are tuned.
+        least_steps: batches of each training at least. All trainings of a target take as many steps as there are in
+            ``epochs`` of all its sound, whatever its share: else little sound would be told from little training.
+        targets: machines of each type to transfer to, the first ones.
+        sources: choices of other types a plan is tried with, at most, for each target.
+    """
+
+    snr: str = ""
+    shares: str = "1,5,20,100"
+    seeds: int = 5
+    epochs: int = 50
+    batch: int = 512
+    rate: float = 1e-3
+    least_steps: int = 400
+    targets: int = 4
+    sources: int = 3
+
+
+PRESETS: dict[str, Preset] = {"small": {"epochs": 10, "batch": 128, "least_steps": 200, "targets": 1, "sources": 1}}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One model's figure.
+
+    Attributes:
+        plan: of :data:`PLANS`, or ``scratch``.
+        source: what it had learned before; empty for ``scratch``.
+        target: the machine it was tuned to and tested on, ``type/id``.
+        share: of that machine's training sound, per cent.
+        seed: number of the run.
+        auc: of clips, 0 to 1.
+        tuned_on: vectors.
+    """
+
+    plan: str
+    source: str
+    target: str
+    share: float
+    seed: int
+    auc: float
+    tuned_on: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Machine:
+    kind: str
+    unit: str
+    train: list[torch.Tensor]
+    normal: list[torch.Tensor]
+    abnormal: list[torch.Tensor]
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}/{self.unit}"
+
+
+def run_all(clips: Sequence[Clip], options: TransferOptions, shares: Sequence[float], seed: int) -> list[Run]:
+    """All plans, to all targets, at all shares and seeds; tests are those of the baseline's protocol.
+
+    Args:
+        clips: of one SNR, of four types at least for the plan v4 and two machines a type for v2.
+        options: see there.
+        shares: per cent.
+        seed: of all runs.
+
+    Raises:
+        WrongLayout: there are too few types or machines, or a machine has too few clips.
+        InputError: a clip cannot be used.
+    """
+    machines = _listened(clips)
+    kinds = sorted({machine.kind for machine in machines})
+    if len(kinds) < 2:
+        raise WrongLayout(f"clips of {', '.join(kinds)} alone: transfer needs two types of machines at least")
+    targets = [
+        machine for kind in kinds for machine in [one for one in machines if one.kind == kind][: options.targets]
+    ]
+    runs = []
+    with bar() as progress:
+        task = progress.add_task("transferring", total=options.seeds * len(targets))
+        for number in range(options.seeds):
+            learned: dict[tuple[str, ...], Weights] = {}
+            for target in targets:
+                steps = max(_steps(torch.cat(target.train), options), options.least_steps)
+                for plan, sources in _sources(target, machines, kinds, options.sources):
+                    key = tuple(one.name for one in sources)
+                    if sources and key not in learned:
+                        rows = torch.cat([vectors for one in sources for vectors in one.train])
+                        learned[key] = _tuned(None, rows, options, options.least_steps, seed_of(seed, number))
+                    begun = learned.get(key)
+                    source = "" if not sources else "+".join(sorted({_name(plan, one) for one in sources}))
+                    for share in shares:
+                        rows = _part(target, share, seed_of(seed, number))
+                        weights = _tuned(begun, rows, options, steps, seed_of(seed, number))
+                        figure = _auc(weights, target)
+                        runs.append(Run(plan, source, target.name, share, number, figure, len(rows)))
+                progress.advance(task)
+    return runs
+
+
+def _listened(clips: Sequence[Clip]) -> list[_Machine]:
+    cells: dict[tuple[str, str], list[Clip]] = {}
+    for clip in clips:
+        cells.setdefault((clip.machine, clip.unit), []).append(clip)
+    machines = []
+    for (kind, unit), cell in sorted(cells.items()):
+        train, test = baseline_split(cell)
+        heard = {clip.name: vectors_of([clip], "first") for clip in (*train, *test)}
+        normal = [heard[clip.name] for clip in test if clip.label == "normal"]
+        abnormal = [heard[clip.name] for clip in test if clip.label == "abnormal"]
+        machines.append(_Machine(kind, unit, [heard[clip.name] for clip in train], normal, abnormal))
+    return machines
+
+
+def _sources(
+    target: _Machine, machines: Sequence[_Machine], kinds: Sequence[str], most: int
+) -> Iterator[tuple[str, list[_Machine]]]:
+    """Every plan's choices of what to learn before; none for the model from scratch."""
+    yield SCRATCH, []
+    alike = [one for one in machines if one.kind == target.kind and one.unit != target.unit]
+    if alike:
+        yield "v2", alike
+    others = [kind for kind in kinds if kind != target.kind]
+    for plan, count in _OTHER_TYPES.items():
+        choices = list(combinations(others, count))
+        # Each target begins elsewhere, so that with few choices every type is a source.
+        first = kinds.index(target.kind) % max(len(choices), 1)
+        for chosen in (choices[first:] + choices[:first])[:most]:
+            yield plan, [one for one in machines if one.kind in chosen]
+
+
+def _name(plan: str, source: _Machine) -> str:
+    return source.name if plan == "v2" else source.kind
+
+
+def _part(target: _Machine, share: float, seed: int) -> torch.Tensor:
+    """The first vectors of the target's clips, in an order of the seed's: as much sound as one would wait for."""
+    order = np.random.default_rng(seed).permutation(len(target.train)).tolist()
+    rows = torch.cat([target.train[place] for place in order])
+    return rows[: max(2, round(len(rows) * share / 100.0))]
+
+
+def _tuned(begun: Weights | None, rows: torch.Tensor, options: TransferOptions, steps: int, seed: int) -> Weights:
+    with repeatable(seed):
+        net = VectorAutoencoder()
+        if begun is not None:
+            net.load_state_dict(begun)
+        schedule = Schedule(1, options.batch, options.rate, least_steps=max(steps, _steps(rows, options)))
+        fit_epochs(net, net.loss, rows, rows[:0], schedule, f"{len(rows)} vectors", shown=False)
+        return copy.deepcopy(net.state_dict())
+
+
+def _steps(rows: torch.Tensor, options: TransferOptions) -> int:
+    return options.epochs * -(-len(rows) // options.batch)
+
+
+def _auc(weights: Weights, target: _Machine) -> float:
+    net = VectorAutoencoder()
+    net.load_state_dict(weights)
+    net.eval()
+    return auc(_scores(net, target.normal), _scores(net, target.abnormal))
+
+
+def _scores(net: VectorAutoencoder, clips: Sequence[torch.Tensor]) -> npt.NDArray[np.float64]:
+    with torch.no_grad():
+        return np.array([float(net.loss(vectors)) for vectors in clips])

@@ -1,0 +1,1 @@
+"""A trained model to one ONNX file with manifest and golden vectors."""

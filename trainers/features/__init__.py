@@ -1,0 +1,1 @@
+"""Features that recipes compute besides the serving log-mels."""

@@ -1,0 +1,1 @@
+"""Finds stretches of sound to be labelled by a person."""
