@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from producers.source import Part, Source
+from producers.source import PlaybackJob, Source
 from producers.sources.file import SUFFIXES
 from schemas.device import Device, DeviceKind
 from schemas.errors import InputError, NotAudio, SettingsError, UnreadableInput
@@ -119,7 +119,7 @@ def parts_of(
     device_id: str | None = None,
     passes: int = 1,
     regime: str = "",
-) -> list[Part]:
+) -> list[PlaybackJob]:
     """Each source as a device of its own, or all of them as the sessions of one.
 
     Args:
@@ -140,7 +140,7 @@ def parts_of(
     else:
         names = device_names(Path(source.name).stem for source in sources)
         groups = [(name, (source,)) for name, source in zip(names, sources, strict=True)]
-    return [Part(_device(name, kind, group), group, passes, regime) for name, group in groups]
+    return [PlaybackJob(_device(name, kind, group), group, passes, regime) for name, group in groups]
 
 
 def _device(name: str, kind: DeviceKind, sources: tuple[Source, ...]) -> Device:

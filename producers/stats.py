@@ -10,7 +10,7 @@ from schemas.chunk import Chunk
 
 
 @dataclass(slots=True)
-class Tally:
+class ProducerStats:
     """Counts of one run.
 
     Attributes:

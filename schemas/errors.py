@@ -14,10 +14,10 @@ TocsinError
 │   ├── OutputError             a result cannot be written (no space, no permission)
 │   └── ExportError             a model as exported answers otherwise than as trained
 ├── StackError                  the local Kafka or Redis cannot run; the person acts
-│   ├── PartMissing             Java, Kafka or Redis is not to be had on this platform
+│   ├── ComponentMissing             Java, Kafka or Redis is not to be had on this platform
 │   ├── PortInUse               another program listens where a part should
 │   ├── StackBusy               another stack runs in the same data folder
-│   ├── PartDied                a part ended by itself; carries the end of its log
+│   ├── ServiceDied                a part ended by itself; carries the end of its log
 │   └── WorkerRefused           a worker process ended with exit code 2; its own line says why
 ├── Unavailable                 a service does not answer; retried by itself
 │   ├── BrokerUnavailable
@@ -111,7 +111,7 @@ class StackError(TocsinError):
     exit_code = 2
 
 
-class PartMissing(StackError):
+class ComponentMissing(StackError):
     """Java, Kafka or Redis cannot be had on this platform without the user's help."""
 
 
@@ -123,7 +123,7 @@ class StackBusy(StackError):
     """Another stack runs in the same data folder."""
 
 
-class PartDied(StackError):
+class ServiceDied(StackError):
     """A part of the stack ended by itself; the message carries the end of its log."""
 
     exit_code = 1

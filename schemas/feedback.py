@@ -14,7 +14,7 @@ Judgement = Literal["false-alarm", "real"]
 Word = Literal["normal", "undo"]
 
 
-class Verdict(Event):
+class AlertFeedback(Event):
     """An operator's verdict on an alert. The newest one of an alert holds.
 
     Attributes:
@@ -48,7 +48,7 @@ class Verdict(Event):
         return self.given_ns
 
 
-class Acceptance(Event):
+class DeviceFeedback(Event):
     """An operator's "this is normal" on a device's sound as a whole, or its undoing.
 
     Attributes:

@@ -31,8 +31,8 @@ class ModelRef(BaseModel):
     sha256: str
 
 
-class Why(BaseModel):
-    """Why a score did, or did not, raise an alert.
+class ScoreExplanation(BaseModel):
+    """ScoreExplanation a score did, or did not, raise an alert.
 
     Attributes:
         confirmed: what was compared with the threshold: the m-th largest of the last n scores; None before there are m.
@@ -86,7 +86,7 @@ class Score(Event):
         hop_ns: new sound the window brings, ns.
         regime: the device's way of working it was judged in; "" where it has one only.
         tag: the way of working that its producer sent with the sound where the window begins; "" where it sent none.
-        why: what the decision rests on; None from workers before 0.2.
+        explanation: what the decision rests on; None from workers before 0.2.
     """
 
     event_type: ClassVar[str] = "tocsin.score.v1"
@@ -109,7 +109,7 @@ class Score(Event):
     hop_ns: Annotated[int, Field(ge=0)] = 0
     regime: Annotated[str, Field(max_length=32)] = ""
     tag: Annotated[str, Field(max_length=32)] = ""
-    why: Why | None = None
+    explanation: ScoreExplanation | None = None
 
     def key(self) -> str:
         return self.device_id

@@ -13,8 +13,8 @@ from processors.core.alerting.detectors import DETECTORS
 from processors.core.audio.frame_stream import FrameStream
 from processors.core.models.model import Slot
 from processors.core.windowing.segment import Segment
-from processors.stream.batch_scorer import Listener
-from processors.stream.decision_contexts import judge_of
+from processors.stream.batch_scorer import BatchScorer
+from processors.stream.decision_contexts import context_of
 from producers.source import Source
 from schemas.chunk import Chunk
 from tocsin.noise_floor import Int16, floor_noise
@@ -32,8 +32,8 @@ class FileScorer:
     def __init__(self, model: OnnxModel) -> None:
         detector = model.manifest.detector
         self._roster = {Slot(detector, "champion"): model}
-        self._judge = judge_of(detector, model, None)
-        self._listener = Listener()
+        self._judge = context_of(detector, model, None)
+        self._listener = BatchScorer()
         self._state = DetectorState()
         self._sessions = 0
         self._spec = model.spec

@@ -74,7 +74,7 @@ class Log:
         self.times.append(at)
         self.scores.append(score.score)
         self.thresholds.append(float("nan") if score.threshold is None else score.threshold)
-        why = score.why
+        why = score.explanation
         episode = 0 if why is None else why.episode
         if why is not None and episode:
             if episode != self._episode:

@@ -23,7 +23,7 @@ from processors.core.audio.resample import Resampler
 from processors.core.models.model import Slot
 from processors.core.windowing.extraction import Extractor
 from processors.core.windowing.segment import Segment
-from processors.stream.batch_scorer import Listener
+from processors.stream.batch_scorer import BatchScorer
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
 
@@ -79,17 +79,17 @@ def resampling() -> dict[str, float]:
 
 def listening(detector: str) -> dict[str, float]:
     """Chunks to scores, batched over devices as a worker does: ms of one core a second of a device's sound."""
-    roster = {Slot(detector, "champion"): load_models()[detector]}
+    model_set = {Slot(detector, "champion"): load_models()[detector]}
     pcm = np.random.default_rng(3).normal(0, 1_000, RATE // 2).astype(np.int16).tobytes()
 
     def run(hear: Callable[[list[tuple[Segment, Chunk, int]]], object]) -> None:
-        segments = [Segment(f"d{n}", "s", RATE, 0, roster) for n in range(DEVICES)]
+        segments = [Segment(f"d{n}", "s", RATE, 0, model_set) for n in range(DEVICES)]
         for number in range(2 * SECONDS):
             chunk = [Chunk(s.device_id, "s", number, number * RATE // 2, RATE, 1, 0, pcm) for s in segments]
             hear([(segment, c, number) for segment, c in zip(segments, chunk, strict=True)])
 
     homes = {f"d{n}": 0 for n in range(DEVICES)}
-    extractor, listener = Extractor(), Listener()
+    extractor, listener = Extractor(), BatchScorer()
     taken = timed(
         {"windows": lambda: run(extractor.extract), "scores": lambda: run(lambda jobs: listener.hear(jobs, homes))}
     )

@@ -114,7 +114,7 @@ def turned(caution: Caution) -> Iterator[None]:
 
     with (
         patch.object(limits, "_CLIP_RARITY", caution.clip),
-        patch.object(limits, "COLDEST", caution.rarity),
+        patch.object(limits, "MAX_EXTRAPOLATION", caution.rarity),
         patch.object(tail, "_FAR", caution.far),
         patch.object(block_rule, "limits_of", judged),
     ):

@@ -26,18 +26,18 @@ from processors.adapters.redis.state_codec import StateTexts, packed
 from processors.adapters.redis.state_store import Change, state_key
 from processors.app.options import WorkerOptions
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import Judge, hop_of
+from processors.core.alerting.decision_step import DecisionContext, hop_of
 from processors.core.alerting.detector_state import DetectorState
 from processors.core.models.model import Slot
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.budget import plan
 from processors.core.threshold.regime import entered
 from processors.core.windowing.window import Window
-from processors.stream.decision_contexts import judge_of
+from processors.stream.decision_contexts import context_of
 from processors.stream.states import States
 from tocsin.stack import ports
 from tocsin.stack.programs import find_redis
-from tocsin.stack.redis_service import RedisPart
+from tocsin.stack.redis_service import RedisService
 from tocsin.stack.service import Hold
 
 Figures = dict[str, Any]
@@ -79,7 +79,7 @@ def _redis() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         lock = os.open(folder, os.O_RDONLY)
         hold = Hold(lock, tied=True, changed=lambda: None)
-        part = RedisPart(Path(folder) / "redis", ports.choose(None, ()), find_redis(), hold)
+        part = RedisService(Path(folder) / "redis", ports.choose(None, ()), find_redis(), hold)
         try:
             part.start()
             yield part.address
@@ -96,7 +96,7 @@ def kept(devices: int = DEVICES) -> Figures:
 
 async def _kept(url: str, devices: int) -> Figures:
     model = load_shipped("machine")
-    judge = judge_of("machine", model, "tocsin.audio.v1")
+    judge = context_of("machine", model, "tocsin.audio.v1")
     scores = np.random.default_rng(5).standard_gamma(4.0, _WINDOWS).tolist()
     rows = np.zeros((model.spec.n_frames, model.spec.width), np.float32)
 
@@ -149,7 +149,7 @@ async def _kept(url: str, devices: int) -> Figures:
     }
 
 
-def _grown(judge: Judge, first: ScoredWindow, regimes: int = 1) -> DetectorState:
+def _grown(judge: DecisionContext, first: ScoredWindow, regimes: int = 1) -> DetectorState:
     """The state of a device that has been heard for longer than its reference reaches back, in each regime."""
     state, _ = decide(DetectorState(), lambda _: judge, [first])
     learned = state.learned
@@ -185,7 +185,7 @@ def _deflating(state: DetectorState) -> float:
     return round(1e6 * min(taken) / _SLICE, 1)
 
 
-def _microseconds(judge: Judge, state: DetectorState, windows: list[ScoredWindow]) -> dict[str, float]:
+def _microseconds(judge: DecisionContext, state: DetectorState, windows: list[ScoredWindow]) -> dict[str, float]:
     """Processor time of one window in each step, a batch a window; the least of five runs."""
     key, texts = state_key(windows[0].window.device_id, _SLOT), StateTexts()
     taken: dict[str, list[float]] = {"decision": [], "record": [], "state as text": []}

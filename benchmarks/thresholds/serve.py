@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.thresholds.laws import SECOND, Scores
 from processors.core.threshold.block_rule import BlockRule
-from processors.core.threshold.block_state import BlockState, Decision, Run
+from processors.core.threshold.block_state import BlockAccumulator, BlockState, Decision
 from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_HOUR
 from processors.core.threshold.reference import Block, accept
 
@@ -72,5 +72,5 @@ def _pass_quiet(rule: BlockRule, state: BlockState, scores: Scores) -> tuple[Blo
     means = totals[:, -1] / BLOCK_NS
     for block in zip(means[:n].tolist(), squares[:n].tolist(), peaks[:n].tolist(), levels[:n].tolist(), strict=True):
         hour = accept(hour, Block(*block))
-    after = Run(heard_ns=run.heard_ns + n * BLOCK_NS)
+    after = BlockAccumulator(heard_ns=run.heard_ns + n * BLOCK_NS)
     return state._replace(run=after, reference=reference._replace(hour=hour)), n * PER_BLOCK

@@ -19,7 +19,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from processors.adapters.kafka.device_registry import DeviceRegistry
-from processors.adapters.kafka.feedback import Sayings
+from processors.adapters.kafka.feedback import FeedbackFollower
 from processors.adapters.kafka.policies import Policies
 from processors.adapters.kafka.score_history import score_consumer
 from processors.adapters.models.artefact_store import ArtefactStore
@@ -32,13 +32,13 @@ from processors.adapters.redis.redis_states import RedisStates
 from processors.app.options import WorkerOptions
 from processors.app.progress import Progress
 from processors.app.transport import App, install
-from processors.core.alerting.decision_step import Judge
+from processors.core.alerting.decision_step import DecisionContext
 from processors.core.alerting.detectors import DETECTORS
-from processors.core.models.assignments import FleetModels
+from processors.core.models.assignments import ModelAssignments
 from processors.core.models.model import Slot
-from processors.stream.batch_scorer import Listener
-from processors.stream.decision_contexts import Judges
-from processors.stream.pipeline import Delivery, Ears, Pipeline
+from processors.stream.batch_scorer import BatchScorer
+from processors.stream.decision_contexts import DecisionContexts
+from processors.stream.pipeline import Delivery, Pipeline, WindowScorer
 from processors.stream.rebuild import rebuild
 from processors.stream.states import States
 from schemas.errors import RedisUnavailable
@@ -107,26 +107,28 @@ class Worker:
         wrap: replaces the ears, for tests that make them fail.
     """
 
-    def __init__(self, options: WorkerOptions, wrap: Callable[[Ears], Ears] = lambda ears: ears) -> None:
+    def __init__(
+        self, options: WorkerOptions, wrap: Callable[[WindowScorer], WindowScorer] = lambda ears: ears
+    ) -> None:
         self.app = new_app(options)
         self._options = options
-        self._models = FleetModels(load_models())
+        self._models = ModelAssignments(load_models())
         self._assigned = AssignedModels(
             options.kafka, self._models, _source(options), lambda status: self._send([(MODEL_STATUS, status)])
         )
         self._registry = DeviceRegistry(options.kafka)
         self._policies = Policies(options.kafka)
-        self._sayings = Sayings(options.kafka)
-        self._judges = Judges(self._policies, self._kind_of, AUDIO.name)
+        self._feedback = FeedbackFollower(options.kafka)
+        self._judges = DecisionContexts(self._policies, self._kind_of, AUDIO.name)
         self._store = RedisStates(options.redis_url)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="listener")
         self._pipeline = Pipeline(
-            ears=wrap(Listener()),
+            ears=wrap(BatchScorer()),
             judges=self._judges,
-            sayings_of=self._sayings.of,
+            feedback_of=self._feedback.of,
             states=States(self._store),
             registry=self._registry,
-            rosters=self._models,
+            model_sets=self._models,
             send=self._send,
             executor=self._executor,
             default_kind=options.default_kind,
@@ -141,8 +143,8 @@ class Worker:
         self._wire()
 
     @property
-    def _followers(self) -> tuple[DeviceRegistry, Policies, Sayings]:
-        return self._registry, self._policies, self._sayings
+    def _followers(self) -> tuple[DeviceRegistry, Policies, FeedbackFollower]:
+        return self._registry, self._policies, self._feedback
 
     def _kind_of(self, device_id: str) -> str:
         device = self._registry.get(device_id)
@@ -202,14 +204,14 @@ class Worker:
 
     async def _read_states_back(self) -> None:
         async with score_consumer(self._options.kafka) as consumer:
-            count = await rebuild(self._store, consumer, self._judge_of_score, self._sayings.of)
+            count = await rebuild(self._store, consumer, self._context_of_score, self._feedback.of)
         await self._store.mark_whole()
         _log.info("states read back from the scores", states=count)
 
-    def _judge_of_score(self, score: Score) -> Judge | None:
+    def _context_of_score(self, score: Score) -> DecisionContext | None:
         kind = self._kind_of(score.device_id)
-        roster = self._models.roster(score.device_id, kind, (score.detector,))
-        model = roster.get(Slot(score.detector, score.stage))
+        model_set = self._models.model_set(score.device_id, kind, (score.detector,))
+        model = model_set.get(Slot(score.detector, score.stage))
         if model is None or model.ref.sha256 != score.model.sha256:
             return None
         return self._judges.of_model(score.device_id, score.detector, model)

@@ -14,7 +14,7 @@ from processors.core.windowing.window import Window
 from schemas.chunk import Chunk
 
 
-class Listener:
+class BatchScorer:
     """Extracts windows and scores them, batched over devices."""
 
     def __init__(self) -> None:

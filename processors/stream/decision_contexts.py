@@ -7,9 +7,9 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from processors.core.alerting.decision_step import Judge
+from processors.core.alerting.decision_step import DecisionContext
 from processors.core.alerting.detectors import DETECTORS
-from processors.core.models.model import Model
+from processors.core.models.model import ScoringModel
 from processors.core.threshold.budget import plan
 from processors.core.windowing.window import Window
 from schemas.errors import SettingsError
@@ -20,14 +20,14 @@ _MOST_JUDGES = 10_000
 
 
 class _Terms(NamedTuple):
-    """What a policy says; see :func:`judge_of`."""
+    """What a policy says; see :func:`context_of`."""
 
     per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK
     hours: tuple[int, ...] = ()
     by_tag: bool = False
 
 
-class Promises(Protocol):
+class PolicySource(Protocol):
     """Knows which policy holds; see :class:`processors.adapters.kafka.policies.Policies`."""
 
     def policy(self, device_id: str, kind: str, detector: str) -> Policy | None:
@@ -35,23 +35,23 @@ class Promises(Protocol):
         ...
 
 
-class NoPromises:
+class NoPolicies:
     """The fleet's default for every device: for files, and where there is no topic of policies."""
 
     def policy(self, device_id: str, kind: str, detector: str) -> Policy | None:  # noqa: ARG002
-        """See :class:`Promises`."""
+        """See :class:`PolicySource`."""
         return None
 
 
-def judge_of(
+def context_of(
     detector: str,
-    model: Model,
+    model: ScoringModel,
     topic: str | None,
     per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK,
     hours: tuple[int, ...] = (),
     *,
     by_tag: bool = False,
-) -> Judge:
+) -> DecisionContext:
     """What decides on a model's scores as a detector's.
 
     Args:
@@ -59,13 +59,13 @@ def judge_of(
         model: which scores.
         topic: where the audio comes from; None for files.
         per_week: the promise, false alarms a week.
-        hours, by_tag: see :class:`processors.core.alerting.decision_step.Judge`.
+        hours, by_tag: see :class:`processors.core.alerting.decision_step.DecisionContext`.
 
     Raises:
         SettingsError: the promise cannot be kept.
     """
     role = DETECTORS[detector]
-    return Judge(
+    return DecisionContext(
         detector=role,
         plan=plan(per_week, sustained=role.sustained),
         calibration=model.calibration,
@@ -77,7 +77,7 @@ def judge_of(
     )
 
 
-class Judges:
+class DecisionContexts:
     """Judges by window, made once for each model and promise.
 
     Args:
@@ -86,15 +86,15 @@ class Judges:
         topic: where the audio comes from.
     """
 
-    def __init__(self, promises: Promises, kind_of: Callable[[str], str], topic: str) -> None:
+    def __init__(self, promises: PolicySource, kind_of: Callable[[str], str], topic: str) -> None:
         self._promises, self._kind_of, self._topic = promises, kind_of, topic
-        self._judges: dict[tuple[str, str, _Terms], Judge] = {}
+        self._judges: dict[tuple[str, str, _Terms], DecisionContext] = {}
 
-    def of(self, window: Window) -> Judge:
+    def of(self, window: Window) -> DecisionContext:
         """What decides on a window."""
         return self.of_model(window.device_id, window.slot.detector, window.model)
 
-    def of_model(self, device_id: str, detector: str, model: Model) -> Judge:
+    def of_model(self, device_id: str, detector: str, model: ScoringModel) -> DecisionContext:
         """What decides on a model's scores of a device, as a detector's."""
         policy = self._promises.policy(device_id, self._kind_of(device_id), detector)
         terms = _Terms() if policy is None else _terms(policy)
@@ -105,14 +105,14 @@ class Judges:
             self._judges[key] = self._judge(detector, model, terms)
         return self._judges[key]
 
-    def _judge(self, detector: str, model: Model, terms: _Terms) -> Judge:
+    def _judge(self, detector: str, model: ScoringModel, terms: _Terms) -> DecisionContext:
         hours, by_tag = terms.hours, terms.by_tag
         try:
-            return judge_of(detector, model, self._topic, terms.per_week, hours, by_tag=by_tag)
+            return context_of(detector, model, self._topic, terms.per_week, hours, by_tag=by_tag)
         except SettingsError as error:
             # The command refuses such a policy; a record may have come another way.
             _log.warning("policy ignored, the fleet's default holds", error=str(error))
-            return judge_of(detector, model, self._topic, hours=hours, by_tag=by_tag)
+            return context_of(detector, model, self._topic, hours=hours, by_tag=by_tag)
 
 
 def _terms(policy: Policy) -> _Terms:

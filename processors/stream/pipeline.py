@@ -11,14 +11,14 @@ from typing import Protocol
 import structlog
 
 from processors.core.alerting.decision import ScoredWindow
-from processors.core.alerting.decision_step import Saying
+from processors.core.alerting.decision_step import OperatorFeedback
 from processors.core.alerting.detector_state import Output
 from processors.core.alerting.detectors import detectors_of
-from processors.core.models.model import Roster
+from processors.core.models.model import ModelSet
 from processors.core.offsets.partition import Partition
 from processors.core.windowing.device_stream import Arrival, DeviceStream
 from processors.core.windowing.segment import Segment
-from processors.stream.decision_contexts import Judges
+from processors.stream.decision_contexts import DecisionContexts
 from processors.stream.states import States
 from schemas.chunk import Chunk, decode_chunk
 from schemas.deadletter import dead_letter
@@ -63,21 +63,21 @@ class Registry(Protocol):
         ...
 
 
-class Rosters(Protocol):
+class ModelSets(Protocol):
     """Knows which models score a device."""
 
     @property
     def revision(self) -> int:
-        """Counts up with every change of any roster."""
+        """Counts up with every change of any model_set."""
         ...
 
-    def roster(self, device_id: str, kind: DeviceKind, detectors: Sequence[str]) -> Roster:
+    def model_set(self, device_id: str, kind: DeviceKind, detectors: Sequence[str]) -> ModelSet:
         """The models of a device: a champion for each detector, in that order, and shadows."""
         ...
 
 
-class Ears(Protocol):
-    """Scores the windows that chunks complete; see :class:`processors.stream.batch_scorer.Listener`."""
+class WindowScorer(Protocol):
+    """Scores the windows that chunks complete; see :class:`processors.stream.batch_scorer.BatchScorer`."""
 
     def hear(self, arrivals: Sequence[tuple[Segment, Chunk, int]], partitions: Mapping[str, int]) -> list[ScoredWindow]:
         """Scored windows; those of one device and slot are in order of their ends."""
@@ -90,10 +90,10 @@ class Pipeline:
     Args:
         ears: scores windows; called in ``executor``.
         judges: what decides on windows.
-        sayings_of: what people have said of a device's detector.
+        feedback_of: what people have said of a device's detector.
         states: thresholds and alerts.
         registry: manifests.
-        rosters: which models score a device; a change holds from the device's next chunk on.
+        model_sets: which models score a device; a change holds from the device's next chunk on.
         send: see :data:`Send`.
         executor: one thread is enough: batches do not overlap.
         default_kind: what a device without a manifest is taken for.
@@ -102,22 +102,22 @@ class Pipeline:
     def __init__(
         self,
         *,
-        ears: Ears,
-        judges: Judges,
-        sayings_of: Callable[[str, str], Sequence[Saying]],
+        ears: WindowScorer,
+        judges: DecisionContexts,
+        feedback_of: Callable[[str, str], Sequence[OperatorFeedback]],
         states: States,
         registry: Registry,
-        rosters: Rosters,
+        model_sets: ModelSets,
         send: Send,
         executor: Executor,
         default_kind: DeviceKind,
     ) -> None:
         self._ears = ears
         self._judges = judges
-        self._sayings_of = sayings_of
+        self._feedback_of = feedback_of
         self._states = states
         self._registry = registry
-        self._rosters = rosters
+        self._model_sets = model_sets
         self._send = send
         self._executor = executor
         self._default_kind: DeviceKind = default_kind
@@ -151,7 +151,7 @@ class Pipeline:
         scored = await loop.run_in_executor(self._executor, self._ears.hear, arrivals, homes) if arrivals else []
         if not is_current():
             return
-        outputs = await self._states.apply(self._judges.of, scored, self._sayings_of) if scored else []
+        outputs = await self._states.apply(self._judges.of, scored, self._feedback_of) if scored else []
         if outputs or letters:
             await self._send([*letters, *(message for output in outputs for message in _messages(output))])
         self._all_sent = True
@@ -214,14 +214,14 @@ class Pipeline:
             names = detectors_of(device.model_copy(update={"detectors": None}))
             if known is None:
                 _log.warning("defaults of its kind taken", error=str(error))
-        tuning = (self._rosters.revision, device.kind)
+        models_revision = (self._model_sets.revision, device.kind)
         if known is not None and known.detectors == names and known.sample_rate == device.sample_rate:
-            if known.tuning != tuning:
-                known.retune(self._rosters.roster(device_id, device.kind, names))
-                known.tuning = tuning
+            if known.models_revision != models_revision:
+                known.set_models(self._model_sets.model_set(device_id, device.kind, names))
+                known.models_revision = models_revision
             return known
-        roster = self._rosters.roster(device_id, device.kind, names)
-        return DeviceStream(device_id, roster, device.sample_rate, device.announced_ns, tuning)
+        model_set = self._model_sets.model_set(device_id, device.kind, names)
+        return DeviceStream(device_id, model_set, device.sample_rate, device.announced_ns, models_revision)
 
 
 def _messages(output: Output) -> list[tuple[Topic, Record]]:

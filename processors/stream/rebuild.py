@@ -12,9 +12,9 @@ from aiokafka import AIOKafkaConsumer
 
 from processors.adapters.kafka.score_history import scores_since
 from processors.adapters.redis.state_store import Change, StateKey, StateStore, state_key
-from processors.core.alerting.decision_step import Judge, Saying
+from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
 from processors.core.alerting.detector_state import DetectorState
-from processors.core.alerting.replay import retell
+from processors.core.alerting.replay import replay_scores
 from processors.core.models.model import Slot
 from schemas.score import Score
 
@@ -26,7 +26,7 @@ _SLICE = 200
 _TOLD_EVERY = 100_000
 
 
-class Ledger(StateStore, Protocol):
+class RebuildableStore(StateStore, Protocol):
     """A store that knows whether it holds all that was ever stored in it."""
 
     async def is_whole(self) -> bool:
@@ -46,27 +46,27 @@ class Ledger(StateStore, Protocol):
         ...
 
 
-JudgeOf = Callable[[Score], Judge | None]
+ContextOf = Callable[[Score], DecisionContext | None]
 """What decides on a score; None where its model is not the one in place."""
 
 
 async def rebuild(
-    store: Ledger,
+    store: RebuildableStore,
     consumer: AIOKafkaConsumer,
-    judge_of: JudgeOf,
-    sayings_of: Callable[[str, str], Sequence[Saying]],
+    context_of: ContextOf,
+    feedback_of: Callable[[str, str], Sequence[OperatorFeedback]],
     now_ms: int | None = None,
 ) -> int:
     """Reads a week of scores and stores the states they lead to; what stands in the store is left as it is.
 
-    Feedback takes effect at the score where it first did; see :func:`processors.core.alerting.replay.retell`, also for
-    feedback about what is older than the scores.
+    Feedback takes effect at the score where it first did; see :func:`processors.core.alerting.replay.replay_scores`,
+    also for feedback about what is older than the scores.
 
     Args:
         store: the states.
         consumer: of the scores topic, started.
-        judge_of: see :data:`JudgeOf`.
-        sayings_of: what people have said of a device's detector.
+        context_of: see :data:`ContextOf`.
+        feedback_of: what people have said of a device's detector.
         now_ms: milliseconds since 1970; now unless given.
 
     Returns:
@@ -84,12 +84,12 @@ async def rebuild(
             _log.info("reading scores to rebuild states", scores=count, states=len(states))
 
     async for score in scores_since(consumer, since - SINCE_MS, progress=told):
-        judge = judge_of(score)
+        judge = context_of(score)
         if judge is None:
             continue
         key = state_key(score.device_id, Slot(score.detector, score.stage))
-        said = sayings_of(*key)
-        for state, _ in retell(judge, (score,), said, states.get(key)):
+        said = feedback_of(*key)
+        for state, _ in replay_scores(judge, (score,), said, states.get(key)):
             states[key] = state
     changes = [Change(key, None, state) for key, state in states.items()]
     for start in range(0, len(changes), _SLICE):

@@ -11,7 +11,7 @@ import structlog
 
 from processors.adapters.redis.state_store import Change, StateKey, StateStore, other_key, state_key
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import Judge, Saying
+from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
 from processors.core.alerting.detector_state import DetectorState, Output, Position
 from processors.core.threshold.budget import BLOCKS_PER_DAY
 from processors.core.threshold.reference import Reference
@@ -24,7 +24,7 @@ _MAX_ROUNDS = 5
 _MAX_HELD = 20_000
 _MAX_ATTEMPTS = 1_000
 _SLICE = 500
-_MOST_KIN = 64
+_MOST_PEERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class _Held:
         return self.stored == self.state.position
 
 
-def _nothing_said(device_id: str, detector: str) -> Sequence[Saying]:  # noqa: ARG001
+def _nothing_said(device_id: str, detector: str) -> Sequence[OperatorFeedback]:  # noqa: ARG001
     return ()
 
 
@@ -95,16 +95,16 @@ class States:
 
     async def apply(
         self,
-        judge_of: Callable[[Window], Judge],
+        context_of: Callable[[Window], DecisionContext],
         windows: Sequence[ScoredWindow],
-        sayings_of: Callable[[str, str], Sequence[Saying]] = _nothing_said,
+        feedback_of: Callable[[str, str], Sequence[OperatorFeedback]] = _nothing_said,
     ) -> list[Output]:
         """Decides windows in order and stores the states; returns what is to be sent.
 
         Args:
-            judge_of: what decides on a window.
+            context_of: what decides on a window.
             windows: scored, those of one device and slot in order.
-            sayings_of: what people have said of a device's detector.
+            feedback_of: what people have said of a device's detector.
 
         One round trip loads, one stores; a device that is met for the first time needs both, one whose model changes
         may need its other slot's state besides. A state that another worker has moved on is loaded and decided anew, so
@@ -122,11 +122,11 @@ class States:
             decided = {
                 key: decide(
                     held[key].state,
-                    judge_of,
+                    context_of,
                     group,
                     other=_other(held, key),
-                    kin=_kin(held, key, group),
-                    sayings=sayings_of(*key),
+                    peers=_peers(held, key, group),
+                    feedback=feedback_of(*key),
                     degraded=degraded,
                 )
                 for key, group in groups.items()
@@ -227,7 +227,7 @@ def _turning(held: Mapping[StateKey, _Held], groups: Mapping[StateKey, Sequence[
     ]
 
 
-def _kin(held: Mapping[StateKey, _Held], key: StateKey, group: Sequence[ScoredWindow]) -> list[Reference]:
+def _peers(held: Mapping[StateKey, _Held], key: StateKey, group: Sequence[ScoredWindow]) -> list[Reference]:
     """What other devices have heard through a model that begins on this one."""
     state = held[key].state
     begins = {scored.window.model.ref.sha256 for scored in group} - {state.model}
@@ -235,7 +235,7 @@ def _kin(held: Mapping[StateKey, _Held], key: StateKey, group: Sequence[ScoredWi
         return []
     known = (one.state.learned for other, one in held.items() if other != key and other[1] == key[1])
     references = (learned.rule.reference for learned in known if learned is not None and learned.sha256 in begins)
-    return list(islice((one for one in references if one is not None and one.blocks >= BLOCKS_PER_DAY), _MOST_KIN))
+    return list(islice((one for one in references if one is not None and one.blocks >= BLOCKS_PER_DAY), _MOST_PEERS))
 
 
 def _other(held: Mapping[StateKey, _Held], key: StateKey) -> DetectorState | None:

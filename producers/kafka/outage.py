@@ -10,7 +10,7 @@ import structlog
 log = structlog.get_logger()
 
 
-class LastWord(logging.Filter):
+class AiokafkaLogFilter(logging.Filter):
     """Holds back the Kafka client's warnings and keeps the last one.
 
     aiokafka writes more than a hundred error lines a second while a broker is away; one line of ours, with the last of

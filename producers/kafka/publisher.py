@@ -16,7 +16,7 @@ from aiokafka import errors as kafka
 
 from producers.kafka.client import connect, discard, new_client, refusal
 from producers.kafka.connection import Connection
-from producers.kafka.outage import LastWord, Outage
+from producers.kafka.outage import AiokafkaLogFilter, Outage
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
 from schemas.record import Record
@@ -88,7 +88,7 @@ class Publisher:
         self._announcing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._outage = Outage(connection.bootstrap)
-        self._last_word = LastWord()
+        self._last_word = AiokafkaLogFilter()
 
     @property
     def undelivered_chunks(self) -> int:

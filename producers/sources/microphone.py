@@ -20,7 +20,7 @@ from producers.pcm import Block
 from producers.player import play_session
 from producers.session import Session, chunk_samples
 from producers.sources import alsa
-from producers.stats import Tally
+from producers.stats import ProducerStats
 from schemas.device import Device
 from schemas.errors import CaptureError
 
@@ -229,7 +229,7 @@ async def open_microphone(options: CaptureOptions) -> tuple[Microphone, int]:
 
 
 async def capture(
-    options: CaptureOptions, device: Device, sink: Sink, tally: Tally, *, seconds: float | None = None
+    options: CaptureOptions, device: Device, sink: Sink, tally: ProducerStats, *, seconds: float | None = None
 ) -> None:
     """Sends what a microphone hears. An input that goes away is opened again, as a new session, once it is back.
 

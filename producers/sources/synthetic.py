@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from producers.pcm import Block, to_block
-from producers.source import Part
+from producers.source import PlaybackJob
 from schemas.device import Device
 from schemas.errors import SettingsError
 from synthesis.device import SyntheticDevice
@@ -59,7 +59,9 @@ class Synthetic:
             at += n
 
 
-def synthetic_parts(*, seed: int, seconds: float | None, chosen: Sequence[str] = (), regime: str = "") -> list[Part]:
+def synthetic_parts(
+    *, seed: int, seconds: float | None, chosen: Sequence[str] = (), regime: str = ""
+) -> list[PlaybackJob]:
     """The demo factory's devices, or those chosen from it.
 
     Args:
@@ -88,5 +90,5 @@ def synthetic_parts(*, seed: int, seconds: float | None, chosen: Sequence[str] =
             sample_rate=device.sample_rate,
             description=device.description,
         )
-        parts.append(Part(manifest, (source,), regime=regime))
+        parts.append(PlaybackJob(manifest, (source,), regime=regime))
     return parts

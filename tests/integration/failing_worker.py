@@ -12,7 +12,7 @@ from pathlib import Path
 from processors.app.faust_app import Worker, worker
 from processors.core.alerting.decision import ScoredWindow
 from processors.core.windowing.segment import Segment
-from processors.stream.pipeline import Ears
+from processors.stream.pipeline import WindowScorer
 from schemas.chunk import Chunk
 from schemas.record import Record
 from schemas.topics import SCORES, Topic
@@ -42,7 +42,7 @@ class WorkerFailingToSend(Worker):
 class FailingOnce:
     """Raises at the fifth batch unless it has done so in an earlier life."""
 
-    def __init__(self, ears: Ears) -> None:
+    def __init__(self, ears: WindowScorer) -> None:
         self._ears = ears
         self._mark = Path(os.environ[MARK])
         self._batches = 0

@@ -23,7 +23,7 @@ from processors.adapters.models.artefact_store import ArtefactStore
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelState, ModelStatus
 from schemas.errors import GoldenMismatch
-from schemas.score import ModelRef, Score, Stage, Why
+from schemas.score import ModelRef, Score, ScoreExplanation, Stage
 from schemas.topics import MODEL_STATUS, MODELS, SCORES
 from tests.unit.processors.crafted import described, graph, manifest
 from tocsin.__main__ import main
@@ -287,7 +287,7 @@ def status(assignment: Assignment, worker: str, state: ModelState, stage: Stage 
 @pytest.fixture
 async def workers(kafka: str, scope: str) -> AsyncIterator[Callable[[dict[str, ModelState]], None]]:
     """Workers that say what the test has them say, as soon as something is announced for its scope."""
-    sayings: dict[str, ModelState] = {}
+    feedback: dict[str, ModelState] = {}
     consumer = AIOKafkaConsumer(MODELS.name, bootstrap_servers=kafka, group_id=None, auto_offset_reset="earliest")
     await consumer.start()
 
@@ -296,11 +296,11 @@ async def workers(kafka: str, scope: str) -> AsyncIterator[Callable[[dict[str, M
             assignment = Assignment.from_record(record_of(message))
             if assignment.scope != scope:
                 continue
-            said = [status(assignment, worker, state) for worker, state in sayings.items()]
+            said = [status(assignment, worker, state) for worker, state in feedback.items()]
             await write_records(kafka, [(MODEL_STATUS, one.to_record()) for one in said])
 
     task = asyncio.create_task(follow())
-    yield sayings.update
+    yield feedback.update
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await consumer.stop()
@@ -354,7 +354,7 @@ async def test_as_many_reports_are_awaited_as_there_are_workers(kafka: str, scop
 def score(device: str, number: int, value: float, limit: float, ref: ModelRef, stage: Stage) -> Score:
     # Each rise of the sine above the limit is an episode of its own.
     rise = 1 + number // 31 if value > limit else 0
-    why = Why(
+    why = ScoreExplanation(
         confirmed=value,
         level=0.0,
         level_threshold=None,
@@ -380,7 +380,7 @@ def score(device: str, number: int, value: float, limit: float, ref: ModelRef, s
         level_dbfs=-20.0,
         model=ref,
         stage=stage,
-        why=why,
+        explanation=why,
     )
 
 

@@ -1,4 +1,4 @@
-"""Promises on the real broker: set by the command, followed as a worker does."""
+"""PolicySource on the real broker: set by the command, followed as a worker does."""
 
 from __future__ import annotations
 

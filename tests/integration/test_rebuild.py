@@ -13,7 +13,7 @@ import redis.asyncio
 from processors.adapters.redis.redis_states import RedisStates
 from processors.adapters.redis.state_store import StateKey
 from processors.core.alerting.detector_state import DetectorState
-from schemas.feedback import Acceptance, Verdict
+from schemas.feedback import AlertFeedback, DeviceFeedback
 from schemas.topics import FEEDBACK
 from tests.integration.fleet import Fleet
 from tests.integration.oracle import assert_same, assert_same_state, start_group_at_end, wait_for
@@ -73,8 +73,8 @@ async def test_feedback_given_in_mid_stream_stands_in_the_states_read_back(
     await first.publish(kafka)
     await wait_for(kafka, first.expected())
     about = {"device_id": alert.device_id, "detector": alert.detector, "given_ns": 1_700_000_000_000_000_000}
-    verdict = Verdict(alert_id=alert.alert_id, judgement="false-alarm", **about)
-    normal = Acceptance(word="normal", **about)
+    verdict = AlertFeedback(alert_id=alert.alert_id, judgement="false-alarm", **about)
+    normal = DeviceFeedback(word="normal", **about)
     await write_records(kafka, [(FEEDBACK, one.to_record()) for one in (verdict, normal)])
     await asyncio.sleep(2.0)
     await second.publish(kafka)

@@ -14,7 +14,7 @@ from processors.app.faust_app import load_models
 from processors.core.audio.recording import rows_of, windows_of
 from processors.core.models.model import Slot
 from processors.core.windowing.segment import Segment
-from processors.stream.batch_scorer import Listener
+from processors.stream.batch_scorer import BatchScorer
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
@@ -88,7 +88,7 @@ def cuts_of(number: int, length: int) -> list[int]:
 
 def scores(models, samples: np.ndarray, rate: int, edges: list[int]) -> dict[str, list[float]]:
     segment = Segment("d", "s", rate, 0, {Slot(name, "champion"): model for name, model in models.items()})
-    listener, got = Listener(), {name: [] for name in models}
+    listener, got = BatchScorer(), {name: [] for name in models}
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
         chunk = Chunk("d", "s", number, first, rate, 1, 0, samples[first:last].tobytes())
         for scored in listener.hear([(segment, chunk, number)], {"d": 0}):

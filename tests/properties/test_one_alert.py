@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import Judge, Saying
+from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
 from processors.core.alerting.detector_state import DetectorState, Output
 from processors.core.windowing.window import Window
 from tests.unit.core.judging import MODEL, judge, window
@@ -65,10 +65,10 @@ STEPS = st.one_of(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(STEPS, max_size=14))
 def test_at_most_one_alert_is_open_and_each_closes_once(steps: list[object]) -> None:
-    state, heard, outputs, sayings = DetectorState(), list[ScoredWindow](), list[Output](), list[Saying]()
+    state, heard, outputs, feedback = DetectorState(), list[ScoredWindow](), list[Output](), list[OperatorFeedback]()
     per_week, session, second = 1.0, 1, 0
 
-    def judge_of(one: Window) -> Judge:
+    def context_of(one: Window) -> DecisionContext:
         return judge(model=OTHER if one.model is OTHER else MODEL, per_week=per_week)
 
     for step in [Heard(tuple(QUIET), other=False), *steps]:
@@ -83,14 +83,14 @@ def test_at_most_one_alert_is_open_and_each_closes_once(steps: list[object]) -> 
                 batch = heard[-seconds:]
             case Said(word):
                 of = next((o.alert.alert_id for o in reversed(outputs) if o.alert is not None), "")
-                sayings.append(Saying(len(sayings), word, of))  # type: ignore[arg-type]
+                feedback.append(OperatorFeedback(len(feedback), word, of))  # type: ignore[arg-type]
             case Promised(value):
                 per_week = value
             case Restarted():
                 session, second = session + 1, 0
                 state = DetectorState.model_validate_json(state.model_dump_json())
         if batch:
-            state, out = decide(state, judge_of, batch, sayings=sayings)
+            state, out = decide(state, context_of, batch, feedback=feedback)
             outputs += out
 
     revisions: dict[str, str] = {}

@@ -16,7 +16,7 @@ from processors.core.windowing.extraction import Extractor
 from processors.core.windowing.window import Window
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
-from tests.unit.core.models import roster
+from tests.unit.core.models import model_set
 
 SPECS = {
     "machine": FeatureSpec(n_frames=24, window_hop=12),
@@ -54,7 +54,7 @@ def chunks_of(samples: np.ndarray, rate: int, cuts: list[int], start: int = 0) -
 
 
 def stream(chunks: list[Chunk]) -> list[Window]:
-    device, extractor, windows = DeviceStream("d", roster(SPECS)), Extractor(), []
+    device, extractor, windows = DeviceStream("d", model_set(SPECS)), Extractor(), []
     for offset, chunk in enumerate(chunks):
         if device.admit(chunk) is not Arrival.DUPLICATE:
             windows += extractor.extract([(device.segment, chunk, offset)])
@@ -125,7 +125,7 @@ def test_reading_again_from_the_frontier_misses_no_window(rate: int, cuts: list[
     """Stop anywhere, begin again at the frontier: both parts together give every window."""
     samples = recording(rate, 1.0, 1, 9)
     chunks = chunks_of(samples, rate, cuts)
-    device, extractor, before = DeviceStream("d", roster(SPECS)), Extractor(), []
+    device, extractor, before = DeviceStream("d", model_set(SPECS)), Extractor(), []
     for offset, chunk in enumerate(chunks[:stop]):
         device.admit(chunk)
         before += extractor.extract([(device.segment, chunk, offset)])

@@ -12,14 +12,14 @@ from processors.core.windowing.extraction import Extractor
 from processors.core.windowing.window import Window
 from schemas.chunk import Chunk
 from tests.properties.test_pieces_equal_the_whole import SPECS, chunks_of, recording
-from tests.unit.core.models import roster
+from tests.unit.core.models import model_set
 
 RATE = 16_000
 ROSTER = {name: SPECS[name] for name in ("machine", "scream")}
 
 
 def stream(chunks: list[tuple[int, Chunk]]) -> dict[tuple[str, int], Window]:
-    device, extractor, windows = DeviceStream("d", roster(ROSTER)), Extractor(), list[Window]()
+    device, extractor, windows = DeviceStream("d", model_set(ROSTER)), Extractor(), list[Window]()
     for offset, chunk in chunks:
         device.admit(chunk)
         assert device.segment is not None

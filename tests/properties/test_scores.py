@@ -15,7 +15,7 @@ from processors.app.faust_app import load_models
 from processors.core.audio.recording import rows_of, windows_of
 from processors.core.models.model import Slot
 from processors.core.windowing.segment import Segment
-from processors.stream.batch_scorer import Listener
+from processors.stream.batch_scorer import BatchScorer
 from producers.pcm import Block
 from schemas.chunk import Chunk
 from tocsin.scoring import FileScorer
@@ -43,7 +43,7 @@ def whole_scores(detector: str, samples: np.ndarray, rate: int) -> np.ndarray:
 def test_random_cuts_give_the_scores_of_the_whole(detector: str, rate: int, cuts: list[int]) -> None:
     samples = recording(rate, 1)
     segment = Segment("d", "s", rate, 0, {Slot(detector, "champion"): load_models()[detector]})
-    listener, got = Listener(), []
+    listener, got = BatchScorer(), []
     edges = [0, *sorted({cut for cut in cuts if cut < len(samples)}), len(samples)]
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
         chunk = Chunk("d", "s", number, first, rate, 1, 0, samples[first:last].tobytes())

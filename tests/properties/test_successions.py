@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from processors.core.audio.mel import normalise_level
 from processors.core.audio.recording import rows_of, windows_of
-from processors.core.models.model import Roster, Slot
+from processors.core.models.model import ModelSet, Slot
 from processors.core.windowing.device_stream import DeviceStream
 from processors.core.windowing.extraction import Extractor
 from processors.core.windowing.window import Window
@@ -40,13 +40,13 @@ def chunk(number: int) -> Chunk:
     return Chunk("d", "s", number, number * STEP, RATE, 1, 0, pcm)
 
 
-def stream(rosters: dict[int, Roster], first: int = 0) -> list[Window]:
-    """Windows of the sound, with a new roster before each of the chunks named."""
-    before = [at for at in rosters if at <= first]
-    device, extractor, windows = DeviceStream("d", rosters[max(before)]), Extractor(), []
+def stream(model_sets: dict[int, ModelSet], first: int = 0) -> list[Window]:
+    """Windows of the sound, with a new model_set before each of the chunks named."""
+    before = [at for at in model_sets if at <= first]
+    device, extractor, windows = DeviceStream("d", model_sets[max(before)]), Extractor(), []
     for number in range(first, CHUNKS):
-        if number in rosters:
-            device.retune(rosters[number])
+        if number in model_sets:
+            device.set_models(model_sets[number])
         device.admit(chunk(number))
         assert device.segment is not None
         windows += extractor.extract([(device.segment, chunk(number), number)])
@@ -63,9 +63,9 @@ names = st.sampled_from(list(MODELS))
 @settings(max_examples=50, deadline=None)
 @given(start=names, changes=st.dictionaries(st.integers(1, CHUNKS - 1), names, max_size=6))
 def test_no_hole_no_end_twice_and_each_window_is_its_models_own(start: str, changes: dict[int, str]) -> None:
-    rosters: dict[int, Roster] = {at: {CHAMPION: MODELS[name]} for at, name in {0: start, **changes}.items()}
+    model_sets: dict[int, ModelSet] = {at: {CHAMPION: MODELS[name]} for at, name in {0: start, **changes}.items()}
 
-    windows = stream(rosters)
+    windows = stream(model_sets)
 
     assert windows[0].first_sample == 0
     for before, after in itertools.pairwise(windows):
@@ -102,12 +102,12 @@ def test_models_that_hear_the_same_windows_change_between_two_of_them(changes: d
 @given(shadows=st.dictionaries(st.integers(0, CHUNKS - 1), st.one_of(st.none(), names), max_size=5))
 def test_a_shadow_never_changes_what_the_champion_hears(shadows: dict[int, str | None]) -> None:
     alone = stream({0: {CHAMPION: MODELS["usual"]}})
-    rosters: dict[int, Roster] = {
+    model_sets: dict[int, ModelSet] = {
         at: {CHAMPION: MODELS["usual"], **({} if name is None else {SHADOW: MODELS[name]})}
         for at, name in {0: None, **shadows}.items()
     }
 
-    windows = stream(rosters)
+    windows = stream(model_sets)
 
     champions = [window for window in windows if window.slot == CHAMPION]
     assert ends(champions) == ends(alone)
@@ -123,16 +123,16 @@ def test_a_shadow_never_changes_what_the_champion_hears(shadows: dict[int, str |
 @given(at=st.integers(4, 22), name=names, stop=st.integers(5, CHUNKS - 15))
 def test_a_restart_at_the_frontier_leaves_at_most_one_hop_at_the_seam(at: int, name: str, stop: int) -> None:
     """The new owner hears the new model alone, from the oldest chunk that was still needed."""
-    rosters: dict[int, Roster] = {0: {CHAMPION: MODELS["usual"]}, at: {CHAMPION: MODELS[name]}}
-    device, extractor, before = DeviceStream("d", rosters[0]), Extractor(), []
+    model_sets: dict[int, ModelSet] = {0: {CHAMPION: MODELS["usual"]}, at: {CHAMPION: MODELS[name]}}
+    device, extractor, before = DeviceStream("d", model_sets[0]), Extractor(), []
     for number in range(stop):
-        if number in rosters:
-            device.retune(rosters[number])
+        if number in model_sets:
+            device.set_models(model_sets[number])
         device.admit(chunk(number))
         before += extractor.extract([(device.segment, chunk(number), number)])
     frontier = device.segment.frontier()
 
-    after = stream(rosters, CHUNKS if frontier is None else max(frontier, 0))
+    after = stream(model_sets, CHUNKS if frontier is None else max(frontier, 0))
 
     heard = before[-1].end_sample if before else 0
     fresh = [window for window in after if window.end_sample > heard]
@@ -153,20 +153,20 @@ def test_with_long_windows_to_come_the_old_model_goes_on_until_the_first_is_whol
 
 
 def test_a_model_called_back_before_it_came_never_scores() -> None:
-    rosters = {0: {CHAMPION: MODELS["short"]}, 20: {CHAMPION: MODELS["long"]}, 22: {CHAMPION: MODELS["short"]}}
+    model_sets = {0: {CHAMPION: MODELS["short"]}, 20: {CHAMPION: MODELS["long"]}, 22: {CHAMPION: MODELS["short"]}}
 
-    assert {window.model.ref.version for window in stream(rosters)} == {"short"}
+    assert {window.model.ref.version for window in stream(model_sets)} == {"short"}
 
 
 def test_what_no_model_hears_any_more_is_forgotten() -> None:
     device, extractor = DeviceStream("d", {CHAMPION: MODELS["usual"], SHADOW: MODELS["other-front"]}), Extractor()
-    rosters: dict[int, Roster] = {
+    model_sets: dict[int, ModelSet] = {
         10: {CHAMPION: MODELS["usual"], SHADOW: MODELS["pooled"]}, 25: {CHAMPION: MODELS["usual"]}
     }  # fmt: skip
     pools = []
     for number in range(30):
-        if number in rosters:
-            device.retune(rosters[number])
+        if number in model_sets:
+            device.set_models(model_sets[number])
         device.admit(chunk(number))
         assert device.segment is not None
         extractor.extract([(device.segment, chunk(number), number)])

@@ -20,7 +20,7 @@ HOPS = (240_000_000, 960_000_000, 1_000_000_000, BLOCK_NS // 3, BLOCK_NS)
 
 
 @dataclass(frozen=True)
-class Stretch:
+class OffsetRange:
     """Scores of one session, and what happens after them."""
 
     n: int
@@ -32,7 +32,7 @@ class Stretch:
 
 stretches = st.lists(
     st.builds(
-        Stretch,
+        OffsetRange,
         n=st.integers(1, 250),
         level=st.sampled_from((0.0, 0.0, 0.0, 0.2, 3.0, 30.0, -5.0)),
         spread=st.sampled_from((0.1, 1.0, 1.0, 4.0)),
@@ -57,7 +57,7 @@ def act(state: BlockState, after: str) -> BlockState:
     return state
 
 
-def play(parts: list[Stretch], seed: int, restarts: float) -> tuple[BlockState, list[Decision]]:
+def play(parts: list[OffsetRange], seed: int, restarts: float) -> tuple[BlockState, list[Decision]]:
     """All stretches; the state goes through JSON after a share of the scores."""
     rng, stops = np.random.default_rng(seed), np.random.default_rng(seed + 1)
     state, decisions = RULE.begin(), []
@@ -75,7 +75,7 @@ def play(parts: list[Stretch], seed: int, restarts: float) -> tuple[BlockState, 
 
 @settings(max_examples=20, deadline=None)
 @given(parts=stretches, seed=st.integers(0, 10_000))
-def test_restarts_anywhere_change_no_decision_and_no_state(parts: list[Stretch], seed: int) -> None:
+def test_restarts_anywhere_change_no_decision_and_no_state(parts: list[OffsetRange], seed: int) -> None:
     undisturbed, decisions = play(parts, seed, 0.0)
     restarted, again = play(parts, seed, 0.05)
 
@@ -85,7 +85,7 @@ def test_restarts_anywhere_change_no_decision_and_no_state(parts: list[Stretch],
 
 @settings(max_examples=20, deadline=None)
 @given(parts=stretches, seed=st.integers(0, 10_000))
-def test_episodes_open_and_close_in_turn_and_states_stay_small(parts: list[Stretch], seed: int) -> None:
+def test_episodes_open_and_close_in_turn_and_states_stay_small(parts: list[OffsetRange], seed: int) -> None:
     state, decisions = play([part for part in parts if part.after != "normal"], seed, 0.0)
 
     steps = [decision.alert for decision in decisions if decision.alert in ("opens", "closes")]

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.real_sound.match import NOTHING, Alarm, Happening, Log, figures_of
 from benchmarks.real_sound.scene import APART_S, FADE_S, LEVEL_DB, Event, Loop, Once, Scene, level_of, sessions
-from schemas.score import ModelRef, Score, Why
+from schemas.score import ModelRef, Score, ScoreExplanation
 
 RATE = 8_000
 MINUTE = 60 * RATE
@@ -105,7 +105,7 @@ def test_silence_around_a_sound_does_not_count_for_its_level() -> None:
 
 
 def _score(end_s: float, episode: int, suppressed: str = "", kind: str = "peak") -> Score:
-    why = Why(
+    why = ScoreExplanation(
         confirmed=1.0,
         level=0.0,
         level_threshold=None,
@@ -132,7 +132,7 @@ def _score(end_s: float, episode: int, suppressed: str = "", kind: str = "peak")
         threshold_state="learning",
         level_dbfs=-30.0,
         model=ModelRef(name="m", version="1", sha256="a"),
-        why=why,
+        explanation=why,
     )
 
 

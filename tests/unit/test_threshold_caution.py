@@ -54,7 +54,7 @@ def reference_of(state: BlockState) -> Reference:
 
 
 def test_by_default_the_knobs_stand_where_the_rule_has_them() -> None:
-    assert (limits._CLIP_RARITY, limits.COLDEST, PLAN.learning, tail._FAR) == DEFAULT
+    assert (limits._CLIP_RARITY, limits.MAX_EXTRAPOLATION, PLAN.learning, tail._FAR) == DEFAULT
     with turned(DEFAULT):
         turned_alerts = rows.cycling("student-t4", 1_103)["alerts"]
     assert turned_alerts == rows.cycling("student-t4", 1_103)["alerts"]
@@ -112,7 +112,7 @@ def test_far_weighs_one_extrapolation_against_the_other(hours: BlockState) -> No
 def test_a_knob_is_put_back_when_a_run_fails(hours: BlockState) -> None:
     with pytest.raises(ZeroDivisionError), turned(Caution(1.5, 20.0, 7.0, 1.0)):
         raise ZeroDivisionError
-    assert (DEFAULT.clip, DEFAULT.rarity, DEFAULT.far) == (limits._CLIP_RARITY, limits.COLDEST, tail._FAR)
+    assert (DEFAULT.clip, DEFAULT.rarity, DEFAULT.far) == (limits._CLIP_RARITY, limits.MAX_EXTRAPOLATION, tail._FAR)
     assert BlockRule(PLAN).refreshed(hours).limits == hours.limits
 
 

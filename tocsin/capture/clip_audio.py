@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from schemas.device import Device
 from tocsin.capture.clip import Clip
-from tocsin.client.audio import Admission, Playback, Stretch
+from tocsin.client.audio import ChunkSequencer, OffsetRange, Playback
 
 Int16 = npt.NDArray[np.int16]
 
@@ -32,7 +32,7 @@ class Take:
         self.samples: Int16 = np.empty((clip.n_samples, clip.channels), np.int16)
         self._filled = 0
         # The rules of the stream once more: what was passed over when the clip was found is passed over here.
-        self._admission = Admission(fleet)
+        self._admission = ChunkSequencer(fleet)
 
     @property
     def whole(self) -> bool:
@@ -86,14 +86,14 @@ async def takes_of(
             yield Take(waiting.popleft(), fleet)
 
 
-def _stretches(partition: int, clips: Iterable[Clip]) -> list[Stretch]:
+def _stretches(partition: int, clips: Iterable[Clip]) -> list[OffsetRange]:
     """What must be read, in order, in few pieces."""
-    found: list[Stretch] = []
+    found: list[OffsetRange] = []
     for clip in clips:
         end = clip.last_offset + 1
         if found and clip.first_offset <= found[-1].end_offset + _JUMP:
             end = max(end, found[-1].end_offset)
-            found[-1] = Stretch(partition, found[-1].first_offset, end)
+            found[-1] = OffsetRange(partition, found[-1].first_offset, end)
         else:
-            found.append(Stretch(partition, clip.first_offset, end))
+            found.append(OffsetRange(partition, clip.first_offset, end))
     return found

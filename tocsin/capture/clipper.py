@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from schemas.chunk import Chunk
 from tocsin.capture.clip import Clip
-from tocsin.client.audio import Played
+from tocsin.client.audio import ReplayedChunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Clipper:
         self._clip_ms = clip_ms
         self._runs: dict[str, _Run] = {}
 
-    def take(self, played: Played) -> list[Clip]:
+    def take(self, played: ReplayedChunk) -> list[Clip]:
         """The clips that a chunk completes, in order."""
         chunk = played.chunk
         length = max(1, self._clip_ms * chunk.sample_rate // 1_000)

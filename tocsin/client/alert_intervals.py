@@ -15,7 +15,7 @@ def opened(scores: Iterable[Score]) -> list[Score]:
     """
     found, last = [], ("", 0)
     for score in scores:
-        why = score.why
+        why = score.explanation
         episode = 0 if why is None or why.suppressed else why.episode
         if episode and (score.model.sha256, episode) != last:
             found.append(score)

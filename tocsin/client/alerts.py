@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.alert import Alert
 from schemas.errors import ContractError, SettingsError
-from schemas.feedback import Acceptance, Verdict
+from schemas.feedback import AlertFeedback, DeviceFeedback
 from schemas.topics import ALERTS, FEEDBACK
 from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
 from tocsin.diagnostics import say_passed_over
@@ -22,7 +22,7 @@ class AlertLog:
 
     def __init__(self) -> None:
         self._alerts: dict[str, dict[int, Alert]] = {}
-        self._verdicts: dict[str, list[Verdict]] = {}
+        self._verdicts: dict[str, list[AlertFeedback]] = {}
 
     @classmethod
     async def read(cls, bootstrap: str) -> AlertLog:
@@ -37,7 +37,7 @@ class AlertLog:
                 log.take(message)
         return log
 
-    def take(self, message: Any) -> Alert | Verdict | None:
+    def take(self, message: Any) -> Alert | AlertFeedback | None:
         """Takes a message of either topic: what is new in it, or None. What is neither is named on standard error.
 
         What people say of a device as a whole stands on the feedback topic too, and is passed over.
@@ -45,9 +45,9 @@ class AlertLog:
         record = record_of(message)
         try:
             if message.topic == FEEDBACK.name:
-                if ("ce_type", Acceptance.event_type.encode()) in record.headers:
+                if ("ce_type", DeviceFeedback.event_type.encode()) in record.headers:
                     return None
-                return self.add_verdict(Verdict.from_record(record))
+                return self.add_verdict(AlertFeedback.from_record(record))
             return self.add_alert(Alert.from_record(record))
         except ContractError as error:
             say_passed_over(message, "verdict" if message.topic == FEEDBACK.name else "alert", error)
@@ -61,7 +61,7 @@ class AlertLog:
         revisions[alert.revision] = alert
         return alert
 
-    def add_verdict(self, verdict: Verdict) -> Verdict | None:
+    def add_verdict(self, verdict: AlertFeedback) -> AlertFeedback | None:
         """Takes a verdict, the newest so far; None where it was sent again."""
         given = self._verdicts.setdefault(verdict.alert_id, [])
         if verdict in given:
@@ -96,11 +96,11 @@ class AlertLog:
                 found.setdefault(first.device_id, []).append(first)
         return found
 
-    def verdicts(self, alert_id: str) -> list[Verdict]:
+    def verdicts(self, alert_id: str) -> list[AlertFeedback]:
         """All verdicts on an alert, the newest last."""
         return list(self._verdicts.get(alert_id, ()))
 
-    def verdict(self, alert_id: str) -> Verdict | None:
+    def verdict(self, alert_id: str) -> AlertFeedback | None:
         """The verdict that holds: the newest."""
         given = self._verdicts.get(alert_id)
         return given[-1] if given else None

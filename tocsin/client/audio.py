@@ -24,7 +24,7 @@ _SILENT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class OffsetRange:
     """Part of a partition of the audio topic.
 
     Attributes:
@@ -38,7 +38,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class ReplayedChunk:
     """A chunk that its device's stream took, as a worker would have taken it.
 
     Attributes:
@@ -74,7 +74,7 @@ class Playback:
         """Numbers of the topic's partitions, in order."""
         return sorted(self._partitions)
 
-    async def stretches(self, since_ms: int, until_ms: int | None = None) -> list[Stretch]:
+    async def stretches(self, since_ms: int, until_ms: int | None = None) -> list[OffsetRange]:
         """What every partition holds of a time, by the broker's clock: since, and before until or the present end.
 
         Raises:
@@ -87,9 +87,9 @@ class Playback:
             end = ends if until_ms is None else await self._offsets_at(partitions, until_ms, ends)
         except KafkaError as error:
             raise self._away(type(error).__name__) from None
-        return [Stretch(tp.partition, first[tp], end[tp]) for tp in partitions if first[tp] < end[tp]]
+        return [OffsetRange(tp.partition, first[tp], end[tp]) for tp in partitions if first[tp] < end[tp]]
 
-    async def records(self, stretch: Stretch) -> AsyncIterator[Any]:
+    async def records(self, stretch: OffsetRange) -> AsyncIterator[Any]:
         """The stretch's messages in order; those that retention has dropped are passed over.
 
         Raises:
@@ -115,8 +115,8 @@ class Playback:
             self._consumer.pause(tp)
 
     async def play(
-        self, stretch: Stretch, wanted: Callable[[str], bool], fleet: Mapping[str, Device]
-    ) -> AsyncIterator[Played]:
+        self, stretch: OffsetRange, wanted: Callable[[str], bool], fleet: Mapping[str, Device]
+    ) -> AsyncIterator[ReplayedChunk]:
         """The chunks of a stretch that their devices' streams take; what breaks the contract is passed over.
 
         Args:
@@ -124,7 +124,7 @@ class Playback:
             wanted: whether a device is.
             fleet: manifests by device, as far as known.
         """
-        admission = Admission(fleet)
+        admission = ChunkSequencer(fleet)
         async for message in self.records(stretch):
             if wanted((message.key or b"").decode(errors="replace")):
                 played = admission.admit(message)
@@ -141,7 +141,7 @@ class Playback:
         return BrokerUnavailable(f"Kafka at {self._bootstrap} went away while sound was read ({why}): run it again")
 
 
-class Admission:
+class ChunkSequencer:
     """One partition's devices, as a worker that begins here would take their chunks.
 
     Args:
@@ -152,7 +152,7 @@ class Admission:
         self._fleet = fleet
         self._partition: Partition[None] = Partition()
 
-    def admit(self, message: Any) -> Played | None:
+    def admit(self, message: Any) -> ReplayedChunk | None:
         """The message's chunk; None where it is a duplicate or breaks the contract."""
         try:
             chunk = decode_chunk(record_of(message))
@@ -167,7 +167,7 @@ class Admission:
         self._partition.seen(stream, message.timestamp)
         if arrival is Arrival.DUPLICATE:
             return None
-        return Played(chunk, arrival is not Arrival.NEXT, message.partition, message.offset, message.timestamp)
+        return ReplayedChunk(chunk, arrival is not Arrival.NEXT, message.partition, message.offset, message.timestamp)
 
 
 @asynccontextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from processors.adapters.kafka.feedback import saying_of
+from processors.adapters.kafka.feedback import feedback_item
 from processors.adapters.kafka.score_history import scores_since
-from processors.core.alerting.decision_step import Saying
+from processors.core.alerting.decision_step import OperatorFeedback
 from schemas.errors import ContractError
 from schemas.score import Score
 from schemas.topics import FEEDBACK, SCORES
@@ -40,7 +40,7 @@ async def read_scores(
         ]
 
 
-async def read_sayings(bootstrap: str, device_id: str, detector: str) -> list[Saying]:
+async def read_feedback(bootstrap: str, device_id: str, detector: str) -> list[OperatorFeedback]:
     """All that people have said of a device's detector, oldest first. What is no feedback is named on standard error.
 
     Raises:
@@ -50,7 +50,7 @@ async def read_sayings(bootstrap: str, device_id: str, detector: str) -> list[Sa
     async with consumer_of(bootstrap, [FEEDBACK]) as consumer:
         async for message in read_to_end(consumer):
             try:
-                about, saying = saying_of(message)
+                about, saying = feedback_item(message)
             except ContractError as error:
                 say_passed_over(message, "feedback", error)
                 continue

@@ -18,7 +18,7 @@ from producers.kafka.connection import Connection
 from producers.kafka.publisher import Publisher
 from producers.player import play_all
 from producers.sources.synthetic import synthetic_parts
-from producers.stats import Tally
+from producers.stats import ProducerStats
 from schemas.alert import Alert
 from schemas.score import Score
 from schemas.topics import ALERTS, SCORES
@@ -56,7 +56,7 @@ class DemoOptions:
     worker_log: Path
 
 
-class Show:
+class DemoRun:
     """One run of the demo.
 
     Args:
@@ -116,7 +116,7 @@ class Show:
         parts = synthetic_parts(seed=self.options.seed, seconds=self.options.seconds)
         publisher = Publisher(Connection(bootstrap))
         async with publisher:
-            await play_all(parts, publisher, Tally(), realtime=True)
+            await play_all(parts, publisher, ProducerStats(), realtime=True)
 
     async def _teach(self, bootstrap: str, store: str) -> None:
         """Lets one device learn a model of its own, which takes the shipped one's place in mid-run."""

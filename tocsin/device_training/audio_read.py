@@ -10,10 +10,10 @@ from aiokafka.partitioner import DefaultPartitioner
 from schemas.device import Device
 from schemas.errors import SettingsError
 from schemas.topics import AUDIO
-from tocsin.capture.labels import doubts_of
+from tocsin.capture.labels import alert_intervals_of
 from tocsin.capture.progress import steps
 from tocsin.client.alerts import AlertLog
-from tocsin.client.audio import Playback, Stretch, playback
+from tocsin.client.audio import OffsetRange, Playback, playback
 from tocsin.client.devices import near
 from tocsin.device_training.device_audio import OwnSound, Recorder, Span
 
@@ -50,7 +50,7 @@ async def listen(
             later = next((one for one in await topic.stretches(since_ms) if one.partition == partition), None)
             begin = whole.end_offset if later is None else min(later.first_offset, whole.end_offset)
             recorder = Recorder(seconds, doubtful)
-            await _replay(topic, Stretch(partition, begin, whole.end_offset), device_id, fleet, recorder)
+            await _replay(topic, OffsetRange(partition, begin, whole.end_offset), device_id, fleet, recorder)
             back_s *= _FURTHER
     sound = recorder.sound()
     if not sound.heard_s:
@@ -59,12 +59,12 @@ async def listen(
 
 
 async def _doubtful_spans(bootstrap: str, device_id: str, guard_ns: int) -> list[Span]:
-    doubts = doubts_of(await AlertLog.read(bootstrap)).get(device_id, [])
+    doubts = alert_intervals_of(await AlertLog.read(bootstrap)).get(device_id, [])
     return [(one.begin_ns - guard_ns, one.end_ns + guard_ns) for one in doubts if one.judgement != "false-alarm"]
 
 
 async def _replay(
-    topic: Playback, stretch: Stretch, device_id: str, fleet: Mapping[str, Device], recorder: Recorder
+    topic: Playback, stretch: OffsetRange, device_id: str, fleet: Mapping[str, Device], recorder: Recorder
 ) -> None:
     told = stretch.first_offset
     with steps(f"listening to {device_id}", stretch.end_offset - stretch.first_offset, "records") as advance:

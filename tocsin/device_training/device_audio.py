@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.chunk import Chunk
-from tocsin.client.audio import Played
+from tocsin.client.audio import ReplayedChunk
 from trainers.recipes.knn.data import Run
 
 _SECOND_NS = 1_000_000_000
@@ -65,7 +65,7 @@ class Recorder:
         """Whether as much is kept as was asked for."""
         return self._kept_s >= self._seconds
 
-    def take(self, played: Played) -> None:
+    def take(self, played: ReplayedChunk) -> None:
         """Takes the next chunk of the device."""
         chunk = played.chunk
         length = chunk.n_samples / chunk.sample_rate

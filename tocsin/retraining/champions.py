@@ -37,7 +37,7 @@ def champions_of(
 
     Raises:
         ModelRefused: a champion does not pass its checks.
-        StoreUnavailable: the store does not answer, or does not hold it.
+        StoreUnavailable: the store does not answer, or does not evaluate it.
     """
     loaded: dict[str | None, OnnxModel | None] = {}
     found: dict[str, OnnxModel | None] = {}

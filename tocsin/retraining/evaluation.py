@@ -34,7 +34,7 @@ _REFERENCE, _NORMAL, _REAL = "reference", "normal", "real"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class ModelEvaluation:
     """What both models said, on the very same windows.
 
     Attributes:
@@ -48,14 +48,14 @@ class Trial:
     too_short: tuple[str, ...] = ()
 
 
-def hold(
+def evaluate(
     split: Split,
     candidate: OnnxModel,
     champions: Mapping[str, OnnxModel | None],
     snrs_db: Sequence[float],
     seed: int,
     most_seconds: float,
-) -> Trial:
+) -> ModelEvaluation:
     """Holds both models before every device's held-out sound.
 
     Args:
@@ -100,7 +100,7 @@ def hold(
             f" {candidate.manifest.features.window_seconds:.1f} s; {LEAST_WINDOWS} are needed, and no other device has"
             " more: take more time with --since, or longer clips with --clip"
         )
-    return Trial(tuple(ours), tuple(theirs), tuple(sorted(too_short)))
+    return ModelEvaluation(tuple(ours), tuple(theirs), tuple(sorted(too_short)))
 
 
 def runs_of(files: Iterable[SoundFile], most_seconds: float) -> list[Float32]:

@@ -15,7 +15,7 @@ from typing import Any
 from processors.adapters.models.onnx_model import OnnxModel, load_model
 from schemas.errors import OutputError, ScoreInverted
 from tocsin.diagnostics import say
-from tocsin.retraining.evaluation import Trial, hold
+from tocsin.retraining.evaluation import ModelEvaluation, evaluate
 from tocsin.retraining.picture import draw
 from tocsin.retraining.sound_set import SoundFile, Split, split
 from trainers.evaluation.compare import Figures, Tolerance, figures_of, why_worse
@@ -27,7 +27,7 @@ PICTURE = "comparison.png"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RetrainRequest:
     """What is to be done.
 
     Attributes:
@@ -98,7 +98,9 @@ Champions = Callable[[Sequence[str], str], Mapping[str, OnnxModel | None]]
 """What scores today, by device, given the devices and the detector."""
 
 
-def retrain(order: Order, files: Iterable[SoundFile], out: Path, workspace: Path, champions: Champions) -> Outcome:
+def retrain(
+    order: RetrainRequest, files: Iterable[SoundFile], out: Path, workspace: Path, champions: Champions
+) -> Outcome:
     """Trains, compares and writes model and picture; publishes nothing.
 
     Args:
@@ -120,7 +122,7 @@ def retrain(order: Order, files: Iterable[SoundFile], out: Path, workspace: Path
         "measured": _seconds(parts.measured),
     }
     say(f"{len(devices)} devices: {seconds['learned']:.0f} s to learn from, {seconds['measured']:.0f} s to measure on")
-    _say_too_short(parts.too_short, "hold any of it out: it is learned from alone")
+    _say_too_short(parts.too_short, "evaluate any of it out: it is learned from alone")
     version = f"{datetime.now(UTC):%Y.%m.%d-%H%M%S}"
     learned = _laid_out(parts, workspace / "learned")
     try:
@@ -132,7 +134,7 @@ def retrain(order: Order, files: Iterable[SoundFile], out: Path, workspace: Path
     say(f"trained {path} on {trained.trained_on}")
     candidate = load_model(path)
     today = champions(devices, candidate.manifest.detector)
-    trial = hold(parts, candidate, today, order.snrs_db, order.seed, order.most_seconds)
+    trial = evaluate(parts, candidate, today, order.snrs_db, order.seed, order.most_seconds)
     _say_too_short(trial.too_short, "measure on")
     champion = [("champion", trial.champion)] if trial.champion else []
     write_whole(out / PICTURE, draw([("candidate", trial.candidate), *champion]))
@@ -150,8 +152,8 @@ def _progress_aside() -> Iterator[None]:
 
 
 def _judged(
-    order: Order,
-    trial: Trial,
+    order: RetrainRequest,
+    trial: ModelEvaluation,
     path: Path,
     candidate: OnnxModel,
     today: Mapping[str, OnnxModel | None],

@@ -10,12 +10,12 @@ from importlib import resources
 from pathlib import Path
 from typing import ClassVar
 
-from schemas.errors import PartDied
+from schemas.errors import ServiceDied
 from tocsin.stack import kafka_probe
 from tocsin.stack.jars import KAFKA_VERSION, Jars
 from tocsin.stack.ports import HOST
 from tocsin.stack.programs import Program
-from tocsin.stack.service import Hold, Part
+from tocsin.stack.service import Hold, Service
 
 SETTINGS = "server.properties"
 LOG_SETTINGS = "log4j2.properties"
@@ -32,7 +32,7 @@ JAVA_OPTIONS = (
 )
 
 
-class KafkaPart(Part):
+class KafkaService(Service):
     """A single KRaft node, broker and controller in one; about 350 MB resident.
 
     Killed at once and started again it takes longer to serve, because the controller first waits until the old
@@ -102,4 +102,4 @@ class KafkaPart(Part):
         self._spawn(self._run("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", SETTINGS))
         how = self._wait_end(FORMAT_SECONDS)
         if self._cluster_id() is None:
-            raise PartDied(f"Kafka's storage tool in {self.folder} {how}; the end of its output:\n{self.tail()}")
+            raise ServiceDied(f"Kafka's storage tool in {self.folder} {how}; the end of its output:\n{self.tail()}")

@@ -13,7 +13,7 @@ from schemas.addresses import without_password
 from schemas.errors import RedisUnavailable, SettingsError
 from tocsin.stack.ports import HOST
 from tocsin.stack.programs import Program
-from tocsin.stack.service import Hold, Part
+from tocsin.stack.service import Hold, Service
 
 LOG = "redis.log"
 LOG_BYTES = 10 * 1024 * 1024
@@ -33,7 +33,7 @@ maxmemory-policy noeviction
 """
 
 
-class RedisPart(Part):
+class RedisService(Service):
     """redis-server or valkey-server on 127.0.0.1, data in its own folder (mode 0700)."""
 
     name: ClassVar[str] = "Redis"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from schemas.errors import OutputError, PartDied, StackError
+from schemas.errors import OutputError, ServiceDied, StackError
 from tocsin.stack.record import STOP_SECONDS
 from tocsin.stack.spawn import spawn, tied
 
@@ -35,7 +35,7 @@ class Hold:
     changed: Callable[[], None]
 
 
-class Part(ABC):
+class Service(ABC):
     """Base of the parts. Not safe for several threads at once.
 
     Args:
@@ -113,7 +113,7 @@ class Part(ABC):
         """Wait until the part answers.
 
         Raises:
-            PartDied: it ended instead; with the end of its log.
+            ServiceDied: it ended instead; with the end of its log.
             StackError: it runs but did not answer in ``ready_seconds``.
         """
         deadline = time.monotonic() + self.ready_seconds
@@ -139,10 +139,10 @@ class Part(ABC):
         """Raise if the part should run and does not.
 
         Raises:
-            PartDied: with exit code and the end of its log.
+            ServiceDied: with exit code and the end of its log.
         """
         if self._wanted and not self.alive:
-            raise PartDied(f"{self.name} at {self.address} {self._ending()}; the end of its log:\n{self.tail()}")
+            raise ServiceDied(f"{self.name} at {self.address} {self._ending()}; the end of its log:\n{self.tail()}")
 
     def request_stop(self) -> None:
         """Ask it to end in order, without waiting."""

@@ -100,7 +100,7 @@ class TwoSided:
         return model
 
 
-def settled(
+def ensure_score_direction(
     model: Model, spec: FeatureSpec, normal: Sequence[Float32], seed: int, *, two_sided: bool = True
 ) -> tuple[Model, Direction]:
     """A model whose score rises with generated anomalies.

@@ -15,7 +15,7 @@ from torch import nn
 
 from schemas.errors import ExportError
 from schemas.manifest import SCORE_OUTPUT
-from trainers.export.onnx_export.estimator import Estimator, scores
+from trainers.export.estimator import Estimator, scores
 from trainers.export.torch_model import TorchModel
 from trainers.model import IR_VERSION, OPSET
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from schemas.errors import PartMissing, SettingsError
+from schemas.errors import ComponentMissing, SettingsError
 
 if TYPE_CHECKING:
     from trainers.recipe import Recipe
@@ -28,7 +28,7 @@ def recipe(name: str) -> Recipe:
 
     Raises:
         SettingsError: there is none.
-        PartMissing: a library it needs is not installed.
+        ComponentMissing: a library it needs is not installed.
     """
     if name not in RECIPES:
         raise SettingsError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
@@ -36,7 +36,7 @@ def recipe(name: str) -> Recipe:
     try:
         made: Recipe = getattr(import_module(module), kind)()
     except ModuleNotFoundError as error:
-        raise PartMissing(
+        raise ComponentMissing(
             f"recipe {name!r} needs {error.name}: install the extra with pip install 'tocsin[train]'"
         ) from None
     return made

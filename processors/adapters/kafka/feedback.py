@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from processors.adapters.kafka.topic_follower import TopicFollower
-from processors.core.alerting.decision_step import Saying
+from processors.core.alerting.decision_step import OperatorFeedback
 from schemas.errors import UnknownType
-from schemas.feedback import Acceptance, Verdict
+from schemas.feedback import AlertFeedback, DeviceFeedback
 from schemas.record import Record
 from schemas.topics import FEEDBACK
 
@@ -16,7 +16,7 @@ from schemas.topics import FEEDBACK
 _REMEMBERED = 1_000
 
 
-class Sayings:
+class FeedbackFollower:
     """What was said, by device and detector, the newest last.
 
     Args:
@@ -24,7 +24,7 @@ class Sayings:
     """
 
     def __init__(self, bootstrap: str) -> None:
-        self._said: dict[tuple[str, str], tuple[Saying, ...]] = {}
+        self._said: dict[tuple[str, str], tuple[OperatorFeedback, ...]] = {}
         self._follower = TopicFollower(bootstrap, FEEDBACK, self._take)
 
     async def start(self) -> None:
@@ -35,16 +35,16 @@ class Sayings:
         """Stops following."""
         await self._follower.stop()
 
-    def of(self, device_id: str, detector: str) -> Sequence[Saying]:
+    def of(self, device_id: str, detector: str) -> Sequence[OperatorFeedback]:
         """What was said of a device's detector, oldest first; the latest 1,000."""
         return self._said.get((device_id, detector), ())
 
     def _take(self, message: Any) -> None:
-        key, saying = saying_of(message)
-        self._said[key] = (*self._said.get(key, ()), saying)[-_REMEMBERED:]
+        key, one = feedback_item(message)
+        self._said[key] = (*self._said.get(key, ()), one)[-_REMEMBERED:]
 
 
-def saying_of(message: Any) -> tuple[tuple[str, str], Saying]:
+def feedback_item(message: Any) -> tuple[tuple[str, str], OperatorFeedback]:
     """Of which device and detector a record of the feedback topic says what.
 
     Raises:
@@ -52,8 +52,8 @@ def saying_of(message: Any) -> tuple[tuple[str, str], Saying]:
     """
     record = Record(message.key, message.value, tuple(message.headers))
     try:
-        verdict = Verdict.from_record(record)
+        verdict = AlertFeedback.from_record(record)
     except UnknownType:
-        acceptance = Acceptance.from_record(record)
-        return (acceptance.device_id, acceptance.detector), Saying(message.offset, acceptance.word)
-    return (verdict.device_id, verdict.detector), Saying(message.offset, verdict.judgement, verdict.alert_id)
+        acceptance = DeviceFeedback.from_record(record)
+        return (acceptance.device_id, acceptance.detector), OperatorFeedback(message.offset, acceptance.word)
+    return (verdict.device_id, verdict.detector), OperatorFeedback(message.offset, verdict.judgement, verdict.alert_id)

@@ -11,7 +11,7 @@ from schemas.topics import POLICIES
 
 
 class Policies:
-    """Promises by scope.
+    """PolicySource by scope.
 
     Args:
         bootstrap: Kafka's address.

@@ -14,7 +14,7 @@ import structlog
 from processors.adapters.kafka.topic_follower import TopicFollower
 from processors.adapters.models.keeper import ModelKeeper, Source, Wanted
 from processors.core.alerting.detectors import DETECTORS
-from processors.core.models.assignments import FleetModels, Target
+from processors.core.models.assignments import ModelAssignments, Target
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelState, ModelStatus
 from schemas.record import Record
@@ -45,7 +45,7 @@ class AssignedModels:
     def __init__(
         self,
         bootstrap: str,
-        models: FleetModels,
+        models: ModelAssignments,
         source: Source,
         send: Callable[[Record], Awaitable[None]],
         worker: str | None = None,

@@ -12,8 +12,8 @@ from typing import Protocol
 import structlog
 
 from processors.adapters.models.daemon_call import daemon_call
-from processors.core.models.assignments import FleetModels, Target
-from processors.core.models.model import Model
+from processors.core.models.assignments import ModelAssignments, Target
+from processors.core.models.model import ScoringModel
 from schemas.artefact import Artefact
 from schemas.assignment import ModelState
 from schemas.errors import ModelRefused
@@ -27,11 +27,11 @@ _MAX_PASSED_OVER = 3
 class Source(Protocol):
     """Makes announced models ready; see :class:`processors.adapters.models.source.ModelSource`. Its calls block."""
 
-    def obtain(self, artefact: Artefact) -> Model:
+    def obtain(self, artefact: Artefact) -> ScoringModel:
         """The model, from wherever it is to be had."""
         ...
 
-    def recall(self, artefact: Artefact) -> Model:
+    def recall(self, artefact: Artefact) -> ScoringModel:
         """The model, if it is at hand."""
         ...
 
@@ -80,7 +80,7 @@ class ModelKeeper:
     def __init__(
         self,
         target: Target,
-        models: FleetModels,
+        models: ModelAssignments,
         source: Source,
         say: Say,
         turn: asyncio.Semaphore,
@@ -146,7 +146,7 @@ class ModelKeeper:
         self._say(self.target, wanted, "ready", None)
         return None
 
-    async def _take(self, wanted: Wanted, model: Model | None) -> None:
+    async def _take(self, wanted: Wanted, model: ScoringModel | None) -> None:
         self._models.put(self.target, model)
         self._refused, self._waiting = None, None
         self._failures = self._passed_over = 0

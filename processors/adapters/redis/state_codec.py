@@ -9,27 +9,27 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from processors.adapters.redis.state_store import StateKey
-from processors.core.alerting.alert_lifecycle import LifeState
-from processors.core.alerting.detector_state import DetectorState, Learned, Output
-from processors.core.threshold.block_state import BlockState, Place, Run, Shelf
-from processors.core.threshold.episode import Book
+from processors.core.alerting.alert_lifecycle import AlertLifecycle
+from processors.core.alerting.detector_state import DetectorState, ModelCalibration, Output
+from processors.core.threshold.block_state import BlockAccumulator, BlockState, InactiveRegime, Location
+from processors.core.threshold.episode import EpisodeLog
 from processors.core.threshold.limits import Limits, Prior
 from processors.core.threshold.reference import Reference
-from processors.core.threshold.warm_up import Early
+from processors.core.threshold.warm_up import WarmUp
 
 _MOST_STATES = 20_000
 _MOST_PLAIN = 8_192
 
 _LIMITS: TypeAdapter[Limits] = TypeAdapter(Limits)
-_EARLY: TypeAdapter[Early | None] = TypeAdapter(Early | None)
+_EARLY: TypeAdapter[WarmUp | None] = TypeAdapter(WarmUp | None)
 _REFERENCE: TypeAdapter[Reference | None] = TypeAdapter(Reference | None)
-_BOOK: TypeAdapter[Book] = TypeAdapter(Book)
-_SHELF: TypeAdapter[tuple[Shelf, ...]] = TypeAdapter(tuple[Shelf, ...])
-_PLACE: TypeAdapter[Place | None] = TypeAdapter(Place | None)
+_BOOK: TypeAdapter[EpisodeLog] = TypeAdapter(EpisodeLog)
+_SHELF: TypeAdapter[tuple[InactiveRegime, ...]] = TypeAdapter(tuple[InactiveRegime, ...])
+_PLACE: TypeAdapter[Location | None] = TypeAdapter(Location | None)
 _PRIOR: TypeAdapter[Prior] = TypeAdapter(Prior)
-_LEARNED: TypeAdapter[Learned | None] = TypeAdapter(Learned | None)
-_RUN: TypeAdapter[Run] = TypeAdapter(Run)
-_LIFE: TypeAdapter[LifeState] = TypeAdapter(LifeState)
+_LEARNED: TypeAdapter[ModelCalibration | None] = TypeAdapter(ModelCalibration | None)
+_RUN: TypeAdapter[BlockAccumulator] = TypeAdapter(BlockAccumulator)
+_LIFE: TypeAdapter[AlertLifecycle] = TypeAdapter(AlertLifecycle)
 _OUTBOX: TypeAdapter[tuple[Output, ...]] = TypeAdapter(tuple[Output, ...])
 
 

@@ -42,7 +42,7 @@ class OpenAlert(NamedTuple):
     since_update_ns: int = 0
 
 
-class LifeState(NamedTuple):
+class AlertLifecycle(NamedTuple):
     """What is remembered between windows.
 
     Attributes:
@@ -68,9 +68,14 @@ class Evidence(BaseModel):
     audio: AudioSpan | None
 
 
-def live(
-    state: LifeState, detector: Detector, score: Score, decision: Decision, above: int, evidence: Callable[[], Evidence]
-) -> tuple[LifeState, Alert | None]:
+def advance(
+    state: AlertLifecycle,
+    detector: Detector,
+    score: Score,
+    decision: Decision,
+    above: int,
+    evidence: Callable[[], Evidence],
+) -> tuple[AlertLifecycle, Alert | None]:
     """One window later.
 
     Args:
@@ -102,11 +107,11 @@ def live(
     )
     raised = (*state.raised, (opened.alert_id, decision.episode))[-_REMEMBERED:]
     alert = _revision(opened, "opened", detector, score, score.threshold, above, evidence())
-    return LifeState(alert=opened, raised=raised), alert
+    return AlertLifecycle(alert=opened, raised=raised), alert
 
 
 def _go_on(
-    state: LifeState,
+    state: AlertLifecycle,
     alert: OpenAlert,
     detector: Detector,
     score: Score,
@@ -114,7 +119,7 @@ def _go_on(
     decision: Decision,
     above: int,
     evidence: Callable[[], Evidence],
-) -> tuple[LifeState, Alert | None]:
+) -> tuple[AlertLifecycle, Alert | None]:
     severe = "critical" in (alert.severity, _severity(decision))
     by_level = "level" in (alert.kind, decision.kind)
     # After a change of model the rule's episodes begin anew: then quiet alone closes the alert.
@@ -134,7 +139,7 @@ def _go_on(
     after = after._replace(revision=after.revision + 1, since_update_ns=0)
     revision = _revision(after, "closed" if closes else "updated", detector, score, threshold, above, evidence())
     raised = (*state.raised, (after.alert_id, decision.episode)) if decision.alert == "opens" else state.raised
-    return LifeState(alert=None if closes else after, raised=raised[-_REMEMBERED:]), revision
+    return AlertLifecycle(alert=None if closes else after, raised=raised[-_REMEMBERED:]), revision
 
 
 def _severity(decision: Decision) -> Severity:
@@ -153,7 +158,7 @@ def _revision(
     above: int,
     evidence: Evidence,
 ) -> Alert:
-    why = score.why
+    why = score.explanation
     return Alert(
         alert_id=alert.alert_id,
         dedup_key=f"{score.device_id}/{score.detector}",
@@ -189,7 +194,7 @@ def _revision(
 
 
 def _summary(alert: OpenAlert, state: AlertState, detector: Detector, score: Score, threshold: float) -> str:
-    why = score.why
+    why = score.explanation
     peak = score_text(alert.peak)
     what = f"score {score_text(score.score)}, threshold {score_text(threshold)}, peak {peak}"
     if alert.kind == "level" and why is not None and why.level_threshold is not None:

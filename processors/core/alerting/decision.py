@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.core.alerting.alert_lifecycle import Evidence
-from processors.core.alerting.decision_step import Heard, Judge, Saying, step
+from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback, ScoredObservation, step
 from processors.core.alerting.detector_state import DetectorState, Output
 from processors.core.audio.mel import band_edges
 from processors.core.threshold.reference import Reference
@@ -42,12 +42,12 @@ class ScoredWindow:
 
 def decide(
     state: DetectorState,
-    judge_of: Callable[[Window], Judge],
+    context_of: Callable[[Window], DecisionContext],
     windows: Sequence[ScoredWindow],
     *,
     other: DetectorState | None = None,
-    kin: Sequence[Reference] = (),
-    sayings: Sequence[Saying] = (),
+    peers: Sequence[Reference] = (),
+    feedback: Sequence[OperatorFeedback] = (),
     degraded: bool = False,
 ) -> tuple[DetectorState, list[Output]]:
     """Applies windows in order; windows applied before change nothing.
@@ -58,11 +58,11 @@ def decide(
 
     Args:
         state: before.
-        judge_of: what decides on a window.
+        context_of: what decides on a window.
         windows: of one device and one slot, in order of their ends.
         other: the state of the device's other slot, as far as known.
-        kin: what devices of the same kind have heard through the same model, for a device that begins.
-        sayings: what people have said of this device and detector, in order.
+        peers: what devices of the same kind have heard through the same model, for a device that begins.
+        feedback: what people have said of this device and detector, in order.
         degraded: True when the stored state cannot be reached.
 
     Raises:
@@ -84,7 +84,7 @@ def decide(
         if not math.isfinite(scored.score):
             where = f"{window.device_id!r}, session {window.session_id!r}, sample {window.first_sample}"
             raise ScoreNotFinite(f"model {window.model.ref.name} gave {scored.score} for {where}: export it anew")
-        heard = Heard(
+        heard = ScoredObservation(
             device_id=window.device_id,
             detector=window.slot.detector,
             stage=window.slot.stage,
@@ -97,9 +97,16 @@ def decide(
             score=round(scored.score, _DECIMALS),
             tag=window.regime,
         )
-        judge = judge_of(window)
+        judge = context_of(window)
         current, output = step(
-            current, judge, heard, _evidence(scored, judge), other=other, kin=kin, sayings=sayings, degraded=degraded
+            current,
+            judge,
+            heard,
+            _evidence(scored, judge),
+            other=other,
+            peers=peers,
+            feedback=feedback,
+            degraded=degraded,
         )
         outputs.append(output)
     if current is state:
@@ -108,7 +115,7 @@ def decide(
     return current.model_copy(update={"outbox": tuple(outputs)}), outputs
 
 
-def _evidence(scored: ScoredWindow, judge: Judge) -> Callable[[], Evidence]:
+def _evidence(scored: ScoredWindow, judge: DecisionContext) -> Callable[[], Evidence]:
     def evidence() -> Evidence:
         window = scored.window
         audio = None

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from processors.core.alerting.alert_lifecycle import Evidence, LifeState, live
-from processors.core.alerting.detector_state import DetectorState, Learned, Output, Position
+from processors.core.alerting.alert_lifecycle import AlertLifecycle, Evidence, advance
+from processors.core.alerting.detector_state import DetectorState, ModelCalibration, Output, Position
 from processors.core.alerting.detectors import Detector
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockState, Decision
@@ -18,12 +18,12 @@ from processors.core.threshold.feedback import accepted, judged, rolled_back
 from processors.core.threshold.limits import FAR, Prior, prior_of
 from processors.core.threshold.reference import Reference
 from processors.core.threshold.regime import entered
-from schemas.construct import made
+from schemas.construct import construct_unchecked
 from schemas.features import FeatureSpec
 from schemas.feedback import Word
 from schemas.manifest import Calibration
 from schemas.notice import Notice
-from schemas.score import ModelRef, Score, Stage, Why
+from schemas.score import ModelRef, Score, ScoreExplanation, Stage
 
 _DECIMALS = 6
 _HOUR_NS = 3_600_000_000_000
@@ -32,7 +32,7 @@ _OTHERS = {"", *(_BAND.format(hour) for hour in range(24))}
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class DecisionContext:
     """All that a decision needs besides state and scores.
 
     Attributes:
@@ -56,7 +56,7 @@ class Judge:
     by_tag: bool = False
 
 
-class Heard(NamedTuple):
+class ScoredObservation(NamedTuple):
     """A window's score and where it lies; see :class:`schemas.score.Score`."""
 
     device_id: str
@@ -72,7 +72,7 @@ class Heard(NamedTuple):
     tag: str = ""
 
 
-class Saying(NamedTuple):
+class OperatorFeedback(NamedTuple):
     """What somebody said of a device's detector.
 
     Attributes:
@@ -88,13 +88,13 @@ class Saying(NamedTuple):
 
 def step(
     state: DetectorState,
-    judge: Judge,
-    heard: Heard,
+    judge: DecisionContext,
+    heard: ScoredObservation,
     evidence: Callable[[], Evidence],
     *,
     other: DetectorState | None = None,
-    kin: Sequence[Reference] = (),
-    sayings: Sequence[Saying] = (),
+    peers: Sequence[Reference] = (),
+    feedback: Sequence[OperatorFeedback] = (),
     degraded: bool = False,
 ) -> tuple[DetectorState, Output]:
     """One new window later; see :func:`processors.core.alerting.decision.decide`."""
@@ -103,39 +103,41 @@ def step(
     learned = state.learned
     if learned is None or learned.sha256 != judge.model.sha256:
         previous = previous if learned is None else learned._replace(rule=learned.rule.packed())
-        learned = state.known_of(judge.model.sha256, other) or _begun(judge, kin)
+        learned = state.known_of(judge.model.sha256, other) or _begun(judge, peers)
         # Episodes are counted by each model's memory; an open alert goes on, its peak on the new scale.
-        life = LifeState(alert=life.alert and life.alert._replace(peak=heard.score))
+        life = AlertLifecycle(alert=life.alert and life.alert._replace(peak=heard.score))
     rule = _rule(judge.detector, judge.plan, learned.prior)
     memory = learned.rule
     if learned.per_week != judge.plan.per_week:
         memory = rule.refreshed(memory)
     memory = entered(rule, memory, _regime(judge, heard, memory.tag), lambda tag: _is_foreign(judge, tag))
     said = state.said
-    if sayings and sayings[-1].offset > said:
-        for saying in sayings:
-            if saying.offset > said:
-                memory, said = _told(rule, memory, life, saying), saying.offset
+    if feedback and feedback[-1].offset > said:
+        for one in feedback:
+            if one.offset > said:
+                memory, said = _told(rule, memory, life, one), one.offset
     hop_ns = hop_of(judge.spec)
     fresh = is_new or (state.position is not None and heard.first_sample > state.position.end_sample)
     memory, decision = rule.step(memory, heard.score, hop_ns, fresh=fresh)
     score = _score(heard, judge, decision, hop_ns, memory.tag, said, degraded=degraded)
     above = sum(one > score.threshold for one in memory.run.recent) if score.threshold is not None else 0
-    life, alert = live(life, judge.detector, score, decision, above, evidence)
-    after = made(
+    life, alert = advance(life, judge.detector, score, decision, above, evidence)
+    after = construct_unchecked(
         DetectorState,
         version=2,
         position=Position(heard.session_id, heard.first_sample + heard.n_samples),
         past_sessions=past,
-        learned=Learned(judge.model.sha256, memory, learned.prior, judge.plan.per_week),
+        learned=ModelCalibration(judge.model.sha256, memory, learned.prior, judge.plan.per_week),
         previous=previous,
         life=life,
         said=said,
         outbox=(),
     )
     if heard.stage == "shadow":
-        return after, made(Output, score=score, alert=None, notices=())
-    return after, made(Output, score=score, alert=alert, notices=_notices(score, decision, judge.detector))
+        return after, construct_unchecked(Output, score=score, alert=None, notices=())
+    return after, construct_unchecked(
+        Output, score=score, alert=alert, notices=_notices(score, decision, judge.detector)
+    )
 
 
 def hop_of(spec: FeatureSpec) -> int:
@@ -143,10 +145,10 @@ def hop_of(spec: FeatureSpec) -> int:
     return spec.window_hop * spec.pool * spec.hop * 1_000_000_000 // spec.sample_rate
 
 
-def _begun(judge: Judge, kin: Sequence[Reference]) -> Learned:
-    prior = prior_of(judge.calibration, kin, judge.plan)
+def _begun(judge: DecisionContext, peers: Sequence[Reference]) -> ModelCalibration:
+    prior = prior_of(judge.calibration, peers, judge.plan)
     memory = _rule(judge.detector, judge.plan, prior).begin()
-    return Learned(sha256=judge.model.sha256, rule=memory, prior=prior, per_week=judge.plan.per_week)
+    return ModelCalibration(sha256=judge.model.sha256, rule=memory, prior=prior, per_week=judge.plan.per_week)
 
 
 @lru_cache(maxsize=4_096)
@@ -162,7 +164,7 @@ def _rule(detector: Detector, plan: Plan, prior: Prior) -> BlockRule:
     )
 
 
-def _regime(judge: Judge, heard: Heard, present: str) -> str:
+def _regime(judge: DecisionContext, heard: ScoredObservation, present: str) -> str:
     """The regime a window belongs to; "" where there is one only.
 
     It is the tag sent with the sound where the window begins, or the hour-of-day band that it begins in, named by the
@@ -176,31 +178,38 @@ def _regime(judge: Judge, heard: Heard, present: str) -> str:
     return _BAND.format(judge.hours[bisect_right(judge.hours, hour) - 1])
 
 
-def _is_foreign(judge: Judge, tag: str) -> bool:
+def _is_foreign(judge: DecisionContext, tag: str) -> bool:
     """Whether a regime is none of those that the policy makes: it comes from before there was one."""
     if judge.by_tag:
         return tag in _OTHERS
     return tag not in {_BAND.format(hour) for hour in judge.hours}
 
 
-def _told(rule: BlockRule, memory: BlockState, life: LifeState, saying: Saying) -> BlockState:
-    if saying.word == "normal":
+def _told(rule: BlockRule, memory: BlockState, life: AlertLifecycle, one: OperatorFeedback) -> BlockState:
+    if one.word == "normal":
         return accepted(rule, memory)
-    if saying.word == "undo":
+    if one.word == "undo":
         return rolled_back(rule, memory)
     for alert_id, episode in life.raised:
-        if alert_id == saying.alert_id:
-            memory = judged(rule, memory, episode, saying.word)
+        if alert_id == one.alert_id:
+            memory = judged(rule, memory, episode, one.word)
     return memory
 
 
 def _score(
-    heard: Heard, judge: Judge, decision: Decision, hop_ns: int, regime: str, said: int, *, degraded: bool
+    heard: ScoredObservation,
+    judge: DecisionContext,
+    decision: Decision,
+    hop_ns: int,
+    regime: str,
+    said: int,
+    *,
+    degraded: bool,
 ) -> Score:
     limits, score = decision.limits, heard.score
     threshold = None if limits.peak >= FAR else round(limits.location + limits.peak, _DECIMALS)
-    why = made(
-        Why,
+    why = construct_unchecked(
+        ScoreExplanation,
         confirmed=None if decision.confirmed <= -FAR else round(decision.confirmed, _DECIMALS),
         level=round(decision.level, _DECIMALS),
         level_threshold=None if limits.level >= FAR else round(limits.level, _DECIMALS),
@@ -214,7 +223,7 @@ def _score(
         per_week=judge.plan.per_week,
         feedback=said,
     )
-    return made(
+    return construct_unchecked(
         Score,
         device_id=heard.device_id,
         detector=heard.detector,
@@ -234,7 +243,7 @@ def _score(
         hop_ns=hop_ns,
         regime=regime,
         tag=heard.tag,
-        why=why,
+        explanation=why,
     )
 
 

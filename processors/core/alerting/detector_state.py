@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from processors.core.alerting.alert_lifecycle import LifeState
+from processors.core.alerting.alert_lifecycle import AlertLifecycle
 from processors.core.threshold.block_state import BlockState
 from processors.core.threshold.limits import Prior
 from schemas.alert import Alert
@@ -37,7 +37,7 @@ class Output(BaseModel):
     notices: tuple[Notice, ...] = ()
 
 
-class Learned(NamedTuple):
+class ModelCalibration(NamedTuple):
     """What the threshold rule remembers of one model's scores.
 
     Attributes:
@@ -73,9 +73,9 @@ class DetectorState(BaseModel):
     version: Literal[2] = 2
     position: Position | None = None
     past_sessions: tuple[str, ...] = ()
-    learned: Learned | None = None
-    previous: Learned | None = None
-    life: LifeState = LifeState()
+    learned: ModelCalibration | None = None
+    previous: ModelCalibration | None = None
+    life: AlertLifecycle = AlertLifecycle()
     said: int = -1
     outbox: tuple[Output, ...] = ()
 
@@ -105,7 +105,7 @@ class DetectorState(BaseModel):
         """sha256 of the model that scored last; empty before the first window."""
         return "" if self.learned is None else self.learned.sha256
 
-    def known_of(self, sha256: str, other: DetectorState | None) -> Learned | None:
+    def known_of(self, sha256: str, other: DetectorState | None) -> ModelCalibration | None:
         """What is remembered of another model.
 
         Args:

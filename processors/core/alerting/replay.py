@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 
 from processors.core.alerting.alert_lifecycle import Evidence
-from processors.core.alerting.decision_step import Heard, Judge, Saying, step
+from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback, ScoredObservation, step
 from processors.core.alerting.detector_state import DetectorState, Output
 from schemas.score import Score
 
@@ -15,8 +15,11 @@ _NOTHING = Evidence(bands=(), audio=None)
 _OFFSET = attrgetter("offset")
 
 
-def retell(
-    judge: Judge, scores: Iterable[Score], sayings: Sequence[Saying] = (), state: DetectorState | None = None
+def replay_scores(
+    judge: DecisionContext,
+    scores: Iterable[Score],
+    feedback: Sequence[OperatorFeedback] = (),
+    state: DetectorState | None = None,
 ) -> Iterator[tuple[DetectorState, Output]]:
     """Judges scores one after the other, as the stream did or would have.
 
@@ -30,7 +33,7 @@ def retell(
     Args:
         judge: promise and model; scores of other models are passed over.
         scores: of one device, detector and stage, in order.
-        sayings: what people have said of it, oldest first.
+        feedback: what people have said of it, oldest first.
         state: to begin with; None for a device never heard.
 
     Yields:
@@ -40,14 +43,14 @@ def retell(
     for score in scores:
         if score.model.sha256 != judge.model.sha256 or current.is_past(score.session_id, score.end_sample):
             continue
-        known = _known_to(score, sayings)
-        current, output = step(current, judge, heard_of(score), lambda: _NOTHING, sayings=known)
+        known = _known_to(score, feedback)
+        current, output = step(current, judge, observation_of(score), lambda: _NOTHING, feedback=known)
         yield current, output
 
 
-def heard_of(score: Score) -> Heard:
+def observation_of(score: Score) -> ScoredObservation:
     """What a score says of its window."""
-    return Heard(
+    return ScoredObservation(
         device_id=score.device_id,
         detector=score.detector,
         stage=score.stage,
@@ -62,8 +65,8 @@ def heard_of(score: Score) -> Heard:
     )
 
 
-def _known_to(score: Score, sayings: Sequence[Saying]) -> Sequence[Saying]:
+def _known_to(score: Score, feedback: Sequence[OperatorFeedback]) -> Sequence[OperatorFeedback]:
     """What had been said when the score was decided, as the score tells."""
-    if not sayings or score.why is None or score.why.feedback is None:
+    if not feedback or score.explanation is None or score.explanation.feedback is None:
         return ()
-    return sayings[: bisect_right(sayings, score.why.feedback, key=_OFFSET)]
+    return feedback[: bisect_right(feedback, score.explanation.feedback, key=_OFFSET)]

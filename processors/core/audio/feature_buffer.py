@@ -1,4 +1,4 @@
-"""Rows: what windows are made of, on the session's grid; a frame each, or a summary of some."""
+"""FeatureBuffer: what windows are made of, on the session's grid; a frame each, or a summary of some."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pooled(frames: Float32, pool: int) -> Float32:
     return np.concatenate([rows.mean(axis=1), rows.std(axis=1)], axis=1)
 
 
-class Rows:
+class FeatureBuffer:
     """The rows of one stream that windows may still need.
 
     Row r holds frames r * pool to r * pool + pool - 1 of the session, wherever the stream began; a row whose first
@@ -75,7 +75,7 @@ class Rows:
             self._frame_power = self._frame_power[whole:].copy()
 
     def window(self, first: int, count: int) -> tuple[Float32, float]:
-        """Rows ``first`` to ``first + count - 1``, float32 (count, width), and their mean power."""
+        """FeatureBuffer ``first`` to ``first + count - 1``, float32 (count, width), and their mean power."""
         rows = slice(first - self._first, first - self._first + count)
         return self._rows[rows], float(self._power[rows].mean())
 

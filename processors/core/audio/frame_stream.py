@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.audio.feature_buffer import Rows
+from processors.core.audio.feature_buffer import FeatureBuffer
 from processors.core.audio.resample import Resampler
 from schemas.features import FeatureSpec
 
@@ -16,7 +16,7 @@ class FrameStream:
     """Resamples, cuts frames on the session's grid and keeps the rows that are made of them.
 
     Frame f holds resampled samples f * hop to f * hop + n_fft - 1 of the session, wherever the run began.
-    Memory: less than one chunk plus the resampler's reach in samples, and the :class:`Rows`.
+    Memory: less than one chunk plus the resampler's reach in samples, and the :class:`FeatureBuffer`.
 
     Args:
         spec: the front end; ``level``, ``pool``, ``n_frames`` and ``window_hop`` do not matter.
@@ -34,12 +34,12 @@ class FrameStream:
         # Samples before the first whole frame on the grid belong to no frame: they are never computed.
         self._resampled = np.empty(0, np.float32)
         self._resampled_start = self._added * spec.hop
-        self._rows: dict[int, Rows] = {}
+        self._rows: dict[int, FeatureBuffer] = {}
 
-    def rows(self, pool: int) -> Rows:
+    def rows(self, pool: int) -> FeatureBuffer:
         """The rows of ``pool`` frames each; the same object however often it is asked for."""
         if pool not in self._rows:
-            self._rows[pool] = Rows(self.spec.frame_width, pool, self._added)
+            self._rows[pool] = FeatureBuffer(self.spec.frame_width, pool, self._added)
         return self._rows[pool]
 
     def keep(self, pools: set[int]) -> None:

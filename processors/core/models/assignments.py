@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from processors.core.models.model import Model, Slot
+from processors.core.models.model import ScoringModel, Slot
 from schemas.score import Stage
 
 
@@ -28,16 +28,16 @@ def scopes_of(device_id: str, kind: str) -> tuple[str, ...]:
     return f"device:{device_id}", f"kind:{kind}", "all"
 
 
-class FleetModels:
+class ModelAssignments:
     """The models that are ready to score.
 
     Args:
         shipped: by detector; what scores where nothing is assigned.
     """
 
-    def __init__(self, shipped: Mapping[str, Model]) -> None:
+    def __init__(self, shipped: Mapping[str, ScoringModel]) -> None:
         self._shipped = dict(shipped)
-        self._assigned: dict[Target, Model] = {}
+        self._assigned: dict[Target, ScoringModel] = {}
         self._revision = 0
 
     @property
@@ -45,11 +45,11 @@ class FleetModels:
         """Counts up with every change."""
         return self._revision
 
-    def get(self, target: Target) -> Model | None:
+    def get(self, target: Target) -> ScoringModel | None:
         """What is assigned to a target itself."""
         return self._assigned.get(target)
 
-    def put(self, target: Target, model: Model | None) -> None:
+    def put(self, target: Target, model: ScoringModel | None) -> None:
         """Assigns a model, or none."""
         if self._assigned.get(target) is model:
             return
@@ -59,13 +59,13 @@ class FleetModels:
             self._assigned[target] = model
         self._revision += 1
 
-    def roster(self, device_id: str, kind: str, detectors: Sequence[str]) -> dict[Slot, Model]:
+    def model_set(self, device_id: str, kind: str, detectors: Sequence[str]) -> dict[Slot, ScoringModel]:
         """The models of a device: for each slot that of the narrowest scope that has one, else the shipped champion.
 
         A shadow that is its champion's very model is left out.
         """
         scopes = scopes_of(device_id, kind)
-        found: dict[Slot, Model] = {}
+        found: dict[Slot, ScoringModel] = {}
         for detector in detectors:
             champion = self._narrowest(detector, "champion", scopes) or self._shipped[detector]
             found[Slot(detector, "champion")] = champion
@@ -74,6 +74,6 @@ class FleetModels:
                 found[Slot(detector, "shadow")] = shadow
         return found
 
-    def _narrowest(self, detector: str, stage: Stage, scopes: Sequence[str]) -> Model | None:
+    def _narrowest(self, detector: str, stage: Stage, scopes: Sequence[str]) -> ScoringModel | None:
         found = (self._assigned.get(Target(detector, scope, stage)) for scope in scopes)
         return next((model for model in found if model is not None), None)

@@ -1,4 +1,4 @@
-"""A roster: which models a device runs, and in which slots."""
+"""A model_set: which models a device runs, and in which slots."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Slot(NamedTuple):
     stage: Stage
 
 
-class Model(Protocol):
+class ScoringModel(Protocol):
     """A model that scores windows; two with the same digest are the same."""
 
     @property
@@ -50,4 +50,4 @@ class Model(Protocol):
         ...
 
 
-Roster = Mapping[Slot, Model]
+ModelSet = Mapping[Slot, ScoringModel]

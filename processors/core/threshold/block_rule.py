@@ -18,13 +18,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from processors.core.threshold.block_state import BlockState, Decision, Run
+from processors.core.threshold.block_state import BlockAccumulator, BlockState, Decision
 from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_HOUR, Plan
-from processors.core.threshold.episode import HOUR_NS, Episode, Past
+from processors.core.threshold.episode import HOUR_NS, ClosedEpisode, Episode
 from processors.core.threshold.limits import FAR, UNKNOWN, Prior, limits_of
 from processors.core.threshold.reference import Block, accept, end_hour, seeded
 from processors.core.threshold.reference_update import enter, forget_recent, standing
-from processors.core.threshold.warm_up import Early, end_block, first_limits, heard, is_due, with_chance
+from processors.core.threshold.warm_up import WarmUp, end_block, first_limits, heard, is_due, with_chance
 
 # A third of the time that a named tuple's own constructor takes; once a score it matters.
 _new = tuple.__new__
@@ -59,7 +59,7 @@ class BlockRule:
 
     def begin(self) -> BlockState:
         """The state of a device never heard."""
-        return BlockState(limits=first_limits(Early(), self.plan, self.prior))
+        return BlockState(limits=first_limits(WarmUp(), self.plan, self.prior))
 
     def step(
         self, state: BlockState, score: float, step_ns: int, *, fresh: bool = False
@@ -93,7 +93,7 @@ class BlockRule:
         peak = top if top > peak else peak
         square += cut * cut * step_ns
         busy = top > peak_limit or level > level_limit or book.open is not None
-        run = _new(Run, (now, filled, total, highest, square, peak, tainted or busy, recent))
+        run = _new(BlockAccumulator, (now, filled, total, highest, square, peak, tainted or busy, recent))
         decision = _new(Decision, (score, confirmed, level, limits, now // BLOCK_NS, *_QUIET))
         # As `_commission` would, without building the state three times: the whole of a device's first hour.
         if early is not None and not busy and now >= book.hold_ns:
@@ -114,7 +114,7 @@ class BlockRule:
     def refreshed(self, state: BlockState) -> BlockState:
         """The state with limits that follow from its reference."""
         if state.reference is None:
-            return state._replace(limits=first_limits(state.early or Early(), self.plan, self.prior))
+            return state._replace(limits=first_limits(state.early or WarmUp(), self.plan, self.prior))
         return state._replace(limits=limits_of(state.reference, self.plan, self.prior))
 
     def _judge(self, state: BlockState, decision: Decision, top: float, step_ns: int) -> tuple[BlockState, Decision]:
@@ -162,7 +162,7 @@ class BlockRule:
         level = episode.level if episode.level > state.limits.level else None
         likely = not episode.lasting and not book.repeated(episode.opened_ns, self.plan.repeats)
         enters = episode.judgement == "false-alarm" or (likely and episode.judgement != "real")
-        past = Past(episode.number, episode.opened_ns, peak, level)
+        past = ClosedEpisode(episode.number, episode.opened_ns, peak, level)
         early, reference = state.early, state.reference
         if reference is not None:
             if enters:
@@ -180,7 +180,7 @@ class BlockRule:
         return self.refreshed(state._replace(book=book, early=early, reference=reference))
 
     def _commission(
-        self, state: BlockState, early: Early, decision: Decision, step_ns: int
+        self, state: BlockState, early: WarmUp, decision: Decision, step_ns: int
     ) -> tuple[BlockState, Decision]:
         book, now = state.book, state.run.heard_ns
         if book.open is None and now >= book.hold_ns:
@@ -192,9 +192,9 @@ class BlockRule:
         if not early.outweighed:
             return state._replace(early=early), decision
         if (episode := book.open) is not None:
-            book = book.closed(Past(episode.number, episode.opened_ns, None, None), now, now)
+            book = book.closed(ClosedEpisode(episode.number, episode.opened_ns, None, None), now, now)
             decision = decision._replace(alert="none" if episode.silent else "closes")
-        return self.refreshed(state._replace(early=Early(), book=book._replace(hold_ns=now))), decision
+        return self.refreshed(state._replace(early=WarmUp(), book=book._replace(hold_ns=now))), decision
 
     def _end_block(self, state: BlockState, decision: Decision) -> tuple[BlockState, Decision]:
         run, book, early, reference = state.run, state.book, state.early, state.reference
@@ -230,5 +230,5 @@ class BlockRule:
             decision = decision._replace(told=book.suppressed)
             book = book._replace(suppressed=0, told_ns=run.heard_ns + HOUR_NS)
         held = run.heard_ns < book.hold_ns
-        empty = Run(heard_ns=run.heard_ns, tainted=held, recent=run.recent)
+        empty = BlockAccumulator(heard_ns=run.heard_ns, tainted=held, recent=run.recent)
         return state._replace(run=empty, book=book), decision

@@ -7,17 +7,17 @@ from typing import Literal, NamedTuple
 
 from pydantic import TypeAdapter
 
-from processors.core.threshold.episode import Book, Kind
+from processors.core.threshold.episode import EpisodeLog, Kind
 from processors.core.threshold.limits import FAR, Limits
 from processors.core.threshold.reference import Reference
-from processors.core.threshold.warm_up import Early
+from processors.core.threshold.warm_up import WarmUp
 from schemas.score import ThresholdState
 
 Step = Literal["none", "opens", "open", "closes"]
 Suppression = Literal["", "budget", "cooldown"]
 
 
-class Run(NamedTuple):
+class BlockAccumulator(NamedTuple):
     """The block under way.
 
     Attributes:
@@ -41,7 +41,7 @@ class Run(NamedTuple):
     recent: tuple[float, ...] = ()
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Where scores lay before an operator's "this is normal".
 
     Attributes:
@@ -53,7 +53,7 @@ class Place(NamedTuple):
     last_day: float
 
 
-class Shelf(NamedTuple):
+class InactiveRegime(NamedTuple):
     """A regime that is not heard now.
 
     Attributes:
@@ -63,9 +63,9 @@ class Shelf(NamedTuple):
     """
 
     tag: str
-    early: Early | None
+    early: WarmUp | None
     reference: Reference | None
-    previous: Place | None
+    previous: Location | None
 
 
 class BlockState(NamedTuple):
@@ -84,14 +84,14 @@ class BlockState(NamedTuple):
     """
 
     version: Literal[1] = 1
-    run: Run = Run()
+    run: BlockAccumulator = BlockAccumulator()
     limits: Limits = Limits()
-    early: Early | None = Early()
+    early: WarmUp | None = WarmUp()
     reference: Reference | None = None
-    book: Book = Book()
+    book: EpisodeLog = EpisodeLog()
     tag: str = ""
-    shelf: tuple[Shelf, ...] = ()
-    previous: Place | None = None
+    shelf: tuple[InactiveRegime, ...] = ()
+    previous: Location | None = None
 
     def packed(self) -> BlockState:
         """The same in less space, for a model that does not score now; see :meth:`Reference.packed`."""
@@ -100,7 +100,7 @@ class BlockState(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """Why a score did, or did not, raise an alert.
+    """ScoreExplanation a score did, or did not, raise an alert.
 
     Attributes:
         score: the window's.

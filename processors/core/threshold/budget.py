@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from processors.core.threshold.tail_extrapolation import COLDEST, LEVEL_COLDEST, rank
+from processors.core.threshold.tail_extrapolation import MAX_EXTRAPOLATION, MAX_LEVEL_EXTRAPOLATION, rank
 from schemas.errors import SettingsError
 
 BLOCK_NS = 60_000_000_000
@@ -19,8 +19,8 @@ READY_DAYS = 7
 MOST_DAYS = 56
 
 LEARNING = 3.0
-"""Times the promise until :data:`READY_DAYS` are heard, if that is no more than so many a week: foretold for less from
-a day or two, a threshold stands so far off that it hides what is plain to hear."""
+"""Times the promise until :data:`READY_DAYS` are heard, if that is no more than so many a week: extrapolated_quantile
+for less from a day or two, a threshold stands so far off that it hides what is plain to hear."""
 
 _MOST_PER_WEEK = 28.0
 
@@ -77,12 +77,12 @@ def plan(per_week: float, *, sustained: bool = True) -> Plan:
     days = min(max(math.ceil(2.0 * 7.0 / (share * per_week)), READY_DAYS), MOST_DAYS)
     n = days * BLOCKS_PER_DAY
     wanted = 1.0 / (peak_rate * (n + 1))
-    if wanted > COLDEST / 2.0:
+    if wanted > MAX_EXTRAPOLATION / 2.0:
         raise SettingsError(
             f"sensitivity {per_week:g} a week cannot be promised: {share:g} of it for peaks is one exceedance in "
             f"{1.0 / peak_rate:,.0f} blocks of a minute, but a device remembers at most {MOST_DAYS} days = {n:,} "
             f"blocks, and the largest of n is exceeded once in n + 1 = {n + 1:,}: {wanted:.1f} times too often. "
-            f"The least that can be promised is {per_week * wanted / (COLDEST / 2.0):.3f} a week"
+            f"The least that can be promised is {per_week * wanted / (MAX_EXTRAPOLATION / 2.0):.3f} a week"
         )
     a_day = per_week / 7.0
     return Plan(
@@ -116,8 +116,8 @@ def explain(chosen: Plan, heard_blocks: int | None = None) -> tuple[str, ...]:
             "for less from so little, the threshold would stand too far off to find much"
         )
     for name, rate, coldest in (
-        ("peak", times * chosen.peak_rate, COLDEST),
-        ("level", times * chosen.level_rate, LEVEL_COLDEST),
+        ("peak", times * chosen.peak_rate, MAX_EXTRAPOLATION),
+        ("level", times * chosen.level_rate, MAX_LEVEL_EXTRAPOLATION),
     ):
         if rate == 0.0:
             continue

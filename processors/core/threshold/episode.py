@@ -44,7 +44,7 @@ class Episode(NamedTuple):
         return self.last_ns - self.opened_ns >= (BLOCK_NS if self.kind == "level" else BLOCK_NS // 4)
 
 
-class Past(NamedTuple):
+class ClosedEpisode(NamedTuple):
     """An episode that is over.
 
     Attributes:
@@ -61,7 +61,7 @@ class Past(NamedTuple):
     entered_level: float | None = None
 
 
-class Book(NamedTuple):
+class EpisodeLog(NamedTuple):
     """Episodes and alerts of one device and detector.
 
     Attributes:
@@ -77,7 +77,7 @@ class Book(NamedTuple):
 
     numbers: int = 0
     open: Episode | None = None
-    past: tuple[Past, ...] = ()
+    past: tuple[ClosedEpisode, ...] = ()
     hold_ns: int = 0
     cool_ns: int = 0
     spent_ns: int = 0
@@ -88,7 +88,7 @@ class Book(NamedTuple):
         """Whether more episodes began within a day than chance brings."""
         return sum(past.opened_ns > opened_ns - DAY_NS for past in self.past) >= most
 
-    def begun(self, kind: Kind, now_ns: int, peak: float, level: float, budget: int) -> tuple[Book, Episode]:
+    def begun(self, kind: Kind, now_ns: int, peak: float, level: float, budget: int) -> tuple[EpisodeLog, Episode]:
         """With a new episode; a silent one where ``budget`` alerts were raised within a day."""
         interval = DAY_NS // budget
         spent = max(self.spent_ns, now_ns)
@@ -102,6 +102,6 @@ class Book(NamedTuple):
         )
         return book, episode
 
-    def closed(self, past: Past, hold_ns: int, cool_ns: int) -> Book:
+    def closed(self, past: ClosedEpisode, hold_ns: int, cool_ns: int) -> EpisodeLog:
         """With the open episode over."""
         return self._replace(open=None, past=(*self.past, past)[-_REMEMBERED:], hold_ns=hold_ns, cool_ns=cool_ns)

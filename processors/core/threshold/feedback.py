@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from processors.core.threshold.block_rule import BlockRule
-from processors.core.threshold.block_state import BlockState, Place, Run
-from processors.core.threshold.episode import Judgement, Past
+from processors.core.threshold.block_state import BlockAccumulator, BlockState, Location
+from processors.core.threshold.episode import ClosedEpisode, Judgement
 from processors.core.threshold.reference_update import enter, withdraw
 
 
@@ -42,15 +42,15 @@ def accepted(rule: BlockRule, state: BlockState) -> BlockState:
     reference, episode = state.reference, state.book.open
     if reference is None:
         return state
-    before = Place(reference.location, reference.baseline, reference.last_day)
+    before = Location(reference.location, reference.baseline, reference.last_day)
     if episode is None:
         after = reference._replace(baseline=reference.location, drifting=False, steady=0)
         return state._replace(reference=after, previous=before)
     location = reference.location + episode.shift
     after = reference._replace(location=location, baseline=location, last_day=location, drifting=False, steady=0)
     now = state.run.heard_ns
-    book = state.book.closed(Past(episode.number, episode.opened_ns, None, None), now + rule.guard_ns, now)
-    run = Run(heard_ns=now, tainted=True, recent=state.run.recent)
+    book = state.book.closed(ClosedEpisode(episode.number, episode.opened_ns, None, None), now + rule.guard_ns, now)
+    run = BlockAccumulator(heard_ns=now, tainted=True, recent=state.run.recent)
     return rule.refreshed(state._replace(run=run, reference=after, previous=before, book=book))
 
 
@@ -60,5 +60,5 @@ def rolled_back(rule: BlockRule, state: BlockState) -> BlockState:
     if reference is None or before is None:
         return state
     after = reference._replace(location=before.location, baseline=before.baseline, last_day=before.last_day)
-    run = Run(heard_ns=state.run.heard_ns, tainted=True, recent=state.run.recent)
+    run = BlockAccumulator(heard_ns=state.run.heard_ns, tainted=True, recent=state.run.recent)
     return rule.refreshed(state._replace(run=run, reference=after, previous=None))

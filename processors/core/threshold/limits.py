@@ -8,7 +8,13 @@ from typing import NamedTuple
 
 from processors.core.threshold.budget import BLOCKS_PER_DAY, READY_DAYS, Plan
 from processors.core.threshold.reference import Reference, rounded
-from processors.core.threshold.tail_extrapolation import COLDEST, LEVEL_COLDEST, foretold, rank, tail_index
+from processors.core.threshold.tail_extrapolation import (
+    MAX_EXTRAPOLATION,
+    MAX_LEVEL_EXTRAPOLATION,
+    extrapolated_quantile,
+    rank,
+    tail_index,
+)
 from schemas.manifest import Calibration
 
 FAR = 1e300
@@ -93,16 +99,16 @@ def prior_of(calibration: Calibration, references: Sequence[Reference] = (), pla
     return Prior(
         floor=_FLOOR * calibration.spread,
         peak=rounded(beyond(sorted(peaks, reverse=True), n, plan.peak_rate, PEAK_INDEX)),
-        level=rounded(beyond(sorted(levels, reverse=True), n, plan.level_rate, LEVEL_INDEX, LEVEL_COLDEST)),
+        level=rounded(beyond(sorted(levels, reverse=True), n, plan.level_rate, LEVEL_INDEX, MAX_LEVEL_EXTRAPOLATION)),
     )
 
 
-def beyond(tops: Sequence[float], n: int, rate: float, index: float, coldest: float = COLDEST) -> float:
+def beyond(tops: Sequence[float], n: int, rate: float, index: float, coldest: float = MAX_EXTRAPOLATION) -> float:
     """The value that a block exceeds at ``rate``, from the largest ``tops`` of ``n`` blocks."""
     place = rank(n, rate, coldest)
     if place.beyond == 1.0:
         return tops[min(place.k, len(tops)) - 1]
-    return foretold(tops, n, place.beyond, tail_index(tops, n, index, _WEIGHT))
+    return extrapolated_quantile(tops, n, place.beyond, tail_index(tops, n, index, _WEIGHT))
 
 
 def clip(tops: Sequence[float], n: int, index: float) -> float:
@@ -121,13 +127,15 @@ def limits_of(reference: Reference, plan: Plan, prior: Prior) -> Limits:
     if first_day and prior.peak > 0.0:
         peak = max(heard.peaks[0], prior.peak * reference.spread)
     else:
-        peak = beyond(heard.peaks, heard.n, times * plan.peak_rate, PEAK_INDEX, 1.0 if prior.calibrated else COLDEST)
+        peak = beyond(
+            heard.peaks, heard.n, times * plan.peak_rate, PEAK_INDEX, 1.0 if prior.calibrated else MAX_EXTRAPOLATION
+        )
     if plan.level_rate == 0.0 or not heard.levels:
         level = FAR
     elif first_day and prior.level > 0.0:
         level = max(heard.levels[0], prior.level * reference.spread)
     else:
-        level = beyond(heard.levels, heard.n, times * plan.level_rate, LEVEL_INDEX, LEVEL_COLDEST)
+        level = beyond(heard.levels, heard.n, times * plan.level_rate, LEVEL_INDEX, MAX_LEVEL_EXTRAPOLATION)
     return Limits(
         location=reference.location,
         ceiling=reference.ceiling,

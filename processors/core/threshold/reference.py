@@ -39,7 +39,7 @@ class Block(NamedTuple):
     level: float
 
 
-class Tops(NamedTuple):
+class BlockMaxima(NamedTuple):
     """Blocks by their largest values.
 
     Attributes:
@@ -79,10 +79,10 @@ class Reference(NamedTuple):
     location: float
     spread: float
     ceiling: float
-    days: tuple[Tops, ...]
-    waiting: Tops | None
-    today: Tops
-    hour: Tops
+    days: tuple[BlockMaxima, ...]
+    waiting: BlockMaxima | None
+    today: BlockMaxima
+    hour: BlockMaxima
     baseline: float
     day_location: float = 0.0
     day_hours: int = 0
@@ -102,7 +102,7 @@ class Reference(NamedTuple):
         """Whether promoted days alone decide."""
         return sum(day.n for day in self.days) >= READY_DAYS * BLOCKS_PER_DAY
 
-    def promoted(self) -> Tops:
+    def promoted(self) -> BlockMaxima:
         """All that decides: promoted days; everything heard until there are enough of them."""
         parts = list(self.days)
         if not self.ready:
@@ -138,9 +138,9 @@ def remove(tops: tuple[float, ...], value: float) -> tuple[float, ...]:
     return tops[:at] + tops[at + 1 :]
 
 
-def merge(parts: list[Tops], most: int) -> Tops:
+def merge(parts: list[BlockMaxima], most: int) -> BlockMaxima:
     """Several as one; at most ``most`` largest values."""
-    return Tops(
+    return BlockMaxima(
         sum(part.n for part in parts),
         tuple(heapq.nlargest(most, (peak for part in parts for peak in part.peaks))),
         tuple(heapq.nlargest(most, (level for part in parts for level in part.levels))),
@@ -155,9 +155,9 @@ def rounded(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-def accept(hour: Tops, block: Block) -> Tops:
+def accept(hour: BlockMaxima, block: Block) -> BlockMaxima:
     """An hour with one block more."""
-    return Tops(
+    return BlockMaxima(
         hour.n + 1,
         insert(hour.peaks, block.peak, MERGED),
         insert(hour.levels, block.level, MERGED),
@@ -176,7 +176,7 @@ def end_hour(reference: Reference, plan: Plan) -> Reference:
     """
     hour, spread = reference.hour, reference.spread
     if not (reference.left_out or reference.ready) and _odds(hour, reference.promoted()) < ODD:
-        return reference._replace(hour=Tops(), left_out=True)
+        return reference._replace(hour=BlockMaxima(), left_out=True)
     shift = hour.mean / hour.n
     reach = SLEW * spread
     location = reference.location + min(max(shift, -reach), reach)
@@ -189,14 +189,14 @@ def end_hour(reference: Reference, plan: Plan) -> Reference:
         spread=rounded(0.9 * spread + 0.1 * within) if within > 0.0 else spread,
         ceiling=rounded(0.9 * reference.ceiling + 0.1 * CEILING * hour.peak / hour.n),
         today=today,
-        hour=Tops(),
+        hour=BlockMaxima(),
         day_location=reference.day_location + location,
         day_hours=reference.day_hours + 1,
     )
     return _end_day(after, plan) if today.n >= BLOCKS_PER_DAY else after
 
 
-def _odds(hour: Tops, before: Tops) -> float:
+def _odds(hour: BlockMaxima, before: BlockMaxima) -> float:
     """At most how likely it is, of exchangeable blocks, that as many of the hour's are louder than all before."""
     louder = sum(peak > before.peaks[0] for peak in hour.peaks)
     return math.pow(hour.n / (hour.n + before.n), louder)
@@ -219,7 +219,7 @@ def _end_day(reference: Reference, plan: Plan) -> Reference:
     after = reference._replace(
         days=days[-plan.days :],
         waiting=today,
-        today=Tops(),
+        today=BlockMaxima(),
         baseline=rounded_to(baseline, reference.spread),
         day_location=0.0,
         day_hours=0,
@@ -236,12 +236,12 @@ def _pruned(reference: Reference, plan: Plan) -> Reference:
     All largest values of a few days may lie in one of them, and fewer of one day than of another would make the tail
     look heavier than it is.
     """
-    ranked = Tops() if reference.ready else reference.promoted()
+    ranked = BlockMaxima() if reference.ready else reference.promoted()
 
     def kept(tops: tuple[float, ...], few: int, of: tuple[float, ...]) -> tuple[float, ...]:
         return tops[: max(few, sum(top >= of[-1] for top in tops) if of else 0)]
 
-    def pruned(day: Tops) -> Tops:
+    def pruned(day: BlockMaxima) -> BlockMaxima:
         # Days that are one keep as many as they would apart.
         few = plan.tops * max(1, day.n // BLOCKS_PER_DAY)
         peaks = kept(day.peaks, few, ranked.peaks)
@@ -261,7 +261,7 @@ def seeded(blocks: tuple[tuple[float, float], ...], spread: float) -> Reference:
     location = rounded_to(sum(mean for mean, _ in blocks) / len(blocks), spread)
     peaks = sorted((rounded(peak - location) for _, peak in blocks), reverse=True)
     levels = sorted((rounded(mean - location) for mean, _ in blocks), reverse=True)
-    first = Tops(len(blocks), tuple(peaks[:MERGED]), tuple(levels[:MERGED]))
+    first = BlockMaxima(len(blocks), tuple(peaks[:MERGED]), tuple(levels[:MERGED]))
     return Reference(
         location=location,
         spread=rounded(spread),
@@ -269,7 +269,7 @@ def seeded(blocks: tuple[tuple[float, float], ...], spread: float) -> Reference:
         days=(),
         waiting=None,
         today=first,
-        hour=Tops(),
+        hour=BlockMaxima(),
         baseline=location,
         day_location=location,
         day_hours=1,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from processors.core.threshold.budget import Plan
-from processors.core.threshold.episode import Book, Past
+from processors.core.threshold.episode import ClosedEpisode, EpisodeLog
 from processors.core.threshold.limits import LEVEL_INDEX, PEAK_INDEX, clip
-from processors.core.threshold.reference import MERGED, Reference, Tops, insert, remove, rounded
+from processors.core.threshold.reference import MERGED, BlockMaxima, Reference, insert, remove, rounded
 
 
 def enter(
@@ -38,7 +38,7 @@ def enter(
     return reference._replace(days=(*reference.days[:-1], newest)), peak, level
 
 
-def _with(day: Tops, peak: float | None, peaks: int, level: float | None, levels: int) -> Tops:
+def _with(day: BlockMaxima, peak: float | None, peaks: int, level: float | None, levels: int) -> BlockMaxima:
     """With more values, at most so many of each."""
     return day._replace(
         peaks=day.peaks if peak is None else insert(day.peaks, peak, peaks),
@@ -46,10 +46,10 @@ def _with(day: Tops, peak: float | None, peaks: int, level: float | None, levels
     )
 
 
-def withdraw(reference: Reference, past: Past) -> Reference:
+def withdraw(reference: Reference, past: ClosedEpisode) -> Reference:
     """The reference without what an episode entered."""
 
-    def without(day: Tops) -> Tops:
+    def without(day: BlockMaxima) -> BlockMaxima:
         return day._replace(
             peaks=day.peaks if past.entered_peak is None else remove(day.peaks, past.entered_peak),
             levels=day.levels if past.entered_level is None else remove(day.levels, past.entered_level),
@@ -63,14 +63,14 @@ def withdraw(reference: Reference, past: Past) -> Reference:
     )
 
 
-def standing(reference: Reference, book: Book) -> Book:
+def standing(reference: Reference, book: EpisodeLog) -> EpisodeLog:
     """Episodes with what they entered and still stands in the reference.
 
     What was dropped with its hour cannot be withdrawn by a verdict: another's equal value would be.
     """
     parts = (*reference.days, *filter(None, (reference.waiting,)), reference.today, reference.hour)
 
-    def of(past: Past) -> Past:
+    def of(past: ClosedEpisode) -> ClosedEpisode:
         peak = past.entered_peak if any(past.entered_peak in part.peaks for part in parts) else None
         level = past.entered_level if any(past.entered_level in part.levels for part in parts) else None
         return past._replace(entered_peak=peak, entered_level=level)
@@ -81,5 +81,5 @@ def standing(reference: Reference, book: Book) -> Book:
 def forget_recent(reference: Reference) -> Reference:
     """The reference as a fault begins: the hour under way is dropped, and once ready whatever is in quarantine."""
     if not reference.ready:
-        return reference._replace(hour=Tops())
-    return reference._replace(hour=Tops(), today=Tops(), waiting=None, day_location=0.0, day_hours=0)
+        return reference._replace(hour=BlockMaxima())
+    return reference._replace(hour=BlockMaxima(), today=BlockMaxima(), waiting=None, day_location=0.0, day_hours=0)

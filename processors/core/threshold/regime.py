@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from processors.core.threshold.block_rule import BlockRule
-from processors.core.threshold.block_state import BlockState, Run, Shelf
-from processors.core.threshold.warm_up import Early
+from processors.core.threshold.block_state import BlockAccumulator, BlockState, InactiveRegime
+from processors.core.threshold.warm_up import WarmUp
 
 _MOST_DAYS = 60
 
@@ -29,14 +29,14 @@ def entered(
         return state
     found = next((shelf for shelf in state.shelf if shelf.tag == tag), None)
     if found is None:
-        found = Shelf(tag, Early(), None, None)
-    left = Shelf(state.tag, state.early, state.reference, state.previous)
+        found = InactiveRegime(tag, WarmUp(), None, None)
+    left = InactiveRegime(state.tag, state.early, state.reference, state.previous)
     shelf = (*(one for one in state.shelf if one.tag != tag), left)
     if len(shelf) >= most_regimes(rule):
         shelf = tuple(one for one in shelf if not foreign(one.tag))
         if len(shelf) >= most_regimes(rule):
             return state
-    run = Run(heard_ns=state.run.heard_ns, tainted=state.book.open is not None)
+    run = BlockAccumulator(heard_ns=state.run.heard_ns, tainted=state.book.open is not None)
     return rule.refreshed(
         state._replace(
             run=run, early=found.early, reference=found.reference, previous=found.previous, tag=tag, shelf=shelf

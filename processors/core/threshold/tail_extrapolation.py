@@ -6,15 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-COLDEST = 8.0
+MAX_EXTRAPOLATION = 8.0
 """At most so many times rarer than anything heard yet a threshold is set; see :func:`rank`."""
 
-LEVEL_COLDEST = 50.0
+MAX_LEVEL_EXTRAPOLATION = 50.0
 """The same for levels: they are sums, so their tails are light, and standing further off costs little."""
 
 _MOST = 24
 _FAR = 0.5
-"""Weight of the extrapolation from farther in, for what is :data:`COLDEST` times rarer than the largest."""
+"""Weight of the extrapolation from farther in, for what is :data:`MAX_EXTRAPOLATION` times rarer than the largest."""
 
 
 class Rank(NamedTuple):
@@ -30,7 +30,7 @@ class Rank(NamedTuple):
     beyond: float
 
 
-def rank(n: int, rate: float, coldest: float = COLDEST) -> Rank:
+def rank(n: int, rate: float, coldest: float = MAX_EXTRAPOLATION) -> Rank:
     """The rank that is exceeded at most at ``rate``.
 
     For exchangeable values P(new > k-th largest of n) <= k / (n + 1), so k = floor(rate * (n + 1)). Where that is 0,
@@ -90,13 +90,14 @@ def quantile(tops: Sequence[float], place: Rank, xi: float) -> float:
     return top * place.beyond**xi if top > 0.0 else top
 
 
-def foretold(tops: Sequence[float], n: int, beyond: float, xi: float) -> float:
+def extrapolated_quantile(tops: Sequence[float], n: int, beyond: float, xi: float) -> float:
     """The value exceeded ``beyond`` times less often than the largest, from more than the largest.
 
     A geometric mean of Weissman's extrapolations from the largest value, which lies high on one device and low on the
     next, and from the smallest of those the index is found from, which lies alike on all but is farther off, so that
-    the index's error weighs more: where tails are light it says too much. What is to be foretold not far beyond the
-    largest follows from that alone; the farther, the more the other counts, up to a half. Never below the largest.
+    the index's error weighs more: where tails are light it says too much. What is to be extrapolated_quantile not far
+    beyond the largest follows from that alone; the farther, the more the other counts, up to a half. Never below the
+    largest.
 
     Args:
         tops: the largest values, in descending order, relative to the usual value; at least one.
@@ -108,5 +109,5 @@ def foretold(tops: Sequence[float], n: int, beyond: float, xi: float) -> float:
     if (m := _tail(tops, n)) == 0:
         return near
     far = quantile(tops, Rank(m + 1, (m + 1) * beyond), xi)
-    weight = _FAR * min(1.0, math.log(beyond) / math.log(COLDEST))
+    weight = _FAR * min(1.0, math.log(beyond) / math.log(MAX_EXTRAPOLATION))
     return max(tops[0], math.pow(near, 1.0 - weight) * math.pow(far, weight))

@@ -25,7 +25,7 @@ _CLIP = 1.05
 _PEAK_INDEX, _LEVEL_INDEX, _WEIGHT = 0.3, 0.25, 6.0
 
 
-class Early(NamedTuple):
+class WarmUp(NamedTuple):
     """What is known of a device in its first hour.
 
     Attributes:
@@ -72,7 +72,7 @@ class Early(NamedTuple):
         return max(math.sqrt(self.squares / self.n) if self.n else 0.0, 1e-9)
 
 
-def heard(early: Early, threshold: float, score: float, confirmed: float, step_ns: int) -> Early:
+def heard(early: WarmUp, threshold: float, score: float, confirmed: float, step_ns: int) -> WarmUp:
     """One score later; it is learned from at once before there is a threshold, afterwards in its turn."""
     # Unpacked and built anew: ``_replace`` would take half of the time of a device's first hour.
     n, mean, squares, lag, last, tops, waiting, total, scores, peak, blocks, passed_ns, learned_ns = early
@@ -104,10 +104,10 @@ def heard(early: Early, threshold: float, score: float, confirmed: float, step_n
         passed_ns + step_ns,
         learned_ns + step_ns,
     )
-    return tuple.__new__(Early, fields)
+    return tuple.__new__(WarmUp, fields)
 
 
-def end_block(early: Early, *, clean: bool) -> Early:
+def end_block(early: WarmUp, *, clean: bool) -> WarmUp:
     """The block under way is over; only a clean one counts."""
     blocks = early.blocks
     if clean and early.scores:
@@ -115,18 +115,18 @@ def end_block(early: Early, *, clean: bool) -> Early:
     return early._replace(total=0.0, scores=0, peak=-FAR, blocks=blocks)
 
 
-def with_chance(early: Early, limits: Limits, peak: float) -> Early:
+def with_chance(early: WarmUp, limits: Limits, peak: float) -> WarmUp:
     """With the peak of a short, single episode, clipped."""
     most = limits.location + _CLIP * ((early.tops[0] if early.tops else limits.location) - limits.location)
     return early._replace(tops=insert(early.tops, min(limits.location + peak, most), _TOPS))
 
 
-def is_due(early: Early, before: Early) -> bool:
+def is_due(early: WarmUp, before: WarmUp) -> bool:
     """Whether thresholds are to be found anew: after each score at first, later when it may matter."""
     return early.n <= _SINGLY or (early.tops is not before.tops and early.tops != before.tops)
 
 
-def first_limits(early: Early, plan: Plan, prior: Prior) -> Limits:
+def first_limits(early: WarmUp, plan: Plan, prior: Prior) -> Limits:
     """The thresholds of a device in its first hour."""
     progress = round(len(early.blocks) / (READY_DAYS * BLOCKS_PER_DAY), 4)
     if early.n < WARM_UP:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from processors.core.models.model import Roster
+from processors.core.models.model import ModelSet
 from processors.core.windowing.segment import Segment
 from schemas.chunk import Chunk
 from schemas.errors import MalformedHeader, WrongChannelCount, WrongSampleRate
@@ -26,18 +26,18 @@ class DeviceStream:
 
     Attributes:
         device_id: whose.
-        roster: the models it runs.
+        model_set: the models it runs.
         sample_rate: what the device's manifest promises, Hz; None where it promises nothing.
         promised_ns: since when it promises that; sound captured before is held to its session alone.
-        tuning: what the roster was made for; the caller's.
+        models_revision: what the model_set was made for; the caller's.
         segment: the current unbroken run; None before the first chunk.
     """
 
     device_id: str
-    roster: Roster
+    model_set: ModelSet
     sample_rate: int | None = None
     promised_ns: int = 0
-    tuning: object = None
+    models_revision: object = None
     segment: Segment | None = None
     _sequence: int = -1
     _end_sample: int = 0
@@ -46,7 +46,7 @@ class DeviceStream:
     @property
     def detectors(self) -> tuple[str, ...]:
         """Those it runs."""
-        return tuple(slot.detector for slot in self.roster if slot.stage == "champion")
+        return tuple(slot.detector for slot in self.model_set if slot.stage == "champion")
 
     def admit(self, chunk: Chunk) -> Arrival:
         """Prepares ``segment`` for a chunk, which the caller pushes there unless it is a duplicate; later chunks may
@@ -86,14 +86,14 @@ class DeviceStream:
         self._note(chunk)
         return Arrival.NEXT
 
-    def retune(self, roster: Roster) -> None:
-        """Goes on with other models, see :meth:`Segment.retune`."""
-        self.roster = roster
+    def set_models(self, model_set: ModelSet) -> None:
+        """Goes on with other models, see :meth:`Segment.set_models`."""
+        self.model_set = model_set
         if self.segment is not None:
-            self.segment.retune(roster)
+            self.segment.set_models(model_set)
 
     def _begin(self, chunk: Chunk, arrival: Arrival) -> Arrival:
-        self.segment = Segment(self.device_id, chunk.session_id, chunk.sample_rate, chunk.first_sample, self.roster)
+        self.segment = Segment(self.device_id, chunk.session_id, chunk.sample_rate, chunk.first_sample, self.model_set)
         self._channels = chunk.channels
         self._note(chunk)
         return arrival

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from processors.core.audio.frame_stream import FrameStream
 from processors.core.audio.recording import to_mono
-from processors.core.models.model import Model, Roster, Slot
+from processors.core.models.model import ModelSet, ScoringModel, Slot
 from processors.core.windowing.window import Window
-from processors.core.windowing.window_cutter import Lane, Succession
+from processors.core.windowing.window_cutter import ModelHandover, WindowCutter
 from schemas.chunk import Chunk
 
 Float32 = npt.NDArray[np.float32]
@@ -43,29 +43,29 @@ class Segment:
         device_id, session_id: whose.
         sample_rate: the device's rate, Hz.
         start: session index of the first sample.
-        roster: the models.
+        model_set: the models.
     """
 
-    def __init__(self, device_id: str, session_id: str, sample_rate: int, start: int, roster: Roster) -> None:
+    def __init__(self, device_id: str, session_id: str, sample_rate: int, start: int, model_set: ModelSet) -> None:
         self.device_id = device_id
         self.session_id = session_id
         self.sample_rate = sample_rate
         self._end = start
         self._streams: dict[str, FrameStream] = {}
-        self._slots: dict[Slot, Succession] = {}
+        self._slots: dict[Slot, ModelHandover] = {}
         self._held: deque[_Held] = deque()
-        self.retune(roster)
+        self.set_models(model_set)
 
-    def retune(self, roster: Roster) -> None:
-        """Goes on with other models, as :class:`processors.core.windowing.window_cutter.Succession` says."""
-        self._slots = {slot: succession for slot, succession in self._slots.items() if slot in roster}
-        for slot, model in roster.items():
+    def set_models(self, model_set: ModelSet) -> None:
+        """Goes on with other models, as :class:`processors.core.windowing.window_cutter.ModelHandover` says."""
+        self._slots = {slot: succession for slot, succession in self._slots.items() if slot in model_set}
+        for slot, model in model_set.items():
             succession = self._slots.get(slot)
             if succession is not None and succession.adopt(model):
                 continue
             lane = self._lane(model)
             if succession is None:
-                self._slots[slot] = Succession(lane)
+                self._slots[slot] = ModelHandover(lane)
             else:
                 succession.coming = lane
         self._drop_unused()
@@ -109,14 +109,14 @@ class Segment:
         """Offset of the oldest chunk that a window to come depends on; None when there is none."""
         return self._held[0].offset if self._held else None
 
-    def _lanes(self) -> list[Lane]:
+    def _lanes(self) -> list[WindowCutter]:
         return [lane for succession in self._slots.values() for lane in succession.lanes()]
 
-    def _lane(self, model: Model) -> Lane:
+    def _lane(self, model: ScoringModel) -> WindowCutter:
         front_end = model.spec.front_end()
         if front_end not in self._streams:
             self._streams[front_end] = FrameStream(model.spec, self.sample_rate, self._end)
-        return Lane(model, front_end, self._streams[front_end])
+        return WindowCutter(model, front_end, self._streams[front_end])
 
     def _drop_unused(self) -> None:
         pools: dict[str, set[int]] = {}
@@ -126,7 +126,7 @@ class Segment:
         for front_end, stream in self._streams.items():
             stream.keep(pools[front_end])
 
-    def _window(self, slot: Slot, lane: Lane, row: int) -> Window:
+    def _window(self, slot: Slot, lane: WindowCutter, row: int) -> Window:
         rows, power = lane.rows.window(row, lane.spec.n_frames)
         first, length, last_input = lane.stream.span(row * lane.spec.pool, lane.spec.n_frames * lane.spec.pool)
         opening, closing = self._chunk_at(first), self._chunk_at(last_input)

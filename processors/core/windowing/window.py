@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.models.model import Model, Slot
+from processors.core.models.model import ScoringModel, Slot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class Window:
     device_id: str
     session_id: str
     slot: Slot
-    model: Model
+    model: ScoringModel
     first_sample: int
     n_samples: int
     sample_rate: int

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from processors.core.audio.frame_stream import FrameStream
-from processors.core.models.model import Model
+from processors.core.models.model import ScoringModel
 from processors.core.windowing.window import Window
 
 
-class Lane:
+class WindowCutter:
     """One model's windows on the session's grid, from the first row its stream still has or will have.
 
     Args:
@@ -18,7 +18,7 @@ class Lane:
         stream: frames of that front end.
     """
 
-    def __init__(self, model: Model, front_end: str, stream: FrameStream) -> None:
+    def __init__(self, model: ScoringModel, front_end: str, stream: FrameStream) -> None:
         self.model = model
         self.spec = model.spec
         self.front_end = front_end
@@ -49,7 +49,7 @@ class Lane:
         return found
 
 
-class Succession:
+class ModelHandover:
     """The models of one slot: the one whose windows count, and the one that comes.
 
     A model that hears the same windows takes over with the next one. One with another geometry runs beside the old
@@ -61,16 +61,16 @@ class Succession:
         lane: of the first model.
     """
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: WindowCutter) -> None:
         self.lane = lane
-        self.coming: Lane | None = None
+        self.coming: WindowCutter | None = None
         self._covered = lane.next_sample
 
-    def lanes(self) -> list[Lane]:
+    def lanes(self) -> list[WindowCutter]:
         """Those that are running."""
         return [self.lane] if self.coming is None else [self.lane, self.coming]
 
-    def adopt(self, model: Model) -> bool:
+    def adopt(self, model: ScoringModel) -> bool:
         """Takes a model on if that needs no lane of its own; says whether it did."""
         if model.ref.sha256 == self.lane.model.ref.sha256:
             self.coming = None
@@ -82,7 +82,7 @@ class Succession:
             return False
         return True
 
-    def take(self, window: Callable[[Lane, int], Window]) -> list[Window]:
+    def take(self, window: Callable[[WindowCutter, int], Window]) -> list[Window]:
         """The windows that count and have become whole since the last call, in order of their ends.
 
         Args:

@@ -7,7 +7,7 @@ from typing import Literal, cast
 import numpy as np
 
 from processors.core.alerting.decision import ScoredWindow
-from processors.core.alerting.decision_step import Judge
+from processors.core.alerting.decision_step import DecisionContext
 from processors.core.alerting.detector_state import DetectorState
 from processors.core.alerting.detectors import Detector
 from processors.core.models.model import Slot
@@ -45,8 +45,8 @@ def heard_s(state: DetectorState) -> int:
 
 def judge(
     transfer: Literal["absolute", "relative", "own"] = "relative", model: FakeModel = MODEL, per_week: float = 1.0
-) -> Judge:
-    return Judge(
+) -> DecisionContext:
+    return DecisionContext(
         detector=DETECTOR,
         plan=plan(per_week),
         calibration=Calibration(transfer=transfer, threshold=5.0, spread=0.5, n=100, quantiles={"0.5": 0.0}),
@@ -56,7 +56,7 @@ def judge(
     )
 
 
-def judge_of(window: Window) -> Judge:
+def context_of(window: Window) -> DecisionContext:
     """The same promise for every model."""
     return judge(model=cast(FakeModel, window.model))
 

@@ -44,6 +44,6 @@ class FakeModel:
         return features.mean(axis=(1, 2)) * np.float32(self.scale), None
 
 
-def roster(specs: Mapping[str, FeatureSpec], stage: Stage = "champion") -> dict[Slot, FakeModel]:
+def model_set(specs: Mapping[str, FeatureSpec], stage: Stage = "champion") -> dict[Slot, FakeModel]:
     """A model for each detector, by feature specification."""
     return {Slot(name, stage): FakeModel(name, spec) for name, spec in specs.items()}

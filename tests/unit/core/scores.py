@@ -9,7 +9,7 @@ import numpy as np
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockState, Decision
 from processors.core.threshold.budget import BLOCKS_PER_DAY, plan
-from processors.core.threshold.reference import Reference, Tops
+from processors.core.threshold.reference import BlockMaxima, Reference
 
 SECOND = 1_000_000_000
 RULE = BlockRule(plan(1.0))
@@ -35,7 +35,7 @@ def opened(decisions: list[Decision]) -> list[int]:
 
 def known(rule: BlockRule = RULE, days: int = 30, location: float = 0.0, spread: float = 1.0) -> BlockState:
     """A device with ``days`` whole days of Gaussian scores behind it."""
-    day = Tops(
+    day = BlockMaxima(
         n=BLOCKS_PER_DAY,
         peaks=tuple(spread * (4.8 - 0.05 * i) for i in range(rule.plan.tops)),
         levels=tuple(spread * (0.8 - 0.01 * i) for i in range(rule.plan.tops // 2)),
@@ -46,8 +46,8 @@ def known(rule: BlockRule = RULE, days: int = 30, location: float = 0.0, spread:
         ceiling=3.5 * spread,
         days=(day,) * min(days, rule.plan.days),
         waiting=day,
-        today=Tops(),
-        hour=Tops(),
+        today=BlockMaxima(),
+        hour=BlockMaxima(),
         baseline=location,
         last_day=location,
     )

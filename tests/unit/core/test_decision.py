@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.alerting.alert_lifecycle import Evidence, LifeState, live
+from processors.core.alerting.alert_lifecycle import AlertLifecycle, Evidence, live
 from processors.core.alerting.decision import ScoredWindow, decide
 from processors.core.alerting.detector_state import DetectorState, Output
 from processors.core.threshold.block_state import Decision
 from processors.core.threshold.limits import Limits
 from schemas.errors import ScoreNotFinite
 
-from .judging import DETECTOR, HOP, heard_s, judge_of, window
+from .judging import DETECTOR, HOP, context_of, heard_s, window
 
 QUIET = [0.0, 0.1, -0.1, 0.05] * 5
 
 
 def run(windows: list[ScoredWindow], state: DetectorState | None = None) -> tuple[DetectorState, list[Output]]:
-    return decide(state or DetectorState(), judge_of, windows)
+    return decide(state or DetectorState(), context_of, windows)
 
 
 def numbered(scores: list[float], first: int = 0, session: str = "s1") -> list[ScoredWindow]:
@@ -109,7 +109,7 @@ def test_an_alert_is_critical_at_twice_the_levels_threshold(level: float, severi
     decision = Decision(11.0, 11.0, level, limits, block=3, alert="opens", kind="level", episode=1)
 
     _, alert = live(
-        LifeState(), DETECTOR, outputs[-1].score, decision, 0, evidence=lambda: Evidence(bands=(), audio=None)
+        AlertLifecycle(), DETECTOR, outputs[-1].score, decision, 0, evidence=lambda: Evidence(bands=(), audio=None)
     )
 
     assert alert is not None
@@ -186,11 +186,11 @@ def test_any_batches_and_replays_give_the_outputs_of_one_run(
     state, seen = DetectorState(), {}
     edges = sorted({0, *(min(cut, len(windows)) for cut in cuts), len(windows)})
     for start, end in itertools.pairwise(edges):
-        state, outputs = decide(state, judge_of, windows[start:end])
+        state, outputs = decide(state, context_of, windows[start:end])
         seen |= {o.score.event_id(): o.model_dump_json() for o in outputs}
         for a, b in crashes:
             low, high = sorted((min(a, end), min(b, end)))
-            state, outputs = decide(state, judge_of, windows[low:high])
+            state, outputs = decide(state, context_of, windows[low:high])
             seen |= {o.score.event_id(): o.model_dump_json() for o in outputs}
 
     assert seen == expected
@@ -225,4 +225,4 @@ def test_scores_are_finite_json() -> None:
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
 def test_a_score_that_is_no_number_is_named(score: float) -> None:
     with pytest.raises(ScoreNotFinite, match=r"gave -?(nan|inf) for 'd1', session 's1', sample 16000"):
-        decide(DetectorState(), judge_of, [window(0, 1.0), window(1, score)])
+        decide(DetectorState(), context_of, [window(0, 1.0), window(1, score)])

@@ -8,7 +8,7 @@ import pytest
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockState
 from processors.core.threshold.budget import plan
-from processors.core.threshold.warm_up import Early, is_due
+from processors.core.threshold.warm_up import WarmUp, is_due
 
 from .scores import hear, normal
 
@@ -16,7 +16,7 @@ RULE = BlockRule(plan(1.0))
 HELD = 8
 
 
-def early(state: BlockState) -> Early:
+def early(state: BlockState) -> WarmUp:
     assert state.early is not None
     return state.early
 

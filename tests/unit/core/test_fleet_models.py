@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.core.models.assignments import FleetModels, Target
+from processors.core.models.assignments import ModelAssignments, Target
 from processors.core.models.model import Slot
 from schemas.features import FeatureSpec
 from schemas.score import Stage
@@ -17,9 +17,9 @@ def model(name: str) -> FakeModel:
     return FakeModel(name, SPEC)
 
 
-def fleet(**assigned: str) -> FleetModels:
+def fleet(**assigned: str) -> ModelAssignments:
     """Champions by scope, ``all``, ``kind`` or ``device``; a name with ``_shadow`` is a shadow's."""
-    made = FleetModels({"machine": model("shipped"), "scream": model("shipped-scream")})
+    made = ModelAssignments({"machine": model("shipped"), "scream": model("shipped-scream")})
     scopes = {"all": "all", "kind": "kind:machine", "device": "device:d1"}
     for name, version in assigned.items():
         scope, _, stage = name.partition("_")
@@ -28,8 +28,8 @@ def fleet(**assigned: str) -> FleetModels:
     return made
 
 
-def versions(made: FleetModels, device: str = "d1", kind: str = "machine") -> dict[Slot, str]:
-    return {slot: one.ref.version for slot, one in made.roster(device, kind, ["machine"]).items()}
+def versions(made: ModelAssignments, device: str = "d1", kind: str = "machine") -> dict[Slot, str]:
+    return {slot: one.ref.version for slot, one in made.model_set(device, kind, ["machine"]).items()}
 
 
 def test_without_assignments_the_shipped_models_score() -> None:
@@ -77,8 +77,8 @@ def test_only_changes_count_as_revisions() -> None:
 def test_detectors_keep_their_order_and_their_own_models() -> None:
     made = fleet(all="a")
 
-    roster = made.roster("d1", "machine", ["scream", "machine"])
+    model_set = made.model_set("d1", "machine", ["scream", "machine"])
 
-    assert [(slot.detector, one.ref.version) for slot, one in roster.items()] == [
+    assert [(slot.detector, one.ref.version) for slot, one in model_set.items()] == [
         ("scream", "shipped-scream"), ("machine", "a")
     ]  # fmt: skip

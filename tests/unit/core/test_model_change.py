@@ -8,7 +8,7 @@ from processors.core.alerting.decision import ScoredWindow, decide
 from processors.core.alerting.detector_state import DetectorState, Output
 from schemas.score import Stage
 
-from .judging import MODEL, heard_s, judge_of, window
+from .judging import MODEL, context_of, heard_s, window
 from .models import FakeModel
 
 OLD, NEW, THIRD = (FakeModel(name, MODEL.spec) for name in ("old", "new", "third"))
@@ -22,7 +22,7 @@ def windows(model: FakeModel, scores: list[float], first: int, stage: Stage = "c
 def run(
     scored: list[ScoredWindow], state: DetectorState | None = None, other: DetectorState | None = None
 ) -> tuple[DetectorState, list[Output]]:
-    return decide(state or DetectorState(), judge_of, scored, other=other)
+    return decide(state or DetectorState(), context_of, scored, other=other)
 
 
 def test_a_new_model_learns_anew_and_every_score_names_its_own() -> None:

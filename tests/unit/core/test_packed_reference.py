@@ -7,22 +7,22 @@ import pytest
 
 from processors.core.alerting.decision import decide
 from processors.core.alerting.detector_state import DetectorState
-from processors.core.threshold.block_state import BlockState, Shelf, dump
+from processors.core.threshold.block_state import BlockState, InactiveRegime, dump
 from processors.core.threshold.budget import BLOCKS_PER_DAY, BLOCKS_PER_HOUR, READY_DAYS, plan
 from processors.core.threshold.limits import UNKNOWN, limits_of
-from processors.core.threshold.reference import MERGED, Block, Reference, Tops, accept, end_hour, rounded
+from processors.core.threshold.reference import MERGED, Block, BlockMaxima, Reference, accept, end_hour, rounded
 from processors.core.threshold.reference_update import enter
 
-from .judging import MODEL, judge_of, window
+from .judging import MODEL, context_of, window
 from .models import FakeModel
 
 PLAN = plan(1.0)
 
 
-def day(rng: np.random.Generator) -> Tops:
+def day(rng: np.random.Generator) -> BlockMaxima:
     """A day's largest of Gamma blocks."""
     peaks = np.round(np.sort(rng.gamma(4.0, 2.0, BLOCKS_PER_DAY))[::-1], 4)
-    return Tops(BLOCKS_PER_DAY, tuple(peaks[: PLAN.tops]), tuple(np.round(peaks[: PLAN.tops // 2] / 3.0, 4)))
+    return BlockMaxima(BLOCKS_PER_DAY, tuple(peaks[: PLAN.tops]), tuple(np.round(peaks[: PLAN.tops // 2] / 3.0, 4)))
 
 
 def reference(days: int) -> Reference:
@@ -33,8 +33,8 @@ def reference(days: int) -> Reference:
         ceiling=12.0,
         days=tuple(day(rng) for _ in range(days)),
         waiting=day(rng),
-        today=Tops(),
-        hour=Tops(),
+        today=BlockMaxima(),
+        hour=BlockMaxima(),
         baseline=8.0,
     )
 
@@ -74,18 +74,18 @@ def test_what_enters_later_enters_both():
 
 def test_a_packed_memory_takes_half_the_space_with_every_regime():
     whole = reference(PLAN.days)
-    state = BlockState(early=None, reference=whole, shelf=(Shelf("night", None, whole, None),))
+    state = BlockState(early=None, reference=whole, shelf=(InactiveRegime("night", None, whole, None),))
     assert len(dump(state.packed())) < 0.5 * len(dump(state))
 
 
 def test_a_model_that_scores_no_longer_is_remembered_packed():
     old, new = (FakeModel(name, MODEL.spec) for name in ("old", "new"))
-    state, _ = decide(DetectorState(), judge_of, [window(index, 0.0, model=old) for index in range(12)])
+    state, _ = decide(DetectorState(), context_of, [window(index, 0.0, model=old) for index in range(12)])
     assert state.learned is not None
     grown = state.learned.rule._replace(early=None, reference=reference(PLAN.days))
     state = state.model_copy(update={"learned": state.learned._replace(rule=grown)})
 
-    after, _ = decide(state, judge_of, [window(12, 0.0, model=new)])
+    after, _ = decide(state, context_of, [window(12, 0.0, model=new)])
 
     assert after.previous == state.learned._replace(rule=grown.packed())
     assert after.previous != state.learned
@@ -102,7 +102,7 @@ def test_of_the_day_under_way_no_more_is_kept_than_can_still_count(days):
             after = end_hour(after, PLAN)
         if number == BLOCKS_PER_DAY // 2:
             assert len(after.today.peaks) == PLAN.tops
-    assert after.waiting == Tops(
+    assert after.waiting == BlockMaxima(
         BLOCKS_PER_DAY,
         tuple(map(rounded, np.sort(peaks)[::-1][: PLAN.tops])),
         tuple(map(rounded, np.sort(levels)[::-1][: PLAN.tops // 2])),

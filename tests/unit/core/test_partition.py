@@ -10,7 +10,7 @@ from processors.core.windowing.extraction import Extractor
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
 
-from .models import roster
+from .models import model_set
 
 SPECS = {"machine": FeatureSpec(n_frames=24, window_hop=12)}
 SAMPLES = 4_000
@@ -32,7 +32,7 @@ class Feed:
     def take(self, item: Chunk | None, at_ms: int = 0) -> list[int]:
         self.partition.append(self.offset, at_ms, self.offset)
         if item is not None:
-            stream = self.partition.stream(item.device_id, at_ms) or DeviceStream(item.device_id, roster(SPECS))
+            stream = self.partition.stream(item.device_id, at_ms) or DeviceStream(item.device_id, model_set(SPECS))
             stream.admit(item)
             self.partition.seen(stream, at_ms)
             self.extractor.extract([(stream.segment, item, self.offset)])

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import Judge
+from processors.core.alerting.decision_step import DecisionContext
 from processors.core.alerting.detector_state import DetectorState, Output
-from processors.core.alerting.replay import retell
-from processors.stream.decision_contexts import Judges
+from processors.core.alerting.replay import replay_scores
+from processors.stream.decision_contexts import DecisionContexts
 from schemas.policy import Policy
 from schemas.score import Score
 
@@ -27,7 +27,7 @@ def windows(*stretches: tuple[str, int, float]) -> list[ScoredWindow]:
 
 
 def hear(
-    heard: list[ScoredWindow], by: Judge, state: DetectorState | None = None
+    heard: list[ScoredWindow], by: DecisionContext, state: DetectorState | None = None
 ) -> tuple[DetectorState, list[Output]]:
     return decide(state or DetectorState(), lambda _: by, heard)
 
@@ -95,7 +95,7 @@ def test_hours_that_no_policy_names_any_more_make_room() -> None:
 def test_scores_alone_lead_to_the_same_regimes() -> None:
     state, outputs = hear(SHIFTS, TAGGED)
     stored = [Score.from_record(output.score.to_record()) for output in outputs]
-    *_, (again, last) = retell(TAGGED, stored)
+    *_, (again, last) = replay_scores(TAGGED, stored)
     assert again.learned == state.learned
     assert last.score == outputs[-1].score
 
@@ -107,7 +107,7 @@ def test_a_policy_on_tags_reaches_the_judge() -> None:
                 return None
             return Policy(detector=detector, scope="all", false_alarms_per_week=2.0, regime_tags=True, set_ns=0)
 
-    judges = Judges(Promised(), lambda _: "machine", "tocsin.audio.v1")
+    judges = DecisionContexts(Promised(), lambda _: "machine", "tocsin.audio.v1")
     tagged, plain = judges.of(window(0, 0.0).window), judges.of(window(0, 0.0, device="d2").window)
     assert (tagged.by_tag, tagged.plan.per_week) == (True, 2.0)
     assert (plain.by_tag, plain.plan.per_week) == (False, 1.0)

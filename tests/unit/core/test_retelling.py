@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import Judge, Saying
+from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
 from processors.core.alerting.detector_state import DetectorState, Output
-from processors.core.alerting.replay import retell
+from processors.core.alerting.replay import replay_scores
 from processors.core.windowing.window import Window
 from schemas.score import Score
 
-from .judging import judge, judge_of, window
+from .judging import context_of, judge, window
 
 RNG = np.random.default_rng(3)
 SCORES = [*RNG.normal(0.0, 0.2, 300), *[9.0] * 30, *RNG.normal(0.0, 0.2, 60)]
@@ -20,10 +20,10 @@ WINDOWS = [window(index, float(score)) for index, score in enumerate(SCORES)]
 
 
 def test_retold_scores_give_the_state_and_the_alerts_of_the_stream() -> None:
-    state, outputs = decide(DetectorState(), judge_of, WINDOWS)
+    state, outputs = decide(DetectorState(), context_of, WINDOWS)
     stored = [Score.from_record(output.score.to_record()) for output in outputs]
 
-    *_, (again, _) = told = list(retell(judge(), stored))
+    *_, (again, _) = told = list(replay_scores(judge(), stored))
 
     assert again.learned == state.learned
     assert again.life == state.life
@@ -46,23 +46,23 @@ def test_feedback_takes_effect_again_where_it_did_in_the_stream() -> None:
     )
     stored = [Score.from_record(output.score.to_record()) for output in outputs]
 
-    *_, (again, _) = retell(judge(), stored, said)
+    *_, (again, _) = replay_scores(judge(), stored, said)
 
     assert [saying.word for saying in said] == ["false-alarm", "normal", "undo", "real", "false-alarm"]
     assert (again.learned, again.life, again.said) == (state.learned, state.life, 14)
     # Both the words and where they stood matter: neither silence nor all of it at once gives that state.
     for otherwise in ((), said[:1], [*said[:1], *said[2:]]):
-        *_, (other, _) = retell(judge(), stored, otherwise)
+        *_, (other, _) = replay_scores(judge(), stored, otherwise)
         assert other.learned != state.learned
 
 
 def test_feedback_that_no_score_knows_yet_is_left_for_the_next_window() -> None:
-    _, outputs = decide(DetectorState(), judge_of, WINDOWS[:320])
+    _, outputs = decide(DetectorState(), context_of, WINDOWS[:320])
     (alert_id,) = {o.alert.alert_id for o in outputs if o.alert is not None}
-    said = [Saying(4, "false-alarm", alert_id)]
+    said = [OperatorFeedback(4, "false-alarm", alert_id)]
 
-    *_, (again, _) = retell(judge(), [output.score for output in outputs], said)
-    after, _ = decide(again, judge_of, WINDOWS[320:321], sayings=said)
+    *_, (again, _) = replay_scores(judge(), [output.score for output in outputs], said)
+    after, _ = decide(again, context_of, WINDOWS[320:321], feedback=said)
 
     assert again.said == -1
     assert after.said == 4
@@ -77,52 +77,54 @@ def test_feedback_about_what_is_older_than_the_scores_touches_nothing_else(first
     _, outputs, said = _heard_with_feedback(stream, {3_750: "normal", 3_800: "undo", 4_320: "false-alarm"})
     scores = [output.score for output in outputs if output.score.first_sample >= first * 16_000]
     old = {o.alert.alert_id for o in outputs[:first] if o.alert is not None}
-    about_the_old = [*said[:-1], Saying(12, "real", old.pop())]
+    about_the_old = [*said[:-1], OperatorFeedback(12, "real", old.pop())]
 
-    *_, (again, _) = retell(judge(), scores, about_the_old)
-    *_, (silent, _) = retell(judge(), scores)
+    *_, (again, _) = replay_scores(judge(), scores, about_the_old)
+    *_, (silent, _) = replay_scores(judge(), scores)
 
     assert again.said == 12
     assert (again.learned, again.life) == (silent.learned, silent.life)
 
 
 def test_scores_that_do_not_say_what_they_knew_leave_feedback_to_the_first_that_does() -> None:
-    _, outputs = decide(DetectorState(), judge_of, WINDOWS[:330], sayings=[Saying(0, "normal")])
+    _, outputs = decide(DetectorState(), context_of, WINDOWS[:330], feedback=[OperatorFeedback(0, "normal")])
     scores = [output.score for output in outputs]
-    whys = [score.why for score in scores]
+    whys = [score.explanation for score in scores]
     old = [score.model_copy(update={"why": why and why.model_copy(update={"feedback": None})})
            for score, why in zip(scores, whys, strict=True)]  # fmt: skip
 
-    states = [state.said for state, _ in retell(judge(), [*old[:325], *scores[325:]], [Saying(0, "normal")])]
+    states = [
+        state.said for state, _ in replay_scores(judge(), [*old[:325], *scores[325:]], [OperatorFeedback(0, "normal")])
+    ]
 
     assert states == [-1] * 325 + [0] * 5
 
 
 def _heard_with_feedback(
     stream: list[ScoredWindow], words: dict[int, str]
-) -> tuple[DetectorState, list[Output], list[Saying]]:
+) -> tuple[DetectorState, list[Output], list[OperatorFeedback]]:
     """A stream in which people speak before the given windows; verdicts are on the latest alert. Offsets from 10 on."""
     state, outputs, said, at = DetectorState(), [], [], 0
     for index in (*words, len(stream)):
-        state, some = decide(state, judge_of, stream[at:index], sayings=said)
+        state, some = decide(state, context_of, stream[at:index], feedback=said)
         outputs, at = [*outputs, *some], index
         if index in words:
             ids = [o.alert.alert_id for o in outputs if o.alert is not None]
             word = words[index]
-            said = [*said, Saying(10 + len(said), word, ids[-1] if word in ("real", "false-alarm") else "")]  # type: ignore[arg-type]
+            said = [*said, OperatorFeedback(10 + len(said), word, ids[-1] if word in ("real", "false-alarm") else "")]  # type: ignore[arg-type]
     return state, outputs, said
 
 
 def test_scores_of_another_model_are_passed_over() -> None:
-    _, outputs = decide(DetectorState(), judge_of, WINDOWS[:20])
+    _, outputs = decide(DetectorState(), context_of, WINDOWS[:20])
     strange = [o.score.model_copy(update={"model": o.score.model.model_copy(update={"sha256": "x"})}) for o in outputs]
 
-    assert list(retell(judge(), strange)) == []
+    assert list(replay_scores(judge(), strange)) == []
 
 
 def test_scores_say_why() -> None:
-    _, outputs = decide(DetectorState(), judge_of, WINDOWS)
-    whys = [output.score.why for output in outputs]
+    _, outputs = decide(DetectorState(), context_of, WINDOWS)
+    whys = [output.score.explanation for output in outputs]
 
     assert all(why is not None and why.per_week == 1.0 for why in whys)
     quiet, loud = whys[299], whys[315]
@@ -138,11 +140,16 @@ def test_scores_say_why() -> None:
 
 @pytest.mark.parametrize(("word", "kept"), [("false-alarm", "false-alarm"), ("real", "real")])
 def test_a_verdict_reaches_the_episode_of_its_alert_once(word: str, kept: str) -> None:
-    state, outputs = decide(DetectorState(), judge_of, WINDOWS[:320])
+    state, outputs = decide(DetectorState(), context_of, WINDOWS[:320])
     (alert_id,) = {o.alert.alert_id for o in outputs if o.alert is not None}
 
-    after, _ = decide(state, judge_of, WINDOWS[320:321], sayings=[Saying(5, word, alert_id), Saying(6, word, "other")])  # type: ignore[arg-type]
-    again, _ = decide(after, judge_of, WINDOWS[321:322], sayings=[Saying(5, "real", alert_id)])
+    after, _ = decide(
+        state,
+        context_of,
+        WINDOWS[320:321],
+        feedback=[OperatorFeedback(5, word, alert_id), OperatorFeedback(6, word, "other")],
+    )  # type: ignore[arg-type]
+    again, _ = decide(after, context_of, WINDOWS[321:322], feedback=[OperatorFeedback(5, "real", alert_id)])
 
     for one in (after, again):
         assert one.said == 6
@@ -153,13 +160,13 @@ def test_a_verdict_reaches_the_episode_of_its_alert_once(word: str, kept: str) -
 
 def test_this_is_normal_ends_an_episode_and_takes_its_sound_as_usual() -> None:
     ages = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 0.2, 3_700))]
-    state, _ = decide(DetectorState(), judge_of, ages)
+    state, _ = decide(DetectorState(), context_of, ages)
     loud = [window(3_700 + index, 9.0 + 0.2 * float(RNG.normal())) for index in range(200)]
-    state, _ = decide(state, judge_of, loud)
+    state, _ = decide(state, context_of, loud)
     assert state.life.alert is not None
 
     after = [window(3_900 + index, 9.0 + 0.2 * float(RNG.normal())) for index in range(120)]
-    state, outputs = decide(state, judge_of, after, sayings=[Saying(0, "normal")])
+    state, outputs = decide(state, context_of, after, feedback=[OperatorFeedback(0, "normal")])
 
     assert [o.alert.state for o in outputs if o.alert is not None][-1:] == ["closed"]
     assert state.life.alert is None
@@ -168,7 +175,7 @@ def test_this_is_normal_ends_an_episode_and_takes_its_sound_as_usual() -> None:
 
 def test_a_new_promise_moves_the_threshold_at_once() -> None:
     quiet = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 2.0, 9_000))]
-    state, _ = decide(DetectorState(), judge_of, quiet)
+    state, _ = decide(DetectorState(), context_of, quiet)
 
     limits = [
         decide(state, lambda _, n=rate: judge(per_week=n), [window(9_000, 0.0)])[1][0].score.threshold
@@ -181,7 +188,7 @@ def test_a_new_promise_moves_the_threshold_at_once() -> None:
 
 
 def test_a_devices_own_model_holds_from_the_first_window_and_its_sound_may_raise_it() -> None:
-    def own(_: Window) -> Judge:
+    def own(_: Window) -> DecisionContext:
         return judge("own")
 
     _, outputs = decide(DetectorState(), own, [window(index, score) for index, score in enumerate([9.0] * 4)])

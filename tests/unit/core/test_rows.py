@@ -1,11 +1,11 @@
-"""Rows: frames summarised in the stream."""
+"""FeatureBuffer: frames summarised in the stream."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from processors.core.audio.feature_buffer import Rows, pooled
+from processors.core.audio.feature_buffer import FeatureBuffer, pooled
 from processors.core.audio.mel import normalise_level
 from processors.core.audio.recording import rows_of
 from processors.core.windowing.device_stream import DeviceStream
@@ -13,7 +13,7 @@ from processors.core.windowing.extraction import Extractor
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
 
-from .models import roster
+from .models import model_set
 
 PLAIN = FeatureSpec(n_frames=20, window_hop=20)
 POOLED = FeatureSpec(n_frames=10, window_hop=1, pool=50)
@@ -44,7 +44,7 @@ def test_a_row_is_the_mean_and_deviation_of_its_frames() -> None:
 def test_rows_lie_on_the_sessions_grid_wherever_the_stream_began() -> None:
     frames, power = RNG.normal(-50, 5, (47, 4)).astype(np.float32), RNG.random(47, np.float32)
     whole = pooled(frames, 5)
-    rows = Rows(4, 5, first_frame=13)
+    rows = FeatureBuffer(4, 5, first_frame=13)
     for index in range(13, 47):
         rows.add(frames[index : index + 1], power[index : index + 1])
     assert (rows.first, rows.end) == (3, 9)
@@ -55,7 +55,7 @@ def test_rows_lie_on_the_sessions_grid_wherever_the_stream_began() -> None:
 
 def test_a_row_that_is_dropped_makes_room_and_the_others_stay() -> None:
     frames = RNG.normal(-50, 5, (40, 4)).astype(np.float32)
-    rows = Rows(4, 5, first_frame=0)
+    rows = FeatureBuffer(4, 5, first_frame=0)
     rows.add(frames, np.ones(40, np.float32))
     rows.drop_before(6)
     rows.drop_before(2)
@@ -64,7 +64,7 @@ def test_a_row_that_is_dropped_makes_room_and_the_others_stay() -> None:
 
 
 def test_a_ten_second_window_holds_ten_rows_and_the_chunks_of_its_frames() -> None:
-    device, extractor = DeviceStream("d", roster({"pooled": POOLED, "plain": PLAIN})), Extractor()
+    device, extractor = DeviceStream("d", model_set({"pooled": POOLED, "plain": PLAIN})), Extractor()
     windows = []
     for number in range(56):
         device.admit(piece := chunk(number, RNG.normal(0, 3_000, 4_000).astype(np.int16)))
@@ -81,7 +81,7 @@ def test_a_ten_second_window_holds_ten_rows_and_the_chunks_of_its_frames() -> No
 
 
 def test_detectors_that_differ_in_pooling_alone_share_their_frames() -> None:
-    device = DeviceStream("d", roster({"pooled": POOLED, "plain": PLAIN}))
+    device = DeviceStream("d", model_set({"pooled": POOLED, "plain": PLAIN}))
     device.admit(piece := chunk(0, np.zeros(4_000, np.int16)))
     assert len(device.segment.push(piece, 0)) == 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from processors.core.threshold.budget import BLOCKS_PER_DAY, BLOCKS_PER_WEEK, explain, plan
-from processors.core.threshold.tail_extrapolation import Rank, foretold, quantile, rank, tail_index
+from processors.core.threshold.tail_extrapolation import Rank, extrapolated_quantile, quantile, rank, tail_index
 from schemas.errors import SettingsError
 
 
@@ -82,14 +82,14 @@ def test_the_tails_index_is_that_of_a_pareto_law() -> None:
 
 def test_a_threshold_is_foretold_from_the_largest_and_from_farther_in() -> None:
     tops = [100.0 * i**-0.25 for i in range(1, 26)]
-    assert foretold(tops, 1_440, 8.0, 0.25) == pytest.approx(100.0 * 8.0**0.25)
+    assert extrapolated_quantile(tops, 1_440, 8.0, 0.25) == pytest.approx(100.0 * 8.0**0.25)
     # A largest value that is twice as far off moves the threshold by the root of two, and by more what lies closer.
     odd = [200.0, *tops[1:]]
-    assert foretold(odd, 1_440, 8.0, 0.25) == pytest.approx(100.0 * 8.0**0.25 * 2.0**0.5)
-    assert foretold(odd, 1_440, 50.0, 0.25) == pytest.approx(100.0 * 50.0**0.25 * 2.0**0.5)
-    assert foretold(odd, 1_440, 2.0, 0.25) == pytest.approx(100.0 * 2.0**0.25 * 2.0 ** (5.0 / 6.0))
-    assert foretold(odd, 1_440, 1.0, 0.25) == 200.0
+    assert extrapolated_quantile(odd, 1_440, 8.0, 0.25) == pytest.approx(100.0 * 8.0**0.25 * 2.0**0.5)
+    assert extrapolated_quantile(odd, 1_440, 50.0, 0.25) == pytest.approx(100.0 * 50.0**0.25 * 2.0**0.5)
+    assert extrapolated_quantile(odd, 1_440, 2.0, 0.25) == pytest.approx(100.0 * 2.0**0.25 * 2.0 ** (5.0 / 6.0))
+    assert extrapolated_quantile(odd, 1_440, 1.0, 0.25) == 200.0
     # Never below the largest, and from the largest alone where nothing else tells of the tail.
-    assert foretold([1e6, *tops[1:]], 1_440, 8.0, 0.25) == 1e6
-    assert foretold([3.0, -1.0], 60, 8.0, 0.25) == pytest.approx(3.0 * 8.0**0.25)
-    assert foretold([-3.0, -4.0], 60, 8.0, 0.25) == -3.0
+    assert extrapolated_quantile([1e6, *tops[1:]], 1_440, 8.0, 0.25) == 1e6
+    assert extrapolated_quantile([3.0, -1.0], 60, 8.0, 0.25) == pytest.approx(3.0 * 8.0**0.25)
+    assert extrapolated_quantile([-3.0, -4.0], 60, 8.0, 0.25) == -3.0

@@ -6,7 +6,7 @@ import numpy as np
 
 from processors.core.models.model import Slot
 from processors.core.windowing.segment import Segment
-from processors.stream.batch_scorer import Listener
+from processors.stream.batch_scorer import BatchScorer
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
 from tests.unit.core.models import FakeModel
@@ -22,11 +22,11 @@ def chunk(device: str, number: int) -> Chunk:
 
 
 def test_where_a_model_takes_over_within_a_batch_windows_stay_in_order() -> None:
-    listener = Listener()
+    listener = BatchScorer()
     changing = Segment("a", "s", 16_000, 0, {CHAMPION: OLD})
     settled = Segment("b", "s", 16_000, 0, {CHAMPION: NEW})
     listener.hear([(changing, chunk("a", 0), 0)], {"a": 0})
-    changing.retune({CHAMPION: NEW})
+    changing.set_models({CHAMPION: NEW})
     # The device that has the new model already comes first, so that its model is scored first.
     arrivals = [(settled, chunk("b", number), number) for number in range(8)]
     arrivals += [(changing, chunk("a", number), number) for number in range(1, 8)]

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from processors.adapters.models.keeper import ModelKeeper, Wanted
-from processors.core.models.assignments import FleetModels, Target
-from processors.core.models.model import Model
+from processors.core.models.assignments import ModelAssignments, Target
+from processors.core.models.model import ScoringModel
 from schemas.artefact import Artefact
 from schemas.errors import GoldenMismatch, StoreUnavailable
 from schemas.features import FeatureSpec
@@ -45,14 +45,14 @@ class Store:
         self.remembered: dict[Target, Artefact | None] = {}
         self.cached: set[str] = set()
 
-    def obtain(self, artefact: Artefact) -> Model:
+    def obtain(self, artefact: Artefact) -> ScoringModel:
         self.asked.append(artefact.version)
         self.gate.wait(10.0)
         if self.away:
             raise StoreUnavailable("away")
         return self._model(artefact)
 
-    def recall(self, artefact: Artefact) -> Model:
+    def recall(self, artefact: Artefact) -> ScoringModel:
         if artefact.version not in self.cached:
             raise StoreUnavailable("not cached")
         return self._model(artefact)
@@ -63,7 +63,7 @@ class Store:
     def remember(self, target: Target, artefact: Artefact | None) -> None:
         self.remembered[target] = artefact
 
-    def _model(self, artefact: Artefact) -> Model:
+    def _model(self, artefact: Artefact) -> ScoringModel:
         if artefact.version in self.bad:
             raise GoldenMismatch("off")
         return FakeModel(artefact.version, SPEC)
@@ -71,7 +71,7 @@ class Store:
 
 class Bench:
     def __init__(self, target: Target = TARGET, rest_s: float = 0.001) -> None:
-        self.models = FleetModels({"machine": FakeModel("shipped", SPEC)})
+        self.models = ModelAssignments({"machine": FakeModel("shipped", SPEC)})
         self.store = Store()
         self.said: list[tuple[str, str, int, str]] = []
         self.keeper = ModelKeeper(target, self.models, self.store, self._say, asyncio.Semaphore(1), rest_s)
@@ -173,7 +173,7 @@ async def test_announcements_that_never_rest_do_not_keep_every_model_from_scorin
     original = bench.store.obtain
     numbers = iter(range(10_000))
 
-    def obtain(wanted: Artefact) -> Model:
+    def obtain(wanted: Artefact) -> ScoringModel:
         # Whatever is fetched is outdated by the time it is here.
         bench.want(f"v{next(numbers)}")
         return original(wanted)
@@ -215,7 +215,7 @@ async def test_a_refused_first_model_leaves_the_wider_scope(bench: Bench) -> Non
     await until(bench.keeper.settled.is_set)
 
     assert bench.scoring is None
-    assert bench.models.roster("d", "machine", ["machine"]).popitem()[1].ref.version == "shipped"
+    assert bench.models.model_set("d", "machine", ["machine"]).popitem()[1].ref.version == "shipped"
 
 
 async def test_an_assignment_that_is_taken_back_leaves_the_wider_scope(bench: Bench) -> None:
@@ -229,7 +229,7 @@ async def test_an_assignment_that_is_taken_back_leaves_the_wider_scope(bench: Be
 
 
 async def test_an_unforeseen_error_is_survived(bench: Bench) -> None:
-    def obtain(wanted: Artefact) -> Model:
+    def obtain(wanted: Artefact) -> ScoringModel:
         raise MemoryError("nobody thought of it")
 
     working, bench.store.obtain = bench.store.obtain, obtain  # type: ignore[method-assign]

@@ -10,10 +10,10 @@ import pytest
 
 from processors.adapters.redis.state_store import MemoryStates
 from processors.core.alerting.decision import ScoredWindow
-from processors.core.models.assignments import FleetModels, Target
+from processors.core.models.assignments import ModelAssignments, Target
 from processors.core.windowing.extraction import Extractor
 from processors.core.windowing.segment import Segment
-from processors.stream.decision_contexts import Judges, NoPromises
+from processors.stream.decision_contexts import DecisionContexts, NoPolicies
 from processors.stream.pipeline import Delivery, Pipeline
 from processors.stream.states import States
 from schemas.chunk import Chunk, encode_chunk
@@ -61,7 +61,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.registry = Registry()
-        self.models = FleetModels({name: FakeModel(name, spec) for name, spec in SPECS.items()})
+        self.models = ModelAssignments({name: FakeModel(name, spec) for name, spec in SPECS.items()})
         self.store = MemoryStates()
         self.sent: list[tuple[Topic, Record]] = []
         self.acknowledged: list[int] = []
@@ -70,11 +70,11 @@ class Bench:
         self._offset = 0
         self.pipeline = Pipeline(
             ears=Loudness(),
-            judges=Judges(NoPromises(), lambda _: "machine", AUDIO.name),
-            sayings_of=lambda *_: (),
+            judges=DecisionContexts(NoPolicies(), lambda _: "machine", AUDIO.name),
+            feedback_of=lambda *_: (),
             states=States(self.store),
             registry=self.registry,
-            rosters=self.models,
+            model_sets=self.models,
             send=self._send,
             executor=ThreadPoolExecutor(1),
             default_kind="machine",

@@ -6,9 +6,9 @@ import numpy as np
 
 from processors.adapters.redis.state_codec import StateTexts
 from processors.core.alerting.decision import decide
-from processors.core.alerting.decision_step import Saying
+from processors.core.alerting.decision_step import OperatorFeedback
 from processors.core.alerting.detector_state import DetectorState
-from tests.unit.core.judging import judge_of, window
+from tests.unit.core.judging import context_of, window
 
 
 def test_every_state_of_a_device_is_written_as_it_is() -> None:
@@ -20,9 +20,9 @@ def test_every_state_of_a_device_is_written_as_it_is() -> None:
     for start in range(0, len(scores), 7):
         part = scores[start : start + 7]
         session = f"s-{start // 1_500}"
-        sayings = (Saying(1, "normal"),) if start > 4_500 else ()
+        feedback = (OperatorFeedback(1, "normal"),) if start > 4_500 else ()
         windows = [window(index, float(score), session) for index, score in enumerate(part, start)]
-        state, outputs = decide(state, judge_of, windows, sayings=sayings)
+        state, outputs = decide(state, context_of, windows, feedback=feedback)
         text = texts.of(("d1", "machine"), state)
         assert text == state.model_dump_json()
         assert DetectorState.model_validate_json(text) == state
@@ -35,7 +35,7 @@ def test_every_state_of_a_device_is_written_as_it_is() -> None:
 
 def test_devices_do_not_share_their_parts() -> None:
     texts = StateTexts()
-    one, _ = decide(DetectorState(), judge_of, [window(index, 1.0) for index in range(9)])
-    other, _ = decide(DetectorState(), judge_of, [window(index, 2.0) for index in range(9)])
+    one, _ = decide(DetectorState(), context_of, [window(index, 1.0) for index in range(9)])
+    other, _ = decide(DetectorState(), context_of, [window(index, 2.0) for index in range(9)])
     for state, key in ((one, "a"), (other, "b"), (one, "b"), (other, "a")):
         assert texts.of((key, "machine"), state) == state.model_dump_json()

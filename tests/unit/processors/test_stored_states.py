@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from processors.adapters.redis.state_codec import StateTexts, packed, unpacked
-from processors.core.alerting.detector_state import DetectorState, Learned, Position
+from processors.core.alerting.detector_state import DetectorState, ModelCalibration, Position
 from processors.core.threshold.block_rule import BlockRule
-from processors.core.threshold.block_state import BlockState, Place, Run, Shelf
+from processors.core.threshold.block_state import BlockAccumulator, BlockState, InactiveRegime, Location
 from processors.core.threshold.budget import BLOCKS_PER_DAY, READY_DAYS, plan
-from processors.core.threshold.episode import Past
+from processors.core.threshold.episode import ClosedEpisode
 from processors.core.threshold.limits import UNKNOWN
-from processors.core.threshold.reference import MERGED, Reference, Tops, rounded
+from processors.core.threshold.reference import MERGED, BlockMaxima, Reference, rounded
 from processors.core.threshold.regime import most_regimes
 
 MOST = 8_192
-PLACE = Place(-12.345678, -12.345678, -12.345678)
+PLACE = Location(-12.345678, -12.345678, -12.345678)
 
 
 def largest(rng: np.random.Generator, n: int) -> tuple[float, ...]:
@@ -30,10 +30,10 @@ def largest(rng: np.random.Generator, n: int) -> tuple[float, ...]:
 def reference(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> Reference:
     """The longest there is: every day, quarantine, and a day and an hour that are nearly over."""
     tops, n = rule.plan.tops, rule.plan.days if ready else READY_DAYS - 1
-    days = [Tops(BLOCKS_PER_DAY, largest(rng, tops), largest(rng, tops // 2)) for _ in range(n + 1)]
+    days = [BlockMaxima(BLOCKS_PER_DAY, largest(rng, tops), largest(rng, tops // 2)) for _ in range(n + 1)]
     if not ready:
         # All that are ranked are of one day.
-        days[1] = Tops(BLOCKS_PER_DAY, largest(rng, MERGED), largest(rng, MERGED))
+        days[1] = BlockMaxima(BLOCKS_PER_DAY, largest(rng, MERGED), largest(rng, MERGED))
         tops = MERGED
     sums = rng.uniform(1.0, 100.0, 3).tolist()
     return Reference(
@@ -42,8 +42,8 @@ def reference(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> Refe
         ceiling=12.345,
         days=tuple(days[1:]),
         waiting=days[0],
-        today=Tops(1_380, largest(rng, tops), largest(rng, tops)),
-        hour=Tops(59, largest(rng, MERGED), largest(rng, MERGED), *sums),
+        today=BlockMaxima(1_380, largest(rng, tops), largest(rng, tops)),
+        hour=BlockMaxima(59, largest(rng, MERGED), largest(rng, MERGED), *sums),
         baseline=-12.345678,
         day_location=-276.123456,
         day_hours=23,
@@ -55,10 +55,11 @@ def reference(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> Refe
 def memory(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> BlockState:
     """Of every regime that there may be, with as many episodes as are remembered."""
     shelf = [
-        Shelf(f"regime-{i}", None, reference(rng, rule, ready=ready), PLACE) for i in range(most_regimes(rule) - 1)
+        InactiveRegime(f"regime-{i}", None, reference(rng, rule, ready=ready), PLACE)
+        for i in range(most_regimes(rule) - 1)
     ]
-    past = [Past(1_000 + i, int(rng.integers(10**16)), *largest(rng, 4)) for i in range(16)]
-    run = Run(10**16, 59 * 10**9, *rng.uniform(0.0, 1e11, 4).tolist(), recent=largest(rng, 16))
+    past = [ClosedEpisode(1_000 + i, int(rng.integers(10**16)), *largest(rng, 4)) for i in range(16)]
+    run = BlockAccumulator(10**16, 59 * 10**9, *rng.uniform(0.0, 1e11, 4).tolist(), recent=largest(rng, 16))
     state = rule.begin()._replace(early=None, reference=reference(rng, rule, ready=ready), shelf=tuple(shelf), run=run)
     book = state.book._replace(numbers=1_016, past=tuple(past), hold_ns=10**16, cool_ns=10**16, spent_ns=10**16)
     return rule.refreshed(state._replace(book=book, previous=PLACE, tag="regime-9"))
@@ -67,7 +68,9 @@ def memory(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> BlockSt
 def swapped(per_week: float, *, ready: bool = True) -> DetectorState:
     """After a change of model, both models having been heard for as long as they remember, or for nearly a week."""
     rng, rule = np.random.default_rng(5), BlockRule(plan(per_week))
-    now, before = (Learned(secrets.token_hex(32), memory(rng, rule, ready=ready), UNKNOWN, per_week) for _ in range(2))
+    now, before = (
+        ModelCalibration(secrets.token_hex(32), memory(rng, rule, ready=ready), UNKNOWN, per_week) for _ in range(2)
+    )
     return DetectorState(
         position=Position(secrets.token_hex(16), 10**12),
         past_sessions=tuple(secrets.token_hex(16) for _ in range(16)),

@@ -1,4 +1,4 @@
-"""Promises: what a record must say, and which one holds."""
+"""PolicySource: what a record must say, and which one holds."""
 
 from __future__ import annotations
 

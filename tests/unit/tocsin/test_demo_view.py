@@ -15,7 +15,7 @@ from synthesis.factory import demo_factory
 from tocsin.cli.commands.demo import save_view
 from tocsin.demo.fleet_view import DeviceView, FleetView
 from tocsin.demo.outcome import judge, print_outcome
-from tocsin.demo.run import DemoOptions, Show
+from tocsin.demo.run import DemoOptions, DemoRun
 from tocsin.demo.screen import draw, plain_line, plain_status
 
 MODEL = ModelRef(name="m", version="1", sha256="0")
@@ -71,7 +71,7 @@ def test_a_device_goes_from_waiting_to_alert_and_back(view: FleetView) -> None:
 
 def test_the_picture_holds_every_line_whole(view: FleetView, tmp_path: Path) -> None:
     """And the one in the docs is of a view like this."""
-    show = Show(DemoOptions(7, 65.0, 2, tmp_path / "worker.log"), Console())
+    show = DemoRun(DemoOptions(7, 65.0, 2, tmp_path / "worker.log"), Console())
     show.view = view
     for index in range(60):
         view.hear(score("compressor-4", index, index / 10))

@@ -17,7 +17,7 @@ from schemas.errors import EmptyAudio, ScoreInverted
 from schemas.features import FeatureSpec
 from synthesis.fault import FAULTS
 from synthesis.machine import random_machine
-from trainers.evaluation.direction import generated_anomalies, settled
+from trainers.evaluation.direction import ensure_score_direction, generated_anomalies
 from trainers.export.torch_model import TorchModel
 from trainers.recipes.registry import RECIPES
 
@@ -47,7 +47,7 @@ def model(factor: float) -> TorchModel:
 
 def test_a_score_that_rises_is_left_alone(normal):
     loud = model(1.0)
-    kept, found = settled(loud, SPEC, normal, 3)
+    kept, found = ensure_score_direction(loud, SPEC, normal, 3)
     assert kept is loud
     assert (found.kind, found.rising, found.auc) == ("rising", 1.0, 1.0)
     assert set(found.by_anomaly) == set(FAULTS)
@@ -55,7 +55,7 @@ def test_a_score_that_rises_is_left_alone(normal):
 
 
 def test_a_score_that_falls_is_turned_into_its_distance_from_the_usual(normal):
-    turned, found = settled(model(-1.0), SPEC, normal, 3)
+    turned, found = ensure_score_direction(model(-1.0), SPEC, normal, 3)
     assert found.kind == "two-sided"
     assert found.rising_before == 0.0
     assert found.rising > 0.9
@@ -68,14 +68,14 @@ def test_a_score_that_falls_is_turned_into_its_distance_from_the_usual(normal):
 
 def test_a_score_that_falls_or_never_moves_is_refused(normal):
     with pytest.raises(ScoreInverted, match="0%"):
-        settled(model(-1.0), SPEC, normal, 3, two_sided=False)
+        ensure_score_direction(model(-1.0), SPEC, normal, 3, two_sided=False)
     with pytest.raises(ScoreInverted, match="50%"):
-        settled(model(0.0), SPEC, normal, 3)
+        ensure_score_direction(model(0.0), SPEC, normal, 3)
 
 
 def test_recordings_shorter_than_a_window_are_refused(normal):
     with pytest.raises(EmptyAudio, match="none of 2"):
-        settled(model(1.0), SPEC, [normal[0][:5_000], normal[1][:5_000]], 3)
+        ensure_score_direction(model(1.0), SPEC, [normal[0][:5_000], normal[1][:5_000]], 3)
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000])
@@ -106,7 +106,9 @@ def test_every_recipe_asks_but_those_that_the_decision_record_names():
                     found |= reached(node.module)
         return frozenset(found)
 
-    silent = {name for name, where in RECIPES.items() if "settled" not in reached(where.partition(":")[0])}
+    silent = {
+        name for name, where in RECIPES.items() if "ensure_score_direction" not in reached(where.partition(":")[0])
+    }
 
     record = (root / "docs/adr/0010-a-score-has-one-direction.md").read_text()
     assert silent == {name for name in RECIPES if f"The `{name}` recipe does not ask" in record}

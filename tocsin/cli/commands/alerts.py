@@ -18,7 +18,7 @@ from rich.table import Column, Table
 
 from schemas.alert import Alert, AudioSpan
 from schemas.errors import BrokerUnavailable, ContractError, SettingsError
-from schemas.feedback import Verdict
+from schemas.feedback import AlertFeedback
 from schemas.notice import Notice
 from schemas.score_text import score_text
 from schemas.topics import ALERTS, AUDIO, FEEDBACK, NOTICES
@@ -133,7 +133,7 @@ async def _list(bootstrap: str, *, following: bool, json: bool) -> None:
             if isinstance(new, Alert):
                 given = log.verdict(new.alert_id)
                 print(_json(new, given) if json else _line(new, given), flush=True)
-            elif isinstance(new, Verdict) and not json:
+            elif isinstance(new, AlertFeedback) and not json:
                 print(
                     f"{_when(new.given_ns)}Z  verdict  {_said(new)}  at {new.device_id}  [{new.alert_id}]", flush=True
                 )
@@ -150,9 +150,9 @@ def _show_notice(message: Any, seen: set[str]) -> None:
         print(f"{_when(notice.captured_ns)}Z  notice   {notice.kind:8}  {notice.summary}", flush=True)
 
 
-async def _judge(bootstrap: str, alert_id: str, judgement: Judgement, note: str, by: str) -> Verdict:
+async def _judge(bootstrap: str, alert_id: str, judgement: Judgement, note: str, by: str) -> AlertFeedback:
     alert = (await AlertLog.read(bootstrap)).find(alert_id)[-1]
-    said = Verdict(
+    said = AlertFeedback(
         alert_id=alert.alert_id,
         device_id=alert.device_id,
         detector=alert.detector,
@@ -189,18 +189,18 @@ def _place(sound: dict[str, Any]) -> str:
     return f"sound: {sound['topic']}, partition {sound['partition']}, {offsets}: {held}"
 
 
-def _json(alert: Alert, given: Verdict | None) -> str:
+def _json(alert: Alert, given: AlertFeedback | None) -> str:
     if given is None:
         return alert.model_dump_json()
     return jsonlib.dumps({**alert.model_dump(mode="json"), "verdict": given.model_dump(mode="json")})
 
 
-def _line(alert: Alert, given: Verdict | None) -> str:
+def _line(alert: Alert, given: AlertFeedback | None) -> str:
     line = f"{_when(alert.captured_ns)}Z  {alert.state:7}  {alert.severity:8}  {alert.summary}  [{alert.alert_id}]"
     return line if given is None else f"{line}  {_said(given)}"
 
 
-def _said(verdict: Verdict) -> str:
+def _said(verdict: AlertFeedback) -> str:
     return verdict.judgement + (f": {' '.join(verdict.note.split())}" if verdict.note else "")
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from schemas.errors import SettingsError
 from tocsin.demo.folders import results_folder, stack_folder
 from tocsin.demo.outcome import Outcome, print_outcome, write_alerts
-from tocsin.demo.run import DemoOptions, Show
+from tocsin.demo.run import DemoOptions, DemoRun
 from tocsin.demo.sound_archive import SoundArchive
 from tocsin.settings import load_settings
 from tocsin.stack.stack import Stack
@@ -41,7 +41,7 @@ def demo(
     console = Console()
     signal.signal(signal.SIGTERM, _interrupt)
     results = results_folder(out)
-    show = Show(DemoOptions(seed, seconds, processes, results / "worker.log"), console)
+    show = DemoRun(DemoOptions(seed, seconds, processes, results / "worker.log"), console)
     with stack_folder(settings.data) as folder, _starting(console, folder, settings.parts) as stack:
         outcome = asyncio.run(_run(show, stack, results))
     print_outcome(console, show.factory, show.view, outcome)
@@ -58,7 +58,7 @@ def _starting(console: Console, folder: Path, parts: Path | None) -> Stack:
     return Stack(folder, parts, progress=say)
 
 
-async def _run(show: Show, stack: Stack, results: Path) -> Outcome:
+async def _run(show: DemoRun, stack: Stack, results: Path) -> Outcome:
     outcome = await show.run(stack)
     # Read late: matplotlib takes a second, and the show need not wait for it.
     from tocsin.demo.pictures import draw_alert
@@ -74,7 +74,7 @@ async def _run(show: Show, stack: Stack, results: Path) -> Outcome:
     return outcome
 
 
-def save_view(show: Show, path: Path) -> None:
+def save_view(show: DemoRun, path: Path) -> None:
     """Writes the view when most alerts were open, or as it is now, as an SVG."""
     canvas = Console(record=True, width=_VIEW_WIDTH, file=io.StringIO(), force_terminal=True)
     canvas.print(show.snapshot or show.picture())

@@ -62,7 +62,7 @@ def _lines(score: Score) -> list[str]:
         f" {start:.2f} s into session {score.session_id}, scored by {score.model.name} {score.model.version}",
         f"  {_verdict(score)}",
     ]
-    why, detector = score.why, DETECTORS[score.detector]
+    why, detector = score.explanation, DETECTORS[score.detector]
     threshold = "none yet" if score.threshold is None else f"{score.threshold:.3f}"
     lines.append(f"  score {score.score:.3f}, threshold {threshold}, level of the sound {score.level_dbfs:.0f} dBFS")
     if why is None:
@@ -92,7 +92,7 @@ def _lines(score: Score) -> list[str]:
 
 
 def _verdict(score: Score) -> str:
-    why = score.why
+    why = score.explanation
     if score.threshold is None:
         return "no alert: it has not been heard long enough for a threshold"
     if why is None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from processors.adapters.models.onnx_model import load_model, load_shipped
-from schemas.errors import PartMissing
+from schemas.errors import ComponentMissing
 from tocsin.models.model_file import examine_given
 
 _NEEDED = ("matplotlib",)
@@ -30,7 +30,9 @@ def label(
     """
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
-        raise PartMissing(f"labelling needs {', '.join(missing)}: install the extra with pip install 'tocsin[train]'")
+        raise ComponentMissing(
+            f"labelling needs {', '.join(missing)}: install the extra with pip install 'tocsin[train]'"
+        )
     from trainers.labelling.segments import label_folder, summary
 
     # The file may come from anywhere: it is tried elsewhere before it is loaded here.

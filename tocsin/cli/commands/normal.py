@@ -11,7 +11,7 @@ import typer
 
 from processors.core.alerting.detectors import detectors_of
 from schemas.errors import SettingsError
-from schemas.feedback import Acceptance
+from schemas.feedback import DeviceFeedback
 from schemas.topics import FEEDBACK
 from tocsin.addresses import kafka_address
 from tocsin.client.devices import near, read_fleet
@@ -38,7 +38,7 @@ def normal(
     if detector is not None and detector not in names:
         raise SettingsError(f"{device!r} has no detector {detector!r}; it has {', '.join(names)}")
     said = [
-        Acceptance(
+        DeviceFeedback(
             device_id=device,
             detector=name,
             word="undo" if undo else "normal",

@@ -24,12 +24,12 @@ from producers.kafka.connection import Connection
 from producers.kafka.publisher import Publisher
 from producers.player import TOGETHER_REALTIME, play_all
 from producers.session import DEFAULT_CHUNK_SECONDS, chunk_samples
-from producers.source import Part
+from producers.source import PlaybackJob
 from producers.sources.file import AudioFile
 from producers.sources.microphone import CaptureOptions, capture, check_input, list_inputs
 from producers.sources.sensor import SensorOptions, on_one_scale, read_sensor
 from producers.sources.synthetic import synthetic_parts
-from producers.stats import Tally
+from producers.stats import ProducerStats
 from schemas.device import DEVICE_KINDS, Device, DeviceKind
 from schemas.errors import BrokerUnavailable, InputError, SettingsError
 from tocsin.addresses import kafka_address
@@ -152,7 +152,7 @@ def produce_microphone(
     device_id = check_device(device) if device is not None else f"mic-{device_name(socket.gethostname())}"
     manifest = Device(device_id=device_id, kind=kind_, sample_rate=rate, description=f"microphone {input_name or ''}")
     options = CaptureOptions(input_name, rate, channels, chunk_seconds, check_regime(regime))
-    tally = Tally()
+    tally = ProducerStats()
 
     async def work(publisher: Publisher) -> None:
         await capture(options, manifest, publisher, tally, seconds=seconds)
@@ -171,7 +171,13 @@ def _say(line: str) -> None:
 
 
 def _play(
-    parts: list[Part], kafka: str | None, *, realtime: bool, chunk_seconds: float, json: bool, failures: list[str]
+    parts: list[PlaybackJob],
+    kafka: str | None,
+    *,
+    realtime: bool,
+    chunk_seconds: float,
+    json: bool,
+    failures: list[str],
 ) -> None:
     for part in parts:
         for source in part.sources:
@@ -181,7 +187,7 @@ def _play(
         _say(f"tocsin: {failure}")
     if realtime and len(parts) > TOGETHER_REALTIME:
         _say(f"{len(parts)} devices: {TOGETHER_REALTIME} play at a time, the others after them")
-    tally = Tally(failures=failures)
+    tally = ProducerStats(failures=failures)
 
     async def work(publisher: Publisher) -> None:
         await play_all(parts, publisher, tally, realtime=realtime, chunk_seconds=chunk_seconds)
@@ -189,7 +195,7 @@ def _play(
     _run(address, tally, work, total_s=_total_seconds(parts), json=json, endless=False)
 
 
-def _total_seconds(parts: list[Part]) -> float | None:
+def _total_seconds(parts: list[PlaybackJob]) -> float | None:
     lengths = [part.length_ns for part in parts]
     return sum(length for length in lengths if length is not None) / 1e9 if None not in lengths else None
 
@@ -198,7 +204,7 @@ def _total_seconds(parts: list[Part]) -> float | None:
 class _Summary:
     """What a run ends with."""
 
-    tally: Tally
+    tally: ProducerStats
     publisher: Publisher
     elapsed_s: float
 
@@ -234,7 +240,7 @@ class _Summary:
         return "; ".join(words)
 
 
-def _run(address: str, tally: Tally, work: Work, *, total_s: float | None, json: bool, endless: bool) -> None:
+def _run(address: str, tally: ProducerStats, work: Work, *, total_s: float | None, json: bool, endless: bool) -> None:
     """Runs until all is delivered or the run is interrupted, prints the summary and ends with its exit code.
 
     Args:
@@ -287,7 +293,7 @@ async def _deliver(publisher: Publisher, work: Work, show: Callable[[], None]) -
 
 
 @contextlib.contextmanager
-def _display(tally: Tally, total_s: float | None) -> Iterator[Callable[[], None]]:
+def _display(tally: ProducerStats, total_s: float | None) -> Iterator[Callable[[], None]]:
     """A bar on a terminal; elsewhere a plain line every 10 s. Yields what brings it up to date."""
     console = Console(stderr=True)
     of = "" if total_s is None else f" of {total_s:.0f}"

@@ -11,15 +11,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from processors.core.alerting.decision_step import Judge, Saying
+from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
 from processors.core.alerting.detectors import DETECTORS
-from processors.core.alerting.replay import retell
+from processors.core.alerting.replay import replay_scores
 from processors.core.threshold.budget import plan
 from schemas.errors import SettingsError
 from schemas.score import Score
 from tocsin.addresses import kafka_address
+from tocsin.cli.time_args import moment_ms
 from tocsin.client.alert_intervals import opened
-from tocsin.client.scores import read_sayings, read_scores
+from tocsin.client.scores import read_feedback, read_scores
 from tocsin.models.manifests import manifest_of
 from tocsin.settings import load_settings
 
@@ -38,7 +39,7 @@ def replay(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     kafka: Annotated[str | None, typer.Option(help="Kafka's address; the local stack's unless given.")] = None,
 ) -> None:
-    """Judge a device's stored scores again under another setting; print and draw the alerts then and now.
+    """DecisionContext a device's stored scores again under another setting; print and draw the alerts then and now.
 
     The device begins anew at the first score read, so the longer --since reaches back the more the replay knows.
     Feedback takes effect where it did; a verdict on an alert that this setting does not raise changes nothing.
@@ -57,15 +58,17 @@ def replay(
     model = asyncio.run(manifest_of(bootstrap, options.store, scores[-1].model))
     mine = [score for score in scores if score.model.sha256 == scores[-1].model.sha256]
     role = DETECTORS[mine[0].detector]
-    now = per_week if per_week is not None else mine[-1].why.per_week if mine[-1].why is not None else 1.0
-    judge = Judge(
+    now = (
+        per_week if per_week is not None else mine[-1].explanation.per_week if mine[-1].explanation is not None else 1.0
+    )
+    judge = DecisionContext(
         role, plan(now, sustained=role.sustained), model.calibration, mine[-1].model, model.features, by_tag=True
     )
     # In the regimes that they were judged in: what made those then, hours or tags, does not matter.
     told = (score.model_copy(update={"tag": score.regime}) for score in mine)
-    sayings = asyncio.run(read_sayings(bootstrap, device, role.name))
-    outputs = [output for _, output in retell(judge, told, sayings)]
-    feedback = _taken_in(mine, sayings)
+    feedback = asyncio.run(read_feedback(bootstrap, device, role.name))
+    outputs = [output for _, output in replay_scores(judge, told, feedback)]
+    taken_in = _taken_in(mine, feedback)
     then, again = opened(mine), [o for o in outputs if o.alert is not None and o.alert.state == "opened"]
     # matplotlib takes a second, and only this command needs it here.
     from tocsin.replay_picture import draw_replay
@@ -85,7 +88,7 @@ def replay(
                     "days": round(days, 4),
                     "then": len(then),
                     "now": len(again),
-                    "feedback": feedback,
+                    "feedback": taken_in,
                     "alerts": fired,
                     "picture": str(picture),
                 }
@@ -93,7 +96,7 @@ def replay(
         )
         return
     print(f"{device}, {role.name}: {len(mine):,} windows over {days:.2f} days, at most {now:g} false alarms a week")
-    print(f"  alerts then: {len(then)}; under this setting: {len(again)}; feedback taken in: {feedback}")
+    print(f"  alerts then: {len(then)}; under this setting: {len(again)}; feedback taken in: {taken_in}")
     for output in again:
         if output.alert is not None:
             print(f"  {output.alert.severity:8}  {output.alert.summary}")
@@ -113,10 +116,14 @@ def _sensitivity(settings: list[str]) -> float | None:
     return found
 
 
-def _taken_in(scores: list[Score], sayings: list[Saying]) -> int:
+def _taken_in(scores: list[Score], feedback: list[OperatorFeedback]) -> int:
     """How much of the feedback came while these scores did: after the first, known to one of the others."""
-    known = [score.why.feedback for score in scores if score.why is not None and score.why.feedback is not None]
-    return sum(known[0] < saying.offset <= max(known) for saying in sayings) if known else 0
+    known = [
+        score.explanation.feedback
+        for score in scores
+        if score.explanation is not None and score.explanation.feedback is not None
+    ]
+    return sum(known[0] < saying.offset <= max(known) for saying in feedback) if known else 0
 
 
 def _of_one(device: str, since: str, scores: list[Score]) -> list[Score]:

@@ -33,7 +33,7 @@ from tocsin.diagnostics import say
 from tocsin.models.assignments import read_assignments
 from tocsin.models.publish import publish
 from tocsin.retraining.champions import champions_of
-from tocsin.retraining.retrain import PICTURE, Order, Outcome
+from tocsin.retraining.retrain import PICTURE, Outcome, RetrainRequest
 from tocsin.retraining.retrain import retrain as retrain_model
 from tocsin.retraining.sound_set import read_set
 from tocsin.settings import load_settings
@@ -95,7 +95,7 @@ def retrain(
         raise SettingsError("give either --devices, to capture their sound, or --data, for sound that is there")
     if scope is not None and not _SCOPE.fullmatch(scope):
         raise SettingsError(f"--scope {scope!r}: give all, kind:{' or kind:'.join(DEVICE_KINDS)}, or device:ID")
-    order = Order(
+    order = RetrainRequest(
         recipe=recipe,
         settings=key_values(settings or [], "--set"),
         seed=seed,

@@ -18,11 +18,11 @@ from rich.table import Table
 from schemas.addresses import without_password
 from tocsin.addresses import kafka_address
 from tocsin.settings import load_settings
-from tocsin.stack.background import PartStatus
+from tocsin.stack.background import ServiceStatus
 from tocsin.stack.background import down as stop_stack
 from tocsin.stack.background import status as stack_status
 from tocsin.stack.jars import Progress
-from tocsin.stack.parts import install_parts
+from tocsin.stack.parts import fetch_components
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import TopicReport, create_topics
 
@@ -108,7 +108,7 @@ def status(data: Data = DATA, json: Json = False) -> None:
 def parts(parts: PartsFolder = None, json: Json = False) -> None:
     """Find Java and Redis and fetch Kafka's jars, so that `tocsin up` needs no network."""
     with _progress() as say:
-        found = install_parts(parts, say)
+        found = fetch_components(parts, say)
     java, redis, jars = found.java, found.redis, found.jars
     if json:
         _print_json(
@@ -170,7 +170,7 @@ def _warn(reports: Sequence[TopicReport]) -> None:
             print(f"topic {report.name} is left as it is: {'; '.join(report.differences)}", file=sys.stderr)
 
 
-def _print_parts(found: Sequence[PartStatus]) -> None:
+def _print_parts(found: Sequence[ServiceStatus]) -> None:
     table = Table("part", "state", "pid", "version", "memory")
     table.add_column("address", no_wrap=True)
     for part in found:

@@ -22,7 +22,7 @@ from trainers.recipes.conv_ae.features import N_FFT, SAMPLE_RATE, front_of, spec
 from trainers.recipes.conv_ae.network import ConvAutoencoder, DenseAutoencoder, ErrorScore, Rebuilder, conv_vae, vae_1d
 from trainers.recipes.conv_ae.weights import load_weights
 from trainers.recipes.one_class.clips import HeardClip, Parts, chosen, hear, parts_of
-from trainers.recipes.one_class.trained import Learned, finished, hear_judged, machines_in
+from trainers.recipes.one_class.trained import TrainedDetector, finalise, hear_judged, machines_in
 from trainers.training.epochs import Schedule, fit_epochs
 from trainers.training.loop import repeatable
 
@@ -114,7 +114,7 @@ class ConvAeRecipe:
             unit = "dB" if options.features == "log-mel" else "power"
             return Example(title, score, heard.T, rebuilt.T, unit=unit, seconds=spec.window_seconds)
 
-        learned = Learned(
+        learned = TrainedDetector(
             name=self.name,
             model=model,
             spec=spec,
@@ -126,7 +126,7 @@ class ConvAeRecipe:
             words=_words(options, parts),
             look=look,
         )
-        return finished(learned, seed)
+        return finalise(learned, seed)
 
 
 def _check(options: ConvAeOptions) -> None:

@@ -57,7 +57,7 @@ def fit_view(rows: Float64) -> View:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bank:
+class MemoryBank:
     """A device's normal sound.
 
     Attributes:
@@ -77,7 +77,7 @@ class Bank:
         return np.asarray(np.mean(each, axis=0), dtype=np.float64)
 
 
-def fit_bank(views: Sequence[npt.ArrayLike], recording: npt.ArrayLike) -> Bank:
+def fit_memory_bank(views: Sequence[npt.ArrayLike], recording: npt.ArrayLike) -> MemoryBank:
     """Learns a device.
 
     Args:
@@ -103,7 +103,7 @@ def fit_bank(views: Sequence[npt.ArrayLike], recording: npt.ArrayLike) -> Bank:
         plain = fit_view(rows)
         fitted.append(View(plain.centre, plain.whitening, usual, spread))
         parts.append((apart - usual) / spread)
-    return Bank(tuple(fitted), np.mean(parts, axis=0))
+    return MemoryBank(tuple(fitted), np.mean(parts, axis=0))
 
 
 def _folds(recording: Int64) -> Int64:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from trainers.recipes.embedding.memory_bank import LEAST_DISTANCE, Bank
+from trainers.recipes.embedding.memory_bank import LEAST_DISTANCE, MemoryBank
 from trainers.recipes.embedding.network import PHASES, EmbeddingNet, PhaseStatistics
 
 Float32 = npt.NDArray[np.float32]
@@ -24,7 +24,7 @@ class FleetNet(nn.Module):
             embeddings.
     """
 
-    def __init__(self, embedding: EmbeddingNet | None, bank: Bank) -> None:
+    def __init__(self, embedding: EmbeddingNet | None, bank: MemoryBank) -> None:
         super().__init__()
         self.phases = PhaseStatistics()
         self.embedding = embedding

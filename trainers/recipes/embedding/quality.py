@@ -11,7 +11,7 @@ import numpy.typing as npt
 from schemas.features import FeatureSpec
 from trainers.evaluation.metrics import auc
 from trainers.recipes.embedding.data import Device, Heard, windows_and_recordings
-from trainers.recipes.embedding.memory_bank import LEAST_WINDOWS, Bank, fit_bank
+from trainers.recipes.embedding.memory_bank import LEAST_WINDOWS, MemoryBank, fit_memory_bank
 from trainers.recipes.embedding.model import views_of
 from trainers.recipes.embedding.network import PHASES, EmbeddingNet
 
@@ -20,25 +20,29 @@ Float64 = npt.NDArray[np.float64]
 FOLDS = 4
 
 
-def bank_of(heard: Sequence[Heard], embedding: EmbeddingNet | None, spec: FeatureSpec) -> Bank:
+def memory_bank_of(heard: Sequence[Heard], embedding: EmbeddingNet | None, spec: FeatureSpec) -> MemoryBank:
     """A device's bank.
 
     Raises:
         EmptyAudio: too few windows.
     """
     windows, recording = windows_and_recordings(heard, spec)
-    return fit_bank(views_of(windows, embedding) if len(windows) else [], recording)
+    return fit_memory_bank(views_of(windows, embedding) if len(windows) else [], recording)
 
 
 def clip_scores(
-    bank: Bank, heard: Sequence[Heard], embedding: EmbeddingNet | None, spec: FeatureSpec, views: slice = slice(None)
+    bank: MemoryBank,
+    heard: Sequence[Heard],
+    embedding: EmbeddingNet | None,
+    spec: FeatureSpec,
+    views: slice = slice(None),
 ) -> Float64:
     """Mean score of each recording's windows, float64 (recordings,); those shorter than a window are left out."""
     windows, recording = windows_and_recordings(heard, spec)
     if not len(windows):
         return np.empty(0)
     # A bank of fewer views scores by those.
-    part = Bank(bank.views[views], bank.held_out)
+    part = MemoryBank(bank.views[views], bank.held_out)
     scores = part.score(views_of(windows, embedding)[views])
     return np.array([scores[recording == one].mean() for one in np.unique(recording)])
 
@@ -55,7 +59,7 @@ def fault_aucs(
         for learned, held_out in folds_of(device.normal, seed):
             if len(windows_and_recordings(learned, spec)[0]) < LEAST_WINDOWS:
                 continue
-            bank = bank_of(learned, embedding, spec)
+            bank = memory_bank_of(learned, embedding, spec)
             normal = clip_scores(bank, held_out, embedding, spec)
             faulty = clip_scores(bank, device.abnormal, embedding, spec)
             if len(normal) and len(faulty):
@@ -116,7 +120,7 @@ def _pair(
         parts |= {"both": slice(None), "embedding": slice(PHASES, None)}
     values: dict[str, list[float]] = {by: [] for by in parts}
     for learned, held_out in folds:
-        bank = bank_of(learned, embedding, spec)
+        bank = memory_bank_of(learned, embedding, spec)
         for by, views in parts.items():
             own = clip_scores(bank, held_out, embedding, spec, views)
             values[by].append(auc(own, clip_scores(bank, other.normal, embedding, spec, views)))

@@ -14,7 +14,7 @@ from torch import nn
 from schemas.errors import EmptyAudio, InputError, SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
-from trainers.evaluation.direction import Direction, settled
+from trainers.evaluation.direction import Direction, ensure_score_direction
 from trainers.evaluation.examples import Looked, best_and_worst
 from trainers.evaluation.metrics import quantiles_of
 from trainers.example import Example
@@ -27,7 +27,7 @@ from trainers.recipes.embedding.data import Device, lasting, load_devices, synth
 from trainers.recipes.embedding.memory_bank import LEAST_WINDOWS
 from trainers.recipes.embedding.model import FleetNet, views_of
 from trainers.recipes.embedding.network import EmbeddingNet
-from trainers.recipes.embedding.quality import bank_of, fault_aucs, folds_of, pair_aucs
+from trainers.recipes.embedding.quality import fault_aucs, folds_of, memory_bank_of, pair_aucs
 from trainers.training.adacos import SubclusterAdaCos
 from trainers.training.loop import fit, repeatable
 
@@ -98,7 +98,7 @@ class FleetRecipe:
         embedding, losses = None, {}
         if embeds:
             embedding, losses["training"] = train_embedding([*devices, *others], spec, seed, options)
-        bank = bank_of(chosen.normal, embedding, spec)
+        bank = memory_bank_of(chosen.normal, embedding, spec)
         report["auc_by_device"] = fault_aucs(devices, embedding, spec, seed)
         if options.pairs != "no":
 
@@ -189,10 +189,10 @@ def direction_of(device: Device, embedding: EmbeddingNet | None, spec: FeatureSp
     counts = [len(windows_and_recordings(part, spec)[0]) for part in (learned, held_out)]
     if len(folds) < 2 or counts[0] < LEAST_WINDOWS or not counts[1]:
         learned = held_out = device.normal
-    probe = TorchModel(FleetNet(embedding, bank_of(learned, embedding, spec)).eval())
+    probe = TorchModel(FleetNet(embedding, memory_bank_of(learned, embedding, spec)).eval())
     sound = [one.sound() for one in held_out if one.sound is not None]
     # The bank that is kept is another one: there is no usual score to be two-sided about.
-    return settled(probe, spec, sound, seed, two_sided=False)[1]
+    return ensure_score_direction(probe, spec, sound, seed, two_sided=False)[1]
 
 
 def _windows(devices: Sequence[Device], chosen: Device, spec: FeatureSpec) -> dict[str, Float32]:

@@ -14,7 +14,7 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
 from schemas.errors import SettingsError
-from trainers.export.onnx_export.estimator import Estimator
+from trainers.export.estimator import Estimator
 from trainers.features.mfcc import N_MFCC, WIDTH
 from trainers.recipes.iaia.network import DenoisingAutoencoder
 from trainers.recipes.iaia.velicer import components_by_map

@@ -25,7 +25,7 @@ _LONGEST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cells:
+class FeatureCells:
     """All that was heard of one type of machine.
 
     Attributes:
@@ -82,7 +82,7 @@ class Cells:
         ]
 
 
-def load_cells(data: Path, machine: str, *, density: bool) -> Cells:
+def load_cells(data: Path, machine: str, *, density: bool) -> FeatureCells:
     """Features from an ``.npz`` archive, or from recordings in a MIMII layout.
 
     Args:
@@ -100,16 +100,16 @@ def load_cells(data: Path, machine: str, *, density: bool) -> Cells:
     return _from_sound(load_mimii(data), machine, density=density)
 
 
-def _from_archive(archives: dict[str, Path], machine: str) -> Cells:
+def _from_archive(archives: dict[str, Path], machine: str) -> FeatureCells:
     chosen = _one_of(list(archives), machine)
     path = archives[chosen]
     cells = load_archive(path)
     if cells[0].normal.shape[1] != WIDTH:
         raise WrongLayout(f"{path}: rows of {cells[0].normal.shape[1]} features; {WIDTH} are read")
-    return Cells(chosen, tuple(cells), None, (), (hashlib.sha256(path.read_bytes()).hexdigest(),))
+    return FeatureCells(chosen, tuple(cells), None, (), (hashlib.sha256(path.read_bytes()).hexdigest(),))
 
 
-def _from_sound(clips: Sequence[Clip], machine: str, *, density: bool) -> Cells:
+def _from_sound(clips: Sequence[Clip], machine: str, *, density: bool) -> FeatureCells:
     chosen = _one_of(sorted({clip.machine for clip in clips}), machine)
     mine = [clip for clip in clips if clip.machine == chosen]
     spec = _spec_of(mine)
@@ -127,7 +127,7 @@ def _from_sound(clips: Sequence[Clip], machine: str, *, density: bool) -> Cells:
                 " needed, to learn from and to measure with"
             )
         cells.append(FeatureCell(unit, snr_db, np.stack(normal), np.stack(abnormal)))
-    return Cells(chosen, tuple(cells), spec, tuple(mine), tuple(digest_of(mine)))
+    return FeatureCells(chosen, tuple(cells), spec, tuple(mine), tuple(digest_of(mine)))
 
 
 def _spec_of(clips: Sequence[Clip]) -> FeatureSpec:

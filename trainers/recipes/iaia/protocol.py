@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from schemas.errors import SettingsError, WrongLayout
 from trainers.data.loaders.archive import FeatureCell
-from trainers.recipes.iaia.data import Cells
+from trainers.recipes.iaia.data import FeatureCells
 
 Float32 = npt.NDArray[np.float32]
 
@@ -57,7 +57,7 @@ class Plan:
     splits: tuple[Split, ...]
 
 
-def plan(cells: Cells, protocol: str) -> Plan:
+def plan(cells: FeatureCells, protocol: str) -> Plan:
     """Deals the clips.
 
     ``source``: scaling by all normal clips of the highest SNR, test clips among them; denoisers learn from the first
@@ -77,7 +77,7 @@ def plan(cells: Cells, protocol: str) -> Plan:
     return _source(cells) if protocol == "source" else _clean(cells)
 
 
-def _source(cells: Cells) -> Plan:
+def _source(cells: FeatureCells) -> Plan:
     loud = max(cells.snrs)
     sizes = {}
     for unit in cells.units:
@@ -108,7 +108,7 @@ def _sizes_by_share(cell: FeatureCell) -> tuple[int, int, int]:
     return max(int(_DENOISER_SHARE * len(cell.normal)), 2), learned, 2 * half
 
 
-def _clean(cells: Cells) -> Plan:
+def _clean(cells: FeatureCells) -> Plan:
     loud = max(cells.snrs)
     splits = []
     for snr_db in cells.snrs:

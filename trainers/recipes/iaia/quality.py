@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from trainers.evaluation.figures import confusion
 from trainers.evaluation.metrics import auc
-from trainers.export.onnx_export.estimator import scores
+from trainers.export.estimator import scores
 from trainers.recipes.iaia.chain import DETECTORS, Denoiser, fit_detector, project
 from trainers.recipes.iaia.protocol import Plan, Split
 

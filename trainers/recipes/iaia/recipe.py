@@ -14,7 +14,7 @@ import torch
 from schemas.errors import ExportError, InputError, SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
-from trainers.evaluation.direction import settled
+from trainers.evaluation.direction import ensure_score_direction
 from trainers.evaluation.examples import best_and_worst
 from trainers.evaluation.metrics import quantiles_of
 from trainers.example import Example
@@ -25,7 +25,7 @@ from trainers.features.mfcc import SAMPLE_RATE, clip_features
 from trainers.progress import track
 from trainers.recipe import Trained, with_settings
 from trainers.recipes.iaia.chain import BLOCKS, Denoiser, fit_detector, project
-from trainers.recipes.iaia.data import Cells, load_cells
+from trainers.recipes.iaia.data import FeatureCells, load_cells
 from trainers.recipes.iaia.features import Front
 from trainers.recipes.iaia.network import BASIC_WIDTHS, MFCC_WIDTHS, train_denoiser
 from trainers.recipes.iaia.protocol import Plan, Split, plan
@@ -124,7 +124,7 @@ def fit_denoiser(dealt: Plan, options: IaiaOptions) -> Denoiser:
     return Denoiser(low, span, (mfcc, basic), {"of MFCC means": mfcc_losses, "of the waveform": basic_losses})
 
 
-def _chosen(cells: Cells, dealt: Plan, options: IaiaOptions) -> Split:
+def _chosen(cells: FeatureCells, dealt: Plan, options: IaiaOptions) -> Split:
     snr_db = _number(options.snr_db) if options.snr_db else cells.snrs[0]
     units = [split.unit for split in dealt.splits]
     unit = options.unit or units[0]
@@ -143,7 +143,7 @@ def _number(text: str) -> float:
 
 
 def _trained(
-    cells: Cells,
+    cells: FeatureCells,
     chosen: Split,
     denoiser: Denoiser,
     outcomes: list[Outcome],
@@ -168,7 +168,7 @@ def _trained(
         tested = projection(denoiser(np.concatenate([chosen.train, chosen.normal, chosen.abnormal])))
         report["onnx_against_sklearn"] = asdict(plain.agreement(tested, shown.threshold))
         report["features_against_numpy"] = _feature_error(front, cells.spec, seed, density=source)
-        model, direction = settled(plain, cells.spec, _unlearned(cells, chosen), seed)
+        model, direction = ensure_score_direction(plain, cells.spec, _unlearned(cells, chosen), seed)
         golden = golden_windows(cells.spec, seed)
     return Trained(
         name=IaiaRecipe.name,
@@ -196,7 +196,7 @@ def _trained(
     )
 
 
-def _examples(cells: Cells, chosen: Split, denoiser: Denoiser, shown: Outcome) -> tuple[Example, ...]:
+def _examples(cells: FeatureCells, chosen: Split, denoiser: Denoiser, shown: Outcome) -> tuple[Example, ...]:
     """Clips of the test, as the denoisers were shown their features and as they gave them back."""
     sound = {row.tobytes(): clip for clip, row in cells.heard(chosen.snr_db, chosen.unit)}
 
@@ -217,7 +217,7 @@ def _examples(cells: Cells, chosen: Split, denoiser: Denoiser, shown: Outcome) -
     return best_and_worst({name: [(rows[:, None], scores)] for name, (rows, scores) in groups.items()}, look)
 
 
-def _unlearned(cells: Cells, chosen: Split) -> list[Float32]:
+def _unlearned(cells: FeatureCells, chosen: Split) -> list[Float32]:
     """Sound of normal clips of the chosen machine that no detector learned from, or of all where none is left."""
     normal = [(clip, row) for clip, row in cells.heard(chosen.snr_db, chosen.unit) if clip.label == "normal"]
     learned = {row.tobytes() for row in chosen.train}

@@ -22,7 +22,7 @@ from trainers.data.loaders.clip import check_samples, header_of
 from trainers.data.loaders.folders import LABELS
 from trainers.data.loaders.layout import load_clips
 from trainers.data.recordings import Recording, read_folder
-from trainers.evaluation.direction import generated_anomalies, settled
+from trainers.evaluation.direction import ensure_score_direction, generated_anomalies
 from trainers.evaluation.examples import best_and_worst
 from trainers.evaluation.metrics import auc, quantiles_of
 from trainers.example import Example
@@ -191,7 +191,7 @@ def learn(
     spread = max(float(normal.std()), _LEAST_SPREAD_DB)
     threshold = float(normal.mean()) + _SPREADS * spread
     pieces = [mono_of(piece, spec.sample_rate) for piece in excerpts(runs, spec, _EXCERPTS)]
-    model, direction = settled(QuickModel(form, spec), spec, pieces, seed, two_sided=False)
+    model, direction = ensure_score_direction(QuickModel(form, spec), spec, pieces, seed, two_sided=False)
     heard_faults = _faulty(pieces, seed, spec)
     faults = {kind: form.score(summaries(windows)) for kind, windows in heard_faults.items()}
     recorded = {kind: windows_in(others, spec) for kind, others in (anomalous or {}).items()}

@@ -17,7 +17,7 @@ from schemas.manifest import Calibration
 from trainers.data.loaders.clip import Clip, digest_of
 from trainers.data.loaders.leak import load_leak
 from trainers.data.loaders.split import split_by_group
-from trainers.evaluation.direction import settled
+from trainers.evaluation.direction import ensure_score_direction
 from trainers.evaluation.examples import best_and_worst
 from trainers.evaluation.metrics import auc, quantiles_of
 from trainers.export.golden import golden_windows
@@ -109,7 +109,7 @@ class LeakRecipe:
             net, losses = fit_net(heard["learned"], seed, options)
         normal_sound = [clip.samples(SAMPLE_RATE) for clip in held_out]
         plain = TorchModel(net, transform="waveform")
-        model, direction = settled(plain, SPEC, normal_sound, seed, two_sided=options.two_sided == "yes")
+        model, direction = ensure_score_direction(plain, SPEC, normal_sound, seed, two_sided=options.two_sided == "yes")
         scores = {name: model.answer(windows)[0].astype(np.float64) for name, windows in heard.items() if len(windows)}
         threshold = float(scores["held_out"].mean() + _DEVIATIONS * scores["held_out"].std())
         report = {

@@ -18,7 +18,7 @@ from schemas.manifest import Calibration
 from synthesis.draws import seed_of
 from synthesis.machine import random_machine
 from synthesis.sound import SAMPLE_RATE
-from trainers.evaluation.direction import settled
+from trainers.evaluation.direction import ensure_score_direction
 from trainers.evaluation.examples import best_and_worst
 from trainers.evaluation.metrics import quantiles_of
 from trainers.example import Example
@@ -114,7 +114,7 @@ class MachineRecipe:
         report, metrics = _report(net, measured, data, options)
         model = TorchModel(net, has_bands=True)
         # One model hears many machines: there is no usual score of them all to be two-sided about.
-        _, direction = settled(model, SPEC, _unheard(seed, options), seed, two_sided=False)
+        _, direction = ensure_score_direction(model, SPEC, _unheard(seed, options), seed, two_sided=False)
         return Trained(
             name=self.name,
             detector=self.name,

@@ -22,7 +22,7 @@ from trainers.progress import track
 from trainers.recipe import Float32, Preset, Trained, with_settings
 from trainers.recipes.mimii_ae.network import FRAMES, VectorAutoencoder, WindowError, load_keras, unfolded
 from trainers.recipes.one_class.clips import Parts, chosen, parts_of
-from trainers.recipes.one_class.trained import Learned, finished, hear_judged, machines_in
+from trainers.recipes.one_class.trained import TrainedDetector, finalise, hear_judged, machines_in
 from trainers.training.epochs import Schedule, fit_epochs
 from trainers.training.loop import repeatable
 
@@ -113,7 +113,7 @@ class MimiiAeRecipe:
                 heard, rebuilt = (one[0, :, middle].numpy() for one in (vectors, net(vectors)))
             return Example(title, score, heard, rebuilt, seconds=SPEC.window_seconds)
 
-        learned = Learned(
+        learned = TrainedDetector(
             name=self.name,
             model=TorchModel(WindowError(net).eval(), has_bands=True),
             spec=SPEC,
@@ -125,7 +125,7 @@ class MimiiAeRecipe:
             words=_words(options, parts),
             look=look,
         )
-        return finished(learned, seed)
+        return finalise(learned, seed)
 
 
 def _check(options: MimiiAeOptions) -> None:

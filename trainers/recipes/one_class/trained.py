@@ -1,4 +1,4 @@
-"""From a network trained on normal clips to a finished model: direction, threshold, figures, pictures."""
+"""From a network trained on normal clips to a finalise model: direction, threshold, figures, pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from trainers.data.loaders.clip import ChannelRule, digest_of
-from trainers.evaluation.direction import settled
+from trainers.evaluation.direction import ensure_score_direction
 from trainers.evaluation.examples import Looked, best_and_worst
 from trainers.evaluation.metrics import quantiles_of
 from trainers.export.golden import golden_windows
@@ -60,7 +60,7 @@ def hear_judged(parts: Parts, spec: FeatureSpec, channel: ChannelRule, seed: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Learned:
+class TrainedDetector:
     """What a recipe hands over.
 
     Attributes:
@@ -88,7 +88,7 @@ class Learned:
     look: Looked
 
 
-def finished(learned: Learned, seed: int) -> Trained:
+def finalise(learned: TrainedDetector, seed: int) -> Trained:
     """Settles the score's direction, sweeps the threshold, and measures on clips kept for it.
 
     Where the set has no abnormal clip, generated anomalies take their place, and the report says so.
@@ -99,7 +99,7 @@ def finished(learned: Learned, seed: int) -> Trained:
     spec, parts = learned.spec, learned.parts
     sweep, test = learned.judged.sweep, learned.judged.test
     normal = [one for one in sweep if one.clip.label == "normal"]
-    model, direction = settled(learned.model, spec, [one.samples for one in normal], seed)
+    model, direction = ensure_score_direction(learned.model, spec, [one.samples for one in normal], seed)
     threshold, table = swept(*_by_label(sweep, window_scores(model, sweep)))
     scores = window_scores(model, test)
     healthy = np.concatenate(window_scores(model, normal))
