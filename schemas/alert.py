@@ -56,7 +56,10 @@ class Alert(Event):
         dedup_key: ``device_id/detector``: at most one alert is open under it.
         state: ``opened``, ``updated`` or ``closed``.
         revision: 0 when opened, then 1, 2, ...
-        severity: ``critical`` when the peak passes the threshold by twice the device's usual margin.
+        severity: ``critical`` once a confirmed score (the m-th largest of the last n, not a single one) lies at least
+            twice as far above the device's usual score as the threshold does, or the level of a minute reaches twice
+            its own threshold; else ``warning``. It never falls while the alert is open. Where the usual score lies
+            above a model's fixed threshold, as "this is normal" may leave it, every alert is ``critical``.
         device_id, detector: whose.
         session_id: of the window that made this revision; a device that restarts goes on with its alert.
         opened_session_id, opened_first_sample: of the window that opened it.

@@ -46,6 +46,8 @@ class ScoreExplanation(BaseModel):
         episode: number of the episode under way; 0 in quiet.
         suppressed: what kept an alert back: ``budget``, ``cooldown`` or "".
         per_week: the promise: at most so many false alarms a week.
+        feedback: offset of the newest record of the feedback topic about this device and detector that was taken in
+            before the decision; -1 before any, None from workers that did not say.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -61,6 +63,7 @@ class ScoreExplanation(BaseModel):
     episode: int = 0
     suppressed: Literal["", "budget", "cooldown"] = ""
     per_week: float
+    feedback: int | None = None
 
 
 class Score(Event):

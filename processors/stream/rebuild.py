@@ -59,6 +59,9 @@ async def rebuild(
 ) -> int:
     """Reads a week of scores and stores the states they lead to; what stands in the store is left as it is.
 
+    Feedback takes effect at the score where it first did; see :func:`processors.core.alerting.replay.replay_scores`,
+    also for feedback about what is older than the scores.
+
     Args:
         store: the states.
         consumer: of the scores topic, started.

@@ -12,7 +12,8 @@ from schemas.feedback import AlertFeedback, DeviceFeedback
 from schemas.record import Record
 from schemas.topics import FEEDBACK
 
-_REMEMBERED = 64
+# More than people say of one detector in the week that lost states are read back from.
+_REMEMBERED = 1_000
 
 
 class FeedbackFollower:
@@ -35,23 +36,24 @@ class FeedbackFollower:
         await self._follower.stop()
 
     def of(self, device_id: str, detector: str) -> Sequence[OperatorFeedback]:
-        """What was said of a device's detector, oldest first; the latest 64."""
+        """What was said of a device's detector, oldest first; the latest 1,000."""
         return self._said.get((device_id, detector), ())
 
     def _take(self, message: Any) -> None:
-        record = Record(message.key, message.value, tuple(message.headers))
-        try:
-            verdict = AlertFeedback.from_record(record)
-        except UnknownType:
-            acceptance = DeviceFeedback.from_record(record)
-            self._add(acceptance.device_id, acceptance.detector, OperatorFeedback(message.offset, acceptance.word))
-        else:
-            self._add(
-                verdict.device_id,
-                verdict.detector,
-                OperatorFeedback(message.offset, verdict.judgement, verdict.alert_id),
-            )
-
-    def _add(self, device_id: str, detector: str, one: OperatorFeedback) -> None:
-        key = (device_id, detector)
+        key, one = feedback_item(message)
         self._said[key] = (*self._said.get(key, ()), one)[-_REMEMBERED:]
+
+
+def feedback_item(message: Any) -> tuple[tuple[str, str], OperatorFeedback]:
+    """Of which device and detector a record of the feedback topic says what.
+
+    Raises:
+        ContractError: it is no feedback.
+    """
+    record = Record(message.key, message.value, tuple(message.headers))
+    try:
+        verdict = AlertFeedback.from_record(record)
+    except UnknownType:
+        acceptance = DeviceFeedback.from_record(record)
+        return (acceptance.device_id, acceptance.detector), OperatorFeedback(message.offset, acceptance.word)
+    return (verdict.device_id, verdict.detector), OperatorFeedback(message.offset, verdict.judgement, verdict.alert_id)
