@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.alerting.alert_lifecycle import AlertLifecycle, Evidence, live
+from processors.core.alerting.alert_lifecycle import AlertLifecycle, Evidence, advance
 from processors.core.alerting.decision import ScoredWindow, decide
 from processors.core.alerting.detector_state import DetectorState, Output
 from processors.core.threshold.block_state import Decision
@@ -108,7 +108,7 @@ def test_an_alert_is_critical_at_twice_the_levels_threshold(level: float, severi
     # Below the threshold of single scores: the minute alone exceeds.
     decision = Decision(11.0, 11.0, level, limits, block=3, alert="opens", kind="level", episode=1)
 
-    _, alert = live(
+    _, alert = advance(
         AlertLifecycle(), DETECTOR, outputs[-1].score, decision, 0, evidence=lambda: Evidence(bands=(), audio=None)
     )
 

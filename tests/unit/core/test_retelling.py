@@ -49,7 +49,7 @@ def test_feedback_takes_effect_again_where_it_did_in_the_stream() -> None:
     *_, (again, _) = replay_scores(judge(), stored, said)
 
     assert [saying.word for saying in said] == ["false-alarm", "normal", "undo", "real", "false-alarm"]
-    assert (again.learned, again.life, again.said) == (state.learned, state.life, 14)
+    assert (again.learned, again.life, again.last_feedback_offset) == (state.learned, state.life, 14)
     # Both the words and where they stood matter: neither silence nor all of it at once gives that state.
     for otherwise in ((), said[:1], [*said[:1], *said[2:]]):
         *_, (other, _) = replay_scores(judge(), stored, otherwise)
@@ -64,8 +64,8 @@ def test_feedback_that_no_score_knows_yet_is_left_for_the_next_window() -> None:
     *_, (again, _) = replay_scores(judge(), [output.score for output in outputs], said)
     after, _ = decide(again, context_of, WINDOWS[320:321], feedback=said)
 
-    assert again.said == -1
-    assert after.said == 4
+    assert again.last_feedback_offset == -1
+    assert after.last_feedback_offset == 4
     assert after.learned is not None
     assert after.learned.rule.book.open is not None
     assert after.learned.rule.book.open.judgement == "false-alarm"
@@ -82,7 +82,7 @@ def test_feedback_about_what_is_older_than_the_scores_touches_nothing_else(first
     *_, (again, _) = replay_scores(judge(), scores, about_the_old)
     *_, (silent, _) = replay_scores(judge(), scores)
 
-    assert again.said == 12
+    assert again.last_feedback_offset == 12
     assert (again.learned, again.life) == (silent.learned, silent.life)
 
 
