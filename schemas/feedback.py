@@ -1,4 +1,4 @@
-"""What people say of alerts, on the feedback topic."""
+"""Operator feedback on alerts and devices, on the feedback topic."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Action = Literal["normal", "undo"]
 
 
 class AlertFeedback(Event):
-    """An operator's verdict on an alert. The newest one of an alert holds.
+    """An operator's judgement of an alert. The newest one on an alert applies.
 
     Attributes:
         alert_id, device_id, detector: of the alert.
-        judgement: ``false-alarm``: it was normal sound; ``real``: it was not.
+        judgement: ``false-alarm``: the sound was normal; ``real``: it was not.
         note: for people.
-        by: who says so; free text.
+        by: who gave it; free text.
         given_ns: nanoseconds since 1970.
     """
 
@@ -49,14 +49,14 @@ class AlertFeedback(Event):
 
 
 class DeviceFeedback(Event):
-    """An operator's "this is normal" on a device's sound as a whole, or its undoing.
+    """An operator's "this is normal" on a device's sound as a whole, or its reversal.
 
     Attributes:
-        device_id, detector: whose.
-        action: ``normal``: what sounds now, or has sounded today, is the usual sound from now on; ``undo`` takes the
-            last one back.
+        device_id, detector: of the sound.
+        action: ``normal``: what sounds now, or has sounded today, is the usual sound from now on; ``undo`` reverses
+            the last ``normal``.
         note: for people.
-        by: who says so; free text.
+        by: who gave it; free text.
         given_ns: nanoseconds since 1970.
     """
 

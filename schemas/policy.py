@@ -1,4 +1,4 @@
-"""How many false alarms are allowed, on the compacted policies topic."""
+"""Policies: false-alarm budgets and operating regimes, on the compacted policies topic."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ DEFAULT_FALSE_ALARMS_PER_WEEK = 1.0
 
 
 class Policy(Event):
-    """A promise for a detector and a scope. The newest under a key holds; a tombstone takes it back.
+    """The false-alarm budget of a detector and a scope. The newest under a key applies; a tombstone removes it.
 
     Attributes:
-        detector: the role, or ``any``.
-        scope: ``all``, ``kind:<device kind>`` or ``device:<device_id>``.
+        detector: its name, or ``any``.
+        scope: the devices it applies to.
         false_alarms_per_week: at most so many on each device, > 0.
         regime_hours: hours of the day (UTC) at which another operating regime begins, two or three, ascending; each has
-            a reference of its own. Empty: there is one.
+            a reference of its own. Empty: there is one regime.
         use_reported_regime: whether each operating regime that the producer sends has a reference of its own.
         note: for people.
         set_ns: nanoseconds since 1970.

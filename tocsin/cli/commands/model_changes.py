@@ -30,7 +30,7 @@ _NOTE_CHARS = 500
 
 Kafka = Annotated[str | None, typer.Option(help="Kafka's address; the local stack's unless given.")]
 Scope = Annotated[str, typer.Option(help="all, kind:KIND or device:ID.")]
-Note = Annotated[str, typer.Option(help="ScoreExplanation, for people.")]
+Note = Annotated[str, typer.Option(help="Why, for people.")]
 Wait = Annotated[float, typer.Option(min=0, max=600, help="Wait so many seconds for what workers say of it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Role = Annotated[str, typer.Argument(help="Name of the detector, such as machine.")]
