@@ -1,4 +1,4 @@
-"""States are written as pydantic writes them, whatever has changed since the last time."""
+"""States are encoded as pydantic encodes them, whatever has changed since the last time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from processors.core.alerting.detector_state import DetectorState
 from tests.unit.core.judging import context_of, window
 
 
-def test_every_state_of_a_device_is_written_as_it_is() -> None:
+def test_every_state_of_a_device_is_encoded_in_full() -> None:
     rng = np.random.default_rng(11)
     scores = rng.standard_gamma(4.0, 5_000)
     scores[4_200:4_260] += 40.0
@@ -33,7 +33,7 @@ def test_every_state_of_a_device_is_written_as_it_is() -> None:
     assert {"opened", "closed"} <= written
 
 
-def test_devices_do_not_share_their_parts() -> None:
+def test_devices_do_not_share_cached_parts() -> None:
     texts = StateTexts()
     one, _ = decide(DetectorState(), context_of, [window(index, 1.0) for index in range(9)])
     other, _ = decide(DetectorState(), context_of, [window(index, 2.0) for index in range(9)])

@@ -1,4 +1,4 @@
-"""States as they are kept: at most 8 KB whatever a device has been through, and read back as they were."""
+"""Stored states: at most 8 KB whatever a device's history, and read back unchanged."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from processors.core.threshold.limits import UNKNOWN
 from processors.core.threshold.reference import MERGED, BlockMaxima, Reference, rounded
 from processors.core.threshold.regime import most_regimes
 
-MOST = 8_192
-PLACE = Location(-12.345678, -12.345678, -12.345678)
+MAX_BYTES = 8_192
+LOCATION = Location(-12.345678, -12.345678, -12.345678)
 
 
 def largest(rng: np.random.Generator, n: int) -> tuple[float, ...]:
-    """Values of five digits that have nothing in common."""
+    """Values of five digits that do not compress."""
     return tuple(sorted((rounded(value) for value in 10.0 ** rng.uniform(-1.0, 2.0, n)), reverse=True))
 
 
 def reference(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> Reference:
-    """The longest there is: every day, quarantine, and a day and an hour that are nearly over."""
+    """The longest possible: every day, quarantine, and a day and an hour that are nearly over."""
     tops, n = rule.plan.tops, rule.plan.days if ready else READY_DAYS - 1
     days = [BlockMaxima(BLOCKS_PER_DAY, largest(rng, tops), largest(rng, tops // 2)) for _ in range(n + 1)]
     if not ready:
@@ -53,23 +53,23 @@ def reference(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> Refe
 
 
 def memory(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> BlockState:
-    """Of every regime that there may be, with as many episodes as are remembered."""
+    """With the largest number of regimes and of remembered episodes."""
     shelf = [
-        InactiveRegime(f"regime-{i}", None, reference(rng, rule, ready=ready), PLACE)
+        InactiveRegime(f"regime-{i}", None, reference(rng, rule, ready=ready), LOCATION)
         for i in range(most_regimes(rule) - 1)
     ]
     past = [ClosedEpisode(1_000 + i, int(rng.integers(10**16)), *largest(rng, 4)) for i in range(16)]
     run = BlockAccumulator(10**16, 59 * 10**9, *rng.uniform(0.0, 1e11, 4).tolist(), recent=largest(rng, 16))
     state = rule.begin()._replace(early=None, reference=reference(rng, rule, ready=ready), shelf=tuple(shelf), run=run)
     book = state.book._replace(numbers=1_016, past=tuple(past), hold_ns=10**16, cool_ns=10**16, spent_ns=10**16)
-    return rule.refreshed(state._replace(book=book, previous=PLACE, regime="regime-9"))
+    return rule.refreshed(state._replace(book=book, previous=LOCATION, regime="regime-9"))
 
 
-def swapped(per_week: float, *, ready: bool = True) -> DetectorState:
-    """After a change of model, both models having been heard for as long as they remember, or for nearly a week."""
-    rng, rule = np.random.default_rng(5), BlockRule(plan(per_week))
+def after_model_change(budget: float, *, ready: bool = True) -> DetectorState:
+    """After a change of model, both models with full references, or with those of nearly a week."""
+    rng, rule = np.random.default_rng(5), BlockRule(plan(budget))
     now, before = (
-        ModelCalibration(secrets.token_hex(32), memory(rng, rule, ready=ready), UNKNOWN, per_week) for _ in range(2)
+        ModelCalibration(secrets.token_hex(32), memory(rng, rule, ready=ready), UNKNOWN, budget) for _ in range(2)
     )
     return DetectorState(
         position=Position(secrets.token_hex(16), 10**12),
@@ -80,37 +80,37 @@ def swapped(per_week: float, *, ready: bool = True) -> DetectorState:
     )
 
 
-@pytest.mark.parametrize("per_week", [0.25, 0.5, 0.84, 1.0, 1.17, 2.0, 28.0])
+@pytest.mark.parametrize("false_alarms_per_week", [0.25, 0.5, 0.84, 1.0, 1.17, 2.0, 28.0])
 @pytest.mark.parametrize("ready", [True, False])
-def test_no_state_takes_more_than_8_kb(per_week: float, *, ready: bool) -> None:
-    state = swapped(per_week, ready=ready)
+def test_no_state_takes_more_than_8_kb(false_alarms_per_week: float, *, ready: bool) -> None:
+    state = after_model_change(false_alarms_per_week, ready=ready)
     body = packed(StateTexts().of(("d1", "machine"), state))
 
-    assert len(body) <= MOST
+    assert len(body) <= MAX_BYTES
     assert unpacked(body) == state
 
 
-def test_what_fits_is_kept_as_text_and_what_does_not_is_deflated() -> None:
-    texts = (swapped(1.0).model_dump_json(), DetectorState(last_feedback_offset=7).model_dump_json())
+def test_short_states_are_stored_as_text_and_long_ones_deflated() -> None:
+    texts = (after_model_change(1.0).model_dump_json(), DetectorState(last_feedback_offset=7).model_dump_json())
     long, short = (packed(text) for text in texts)
 
     assert zlib.decompress(long).decode() == texts[0]
     assert short.decode() == texts[1]
-    assert packed(f'{{"{"x" * (MOST - 4)}"}}').startswith(b"{")
-    assert not packed(f'{{"{"x" * (MOST - 3)}"}}').startswith(b"{")
+    assert packed(f'{{"{"x" * (MAX_BYTES - 4)}"}}').startswith(b"{")
+    assert not packed(f'{{"{"x" * (MAX_BYTES - 3)}"}}').startswith(b"{")
 
 
 def test_states_stored_as_text_before_are_read_however_long_they_are() -> None:
-    state = swapped(1.0)
+    state = after_model_change(1.0)
     text = state.model_dump_json().encode()
 
-    assert len(text) > MOST
+    assert len(text) > MAX_BYTES
     assert unpacked(text) == state
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{nonsense", b"nonsense", zlib.compress(b"nonsense"), zlib.compress(b"{}" * 9)[:-5]]
 )
-def test_what_is_no_state_is_said_to_be_none(body: bytes) -> None:
+def test_what_is_not_a_state_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"nonsense|JSON"):
         unpacked(body)
