@@ -179,7 +179,7 @@ class Pipeline:
             await self._registry.settle()
 
     def _knows(self, device_id: str) -> bool:
-        return any(device_id in partition.members for partition in self._partitions.values())
+        return any(device_id in partition.devices for partition in self._partitions.values())
 
     def _admit(
         self,
@@ -197,7 +197,7 @@ class Pipeline:
             except ContractError as error:
                 letters.append(_letter(delivery, error))
                 continue
-            partition.seen(stream, delivery.timestamp_ms)
+            partition.track(stream, delivery.timestamp_ms)
             if arrival is Arrival.GAP:
                 _log.warning("gap", device=chunk.device_id, session=chunk.session_id, first_sample=chunk.first_sample)
             if arrival is not Arrival.DUPLICATE and stream.segment is not None:

@@ -1,4 +1,4 @@
-"""The partition's ledger: what may be committed, and what an idle device holds back."""
+"""A partition's offsets: what may be committed, and when an idle device is dropped."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Feed:
         if item is not None:
             stream = self.partition.stream(item.device_id, at_ms) or DeviceStream(item.device_id, model_set(SPECS))
             stream.admit(item)
-            self.partition.seen(stream, at_ms)
+            self.partition.track(stream, at_ms)
             self.extractor.extract([(stream.segment, item, self.offset)])
         self.offset += 1
         return self.partition.release()
@@ -56,7 +56,7 @@ def test_the_slowest_device_holds_the_frontier() -> None:
 
     for number in range(1, 8):
         released += feed.take(chunk("slow", number))
-    frontiers = [member.stream.segment.frontier() for member in feed.partition.members.values()]
+    frontiers = [device.stream.segment.frontier() for device in feed.partition.devices.values()]
     assert released == list(range(min(frontiers)))
     assert released
 

@@ -22,7 +22,7 @@ def test_a_tone_stays_the_tone(rate: int) -> None:
 
     got = resampler(tone(hz, rate, rate), 0, 0, count)
 
-    edge = 2 * resampler.reach * 16_000 // rate + 1
+    edge = 2 * resampler.half_width * 16_000 // rate + 1
     np.testing.assert_allclose(got[edge:-edge], tone(hz, 16_000, count)[edge:-edge], atol=2e-4)
 
 
@@ -61,7 +61,7 @@ def test_it_knows_what_it_needs(rate: int) -> None:
         last = resampler.outputs_until(end)
 
         assert resampler.last_input(last) >= end
-        assert last == 0 or resampler.last_input(last - 1) < end or resampler.reach == 0
+        assert last == 0 or resampler.last_input(last - 1) < end or resampler.half_width == 0
 
 
 def test_equal_rates_change_nothing() -> None:
