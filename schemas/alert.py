@@ -71,8 +71,8 @@ class Alert(Event):
         kind: ``peak``: single scores exceed; ``level``: the minute as a whole does.
         level, level_threshold: of the minute under way, above the device's usual score; None where it is not judged.
         p_value: how often normal minutes of this device come this high, as ranked.
-        threshold_state: ``learning`` while the device's threshold is not yet its own.
-        progress: of learning, 0 to 1.
+        threshold_state: ``calibrating`` while the device's threshold is not yet its own.
+        calibration_progress: 0 to 1; 1 when ready.
         degraded: True when Redis was away.
         bands: the mel bands that explain the score most, largest first.
         audio: where the sound lies, or None where it was not read from a topic.
@@ -106,7 +106,7 @@ class Alert(Event):
     level_threshold: float | None = None
     p_value: Annotated[float, Field(ge=0, le=1)] | None = None
     threshold_state: ThresholdState
-    progress: Annotated[float, Field(ge=0, le=1)] | None = None
+    calibration_progress: Annotated[float, Field(ge=0, le=1)] | None = None
     degraded: bool = False
     bands: tuple[Band, ...] = ()
     audio: AudioSpan | None = None

@@ -11,7 +11,7 @@ from schemas.device import Name
 from schemas.event import Event
 
 Judgement = Literal["false-alarm", "real"]
-Word = Literal["normal", "undo"]
+Action = Literal["normal", "undo"]
 
 
 class AlertFeedback(Event):
@@ -25,7 +25,7 @@ class AlertFeedback(Event):
         given_ns: nanoseconds since 1970.
     """
 
-    event_type: ClassVar[str] = "tocsin.verdict.v1"
+    event_type: ClassVar[str] = "tocsin.alert-feedback.v1"
 
     alert_id: Annotated[str, Field(min_length=1, max_length=64)]
     device_id: Name
@@ -53,18 +53,18 @@ class DeviceFeedback(Event):
 
     Attributes:
         device_id, detector: whose.
-        word: ``normal``: what sounds now, or has sounded today, is the usual sound from now on; ``undo`` takes the
+        action: ``normal``: what sounds now, or has sounded today, is the usual sound from now on; ``undo`` takes the
             last one back.
         note: for people.
         by: who says so; free text.
         given_ns: nanoseconds since 1970.
     """
 
-    event_type: ClassVar[str] = "tocsin.acceptance.v1"
+    event_type: ClassVar[str] = "tocsin.device-feedback.v1"
 
     device_id: Name
     detector: Name
-    word: Word
+    action: Action
     note: Annotated[str, Field(max_length=2_000)] = ""
     by: Annotated[str, Field(max_length=200)] = ""
     given_ns: Annotated[int, Field(ge=0, le=MAX_NS)]

@@ -22,9 +22,9 @@ class Policy(Event):
         detector: the role, or ``any``.
         scope: ``all``, ``kind:<device kind>`` or ``device:<device_id>``.
         false_alarms_per_week: at most so many on each device, > 0.
-        regime_hours: hours of the day (UTC) at which another way of working begins, two or three, ascending; each has
+        regime_hours: hours of the day (UTC) at which another operating regime begins, two or three, ascending; each has
             a reference of its own. Empty: there is one.
-        regime_tags: whether each way of working that the producer sends has a reference of its own.
+        use_reported_regime: whether each operating regime that the producer sends has a reference of its own.
         note: for people.
         set_ns: nanoseconds since 1970.
     """
@@ -35,7 +35,7 @@ class Policy(Event):
     scope: Scope
     false_alarms_per_week: Annotated[float, Field(gt=0, le=1_000)]
     regime_hours: Annotated[tuple[Annotated[int, Field(ge=0, le=23)], ...], Field(max_length=3)] = ()
-    regime_tags: bool = False
+    use_reported_regime: bool = False
     note: Annotated[str, Field(max_length=500)] = ""
     set_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
 
@@ -47,9 +47,12 @@ class Policy(Event):
         return hours
 
     @model_validator(mode="after")
-    def _hours_or_tags(self) -> Self:
-        if self.regime_hours and self.regime_tags:
-            raise ValueError(f"ways of working go by the hours {self.regime_hours} or by tags, not by both")
+    def _hours_or_reported(self) -> Self:
+        if self.regime_hours and self.use_reported_regime:
+            raise ValueError(
+                f"operating regimes follow the hours {self.regime_hours} or what the producer reports, not both: "
+                "leave one of them out"
+            )
         return self
 
     def key(self) -> str:

@@ -24,7 +24,7 @@ class _Terms(NamedTuple):
 
     per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK
     hours: tuple[int, ...] = ()
-    by_tag: bool = False
+    use_reported_regime: bool = False
 
 
 class PolicySource(Protocol):
@@ -50,7 +50,7 @@ def context_of(
     per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK,
     hours: tuple[int, ...] = (),
     *,
-    by_tag: bool = False,
+    use_reported_regime: bool = False,
 ) -> DecisionContext:
     """What decides on a model's scores as a detector's.
 
@@ -59,7 +59,7 @@ def context_of(
         model: which scores.
         topic: where the audio comes from; None for files.
         per_week: the promise, false alarms a week.
-        hours, by_tag: see :class:`processors.core.alerting.decision_step.DecisionContext`.
+        hours, use_reported_regime: see :class:`processors.core.alerting.decision_step.DecisionContext`.
 
     Raises:
         SettingsError: the promise cannot be kept.
@@ -73,7 +73,7 @@ def context_of(
         spec=model.spec,
         topic=topic,
         hours=hours,
-        by_tag=by_tag,
+        use_reported_regime=use_reported_regime,
     )
 
 
@@ -106,14 +106,14 @@ class DecisionContexts:
         return self._judges[key]
 
     def _judge(self, detector: str, model: ScoringModel, terms: _Terms) -> DecisionContext:
-        hours, by_tag = terms.hours, terms.by_tag
+        hours, reported = terms.hours, terms.use_reported_regime
         try:
-            return context_of(detector, model, self._topic, terms.per_week, hours, by_tag=by_tag)
+            return context_of(detector, model, self._topic, terms.per_week, hours, use_reported_regime=reported)
         except SettingsError as error:
             # The command refuses such a policy; a record may have come another way.
             _log.warning("policy ignored, the fleet's default holds", error=str(error))
-            return context_of(detector, model, self._topic, hours=hours, by_tag=by_tag)
+            return context_of(detector, model, self._topic, hours=hours, use_reported_regime=reported)
 
 
 def _terms(policy: Policy) -> _Terms:
-    return _Terms(policy.false_alarms_per_week, policy.regime_hours, policy.regime_tags)
+    return _Terms(policy.false_alarms_per_week, policy.regime_hours, policy.use_reported_regime)

@@ -44,7 +44,7 @@ class FeedbackFollower:
             verdict = AlertFeedback.from_record(record)
         except UnknownType:
             acceptance = DeviceFeedback.from_record(record)
-            self._add(acceptance.device_id, acceptance.detector, OperatorFeedback(message.offset, acceptance.word))
+            self._add(acceptance.device_id, acceptance.detector, OperatorFeedback(message.offset, acceptance.action))
         else:
             self._add(
                 verdict.device_id,

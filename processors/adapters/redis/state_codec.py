@@ -67,7 +67,7 @@ class StateTexts:
         memory = (
             f"[{rule.version},{_RUN.dump_json(rule.run).decode()},{part('limits', rule.limits, _LIMITS)},"
             f"{part('early', rule.early, _EARLY)},{part('reference', rule.reference, _REFERENCE)},"
-            f"{part('book', rule.book, _BOOK)},{_string(rule.tag)},{part('shelf', rule.shelf, _SHELF)},"
+            f"{part('book', rule.book, _BOOK)},{_string(rule.regime)},{part('shelf', rule.shelf, _SHELF)},"
             f"{part('place', rule.previous, _PLACE)}]"
         )
         position = "null"
@@ -78,7 +78,7 @@ class StateTexts:
             f'{{"version":{state.version},"position":{position},"past_sessions":[{sessions}],'
             f'"learned":[{_string(learned.sha256)},{memory},{part("prior", learned.prior, _PRIOR)},'
             f'{float(learned.per_week)!r}],"previous":{part("previous", state.previous, _LEARNED)},'
-            f'"life":{part("life", state.life, _LIFE)},"said":{state.said},'
+            f'"life":{part("life", state.life, _LIFE)},"last_feedback_offset":{state.last_feedback_offset},'
             f'"outbox":{_OUTBOX.dump_json(state.outbox).decode()}}}'
         )
 

@@ -72,7 +72,7 @@ def sensitivity(
             scope=scope,
             false_alarms_per_week=per_week,
             regime_hours=_hours(hours),
-            regime_tags=tags,
+            use_reported_regime=tags,
             note=note,
             set_ns=time.time_ns(),
         )
