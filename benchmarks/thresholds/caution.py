@@ -24,7 +24,7 @@ from benchmarks.thresholds.serve import serve
 from processors.core.threshold import block_rule, limits
 from processors.core.threshold import tail_extrapolation as tail
 from processors.core.threshold.block_rule import BlockRule
-from processors.core.threshold.budget import Plan, plan
+from processors.core.threshold.budget import BudgetPlan, budget_plan
 from processors.core.threshold.limits import Limits, Prior
 from processors.core.threshold.reference import Reference
 
@@ -109,13 +109,13 @@ SETTINGS = {name_of(c): c for knob, values in KNOBS.items() for c in (DEFAULT._r
 def turned(caution: Caution) -> Iterator[None]:
     """The rule with other knobs, in this process and inside the block alone."""
 
-    def judged(reference: Reference, chosen: Plan, prior: Prior) -> Limits:
-        return limits.limits_of(reference, replace(chosen, learning=caution.learning), prior)
+    def judged(reference: Reference, chosen: BudgetPlan, prior: Prior) -> Limits:
+        return limits.limits_of(reference, replace(chosen, calibration_allowance=caution.learning), prior)
 
     with (
         patch.object(limits, "_CLIP_RARITY", caution.clip),
         patch.object(limits, "MAX_EXTRAPOLATION", caution.rarity),
-        patch.object(tail, "_FAR", caution.far),
+        patch.object(tail, "_INNER_WEIGHT", caution.far),
         patch.object(block_rule, "limits_of", judged),
     ):
         yield
@@ -186,7 +186,7 @@ def parts(
 
 def distances(law: str, device: int) -> list[float]:
     """How far off an undisturbed device's threshold for peaks stands after each of :data:`HOURS`, in sd."""
-    rule, far, at = BlockRule(plan(1.0)), [], 0
+    rule, far, at = BlockRule(budget_plan(1.0)), [], 0
     state = rule.begin()
     stream = np.concatenate(list(days(law, (900 + device, 11), HOURS[-1] * HOUR // DAY)))
     for hours in HOURS:
@@ -273,18 +273,20 @@ def moved(device: int, minutes: int, stormy: bool) -> Figures:
         during the storm entered (``own``), or one after it (``after``); "" for anything else, or if it did not move.
     """
     seed = 800 + device
-    rule, start = BlockRule(plan(1.0)), 60 * minutes + 37 * seed % 60
+    rule, start = BlockRule(budget_plan(1.0)), 60 * minutes + 37 * seed % 60
     end = start + _STORM + HOUR
     stream = np.concatenate(list(days("gamma", (seed, 7), end // DAY + 1)))
     if stormy:
         stream = storm("gamma", start, _STORM)(0, stream)
     before = hear(rule, rule.begin(), Outcome(), 0, stream[:start])
     after = hear(rule, before, Outcome(), start, stream[start:end])
-    entered = [past.opened_ns // 1_000_000_000 - start for past in after.book.past if past.entered_peak is not None]
+    entered = [
+        past.opened_ns // 1_000_000_000 - start for past in after.episodes.closed if past.entered_peak is not None
+    ]
     shift = abs(after.limits.peak - before.limits.peak) / before.limits.peak
     if shift == 0.0:
         why = ""
-    elif before.early is not None:
+    elif before.warm_up is not None:
         why = "first hour"
     elif any(0 <= at < _STORM for at in entered):
         why = "own"

@@ -22,16 +22,16 @@ from benchmarks.thresholds.laws import days
 from benchmarks.thresholds.serve import serve
 from processors.adapters.models.onnx_model import load_shipped
 from processors.adapters.redis.redis_states import RedisStates
-from processors.adapters.redis.state_codec import StateTexts, packed
+from processors.adapters.redis.state_codec import StateTexts, deflate_state
 from processors.adapters.redis.state_store import Change, state_key
 from processors.app.options import WorkerOptions
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import DecisionContext, hop_of
+from processors.core.alerting.decision_context import DecisionContext, hop_of
 from processors.core.alerting.detector_state import DetectorState
 from processors.core.models.model import Slot
 from processors.core.threshold.block_rule import BlockRule
-from processors.core.threshold.budget import plan
-from processors.core.threshold.regime import entered
+from processors.core.threshold.budget import budget_plan
+from processors.core.threshold.regime import enter_regime
 from processors.core.windowing.window import Window
 from processors.stream.decision_contexts import context_of
 from processors.stream.states import States
@@ -108,7 +108,7 @@ async def _kept(url: str, devices: int) -> Figures:
     grown = _grown(judge, window(0, 0))
     several = _grown(judge, window(0, 0), regimes=2)
     # Days and regimes are most at this promise.
-    most = _grown(replace(judge, plan=plan(_MOST_PER_WEEK)), window(0, 0), regimes=3)
+    most = _grown(replace(judge, plan=budget_plan(_MOST_PER_WEEK)), window(0, 0), regimes=3)
     store, client = RedisStates(url, timeout_s=10.0), redis.Redis.from_url(url)
     before = client.info("memory")["used_memory"]
     keys = [state_key(window(device, 0).window.device_id, _SLOT) for device in range(devices)]
@@ -141,7 +141,7 @@ async def _kept(url: str, devices: int) -> Figures:
         "body_bytes_2_regimes": _bytes(_swapped(several)),
         "body_bytes_most_regimes": _bytes(_swapped(most)),
         "text_bytes_most_regimes": len(_swapped(most).model_dump_json()),
-        "most_regimes": 1 + len(most.learned.rule.shelf) if most.learned else 0,
+        "most_regimes": 1 + len(most.current_model.block_state.inactive_regimes) if most.current_model else 0,
         "redis_bytes_a_device": round(used / devices),
         "redis_mib": round(used / 2**20, 1),
         "us_to_deflate": _deflating(_swapped(several)),
@@ -152,26 +152,26 @@ async def _kept(url: str, devices: int) -> Figures:
 def _grown(judge: DecisionContext, first: ScoredWindow, regimes: int = 1) -> DetectorState:
     """The state of a device that has been heard for longer than its reference reaches back, in each regime."""
     state, _ = decide(DetectorState(), lambda _: judge, [first])
-    learned = state.learned
+    learned = state.current_model
     if learned is None:
         raise ValueError("a window was decided and nothing learned")
-    memory, rule = learned.rule, BlockRule(judge.plan, learned.prior)
+    memory, rule = learned.block_state, BlockRule(judge.plan, learned.prior)
     for number, tag in enumerate(("", "night", "idle")[:regimes]):
-        memory = entered(rule, memory, tag)
+        memory = enter_regime(rule, memory, tag)
         for scores in days("gamma", (6, number), judge.plan.days + 3):
             memory, _ = serve(rule, memory, scores)
-    return state.model_copy(update={"learned": learned._replace(rule=memory), "outbox": ()})
+    return state.model_copy(update={"current_model": learned._replace(block_state=memory), "outbox": ()})
 
 
 def _swapped(state: DetectorState) -> DetectorState:
     """The same after a change of model, once the new one has been heard as long; with as many sessions as are kept."""
-    old = state.learned and state.learned._replace(rule=state.learned.rule.packed())
+    old = state.current_model and state.current_model._replace(block_state=state.current_model.block_state.compacted())
     sessions = tuple(hashlib.sha256(bytes([n])).hexdigest()[:32] for n in range(16))
-    return state.model_copy(update={"previous": old, "past_sessions": sessions})
+    return state.model_copy(update={"previous_model": old, "past_sessions": sessions})
 
 
 def _bytes(state: DetectorState) -> int:
-    return len(packed(state.model_dump_json()))
+    return len(deflate_state(state.model_dump_json()))
 
 
 def _deflating(state: DetectorState) -> float:
@@ -180,7 +180,7 @@ def _deflating(state: DetectorState) -> float:
     for _ in range(5):
         began = time.process_time()
         for _ in range(_SLICE):
-            packed(text)
+            deflate_state(text)
         taken.append(time.process_time() - began)
     return round(1e6 * min(taken) / _SLICE, 1)
 

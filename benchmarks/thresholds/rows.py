@@ -12,9 +12,9 @@ from benchmarks.thresholds.scenes import HOUR, Outcome, cycle, drift, hear, play
 from benchmarks.thresholds.serve import serve
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockState, dump
-from processors.core.threshold.budget import plan
+from processors.core.threshold.budget import budget_plan
 from processors.core.threshold.limits import prior_of
-from processors.core.threshold.regime import entered
+from processors.core.threshold.regime import enter_regime
 from schemas.manifest import Calibration
 
 Figures = dict[str, Any]
@@ -27,7 +27,7 @@ _COMMISSIONED = 10
 
 def promise(law: str, seed: int, per_week: float, n: int) -> Figures:
     """One unjudged device for ``n`` days: alerts on each day."""
-    rule, outcome = BlockRule(plan(per_week)), Outcome()
+    rule, outcome = BlockRule(budget_plan(per_week)), Outcome()
     state = rule.begin()
     for day, scores in enumerate(days(law, (seed, LAWS.index(law)), n)):
         state = hear(rule, state, outcome, day * DAY, scores)
@@ -44,7 +44,7 @@ def promise(law: str, seed: int, per_week: float, n: int) -> Figures:
 
 def from_prior(law: str, seed: int, n: int) -> Figures:
     """As :func:`promise`, where ten devices of the same kind were heard for eight days before."""
-    chosen = plan(1.0)
+    chosen = budget_plan(1.0)
     references = []
     for device in range(_COMMISSIONED):
         state = BlockRule(chosen).begin()
@@ -86,12 +86,12 @@ def _is_found(rule: BlockRule, state: BlockState, event: Scores) -> bool:
 
 def recall(law: str, seed: int, per_week: float, heard: int) -> list[list[float]]:
     """See :func:`recall_after`, with the rule alone."""
-    return recall_after(BlockRule(plan(per_week)), law, (seed, 6), heard)
+    return recall_after(BlockRule(budget_plan(per_week)), law, (seed, 6), heard)
 
 
 def storms(law: str, seed: int, heard: int) -> Figures:
     """Two storms of +4 sd and 30 minutes, six hours apart, the first after ``heard`` seconds (and a random minute)."""
-    rule, outcome = BlockRule(plan(1.0)), Outcome()
+    rule, outcome = BlockRule(budget_plan(1.0)), Outcome()
     start = heard + 37 * seed % 60
     starts = (start, start + 6 * HOUR)
     state, before, after = rule.begin(), None, None
@@ -124,7 +124,7 @@ def _delay(outcome: Outcome, start: int) -> int | None:
 
 def drifting(law: str, seed: int) -> Figures:
     """Eight clean days, five of drift at 1.5 sd a day, five at the new place."""
-    outcome = play(BlockRule(plan(1.0)), law, (seed, 8), 18, drift(law, 8))
+    outcome = play(BlockRule(budget_plan(1.0)), law, (seed, 8), 18, drift(law, 8))
     return {
         "alerts": outcome.a_day(18)[8:13].tolist(),
         "notices": len(outcome.drifts),
@@ -134,7 +134,7 @@ def drifting(law: str, seed: int) -> Figures:
 
 def cycling(law: str, seed: int) -> Figures:
     """Three weeks with a daily cycle of +- 1 sd: alerts on each day."""
-    outcome = play(BlockRule(plan(1.0)), law, (seed, 9), 21, cycle(law))
+    outcome = play(BlockRule(budget_plan(1.0)), law, (seed, 9), 21, cycle(law))
     return {"alerts": outcome.a_day(21).tolist(), "notices": len(outcome.drifts)}
 
 
@@ -143,7 +143,7 @@ def contaminated(kind: str, seed: int) -> Figures:
 
     ``storm`` is +4 sd for the whole hour, ``events`` +12 sd for three seconds every two minutes of it.
     """
-    rule = BlockRule(plan(1.0))
+    rule = BlockRule(budget_plan(1.0))
     first, second = 10 * HOUR, 8 * DAY + 10 * HOUR
     stream = np.concatenate(list(days("gamma", (seed, 10), 9)))
     found = Outcome()
@@ -163,22 +163,24 @@ def contaminated(kind: str, seed: int) -> Figures:
 
 def cost() -> Figures:
     """Microseconds of processor time of ``BlockRule.step`` a score, and bytes of state; the least of seven runs."""
-    rule = BlockRule(plan(1.0))
+    rule = BlockRule(budget_plan(1.0))
     state = rule.begin()
     for scores in days("gamma", (1,), 9):
         state, _ = serve(rule, state, scores)
     hour = next(days("gamma", (2,), 1))[:HOUR].tolist()
     several = state
     for tag in ("night", "shift", "third"):
-        several = entered(rule, several, tag)
+        several = enter_regime(rule, several, tag)
         for day in days("gamma", (4,), rule.plan.days + 2):
             several, _ = serve(rule, several, day)
     return {
         "us_a_score": _microseconds(rule, state, hour),
-        "us_a_score_2_of_3": _microseconds(BlockRule(plan(1.0), confirm=2, among=3), state, hour),
+        "us_a_score_2_of_3": _microseconds(
+            BlockRule(budget_plan(1.0), min_confirmations=2, window_count=3), state, hour
+        ),
         "us_a_score_first_hour": _microseconds(rule, rule.begin(), hour),
         "state_bytes_most_regimes": len(dump(several)),
-        "regimes": 1 + len(several.shelf),
+        "regimes": 1 + len(several.inactive_regimes),
     }
 
 

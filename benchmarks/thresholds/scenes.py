@@ -66,7 +66,7 @@ def hear(rule: BlockRule, state: BlockState, outcome: Outcome, start: int, score
             outcome.kinds.append(decision.kind)
         elif decision.alert == "closes":
             outcome.closed.append(start + at)
-        if decision.drift:
+        if decision.drift_to_report:
             outcome.drifts.append(start + at)
     outcome.limits.append(state.limits)
     return state

@@ -32,7 +32,7 @@ from processors.adapters.redis.redis_states import RedisStates
 from processors.app.options import WorkerOptions
 from processors.app.progress import Progress
 from processors.app.transport import App, install
-from processors.core.alerting.decision_step import DecisionContext
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detectors import DETECTORS
 from processors.core.models.assignments import ModelAssignments
 from processors.core.models.model import Slot

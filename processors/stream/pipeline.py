@@ -11,9 +11,9 @@ from typing import Protocol
 import structlog
 
 from processors.core.alerting.decision import ScoredWindow
-from processors.core.alerting.decision_step import OperatorFeedback
 from processors.core.alerting.detector_state import Output
 from processors.core.alerting.detectors import detectors_of
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.models.model import ModelSet
 from processors.core.offsets.partition import Partition
 from processors.core.windowing.device_stream import Arrival, DeviceStream

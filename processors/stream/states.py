@@ -11,8 +11,9 @@ import structlog
 
 from processors.adapters.redis.state_store import Change, StateKey, StateStore, other_key, state_key
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detector_state import DetectorState, Output, Position
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.threshold.budget import BLOCKS_PER_DAY
 from processors.core.threshold.reference import Reference
 from processors.core.windowing.window import Window
@@ -223,18 +224,20 @@ def _turning(held: Mapping[StateKey, _Held], groups: Mapping[StateKey, Sequence[
     return [
         other_key(key)
         for key, group in groups.items()
-        if (model := held[key].state.model) and any(scored.window.model.ref.sha256 != model for scored in group)
+        if (model := held[key].state.model_sha256) and any(scored.window.model.ref.sha256 != model for scored in group)
     ]
 
 
 def _peers(held: Mapping[StateKey, _Held], key: StateKey, group: Sequence[ScoredWindow]) -> list[Reference]:
     """What other devices have heard through a model that begins on this one."""
     state = held[key].state
-    begins = {scored.window.model.ref.sha256 for scored in group} - {state.model}
+    begins = {scored.window.model.ref.sha256 for scored in group} - {state.model_sha256}
     if not begins:
         return []
-    known = (one.state.learned for other, one in held.items() if other != key and other[1] == key[1])
-    references = (learned.rule.reference for learned in known if learned is not None and learned.sha256 in begins)
+    known = (one.state.current_model for other, one in held.items() if other != key and other[1] == key[1])
+    references = (
+        current.block_state.reference for current in known if current is not None and current.sha256 in begins
+    )
     return list(islice((one for one in references if one is not None and one.blocks >= BLOCKS_PER_DAY), _MOST_PEERS))
 
 

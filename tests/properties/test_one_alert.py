@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.windowing.window import Window
 from tests.unit.core.judging import MODEL, judge, window
 from tests.unit.core.models import FakeModel

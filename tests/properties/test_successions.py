@@ -170,6 +170,6 @@ def test_what_no_model_hears_any_more_is_forgotten() -> None:
         device.admit(chunk(number))
         assert device.segment is not None
         extractor.extract([(device.segment, chunk(number), number)])
-        pools.append([sorted(stream._rows) for stream in device.segment._streams.values()])
+        pools.append([sorted(stream._buffers) for stream in device.segment._streams.values()])
 
     assert (pools[9], pools[24], pools[29]) == ([[1], [1]], [[1, 8]], [[1]])

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockState, Decision, dump, load
-from processors.core.threshold.budget import BLOCK_NS, plan
-from processors.core.threshold.feedback import accepted, judged, rolled_back
-from processors.core.threshold.regime import entered
+from processors.core.threshold.budget import BLOCK_NS, budget_plan
+from processors.core.threshold.feedback import accept_as_normal, apply_judgement, undo_acceptance
+from processors.core.threshold.regime import enter_regime
 
-RULE = BlockRule(plan(28.0), confirm=2, among=3, budget=3)
+RULE = BlockRule(budget_plan(28.0), min_confirmations=2, window_count=3, max_daily_alerts=3)
 HOPS = (240_000_000, 960_000_000, 1_000_000_000, BLOCK_NS // 3, BLOCK_NS)
 
 
@@ -47,13 +47,13 @@ stretches = st.lists(
 def act(state: BlockState, after: str) -> BlockState:
     match after:
         case "real" | "false-alarm":
-            return judged(RULE, state, state.book.numbers, after)  # type: ignore[arg-type]
+            return apply_judgement(RULE, state, state.episodes.last_number, after)  # type: ignore[arg-type]
         case "normal":
-            return accepted(RULE, state)
+            return accept_as_normal(RULE, state)
         case "back":
-            return rolled_back(RULE, state)
+            return undo_acceptance(RULE, state)
         case "night" | "day":
-            return entered(RULE, state, after)
+            return enter_regime(RULE, state, after)
     return state
 
 
@@ -63,7 +63,7 @@ def play(parts: list[OffsetRange], seed: int, restarts: float) -> tuple[BlockSta
     state, decisions = RULE.begin(), []
     for part in parts:
         for index, score in enumerate(rng.normal(part.level, part.spread, part.n).tolist()):
-            state, decision = RULE.step(state, score, part.hop_ns, fresh=index == 0)
+            state, decision = RULE.step(state, score, part.hop_ns, after_gap=index == 0)
             decisions.append(decision)
             if stops.random() < restarts:
                 state = load(dump(state))

@@ -22,13 +22,13 @@ from processors.core.threshold import limits
 from processors.core.threshold import tail_extrapolation as tail
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockState
-from processors.core.threshold.budget import plan
-from processors.core.threshold.limits import UNKNOWN, limits_of
+from processors.core.threshold.budget import budget_plan
+from processors.core.threshold.limits import NO_PRIOR, limits_of
 from processors.core.threshold.reference import Reference
-from processors.core.threshold.reference_update import enter
+from processors.core.threshold.reference_update import enter_episode
 
 ROOT = Path(__file__).parents[2]
-PLAN = plan(1.0)
+PLAN = budget_plan(1.0)
 
 
 def heard(law: str, seconds: int) -> BlockState:
@@ -54,7 +54,7 @@ def reference_of(state: BlockState) -> Reference:
 
 
 def test_by_default_the_knobs_stand_where_the_rule_has_them() -> None:
-    assert (limits._CLIP_RARITY, limits.MAX_EXTRAPOLATION, PLAN.learning, tail._FAR) == DEFAULT
+    assert (limits._CLIP_RARITY, limits.MAX_EXTRAPOLATION, PLAN.calibration_allowance, tail._INNER_WEIGHT) == DEFAULT
     with turned(DEFAULT):
         turned_alerts = rows.cycling("student-t4", 1_103)["alerts"]
     assert turned_alerts == rows.cycling("student-t4", 1_103)["alerts"]
@@ -63,13 +63,13 @@ def test_by_default_the_knobs_stand_where_the_rule_has_them() -> None:
 
 def test_clip_is_how_rare_what_chance_brings_may_be_as_it_enters(week: BlockState) -> None:
     reference, far = reference_of(week), {}
-    largest = reference.promoted().peaks[0]
+    largest = reference.ranked_maxima().peaks[0]
     for clip in (1.0, 2.0, 4.0):
         with turned(Caution(clip=clip)):
-            _, far[clip], _ = enter(reference, PLAN, 100.0 * largest, None, clipped=True)
+            _, far[clip], _ = enter_episode(reference, PLAN, 100.0 * largest, None, clipped=True)
     assert far[1.0] == largest
     assert far[4.0] / far[2.0] == pytest.approx(far[2.0] / far[1.0], rel=1e-3)
-    _, peak, _ = enter(reference, PLAN, 100.0 * largest, None, clipped=True)
+    _, peak, _ = enter_episode(reference, PLAN, 100.0 * largest, None, clipped=True)
     assert peak == far[2.0] > largest
 
 
@@ -77,33 +77,33 @@ def test_rarity_is_how_far_the_threshold_is_foretold_in_the_first_hours(hours: B
     rule, far = BlockRule(PLAN), {}
     for rarity in (2.0, 8.0, 16.0):
         with turned(Caution(rarity=rarity)):
-            far[rarity] = rule.refreshed(hours).limits.peak
+            far[rarity] = rule.refresh_limits(hours).limits.peak
     assert far[16.0] > far[8.0] > far[2.0]
-    assert rule.refreshed(hours).limits.peak == far[8.0] == hours.limits.peak
+    assert rule.refresh_limits(hours).limits.peak == far[8.0] == hours.limits.peak
 
 
 def test_learning_is_what_the_first_week_is_judged_by_and_no_more(week: BlockState) -> None:
     reference = reference_of(week)
     for times in (1.0, 5.0):
         with turned(Caution(learning=times)):
-            turned_limits = BlockRule(PLAN).refreshed(week).limits
-        assert turned_limits == limits_of(reference, replace(PLAN, learning=times), UNKNOWN)
+            turned_limits = BlockRule(PLAN).refresh_limits(week).limits
+        assert turned_limits == limits_of(reference, replace(PLAN, calibration_allowance=times), NO_PRIOR)
         assert turned_limits.peak != week.limits.peak
         assert turned_limits.level != week.limits.level
     first = reference.days[0]
     ready = week._replace(reference=reference._replace(days=(first,) * 7))
     assert reference_of(ready).ready
     with turned(Caution(learning=5.0)):
-        turned_limits = BlockRule(PLAN).refreshed(ready).limits
-    assert turned_limits == BlockRule(PLAN).refreshed(ready).limits
+        turned_limits = BlockRule(PLAN).refresh_limits(ready).limits
+    assert turned_limits == BlockRule(PLAN).refresh_limits(ready).limits
 
 
 def test_far_weighs_one_extrapolation_against_the_other(hours: BlockState) -> None:
     reference, at = reference_of(hours), {}
     for far in (0.0, 0.5, 1.0):
         with turned(Caution(far=far)):
-            at[far] = BlockRule(PLAN).refreshed(hours).limits.peak
-    assert at[0.0] > reference.promoted().peaks[0]
+            at[far] = BlockRule(PLAN).refresh_limits(hours).limits.peak
+    assert at[0.0] > reference.ranked_maxima().peaks[0]
     assert at[1.0] != at[0.0]
     assert at[0.5] == pytest.approx((at[0.0] * at[1.0]) ** 0.5)
     assert at[0.5] == hours.limits.peak
@@ -112,8 +112,12 @@ def test_far_weighs_one_extrapolation_against_the_other(hours: BlockState) -> No
 def test_a_knob_is_put_back_when_a_run_fails(hours: BlockState) -> None:
     with pytest.raises(ZeroDivisionError), turned(Caution(1.5, 20.0, 7.0, 1.0)):
         raise ZeroDivisionError
-    assert (DEFAULT.clip, DEFAULT.rarity, DEFAULT.far) == (limits._CLIP_RARITY, limits.MAX_EXTRAPOLATION, tail._FAR)
-    assert BlockRule(PLAN).refreshed(hours).limits == hours.limits
+    assert (DEFAULT.clip, DEFAULT.rarity, DEFAULT.far) == (
+        limits._CLIP_RARITY,
+        limits.MAX_EXTRAPOLATION,
+        tail._INNER_WEIGHT,
+    )
+    assert BlockRule(PLAN).refresh_limits(hours).limits == hours.limits
 
 
 def test_the_threshold_moves_as_in_the_table_and_it_is_said_why() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from processors.adapters.kafka.topic_follower import TopicFollower
-from processors.core.alerting.decision_step import OperatorFeedback
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from schemas.errors import UnknownType
 from schemas.feedback import AlertFeedback, DeviceFeedback
 from schemas.record import Record

@@ -1,54 +1,37 @@
-"""Retelling: decisions made again from scores, without the sound; what was, or what would have been."""
+"""Replay: repeats the decisions on stored scores, without the audio, as they were or under other settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from processors.core.alerting.alert_lifecycle import Evidence
-from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback, ScoredObservation, step
+from processors.core.alerting.decision_context import DecisionContext
+from processors.core.alerting.decision_step import step
 from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.alerting.observation import observation_of
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from schemas.score import Score
-
-_NOTHING = Evidence(bands=(), audio=None)
 
 
 def replay_scores(
-    judge: DecisionContext,
+    context: DecisionContext,
     scores: Iterable[Score],
     feedback: Sequence[OperatorFeedback] = (),
     state: DetectorState | None = None,
 ) -> Iterator[tuple[DetectorState, Output]]:
-    """Judges scores one after the other, as the stream did or would have.
+    """Decides on scores one after the other, as the stream did or would have.
 
     Args:
-        judge: promise and model; scores of other models are passed over.
+        context: budget and model; scores of other models are skipped.
         scores: of one device, detector and stage, in order.
-        feedback: what people have said of it, told before the first score.
-        state: to begin with; None for a device never heard.
+        feedback: the operators' on it, applied with the first score.
+        state: to begin with; None for a device never observed.
 
     Yields:
-        The state after each score, and what the stream would have sent, without bands and place of the sound.
+        The state after each score, and what the stream would have sent, without bands and audio span.
     """
     current = DetectorState() if state is None else state
     for score in scores:
-        if score.model.sha256 != judge.model.sha256 or current.is_past(score.session_id, score.end_sample):
+        if score.model.sha256 != context.model.sha256 or current.is_applied(score.session_id, score.end_sample):
             continue
-        current, output = step(current, judge, observation_of(score), lambda: _NOTHING, feedback=feedback)
+        current, output = step(current, context, observation_of(score), feedback=feedback)
         yield current, output
-
-
-def observation_of(score: Score) -> ScoredObservation:
-    """What a score says of its window."""
-    return ScoredObservation(
-        device_id=score.device_id,
-        detector=score.detector,
-        stage=score.stage,
-        session_id=score.session_id,
-        first_sample=score.first_sample,
-        n_samples=score.n_samples,
-        sample_rate=score.sample_rate,
-        captured_ns=score.captured_ns,
-        level_dbfs=score.level_dbfs,
-        score=score.score,
-        reported_regime=score.reported_regime,
-    )

@@ -55,7 +55,7 @@ def test_a_lasting_fault_is_updated_stays_open_and_is_not_learned() -> None:
     after, outputs = run(numbered([9.0] * 30, first=20), before)
 
     assert [state for state, _, _ in alerts(outputs)] == ["opened", *["updated"] * 7]
-    assert after.life.alert is not None
+    assert after.lifecycle.alert is not None
     thresholds = [o.score.threshold for o in outputs[1:]]
     assert thresholds[1:] == [thresholds[1]] * 28
 

@@ -31,9 +31,9 @@ def test_a_new_model_learns_anew_and_every_score_names_its_own() -> None:
     assert [output.score.model.version for output in outputs] == ["old"] * 20 + ["new"] * 12
     assert [output.score.threshold is None for output in outputs[20:]] == [True] * 8 + [False] * 4
     assert [output.alert for output in outputs if output.alert is not None] == []
-    assert state.model == NEW.sha256
-    assert state.previous is not None
-    assert state.previous.sha256 == OLD.sha256
+    assert state.model_sha256 == NEW.sha256
+    assert state.previous_model is not None
+    assert state.previous_model.sha256 == OLD.sha256
 
 
 def test_a_rollback_goes_on_with_the_threshold_it_had() -> None:
@@ -46,8 +46,8 @@ def test_a_rollback_goes_on_with_the_threshold_it_had() -> None:
     assert expected is not None
     assert again[0].score.threshold == pytest.approx(expected)
     assert [o.alert.state for o in again if o.alert is not None] == ["opened"]
-    assert back.previous is not None
-    assert back.previous.sha256 == NEW.sha256
+    assert back.previous_model is not None
+    assert back.previous_model.sha256 == NEW.sha256
 
 
 def test_only_one_model_before_is_remembered() -> None:
@@ -86,12 +86,12 @@ def test_a_champion_that_goes_on_as_shadow_keeps_its_threshold() -> None:
 
 def test_an_open_alert_goes_on_and_closes_under_the_new_model() -> None:
     before, _ = run([*windows(OLD, [*QUIET, 9.0, 9.0], 0)])
-    assert before.life.alert is not None
+    assert before.lifecycle.alert is not None
 
     _, outputs = run(windows(NEW, [50.0, 50.1] * 8, 22), before)
 
     alerts = [output.alert for output in outputs if output.alert is not None]
-    assert [(alert.alert_id, alert.state) for alert in alerts] == [(before.life.alert.alert_id, "closed")]
+    assert [(alert.alert_id, alert.state) for alert in alerts] == [(before.lifecycle.alert.alert_id, "closed")]
     assert alerts[0].model.version == "new"
 
 
@@ -115,7 +115,7 @@ def test_a_shadow_never_alerts_and_does_not_learn_a_fault() -> None:
     assert [output.score.stage for output in outputs] == ["shadow"] * 20
     assert all(output.score.exceeds for output in outputs)
     assert heard_s(after) == heard_s(before) + 20
-    (early, earlier) = (state.learned and state.learned.rule.early for state in (after, before))
+    (early, earlier) = (state.current_model and state.current_model.block_state.warm_up for state in (after, before))
     assert early is not None
     assert earlier is not None
     assert early.n <= earlier.n + 2

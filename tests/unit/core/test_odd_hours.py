@@ -9,14 +9,14 @@ import pytest
 
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import dump, load
-from processors.core.threshold.budget import BLOCKS_PER_HOUR, READY_DAYS, plan
-from processors.core.threshold.limits import UNKNOWN, limits_of
-from processors.core.threshold.reference import Block, Reference, accept, end_hour, seeded
-from processors.core.threshold.reference_update import enter
+from processors.core.threshold.budget import BLOCKS_PER_HOUR, READY_DAYS, budget_plan
+from processors.core.threshold.limits import NO_PRIOR, limits_of
+from processors.core.threshold.reference import BlockSummary, Reference, add_block, end_hour, first_reference
+from processors.core.threshold.reference_update import enter_episode
 
 from .scores import hear, known, normal, opened
 
-PLAN = plan(1.0)
+PLAN = budget_plan(1.0)
 
 
 def hour(reference: Reference, seed: int, loud: int = 0) -> Reference:
@@ -24,15 +24,15 @@ def hour(reference: Reference, seed: int, loud: int = 0) -> Reference:
     rng = np.random.default_rng(seed)
     for number in range(BLOCKS_PER_HOUR):
         peak = rng.gumbel(8.0, 1.0) + (12.0 if number < loud else 0.0)
-        block = Block(rng.normal(scale=0.1), 1.0, peak, rng.uniform(0.0, 0.3))
-        reference = reference._replace(hour=accept(reference.hour, block))
+        block = BlockSummary(rng.normal(scale=0.1), 1.0, peak, rng.uniform(0.0, 0.3))
+        reference = reference._replace(hour=add_block(reference.hour, block))
     return end_hour(reference, PLAN)
 
 
 def learned(hours: int) -> Reference:
     """A device in its first week, as many hours after the first."""
     rng = np.random.default_rng(1)
-    reference = seeded(
+    reference = first_reference(
         tuple(zip(rng.normal(scale=0.1, size=60).tolist(), rng.gumbel(8.0, 1.0, 60).tolist(), strict=True)), 1.0
     )
     for seed in range(hours):
@@ -43,39 +43,43 @@ def learned(hours: int) -> Reference:
 def test_hours_alike_all_enter() -> None:
     reference = learned(100)
 
-    assert not reference.left_out
+    assert not reference.outlier_left_out
     assert reference.blocks == 101 * BLOCKS_PER_HOUR
 
 
-@pytest.mark.parametrize(("hours", "loud", "left_out"), [(0, 19, False), (0, 20, True), (9, 5, False), (9, 7, True)])
-def test_an_hour_that_stands_out_more_than_chance_brings_is_left_out(hours: int, loud: int, left_out: bool) -> None:
+@pytest.mark.parametrize(
+    ("hours", "loud", "outlier_left_out"), [(0, 19, False), (0, 20, True), (9, 5, False), (9, 7, True)]
+)
+def test_an_hour_that_stands_out_more_than_chance_brings_is_left_out(
+    hours: int, loud: int, outlier_left_out: bool
+) -> None:
     before = learned(hours)
     after = hour(before, 1_000, loud)
 
-    assert after.left_out == left_out
-    assert after.blocks == before.blocks + (0 if left_out else BLOCKS_PER_HOUR)
-    if left_out:
-        assert limits_of(after, PLAN, UNKNOWN) == limits_of(before, PLAN, UNKNOWN)
+    assert after.outlier_left_out == outlier_left_out
+    assert after.blocks == before.blocks + (0 if outlier_left_out else BLOCKS_PER_HOUR)
+    if outlier_left_out:
+        assert limits_of(after, PLAN, NO_PRIOR) == limits_of(before, PLAN, NO_PRIOR)
 
 
-@pytest.mark.parametrize(("alarms", "left_out"), [(2, False), (3, True)])
-def test_what_raised_an_alarm_counts_among_the_loud_blocks_of_its_hour(alarms: int, left_out: bool) -> None:
+@pytest.mark.parametrize(("alarms", "outlier_left_out"), [(2, False), (3, True)])
+def test_what_raised_an_alarm_counts_among_the_loud_blocks_of_its_hour(alarms: int, outlier_left_out: bool) -> None:
     before = alarmed = learned(5 * 24)
     for _ in range(alarms):
-        alarmed, peak, _ = enter(alarmed, PLAN, 100.0, None, clipped=True)
+        alarmed, peak, _ = enter_episode(alarmed, PLAN, 100.0, None, clipped=True)
         assert peak is not None
-        assert peak > before.promoted().peaks[0]
+        assert peak > before.ranked_maxima().peaks[0]
     after = hour(alarmed, 1_000)
 
-    assert after.left_out == left_out
-    assert (limits_of(after, PLAN, UNKNOWN).peak > limits_of(before, PLAN, UNKNOWN).peak) == (not left_out)
+    assert after.outlier_left_out == outlier_left_out
+    assert (limits_of(after, PLAN, NO_PRIOR).peak > limits_of(before, PLAN, NO_PRIOR).peak) == (not outlier_left_out)
 
 
 def test_the_second_hour_that_stands_out_enters() -> None:
     once = hour(learned(9), 1_000, 25)
     twice = hour(once, 1_001, 25)
 
-    assert once.left_out
+    assert once.outlier_left_out
     assert twice.blocks == once.blocks + BLOCKS_PER_HOUR
     assert twice.today.peaks[24] > 15.0
 
@@ -85,8 +89,8 @@ def test_a_device_that_is_ready_waits_for_a_day_instead() -> None:
     assert ready is not None
     after = hour(ready, 1_000, 25)
 
-    assert not after.left_out
-    assert after.today.n == BLOCKS_PER_HOUR
+    assert not after.outlier_left_out
+    assert after.today.blocks == BLOCKS_PER_HOUR
 
 
 def test_events_that_the_threshold_missed_for_an_hour_do_not_raise_it() -> None:
@@ -97,7 +101,7 @@ def test_events_that_the_threshold_missed_for_an_hour_do_not_raise_it() -> None:
     state, _ = hear(state, scores[11:].ravel(), rule)
 
     assert not opened(missed)
-    assert before.limits.peaks[-1] < 4.0 < 4.8 < before.limits.peak
+    assert before.limits.reference_peaks[-1] < 4.0 < 4.8 < before.limits.peak
     assert state.limits.peak < 1.02 * before.limits.peak
 
 
@@ -113,11 +117,11 @@ def test_an_hour_left_out_takes_along_what_its_alarms_had_entered() -> None:
     state = known(days=READY_DAYS - 2)
     for seed in range(3):
         state, _ = hear(state, [30.0, *normal(600, seed)])
-    assert all(past.entered_peak is not None for past in state.book.past)
+    assert all(past.entered_peak is not None for past in state.episodes.closed)
     state, _ = hear(state, normal(3_600, 9))
 
-    assert len(state.book.past) == 3
+    assert len(state.episodes.closed) == 3
     assert state.reference is not None
-    assert state.reference.left_out
-    assert all(past.entered_peak is None for past in state.book.past)
-    assert state.reference.promoted().peaks[0] < 5.0
+    assert state.reference.outlier_left_out
+    assert all(past.entered_peak is None for past in state.episodes.closed)
+    assert state.reference.ranked_maxima().peaks[0] < 5.0

@@ -8,21 +8,31 @@ import pytest
 from processors.core.alerting.decision import decide
 from processors.core.alerting.detector_state import DetectorState
 from processors.core.threshold.block_state import BlockState, InactiveRegime, dump
-from processors.core.threshold.budget import BLOCKS_PER_DAY, BLOCKS_PER_HOUR, READY_DAYS, plan
-from processors.core.threshold.limits import UNKNOWN, limits_of
-from processors.core.threshold.reference import MERGED, Block, BlockMaxima, Reference, accept, end_hour, rounded
-from processors.core.threshold.reference_update import enter
+from processors.core.threshold.budget import BLOCKS_PER_DAY, BLOCKS_PER_HOUR, READY_DAYS, budget_plan
+from processors.core.threshold.limits import NO_PRIOR, limits_of
+from processors.core.threshold.reference import (
+    MAX_RANKED,
+    BlockMaxima,
+    BlockSummary,
+    Reference,
+    add_block,
+    end_hour,
+    round_significant,
+)
+from processors.core.threshold.reference_update import enter_episode
 
 from .judging import MODEL, context_of, window
 from .models import FakeModel
 
-PLAN = plan(1.0)
+PLAN = budget_plan(1.0)
 
 
 def day(rng: np.random.Generator) -> BlockMaxima:
     """A day's largest of Gamma blocks."""
     peaks = np.round(np.sort(rng.gamma(4.0, 2.0, BLOCKS_PER_DAY))[::-1], 4)
-    return BlockMaxima(BLOCKS_PER_DAY, tuple(peaks[: PLAN.tops]), tuple(np.round(peaks[: PLAN.tops // 2] / 3.0, 4)))
+    return BlockMaxima(
+        BLOCKS_PER_DAY, tuple(peaks[: PLAN.maxima_per_day]), tuple(np.round(peaks[: PLAN.maxima_per_day // 2] / 3.0, 4))
+    )
 
 
 def reference(days: int) -> Reference:
@@ -32,7 +42,7 @@ def reference(days: int) -> Reference:
         spread=2.0,
         ceiling=12.0,
         days=tuple(day(rng) for _ in range(days)),
-        waiting=day(rng),
+        quarantine=day(rng),
         today=BlockMaxima(),
         hour=BlockMaxima(),
         baseline=8.0,
@@ -42,53 +52,53 @@ def reference(days: int) -> Reference:
 @pytest.mark.parametrize("days", [0, 1, 2, 3, 7, PLAN.days])
 def test_packed_and_whole_references_give_the_same_limits(days):
     whole = reference(days)
-    packed = whole.packed()
+    packed = whole.compacted()
     assert packed.blocks == whole.blocks
     assert packed.ready == whole.ready
-    assert limits_of(packed, PLAN, UNKNOWN) == limits_of(whole, PLAN, UNKNOWN)
-    assert packed.packed() == packed
+    assert limits_of(packed, PLAN, NO_PRIOR) == limits_of(whole, PLAN, NO_PRIOR)
+    assert packed.compacted() == packed
 
 
 @pytest.mark.parametrize("per_week", [0.25, 1.0, 28.0])
 def test_packed_days_keep_what_they_hold_as_other_days_follow(per_week):
-    chosen = plan(per_week)
-    packed = reference(max(READY_DAYS, chosen.days)).packed()
+    chosen = budget_plan(per_week)
+    packed = reference(max(READY_DAYS, chosen.days)).compacted()
     after = packed
     for _ in range(2 * BLOCKS_PER_DAY // BLOCKS_PER_HOUR):
         for _ in range(BLOCKS_PER_HOUR):
-            after = after._replace(hour=accept(after.hour, Block(0.0, 1.0, 0.1, 0.1)))
+            after = after._replace(hour=add_block(after.hour, BlockSummary(0.0, 1.0, 0.1, 0.1)))
         after = end_hour(after, chosen)
     assert len(after.days) == len(packed.days) + 2
     assert after.days[0].peaks == packed.days[0].peaks
     assert after.days[0].levels == packed.days[0].levels
-    assert len(after.days[0].peaks) == MERGED
+    assert len(after.days[0].peaks) == MAX_RANKED
 
 
 def test_what_enters_later_enters_both():
     whole, high = reference(PLAN.days), 40.0
-    entered = [enter(one, PLAN, high, None, clipped=True)[0] for one in (whole, whole.packed())]
-    after, before = limits_of(entered[0], PLAN, UNKNOWN), limits_of(whole, PLAN, UNKNOWN)
-    assert after == limits_of(entered[1], PLAN, UNKNOWN)
+    entered = [enter_episode(one, PLAN, high, None, clipped=True)[0] for one in (whole, whole.compacted())]
+    after, before = limits_of(entered[0], PLAN, NO_PRIOR), limits_of(whole, PLAN, NO_PRIOR)
+    assert after == limits_of(entered[1], PLAN, NO_PRIOR)
     assert after != before
 
 
 def test_a_packed_memory_takes_half_the_space_with_every_regime():
     whole = reference(PLAN.days)
-    state = BlockState(early=None, reference=whole, shelf=(InactiveRegime("night", None, whole, None),))
-    assert len(dump(state.packed())) < 0.5 * len(dump(state))
+    state = BlockState(warm_up=None, reference=whole, inactive_regimes=(InactiveRegime("night", None, whole, None),))
+    assert len(dump(state.compacted())) < 0.5 * len(dump(state))
 
 
 def test_a_model_that_scores_no_longer_is_remembered_packed():
     old, new = (FakeModel(name, MODEL.spec) for name in ("old", "new"))
     state, _ = decide(DetectorState(), context_of, [window(index, 0.0, model=old) for index in range(12)])
-    assert state.learned is not None
-    grown = state.learned.rule._replace(early=None, reference=reference(PLAN.days))
-    state = state.model_copy(update={"learned": state.learned._replace(rule=grown)})
+    assert state.current_model is not None
+    grown = state.current_model.block_state._replace(warm_up=None, reference=reference(PLAN.days))
+    state = state.model_copy(update={"current_model": state.current_model._replace(block_state=grown)})
 
     after, _ = decide(state, context_of, [window(12, 0.0, model=new)])
 
-    assert after.previous == state.learned._replace(rule=grown.packed())
-    assert after.previous != state.learned
+    assert after.previous_model == state.current_model._replace(block_state=grown.compacted())
+    assert after.previous_model != state.current_model
 
 
 @pytest.mark.parametrize("days", [READY_DAYS, PLAN.days])
@@ -97,13 +107,13 @@ def test_of_the_day_under_way_no_more_is_kept_than_can_still_count(days):
     peaks, levels = rng.gamma(4.0, 2.0, (2, BLOCKS_PER_DAY))
     after = reference(days)
     for number, (peak, level) in enumerate(zip(peaks, levels, strict=True), 1):
-        after = after._replace(hour=accept(after.hour, Block(0.0, 1.0, peak, level)))
+        after = after._replace(hour=add_block(after.hour, BlockSummary(0.0, 1.0, peak, level)))
         if number % BLOCKS_PER_HOUR == 0:
             after = end_hour(after, PLAN)
         if number == BLOCKS_PER_DAY // 2:
-            assert len(after.today.peaks) == PLAN.tops
-    assert after.waiting == BlockMaxima(
+            assert len(after.today.peaks) == PLAN.maxima_per_day
+    assert after.quarantine == BlockMaxima(
         BLOCKS_PER_DAY,
-        tuple(map(rounded, np.sort(peaks)[::-1][: PLAN.tops])),
-        tuple(map(rounded, np.sort(levels)[::-1][: PLAN.tops // 2])),
+        tuple(map(round_significant, np.sort(peaks)[::-1][: PLAN.maxima_per_day])),
+        tuple(map(round_significant, np.sort(levels)[::-1][: PLAN.maxima_per_day // 2])),
     )

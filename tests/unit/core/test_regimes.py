@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import DecisionContext
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detector_state import DetectorState, Output
 from processors.core.alerting.replay import replay_scores
 from processors.stream.decision_contexts import DecisionContexts
@@ -66,8 +66,8 @@ def test_sound_without_a_tag_goes_on_in_the_regime_heard_last() -> None:
     after, outputs = hear(late("", 5, 9.0), TAGGED, state)
     assert {output.score.regime for output in outputs} == {"slow"}
     assert {output.score.reported_regime for output in outputs} == {""}
-    assert after.learned is not None
-    assert after.learned.rule.regime == "slow"
+    assert after.current_model is not None
+    assert after.current_model.block_state.regime == "slow"
 
 
 def test_what_was_learned_before_there_were_regimes_makes_room_for_them() -> None:
@@ -96,7 +96,7 @@ def test_scores_alone_lead_to_the_same_regimes() -> None:
     state, outputs = hear(SHIFTS, TAGGED)
     stored = [Score.from_record(output.score.to_record()) for output in outputs]
     *_, (again, last) = replay_scores(TAGGED, stored)
-    assert again.learned == state.learned
+    assert again.current_model == state.current_model
     assert last.score == outputs[-1].score
 
 
@@ -109,5 +109,5 @@ def test_a_policy_on_tags_reaches_the_judge() -> None:
 
     judges = DecisionContexts(Promised(), lambda _: "machine", "tocsin.audio.v1")
     tagged, plain = judges.of(window(0, 0.0).window), judges.of(window(0, 0.0, device="d2").window)
-    assert (tagged.use_reported_regime, tagged.plan.per_week) == (True, 2.0)
-    assert (plain.use_reported_regime, plain.plan.per_week) == (False, 1.0)
+    assert (tagged.use_reported_regime, tagged.plan.false_alarms_per_week) == (True, 2.0)
+    assert (plain.use_reported_regime, plain.plan.false_alarms_per_week) == (False, 1.0)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from processors.core.alerting.decision import decide
-from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detector_state import DetectorState
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.alerting.replay import replay_scores
 from processors.core.windowing.window import Window
 from schemas.score import Score
@@ -25,8 +26,8 @@ def test_retold_scores_give_the_state_and_the_alerts_of_the_stream() -> None:
 
     *_, (again, _) = told = list(replay_scores(judge(), stored))
 
-    assert again.learned == state.learned
-    assert again.life == state.life
+    assert again.current_model == state.current_model
+    assert again.lifecycle == state.lifecycle
     assert again.position == state.position
     kept = {"bands", "audio"}
     assert [o.alert.model_dump(exclude=kept) for _, o in told if o.alert is not None] == [
@@ -73,9 +74,9 @@ def test_a_verdict_reaches_the_episode_of_its_alert_once(word: str, kept: str) -
 
     for one in (after, again):
         assert one.last_feedback_offset == 6
-        assert one.learned is not None
-        assert one.learned.rule.book.open is not None
-        assert one.learned.rule.book.open.judgement == kept
+        assert one.current_model is not None
+        assert one.current_model.block_state.episodes.current is not None
+        assert one.current_model.block_state.episodes.current.judgement == kept
 
 
 def test_this_is_normal_ends_an_episode_and_takes_its_sound_as_usual() -> None:
@@ -83,13 +84,13 @@ def test_this_is_normal_ends_an_episode_and_takes_its_sound_as_usual() -> None:
     state, _ = decide(DetectorState(), context_of, ages)
     loud = [window(3_700 + index, 9.0 + 0.2 * float(RNG.normal())) for index in range(200)]
     state, _ = decide(state, context_of, loud)
-    assert state.life.alert is not None
+    assert state.lifecycle.alert is not None
 
     after = [window(3_900 + index, 9.0 + 0.2 * float(RNG.normal())) for index in range(120)]
     state, outputs = decide(state, context_of, after, feedback=[OperatorFeedback(0, "normal")])
 
     assert [o.alert.state for o in outputs if o.alert is not None][-1:] == ["closed"]
-    assert state.life.alert is None
+    assert state.lifecycle.alert is None
     assert not outputs[-1].score.exceeds
 
 

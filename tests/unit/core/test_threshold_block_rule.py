@@ -10,10 +10,10 @@ import pytest
 
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import dump, load
-from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_DAY, plan
-from processors.core.threshold.feedback import accepted, judged, rolled_back
+from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_DAY, budget_plan
+from processors.core.threshold.feedback import accept_as_normal, apply_judgement, undo_acceptance
 from processors.core.threshold.limits import Prior, prior_of
-from processors.core.threshold.regime import entered, most_regimes
+from processors.core.threshold.regime import enter_regime, max_regimes
 from schemas.manifest import Calibration
 
 from .scores import RULE, SECOND, hear, known, normal, opened
@@ -34,7 +34,7 @@ def test_the_threshold_is_the_second_largest_of_the_whole_reference() -> None:
     state = known()
     days = [day._replace(peaks=(4.0,) * len(day.peaks)) for day in state.reference.days]  # type: ignore[union-attr]
     days[3] = days[3]._replace(peaks=(9.0, 5.0, *days[3].peaks[2:]))
-    state = RULE.refreshed(state._replace(reference=state.reference._replace(days=tuple(days))))  # type: ignore[union-attr]
+    state = RULE.refresh_limits(state._replace(reference=state.reference._replace(days=tuple(days))))  # type: ignore[union-attr]
 
     assert state.limits.peak == 5.0
 
@@ -49,7 +49,7 @@ def test_the_p_value_counts_the_new_block_too() -> None:
 
 
 def test_m_of_n_scores_confirm_and_a_gap_begins_anew() -> None:
-    rule = replace(RULE, confirm=2, among=3)
+    rule = replace(RULE, min_confirmations=2, window_count=3)
     state, once = hear(known(rule), [12.0, *normal(5)], rule)
     assert opened(once) == []
 
@@ -57,8 +57,8 @@ def test_m_of_n_scores_confirm_and_a_gap_begins_anew() -> None:
     assert last.alert == "none"
     _, twice = hear(state, [12.0, 0.0, 12.0], rule)
     assert opened(twice) == [2]
-    broken, _ = rule.step(hear(state, [12.0], rule)[0], 12.0, SECOND, fresh=True)
-    assert broken.book.open is None
+    broken, _ = rule.step(hear(state, [12.0], rule)[0], 12.0, SECOND, after_gap=True)
+    assert broken.episodes.current is None
 
 
 def test_what_lasts_is_found_by_its_level_though_no_score_exceeds() -> None:
@@ -89,21 +89,21 @@ def test_a_lasting_fault_stays_flagged_and_moves_nothing() -> None:
 def test_nothing_is_learned_while_an_alert_is_open() -> None:
     state, _ = hear(known(), [8.0 + score for score in normal(600)])
 
-    assert state.book.open is not None
-    assert state.reference.hour.n == 0  # type: ignore[union-attr]
+    assert state.episodes.current is not None
+    assert state.reference.hour.blocks == 0  # type: ignore[union-attr]
 
 
 def test_nothing_is_learned_in_the_guard_time() -> None:
     state, _ = hear(known(), normal(3_540))
-    learned = state.reference.hour.n  # type: ignore[union-attr]
+    learned = state.reference.hour.blocks  # type: ignore[union-attr]
     state, _ = hear(state, [12.0, *normal(16, 2)])
-    assert state.book.open is None
+    assert state.episodes.current is None
     guarded, _ = hear(state, normal(240, 3))
 
     assert learned == 59
-    assert guarded.reference.hour.n == learned  # type: ignore[union-attr]
+    assert guarded.reference.hour.blocks == learned  # type: ignore[union-attr]
     later, _ = hear(guarded, normal(240, 4))
-    assert later.reference.hour.n > learned or later.reference.today.n > 0  # type: ignore[union-attr]
+    assert later.reference.hour.blocks > learned or later.reference.today.blocks > 0  # type: ignore[union-attr]
 
 
 def test_what_chance_brings_enters_clipped() -> None:
@@ -116,30 +116,30 @@ def test_what_chance_brings_enters_clipped() -> None:
 
 def test_repeated_exceedances_are_no_chance() -> None:
     state = known()
-    for _ in range(RULE.plan.repeats + 3):
+    for _ in range(RULE.plan.max_daily_episodes + 3):
         state, _ = hear(state, [50.0, *normal(600)])
 
-    entered_peaks = [past.entered_peak for past in state.book.past]
-    assert sum(peak is not None for peak in entered_peaks) == RULE.plan.repeats
+    entered_peaks = [past.entered_peak for past in state.episodes.closed]
+    assert sum(peak is not None for peak in entered_peaks) == RULE.plan.max_daily_episodes
     assert entered_peaks[-1] is None
 
 
 def test_a_false_alarm_enters_as_it_is_and_a_real_one_leaves() -> None:
     state, decisions = hear(known(), [30.0, *normal(60)])
     number = decisions[0].episode
-    false = judged(RULE, state, number, "false-alarm")
-    real = judged(RULE, state, number, "real")
+    false = apply_judgement(RULE, state, number, "false-alarm")
+    real = apply_judgement(RULE, state, number, "real")
 
     assert 30.0 in false.reference.days[-1].peaks  # type: ignore[union-attr]
     before = known().reference.days[-1].peaks  # type: ignore[union-attr]
     assert real.reference.days[-1].peaks == before[:-1]  # type: ignore[union-attr]
-    assert judged(RULE, false, number, "real").limits == real.limits
-    assert judged(RULE, state, 99, "real") == state
+    assert apply_judgement(RULE, false, number, "real").limits == real.limits
+    assert apply_judgement(RULE, state, 99, "real") == state
 
 
 def test_a_verdict_on_an_open_episode_counts_when_it_closes() -> None:
     state, decisions = hear(known(), [30.0, 0.0])
-    state = judged(RULE, state, decisions[0].episode, "real")
+    state = apply_judgement(RULE, state, decisions[0].episode, "real")
     state, _ = hear(state, normal(60))
 
     assert state.reference.days == known().reference.days  # type: ignore[union-attr]
@@ -147,15 +147,15 @@ def test_a_verdict_on_an_open_episode_counts_when_it_closes() -> None:
 
 def test_this_is_normal_moves_the_place_and_can_be_taken_back() -> None:
     state, _ = hear(known(), [3.0 + score for score in normal(400)])
-    assert state.book.open is not None
-    moved = accepted(RULE, state)
+    assert state.episodes.current is not None
+    moved = accept_as_normal(RULE, state)
 
-    assert moved.book.open is None
+    assert moved.episodes.current is None
     assert moved.limits.location == pytest.approx(3.0, abs=0.6)
     _, decisions = hear(moved, [3.0 + score for score in normal(600, 2)])
     assert opened(decisions) == []
-    assert rolled_back(RULE, moved).limits.location == state.limits.location
-    assert rolled_back(RULE, state) == state
+    assert undo_acceptance(RULE, moved).limits.location == state.limits.location
+    assert undo_acceptance(RULE, state) == state
 
 
 def test_a_faulty_day_in_quarantine_is_never_promoted() -> None:
@@ -163,14 +163,14 @@ def test_a_faulty_day_in_quarantine_is_never_promoted() -> None:
     state, _ = hear(state, [6.0 + score for score in normal(300)])
     state, _ = hear(state, normal(300, 2))
 
-    assert state.reference.waiting is None  # type: ignore[union-attr]
-    assert state.reference.today.n == 0  # type: ignore[union-attr]
+    assert state.reference.quarantine is None  # type: ignore[union-attr]
+    assert state.reference.today.blocks == 0  # type: ignore[union-attr]
     assert state.reference.days == known().reference.days  # type: ignore[union-attr]
 
 
 def test_a_peak_within_the_cooldown_opens_nothing_but_a_level_does() -> None:
     state, _ = hear(known(), [12.0, *normal(17)])
-    assert state.book.open is None
+    assert state.episodes.current is None
     _, (peak,) = hear(state, [12.0])
     _, level = hear(state, [5.0 + 0.2 * score for score in normal(40)])
 
@@ -179,16 +179,16 @@ def test_a_peak_within_the_cooldown_opens_nothing_but_a_level_does() -> None:
 
 
 def test_over_the_budget_alerts_are_kept_back_and_told_once_an_hour() -> None:
-    rule = replace(RULE, budget=2)
+    rule = replace(RULE, max_daily_alerts=2)
     state, told, alerts, kept = known(rule), [], 0, 0
     for _ in range(6):
         state, decisions = hear(state, [50.0, *normal(899)], rule)
         alerts += len(opened(decisions))
         kept += sum(decision.suppressed == "budget" and decision.score == 50.0 for decision in decisions)
-        told += [decision.told for decision in decisions if decision.told]
+        told += [decision.suppressed_to_report for decision in decisions if decision.suppressed_to_report]
 
     assert (alerts, kept) == (2, 4)
-    assert sum(told) + state.book.suppressed == 4
+    assert sum(told) + state.episodes.suppressed == 4
     assert len(told) <= 2
 
 
@@ -199,7 +199,7 @@ def test_slow_drift_is_told_once_and_raises_no_alert() -> None:
         # A score a second, and none of them far out.
         state, decisions = hear(state, np.clip(rng.normal(size=3_600), -3.0, 3.0) + 1.5 / 24 * hour)
         alerts += len(opened(decisions))
-        notices += sum(decision.drift for decision in decisions)
+        notices += sum(decision.drift_to_report for decision in decisions)
 
     assert (alerts, notices) == (0, 1)
     assert state.limits.location == pytest.approx(1.5 / 24 * 59, abs=0.2)
@@ -221,7 +221,7 @@ def wander(days: list[float]) -> tuple[list[int], list[float]]:
         scores = place + np.linspace(0.0, rise, per_day) + 0.3 * np.clip(normal(per_day, day), -2.0, 2.0)
         state, decisions = hear(state, scores, step_ns=BLOCK_NS // 3)
         place += rise
-        told += [day] * sum(decision.drift for decision in decisions)
+        told += [day] * sum(decision.drift_to_report for decision in decisions)
         assert state.reference is not None
         baselines.append(state.reference.baseline)
     return told, baselines
@@ -257,7 +257,7 @@ def test_after_half_a_minute_the_threshold_is_near_enough_to_hear() -> None:
 
 
 def test_absolute_scores_have_their_threshold_at_once_and_it_rises_by_one_spread_at_most() -> None:
-    rule = BlockRule(plan(1.0, sustained=False), prior_of(ABSOLUTE))
+    rule = BlockRule(budget_plan(1.0, sustained=False), prior_of(ABSOLUTE))
     noisy = [1.5 + score for score in normal(7_200)]
     state, decisions = hear(rule.begin(), noisy, rule)
 
@@ -266,7 +266,7 @@ def test_absolute_scores_have_their_threshold_at_once_and_it_rises_by_one_spread
 
 
 def test_a_devices_own_model_holds_at_once_and_is_raised_by_six_spreads_at_most() -> None:
-    rule = BlockRule(plan(1.0), prior_of(OWN))
+    rule = BlockRule(budget_plan(1.0), prior_of(OWN))
     state, decisions = hear(rule.begin(), [1.5 + score for score in normal(7_200)], rule)
     quiet, _ = hear(rule.begin(), [0.3 * score - 1.0 for score in normal(7_200)], rule)
 
@@ -276,7 +276,7 @@ def test_a_devices_own_model_holds_at_once_and_is_raised_by_six_spreads_at_most(
 
 
 def test_a_model_that_says_where_its_threshold_lies_foretells_nothing_from_what_was_heard() -> None:
-    rule = BlockRule(plan(1.0), Prior(low=1.0, high=50.0))
+    rule = BlockRule(budget_plan(1.0), Prior(min_threshold=1.0, max_threshold=50.0))
     state, decisions = hear(rule.begin(), normal(3_600 * 3), rule)
     highest = max(decision.confirmed for decision in decisions)
 
@@ -284,7 +284,7 @@ def test_a_model_that_says_where_its_threshold_lies_foretells_nothing_from_what_
 
 
 def test_a_room_whose_sound_stays_below_the_models_threshold_keeps_it() -> None:
-    rule = BlockRule(plan(1.0, sustained=False), prior_of(ABSOLUTE))
+    rule = BlockRule(budget_plan(1.0, sustained=False), prior_of(ABSOLUTE))
     state, decisions = hear(rule.begin(), [0.5 * score - 1.0 for score in normal(7_200)], rule)
 
     assert {decision.threshold for decision in decisions[:2_000]} == {ABSOLUTE.threshold}
@@ -313,16 +313,16 @@ def test_a_first_minute_that_was_not_typical_is_given_up() -> None:
 
 
 def test_each_regime_has_its_own_sound() -> None:
-    state = entered(RULE, known(), "night")
+    state = enter_regime(RULE, known(), "night")
     state, _ = hear(state, [-20.0 + score for score in normal(3_700)])
     assert state.limits.location == pytest.approx(-20.0, abs=0.5)
 
-    day = entered(RULE, state, "")
+    day = enter_regime(RULE, state, "")
     assert day.limits == known().limits
-    assert entered(RULE, day, "night").reference == state.reference
-    assert entered(RULE, day, "") is day
-    assert most_regimes(RULE) == 2
-    assert entered(RULE, day, "third") is day
+    assert enter_regime(RULE, day, "night").reference == state.reference
+    assert enter_regime(RULE, day, "") is day
+    assert max_regimes(RULE) == 2
+    assert enter_regime(RULE, day, "third") is day
 
 
 @pytest.mark.parametrize("step_ns", [240_000_000, 960_000_000, SECOND])
@@ -330,8 +330,8 @@ def test_a_block_is_a_minute_whatever_the_hop(step_ns: int) -> None:
     n = -(-BLOCK_NS // step_ns)
     state, _ = hear(known(), normal(n), step_ns=step_ns)
 
-    assert state.reference.hour.n == 1  # type: ignore[union-attr]
-    assert state.run.filled_ns == 0
+    assert state.reference.hour.blocks == 1  # type: ignore[union-attr]
+    assert state.block.block_ns == 0
 
 
 def test_a_state_is_small_and_survives_being_stored() -> None:
@@ -339,4 +339,4 @@ def test_a_state_is_small_and_survives_being_stored() -> None:
 
     assert load(dump(state)) == state
     assert len(dump(state)) < 8_192
-    assert state.reference.days[0].n == BLOCKS_PER_DAY  # type: ignore[union-attr]
+    assert state.reference.days[0].blocks == BLOCKS_PER_DAY  # type: ignore[union-attr]

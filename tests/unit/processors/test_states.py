@@ -249,7 +249,7 @@ async def test_shadows_have_states_of_their_own() -> None:
 
     outputs = await States(store).apply(context_of, [*mine, *theirs])
 
-    assert {key: state.model for key, state in store.states.items()} == {
+    assert {key: state.model_sha256 for key, state in store.states.items()} == {
         KEY: MODEL.sha256, SHADOW_KEY: OTHER.sha256
     }  # fmt: skip
     assert [output.score.stage for output in outputs] == ["champion"] * 5 + ["shadow"] * 5
@@ -264,7 +264,7 @@ async def test_a_worker_that_never_saw_the_shadow_promotes_it_with_what_it_has_l
 
     assert outputs[0].score.threshold is not None
     assert heard_s(store.states[KEY]) == 21
-    assert store.states[KEY].model == OTHER.sha256
+    assert store.states[KEY].model_sha256 == OTHER.sha256
 
 
 async def test_a_change_of_model_asks_the_store_once_more_and_then_no_more() -> None:
@@ -289,4 +289,4 @@ async def test_a_model_changes_while_the_store_is_away() -> None:
     await states.apply(context_of, [window(24, 1.0, model=OTHER)])
 
     assert all(output.score.degraded for output in outputs)
-    assert (store.states[KEY].model, heard_s(store.states[KEY])) == (OTHER.sha256, 13)
+    assert (store.states[KEY].model_sha256, heard_s(store.states[KEY])) == (OTHER.sha256, 13)
