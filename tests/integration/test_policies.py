@@ -70,7 +70,7 @@ async def test_a_promise_is_set_followed_and_taken_back(kafka: str) -> None:
     ("arguments", "said"),
     [
         (("0.001",), "0.001 false alarms a week cannot be kept"),
-        (("1000",), "is 142.857 a day"),
+        (("1000",), "are 142.857 a day"),
         (("-1",), "-1"),
         (("1", "--unset"), "exclude each other"),
         (("1", "--kind", "dog"), "no kind 'dog'; there are machine, room"),

@@ -102,7 +102,7 @@ def _continue(
 ) -> tuple[AlertLifecycle, Alert | None]:
     is_critical = "critical" in (alert.severity, _severity(decision))
     by_level = "level" in (alert.kind, decision.kind)
-    # After a change of model the episodes begin anew: then quiet alone closes the alert.
+    # After a change of model the episodes start over: then quiet alone closes the alert.
     is_quiet = decision.alert == "none" and not decision.exceeds
     after = alert._replace(
         peak=max(alert.peak, score.score),

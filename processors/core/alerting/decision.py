@@ -33,7 +33,7 @@ class ScoredWindow:
         window: the window.
         partition: of the audio topic.
         score: higher is more anomalous.
-        bands: float32 (n_mels,), how much each band adds to the score; None where the model does not tell.
+        bands: float32 (n_mels,), how much each band adds to the score; None where the model gives none.
     """
 
     window: Window
@@ -55,7 +55,7 @@ def decide(
     """Applies windows in order; windows applied before change nothing.
 
     When another model scores than before, its own thresholds are used, see :meth:`DetectorState.calibration_of`, and
-    an open alert continues, with its peak counted anew on that model's scale. Shadows give scores and no alerts; their
+    an open alert continues, with its peak counted again on that model's scale. Shadows give scores and no alerts; their
     episodes only keep faults out of their references.
 
     Args:
@@ -100,7 +100,7 @@ def _observation(scored: ScoredWindow) -> ScoredObservation:
     window = scored.window
     if not math.isfinite(scored.score):
         where = f"{window.device_id!r}, session {window.session_id!r}, sample {window.first_sample}"
-        raise ScoreNotFinite(f"model {window.model.ref.name} gave {scored.score} for {where}: export it anew")
+        raise ScoreNotFinite(f"model {window.model.ref.name} gave {scored.score} for {where}: export it again")
     return ScoredObservation(
         device_id=window.device_id,
         detector=window.slot.detector,
@@ -131,7 +131,7 @@ def _with_evidence(alert: Alert, scored: ScoredWindow, context: DecisionContext)
 
 
 def _bands(scored: ScoredWindow, spec: FeatureSpec) -> tuple[Band, ...]:
-    """The bands that add most to the score, or have most power where the model does not tell; none for waveforms."""
+    """The bands that add most to the score, or have most power where the model gives none; none for waveforms."""
     if spec.transform == "waveform":
         return ()
     weight = scored.bands

@@ -77,7 +77,7 @@ class BlockRule:
             state: before.
             score: of a window, finite.
             step_ns: new audio the window brings, ns: its hop; above 0, at most a block.
-            after_gap: whether the window is the first of a session or after a gap: confirmation begins anew.
+            after_gap: whether the window is the first of a session or after a gap: confirmation starts over.
 
         Returns:
             The state after, and the decision with its reasons.
@@ -129,7 +129,7 @@ class BlockRule:
         return after, decision
 
     def refresh_limits(self, state: BlockState) -> BlockState:
-        """The state with limits computed anew."""
+        """The state with limits computed again."""
         if state.reference is None:
             return state._replace(limits=warm_up_limits(state.warm_up or WarmUp(), self.plan, self.prior))
         return state._replace(limits=limits_of(state.reference, self.plan, self.prior))
@@ -242,7 +242,7 @@ class BlockRule:
                 state = state._replace(reference=reference)
                 same_days = before.ready and reference.days is before.days
                 if same_days and not self.prior.has_model_threshold:
-                    # Only the location has moved; ranking the whole reference anew would find the same.
+                    # Only the location has moved; ranking the whole reference again would find the same.
                     moved = state.limits._replace(location=reference.location, ceiling=reference.ceiling)
                     state = state._replace(limits=moved)
                 else:

@@ -76,7 +76,7 @@ class WarmUp(NamedTuple):
 
 def add_score(warm_up: WarmUp, threshold: float, score: float, confirmed: float, step_ns: int) -> WarmUp:
     """The warm-up with one more score; it leaves quarantine at once before there is a threshold, later in its turn."""
-    # Unpacked and built anew: ``_replace`` would take half of the time of a device's first hour.
+    # Unpacked and rebuilt: ``_replace`` would take half of the time of a device's first hour.
     (
         n,
         mean,
@@ -140,7 +140,7 @@ def add_episode_peak(warm_up: WarmUp, limits: Limits, peak: float) -> WarmUp:
 
 
 def limits_are_due(warm_up: WarmUp, before: WarmUp) -> bool:
-    """Whether the limits must be computed anew: after each score at first, later when the maxima have changed."""
+    """Whether the limits must be computed again: after each score at first, later when the maxima have changed."""
     return warm_up.n <= _REFRESH_EACH_SCORES or (
         warm_up.maxima is not before.maxima and warm_up.maxima != before.maxima
     )

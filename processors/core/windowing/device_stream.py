@@ -61,7 +61,7 @@ class DeviceStream:
         if announced and chunk.sample_rate != self.sample_rate:
             raise WrongSampleRate(
                 f"{chunk.sample_rate} Hz; the manifest of {self.device_id!r} says {self.sample_rate} Hz: announce the"
-                " device anew or send at its rate"
+                " device again or send at its rate"
             )
         segment = self.segment
         if segment is None or chunk.session_id != segment.session_id:

@@ -11,7 +11,7 @@ def test_work_that_waits_too_long_without_any_being_done_is_a_stall() -> None:
     assert [progress.stalled(behind=True, now=float(now)) for now in (0, 50, 100, 101)] == [False, False, False, True]
 
 
-def test_any_batch_begins_the_wait_anew() -> None:
+def test_any_batch_restarts_the_wait() -> None:
     progress = Progress(stall_s=100.0)
     progress.stalled(behind=True, now=0.0)
     progress.handled += 1

@@ -8,7 +8,7 @@ from processors.adapters.redis.state_codec import StateTexts
 from processors.core.alerting.decision import decide
 from processors.core.alerting.detector_state import DetectorState
 from processors.core.alerting.operator_feedback import OperatorFeedback
-from tests.unit.core.judging import context_of, window
+from tests.unit.core.scored_windows import context_of, window
 
 
 def test_every_state_of_a_device_is_written_as_pydantic_writes_it() -> None:

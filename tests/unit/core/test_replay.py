@@ -1,4 +1,4 @@
-"""Scores alone lead to the decisions that the windows led to; people's words and promises have their effect."""
+"""Replayed scores lead to the decisions of the stream; feedback and budgets have their effect."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from processors.core.alerting.replay import replay_scores
 from processors.core.windowing.window import Window
 from schemas.score import Score
 
-from .judging import context_of, judge, window
+from .scored_windows import context_of, decision_context, window
 
 RNG = np.random.default_rng(3)
 SCORES = [*RNG.normal(0.0, 0.2, 300), *[9.0] * 30, *RNG.normal(0.0, 0.2, 60)]
 WINDOWS = [window(index, float(score)) for index, score in enumerate(SCORES)]
 
 
-def test_retold_scores_give_the_state_and_the_alerts_of_the_stream() -> None:
+def test_replayed_scores_give_the_state_and_the_alerts_of_the_stream() -> None:
     state, outputs = decide(DetectorState(), context_of, WINDOWS)
     stored = [Score.from_record(output.score.to_record()) for output in outputs]
 
-    *_, (again, _) = told = list(replay_scores(judge(), stored))
+    *_, (again, _) = replayed = list(replay_scores(decision_context(), stored))
 
     assert again.current_model == state.current_model
     assert again.lifecycle == state.lifecycle
     assert again.position == state.position
     kept = {"bands", "audio"}
-    assert [o.alert.model_dump(exclude=kept) for _, o in told if o.alert is not None] == [
+    assert [o.alert.model_dump(exclude=kept) for _, o in replayed if o.alert is not None] == [
         o.alert.model_dump(exclude=kept) for o in outputs if o.alert is not None
     ]
     assert any(o.alert is not None for o in outputs)
 
 
-def test_scores_of_another_model_are_passed_over() -> None:
+def test_scores_of_another_model_are_skipped() -> None:
     _, outputs = decide(DetectorState(), context_of, WINDOWS[:20])
     strange = [o.score.model_copy(update={"model": o.score.model.model_copy(update={"sha256": "x"})}) for o in outputs]
 
-    assert list(replay_scores(judge(), strange)) == []
+    assert list(replay_scores(decision_context(), strange)) == []
 
 
-def test_scores_say_why() -> None:
+def test_scores_carry_their_explanation() -> None:
     _, outputs = decide(DetectorState(), context_of, WINDOWS)
-    whys = [output.score.explanation for output in outputs]
+    explanations = [output.score.explanation for output in outputs]
 
-    assert all(why is not None and why.false_alarms_per_week == 1.0 for why in whys)
-    quiet, loud = whys[299], whys[315]
+    assert all(explanation is not None and explanation.false_alarms_per_week == 1.0 for explanation in explanations)
+    quiet, loud = explanations[299], explanations[315]
     assert quiet is not None
     assert loud is not None
     assert quiet.kind == ""
@@ -59,8 +59,8 @@ def test_scores_say_why() -> None:
     assert 0.0 < loud.calibration_progress < 0.01
 
 
-@pytest.mark.parametrize(("word", "kept"), [("false-alarm", "false-alarm"), ("real", "real")])
-def test_a_verdict_reaches_the_episode_of_its_alert_once(word: str, kept: str) -> None:
+@pytest.mark.parametrize(("action", "judgement"), [("false-alarm", "false-alarm"), ("real", "real")])
+def test_feedback_reaches_the_episode_of_its_alert_once(action: str, judgement: str) -> None:
     state, outputs = decide(DetectorState(), context_of, WINDOWS[:320])
     (alert_id,) = {o.alert.alert_id for o in outputs if o.alert is not None}
 
@@ -68,7 +68,7 @@ def test_a_verdict_reaches_the_episode_of_its_alert_once(word: str, kept: str) -
         state,
         context_of,
         WINDOWS[320:321],
-        feedback=[OperatorFeedback(5, word, alert_id), OperatorFeedback(6, word, "other")],
+        feedback=[OperatorFeedback(5, action, alert_id), OperatorFeedback(6, action, "other")],
     )  # type: ignore[arg-type]
     again, _ = decide(after, context_of, WINDOWS[321:322], feedback=[OperatorFeedback(5, "real", alert_id)])
 
@@ -76,10 +76,10 @@ def test_a_verdict_reaches_the_episode_of_its_alert_once(word: str, kept: str) -
         assert one.last_feedback_offset == 6
         assert one.current_model is not None
         assert one.current_model.block_state.episodes.current is not None
-        assert one.current_model.block_state.episodes.current.judgement == kept
+        assert one.current_model.block_state.episodes.current.judgement == judgement
 
 
-def test_this_is_normal_ends_an_episode_and_takes_its_sound_as_usual() -> None:
+def test_this_is_normal_ends_an_episode_and_moves_the_location() -> None:
     ages = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 0.2, 3_700))]
     state, _ = decide(DetectorState(), context_of, ages)
     loud = [window(3_700 + index, 9.0 + 0.2 * float(RNG.normal())) for index in range(200)]
@@ -94,12 +94,12 @@ def test_this_is_normal_ends_an_episode_and_takes_its_sound_as_usual() -> None:
     assert not outputs[-1].score.exceeds
 
 
-def test_a_new_promise_moves_the_threshold_at_once() -> None:
+def test_a_new_budget_moves_the_threshold_at_once() -> None:
     quiet = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 2.0, 9_000))]
     state, _ = decide(DetectorState(), context_of, quiet)
 
     limits = [
-        decide(state, lambda _, n=rate: judge(per_week=n), [window(9_000, 0.0)])[1][0].score.threshold
+        decide(state, lambda _, n=rate: decision_context(per_week=n), [window(9_000, 0.0)])[1][0].score.threshold
         for rate in (0.25, 1.0, 28.0)
     ]
 
@@ -108,9 +108,9 @@ def test_a_new_promise_moves_the_threshold_at_once() -> None:
     assert limits[0] > limits[-1]  # type: ignore[operator]
 
 
-def test_a_devices_own_model_holds_from_the_first_window_and_its_sound_may_raise_it() -> None:
+def test_a_devices_own_model_has_its_threshold_from_the_first_window_and_may_raise_it() -> None:
     def own(_: Window) -> DecisionContext:
-        return judge("own")
+        return decision_context("own")
 
     _, outputs = decide(DetectorState(), own, [window(index, score) for index, score in enumerate([9.0] * 4)])
     loud = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 4.0, 600))]

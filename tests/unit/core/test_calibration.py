@@ -1,4 +1,4 @@
-"""The first week: the largest values of all sound heard decide, and what chance brings enters with its hour."""
+"""The first week: the largest values of all blocks are ranked, and short episodes enter with their hour."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ from processors.core.threshold.reference import (
 )
 from processors.core.threshold.reference_update import discard_recent
 
-from .scores import RULE, hear, known, normal, opened
+from .scores import RULE, apply_scores, gaussian, opened, ready_state
 
 PLAN = budget_plan(1.0)
 
 
-def test_until_ready_the_largest_of_all_blocks_heard_are_ranked_whatever_day_they_are_of() -> None:
+def test_while_calibrating_the_largest_of_all_blocks_are_ranked() -> None:
     rng = np.random.default_rng(7)
     values = rng.gamma(4.0, 2.0, ((READY_DAYS + 2) * 24, 2, BLOCKS_PER_HOUR))
     # Half of all days are louder than the others: most of the largest are of few days.
     values[np.arange(len(values)) // 24 % 2 == 1] *= 1.5
     first = [(level, peak) for peak, level in values[0].T.tolist()]
     reference = first_reference(tuple(first), 2.0)
-    heard = [np.array(values[0] - reference.location)]
+    observed = [np.array(values[0] - reference.location)]
     for hour in values[1:]:
         for peak, level in hour.T.tolist():
             reference = reference._replace(hour=add_block(reference.hour, BlockSummary(0.0, 1.0, peak, level)))
         reference = end_hour(reference, PLAN)
-        heard.append(hour)
+        observed.append(hour)
         if reference.ready:
             break
-        peaks, levels = np.sort(np.concatenate(heard, axis=1))[:, ::-1][:, :MAX_RANKED]
+        peaks, levels = np.sort(np.concatenate(observed, axis=1))[:, ::-1][:, :MAX_RANKED]
         ranked = reference.ranked_maxima()
-        assert ranked.blocks == len(heard) * BLOCKS_PER_HOUR
+        assert ranked.blocks == len(observed) * BLOCKS_PER_HOUR
         assert ranked.peaks == tuple(map(round_significant, peaks))
         assert ranked.levels == tuple(map(round_significant, levels))
-    assert len(heard) == (READY_DAYS + 1) * 24
+    assert len(observed) == (READY_DAYS + 1) * 24
 
 
 @pytest.mark.parametrize("days", [READY_DAYS - 1, READY_DAYS, READY_DAYS + 1])
-def test_a_day_keeps_few_values_and_while_learning_all_that_are_ranked(days: int) -> None:
+def test_a_day_stores_few_values_and_while_calibrating_all_that_are_ranked(days: int) -> None:
     rng = np.random.default_rng(3)
     reference = first_reference(tuple((0.0, peak) for peak in rng.gamma(4.0, 2.0, BLOCKS_PER_HOUR).tolist()), 1.0)
     while reference.blocks < (days + 1) * BLOCKS_PER_DAY:
@@ -68,7 +68,7 @@ def test_a_day_keeps_few_values_and_while_learning_all_that_are_ranked(days: int
     assert sorted(kept) == [few] * days + [few if reference.ready else (MAX_RANKED, MAX_RANKED)]
 
 
-def test_until_seven_days_are_heard_thresholds_are_those_of_three_times_the_promise() -> None:
+def test_until_seven_days_are_observed_limits_are_those_of_three_times_the_budget() -> None:
     rng = np.random.default_rng(4)
     reference = first_reference(tuple((0.0, peak) for peak in rng.gamma(4.0, 2.0, BLOCKS_PER_HOUR).tolist()), 1.0)
     for _ in range((READY_DAYS + 2) * 24):
@@ -84,77 +84,77 @@ def test_until_seven_days_are_heard_thresholds_are_those_of_three_times_the_prom
         assert (here.peak, here.level) == pytest.approx((there.peak, there.level))
 
 
-def young() -> BlockState:
+def calibrating_state() -> BlockState:
     """Two hours and ten minutes old."""
-    state, decisions = hear(RULE.begin(), normal(7_800, 5))
+    state, decisions = apply_scores(RULE.begin(), gaussian(7_800, 5))
     assert not any(opened(decisions))
     return state
 
 
-def known_of(state: BlockState) -> Reference:
+def reference_of(state: BlockState) -> Reference:
     assert state.reference is not None
     return state.reference
 
 
-def test_what_chance_brings_enters_with_its_hour_clipped() -> None:
-    before = young()
-    heard = known_of(before).ranked_maxima()
-    state, decisions = hear(before, [30.0, *normal(300, 6)])
+def test_a_short_episode_enters_with_its_hour_clipped() -> None:
+    before = calibrating_state()
+    observed = reference_of(before).ranked_maxima()
+    state, decisions = apply_scores(before, [30.0, *gaussian(300, 6)])
     entered = state.episodes.closed[-1].entered_peak
 
     assert opened(decisions) == [0]
     assert entered is not None
-    assert entered == round_significant(chance_ceiling(heard.peaks, heard.blocks, PEAK_INDEX_PRIOR))
-    assert known_of(state).hour.peaks[0] == entered
+    assert entered == round_significant(chance_ceiling(observed.peaks, observed.blocks, PEAK_INDEX_PRIOR))
+    assert reference_of(state).hour.peaks[0] == entered
     assert state.limits.peak == before.limits.peak
-    after, _ = hear(state, normal(3_600, 7))
-    assert known_of(after).today.peaks[0] == entered
+    after, _ = apply_scores(state, gaussian(3_600, 7))
+    assert reference_of(after).today.peaks[0] == entered
     assert after.limits.peak > before.limits.peak
 
 
-def test_the_first_alarm_of_a_fault_that_lasts_leaves_nothing() -> None:
-    before = young()
-    state, first = hear(before, [30.0, *normal(60, 6)])
+def test_the_first_episode_of_a_lasting_fault_is_discarded() -> None:
+    before = calibrating_state()
+    state, first = apply_scores(before, [30.0, *gaussian(60, 6)])
     entered = state.episodes.closed[-1].entered_peak
-    state, fault = hear(state, [6.0 + score for score in normal(600, 7)])
-    state, _ = hear(state, normal(600, 8))
+    state, fault = apply_scores(state, [6.0 + score for score in gaussian(600, 7)])
+    state, _ = apply_scores(state, gaussian(600, 8))
 
     assert opened(first)
     assert entered is not None
     assert opened(fault)
     assert state.episodes.current is None
-    assert known_of(state).ranked_maxima() == known_of(before).ranked_maxima()
+    assert reference_of(state).ranked_maxima() == reference_of(before).ranked_maxima()
     assert [past.entered_peak for past in state.episodes.closed] == [None, None]
-    later, _ = hear(state, normal(7_200, 9))
-    assert known_of(later).today.blocks > known_of(before).today.blocks
-    assert entered not in known_of(later).today.peaks
+    later, _ = apply_scores(state, gaussian(7_200, 9))
+    assert reference_of(later).today.blocks > reference_of(before).today.blocks
+    assert entered not in reference_of(later).today.peaks
 
 
-def test_a_real_alarm_leaves_the_hour_under_way() -> None:
-    before = young()
-    state, decisions = hear(before, [30.0, *normal(60, 6)])
+def test_a_real_alarm_is_withdrawn_from_the_current_hour() -> None:
+    before = calibrating_state()
+    state, decisions = apply_scores(before, [30.0, *gaussian(60, 6)])
     real = apply_judgement(RULE, state, decisions[0].episode, "real")
 
-    assert known_of(state).hour.peaks[0] > before.limits.peak / 1.5
-    assert known_of(real).hour.peaks == known_of(before).hour.peaks
+    assert reference_of(state).hour.peaks[0] > before.limits.peak / 1.5
+    assert reference_of(real).hour.peaks == reference_of(before).hour.peaks
     assert real.episodes.closed[-1].entered_peak is None
 
 
-def test_a_false_alarm_enters_at_once_as_it_is() -> None:
-    state, decisions = hear(young(), [30.0, *normal(60, 6)])
+def test_a_false_alarm_enters_at_once_unclipped() -> None:
+    state, decisions = apply_scores(calibrating_state(), [30.0, *gaussian(60, 6)])
     false = apply_judgement(RULE, state, decisions[0].episode, "false-alarm")
     peak = state.episodes.closed[-1].peak
 
     assert peak is not None
-    assert known_of(false).today.peaks[0] == round_significant(peak)
-    assert known_of(false).hour.peaks == known_of(young()).hour.peaks
+    assert reference_of(false).today.peaks[0] == round_significant(peak)
+    assert reference_of(false).hour.peaks == reference_of(calibrating_state()).hour.peaks
     assert false.limits.peak > state.limits.peak
 
 
-def test_a_false_alarm_counts_on_when_a_later_week_begins() -> None:
-    state = known(days=READY_DAYS - 1)
-    state, decisions = hear(state, [30.0, *normal(60, 6)])
-    reference = known_of(apply_judgement(RULE, state, decisions[0].episode, "false-alarm"))
+def test_a_false_alarm_still_counts_once_the_device_is_ready() -> None:
+    state = ready_state(days=READY_DAYS - 1)
+    state, decisions = apply_scores(state, [30.0, *gaussian(60, 6)])
+    reference = reference_of(apply_judgement(RULE, state, decisions[0].episode, "false-alarm"))
     assert not reference.ready
     assert reference.ranked_maxima().peaks[0] == 30.0
     for _ in range(BLOCKS_PER_DAY // BLOCKS_PER_HOUR):
@@ -167,15 +167,15 @@ def test_a_false_alarm_counts_on_when_a_later_week_begins() -> None:
 
 
 @pytest.mark.parametrize("judgement", ["real", "false-alarm"])
-def test_a_verdict_on_what_a_fault_took_along_takes_no_others_value(judgement: Judgement) -> None:
-    state, first = hear(young(), [30.0, *normal(60, 6)])
-    state, _ = hear(state, [6.0 + score for score in normal(600, 7)])
-    state, _ = hear(state, normal(600, 8))
-    state, second = hear(state, [30.0, *normal(60, 9)])
+def test_feedback_on_a_discarded_episode_withdraws_no_other_value(judgement: Judgement) -> None:
+    state, first = apply_scores(calibrating_state(), [30.0, *gaussian(60, 6)])
+    state, _ = apply_scores(state, [6.0 + score for score in gaussian(600, 7)])
+    state, _ = apply_scores(state, gaussian(600, 8))
+    state, second = apply_scores(state, [30.0, *gaussian(60, 9)])
     (entered,) = (past.entered_peak for past in state.episodes.closed if past.entered_peak is not None)
 
     assert opened(first)
     assert opened(second) == [0]
-    assert entered in known_of(state).hour.peaks
+    assert entered in reference_of(state).hour.peaks
     after = apply_judgement(RULE, state, first[0].episode, judgement)
-    assert entered in known_of(after).hour.peaks
+    assert entered in reference_of(after).hour.peaks

@@ -1,4 +1,4 @@
-"""Scored windows and a judge for tests of decisions."""
+"""Scored windows and decision contexts for tests of decisions."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ DETECTOR = Detector(
 MODEL = FakeModel("1", FeatureSpec(n_frames=4, window_hop=2, hop=8_000, n_mels=8))
 
 
-def heard_s(state: DetectorState) -> int:
-    """Seconds of sound that a state's rule has heard."""
+def observed_s(state: DetectorState) -> int:
+    """Seconds of audio that a state has observed."""
     return 0 if state.current_model is None else state.current_model.block_state.block.observed_ns // SECOND_NS
 
 
-def judge(
+def decision_context(
     transfer: Literal["absolute", "relative", "own"] = "relative", model: FakeModel = MODEL, per_week: float = 1.0
 ) -> DecisionContext:
     return DecisionContext(
@@ -57,8 +57,8 @@ def judge(
 
 
 def context_of(window: Window) -> DecisionContext:
-    """The same promise for every model."""
-    return judge(model=cast(FakeModel, window.model))
+    """The same budget for every model."""
+    return decision_context(model=cast(FakeModel, window.model))
 
 
 def window(

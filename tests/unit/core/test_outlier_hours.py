@@ -1,4 +1,4 @@
-"""An hour unlike all before it is left out while learning, once: single events in it would become what is usual."""
+"""While calibrating, one outlier hour is left out: single events in it would otherwise enter the reference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from processors.core.threshold.limits import NO_PRIOR, limits_of
 from processors.core.threshold.reference import BlockSummary, Reference, add_block, end_hour, first_reference
 from processors.core.threshold.reference_update import enter_episode
 
-from .scores import hear, known, normal, opened
+from .scores import apply_scores, gaussian, opened, ready_state
 
 PLAN = budget_plan(1.0)
 
@@ -29,7 +29,7 @@ def hour(reference: Reference, seed: int, loud: int = 0) -> Reference:
     return end_hour(reference, PLAN)
 
 
-def learned(hours: int) -> Reference:
+def calibrating_reference(hours: int) -> Reference:
     """A device in its first week, as many hours after the first."""
     rng = np.random.default_rng(1)
     reference = first_reference(
@@ -40,8 +40,8 @@ def learned(hours: int) -> Reference:
     return reference
 
 
-def test_hours_alike_all_enter() -> None:
-    reference = learned(100)
+def test_similar_hours_all_enter() -> None:
+    reference = calibrating_reference(100)
 
     assert not reference.outlier_left_out
     assert reference.blocks == 101 * BLOCKS_PER_HOUR
@@ -50,10 +50,8 @@ def test_hours_alike_all_enter() -> None:
 @pytest.mark.parametrize(
     ("hours", "loud", "outlier_left_out"), [(0, 19, False), (0, 20, True), (9, 5, False), (9, 7, True)]
 )
-def test_an_hour_that_stands_out_more_than_chance_brings_is_left_out(
-    hours: int, loud: int, outlier_left_out: bool
-) -> None:
-    before = learned(hours)
+def test_an_hour_with_implausibly_many_record_blocks_is_left_out(hours: int, loud: int, outlier_left_out: bool) -> None:
+    before = calibrating_reference(hours)
     after = hour(before, 1_000, loud)
 
     assert after.outlier_left_out == outlier_left_out
@@ -63,8 +61,8 @@ def test_an_hour_that_stands_out_more_than_chance_brings_is_left_out(
 
 
 @pytest.mark.parametrize(("alarms", "outlier_left_out"), [(2, False), (3, True)])
-def test_what_raised_an_alarm_counts_among_the_loud_blocks_of_its_hour(alarms: int, outlier_left_out: bool) -> None:
-    before = alarmed = learned(5 * 24)
+def test_episodes_count_as_record_blocks_of_their_hour(alarms: int, outlier_left_out: bool) -> None:
+    before = alarmed = calibrating_reference(5 * 24)
     for _ in range(alarms):
         alarmed, peak, _ = enter_episode(alarmed, PLAN, 100.0, None, clipped=True)
         assert peak is not None
@@ -75,8 +73,8 @@ def test_what_raised_an_alarm_counts_among_the_loud_blocks_of_its_hour(alarms: i
     assert (limits_of(after, PLAN, NO_PRIOR).peak > limits_of(before, PLAN, NO_PRIOR).peak) == (not outlier_left_out)
 
 
-def test_the_second_hour_that_stands_out_enters() -> None:
-    once = hour(learned(9), 1_000, 25)
+def test_the_second_outlier_hour_enters() -> None:
+    once = hour(calibrating_reference(9), 1_000, 25)
     twice = hour(once, 1_001, 25)
 
     assert once.outlier_left_out
@@ -84,8 +82,8 @@ def test_the_second_hour_that_stands_out_enters() -> None:
     assert twice.today.peaks[24] > 15.0
 
 
-def test_a_device_that_is_ready_waits_for_a_day_instead() -> None:
-    ready = known().reference
+def test_a_ready_device_leaves_no_hour_out() -> None:
+    ready = ready_state().reference
     assert ready is not None
     after = hour(ready, 1_000, 25)
 
@@ -93,32 +91,32 @@ def test_a_device_that_is_ready_waits_for_a_day_instead() -> None:
     assert after.today.blocks == BLOCKS_PER_HOUR
 
 
-def test_events_that_the_threshold_missed_for_an_hour_do_not_raise_it() -> None:
+def test_events_missed_for_an_hour_do_not_raise_the_threshold() -> None:
     rule, scores = BlockRule(PLAN), np.random.default_rng(4).standard_normal((14, 3_600))
-    before, _ = hear(rule.begin(), scores[:10].ravel(), rule)
+    before, _ = apply_scores(rule.begin(), scores[:10].ravel(), rule)
     scores[10, 30::120] = np.linspace(4.0, 4.8, 30)
-    state, missed = hear(before, scores[10], rule)
-    state, _ = hear(state, scores[11:].ravel(), rule)
+    state, missed = apply_scores(before, scores[10], rule)
+    state, _ = apply_scores(state, scores[11:].ravel(), rule)
 
     assert not opened(missed)
     assert before.limits.reference_peaks[-1] < 4.0 < 4.8 < before.limits.peak
     assert state.limits.peak < 1.02 * before.limits.peak
 
 
-def test_states_stored_before_are_read() -> None:
-    state = known()
+def test_states_stored_without_the_newest_fields_are_read() -> None:
+    state = ready_state()
     fields = json.loads(dump(state))
     fields[4] = fields[4][:12]
 
     assert load(json.dumps(fields)) == state
 
 
-def test_an_hour_left_out_takes_along_what_its_alarms_had_entered() -> None:
-    state = known(days=READY_DAYS - 2)
+def test_an_hour_left_out_discards_what_its_episodes_entered() -> None:
+    state = ready_state(days=READY_DAYS - 2)
     for seed in range(3):
-        state, _ = hear(state, [30.0, *normal(600, seed)])
+        state, _ = apply_scores(state, [30.0, *gaussian(600, seed)])
     assert all(past.entered_peak is not None for past in state.episodes.closed)
-    state, _ = hear(state, normal(3_600, 9))
+    state, _ = apply_scores(state, gaussian(3_600, 9))
 
     assert len(state.episodes.closed) == 3
     assert state.reference is not None

@@ -1,4 +1,4 @@
-"""What a device learned of another model is kept in less space, and decides alike when it comes back."""
+"""The thresholds of the previous model are stored in less space and give the same limits."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from processors.core.threshold.reference import (
 )
 from processors.core.threshold.reference_update import enter_episode
 
-from .judging import MODEL, context_of, window
 from .models import FakeModel
+from .scored_windows import MODEL, context_of, window
 
 PLAN = budget_plan(1.0)
 
@@ -50,45 +50,45 @@ def reference(days: int) -> Reference:
 
 
 @pytest.mark.parametrize("days", [0, 1, 2, 3, 7, PLAN.days])
-def test_packed_and_whole_references_give_the_same_limits(days):
-    whole = reference(days)
-    packed = whole.compacted()
-    assert packed.blocks == whole.blocks
-    assert packed.ready == whole.ready
-    assert limits_of(packed, PLAN, NO_PRIOR) == limits_of(whole, PLAN, NO_PRIOR)
-    assert packed.compacted() == packed
+def test_compacted_and_full_references_give_the_same_limits(days):
+    full = reference(days)
+    compacted = full.compacted()
+    assert compacted.blocks == full.blocks
+    assert compacted.ready == full.ready
+    assert limits_of(compacted, PLAN, NO_PRIOR) == limits_of(full, PLAN, NO_PRIOR)
+    assert compacted.compacted() == compacted
 
 
 @pytest.mark.parametrize("per_week", [0.25, 1.0, 28.0])
-def test_packed_days_keep_what_they_hold_as_other_days_follow(per_week):
-    chosen = budget_plan(per_week)
-    packed = reference(max(READY_DAYS, chosen.days)).compacted()
-    after = packed
+def test_merged_days_keep_their_maxima_as_other_days_follow(per_week):
+    plan = budget_plan(per_week)
+    compacted = reference(max(READY_DAYS, plan.days)).compacted()
+    after = compacted
     for _ in range(2 * BLOCKS_PER_DAY // BLOCKS_PER_HOUR):
         for _ in range(BLOCKS_PER_HOUR):
             after = after._replace(hour=add_block(after.hour, BlockSummary(0.0, 1.0, 0.1, 0.1)))
-        after = end_hour(after, chosen)
-    assert len(after.days) == len(packed.days) + 2
-    assert after.days[0].peaks == packed.days[0].peaks
-    assert after.days[0].levels == packed.days[0].levels
+        after = end_hour(after, plan)
+    assert len(after.days) == len(compacted.days) + 2
+    assert after.days[0].peaks == compacted.days[0].peaks
+    assert after.days[0].levels == compacted.days[0].levels
     assert len(after.days[0].peaks) == MAX_RANKED
 
 
-def test_what_enters_later_enters_both():
-    whole, high = reference(PLAN.days), 40.0
-    entered = [enter_episode(one, PLAN, high, None, clipped=True)[0] for one in (whole, whole.compacted())]
-    after, before = limits_of(entered[0], PLAN, NO_PRIOR), limits_of(whole, PLAN, NO_PRIOR)
+def test_later_episodes_enter_both_alike():
+    full, high = reference(PLAN.days), 40.0
+    entered = [enter_episode(one, PLAN, high, None, clipped=True)[0] for one in (full, full.compacted())]
+    after, before = limits_of(entered[0], PLAN, NO_PRIOR), limits_of(full, PLAN, NO_PRIOR)
     assert after == limits_of(entered[1], PLAN, NO_PRIOR)
     assert after != before
 
 
-def test_a_packed_memory_takes_half_the_space_with_every_regime():
-    whole = reference(PLAN.days)
-    state = BlockState(warm_up=None, reference=whole, inactive_regimes=(InactiveRegime("night", None, whole, None),))
+def test_a_compacted_state_takes_half_the_space_with_every_regime():
+    full = reference(PLAN.days)
+    state = BlockState(warm_up=None, reference=full, inactive_regimes=(InactiveRegime("night", None, full, None),))
     assert len(dump(state.compacted())) < 0.5 * len(dump(state))
 
 
-def test_a_model_that_scores_no_longer_is_remembered_packed():
+def test_the_previous_model_is_stored_compacted():
     old, new = (FakeModel(name, MODEL.spec) for name in ("old", "new"))
     state, _ = decide(DetectorState(), context_of, [window(index, 0.0, model=old) for index in range(12)])
     assert state.current_model is not None
@@ -102,7 +102,7 @@ def test_a_model_that_scores_no_longer_is_remembered_packed():
 
 
 @pytest.mark.parametrize("days", [READY_DAYS, PLAN.days])
-def test_of_the_day_under_way_no_more_is_kept_than_can_still_count(days):
+def test_the_current_day_stores_no_more_than_will_be_promoted(days):
     rng = np.random.default_rng(3)
     peaks, levels = rng.gamma(4.0, 2.0, (2, BLOCKS_PER_DAY))
     after = reference(days)

@@ -1,4 +1,4 @@
-"""FeatureBuffer: frames summarised in the stream."""
+"""The feature buffer: rows of single or pooled frames in the stream."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_rows_lie_on_the_sessions_grid_wherever_the_stream_began() -> None:
     assert mean_power == pytest.approx(power[15:45].mean(), rel=1e-5)
 
 
-def test_a_row_that_is_dropped_makes_room_and_the_others_stay() -> None:
+def test_dropped_rows_leave_the_others_in_place() -> None:
     frames = RNG.normal(-50, 5, (40, 4)).astype(np.float32)
     rows = FeatureBuffer(4, 5, first_frame=0)
     rows.add(frames, np.ones(40, np.float32))
@@ -63,7 +63,7 @@ def test_a_row_that_is_dropped_makes_room_and_the_others_stay() -> None:
     np.testing.assert_allclose(rows.window(7, 1)[0], pool_frames(frames, 5)[7:8], atol=1e-5)
 
 
-def test_a_ten_second_window_holds_ten_rows_and_the_chunks_of_its_frames() -> None:
+def test_a_ten_second_window_needs_ten_rows_and_the_chunks_of_its_frames() -> None:
     device, extractor = DeviceStream("d", model_set({"pooled": POOLED, "plain": PLAIN})), Extractor()
     windows = []
     for number in range(56):
@@ -88,7 +88,7 @@ def test_detectors_that_differ_in_pooling_alone_share_their_frames() -> None:
     assert len(device.segment.push(piece, 0)) == 1
 
 
-def test_gain_leaves_a_level_normalised_row() -> None:
+def test_gain_does_not_change_a_level_normalised_row() -> None:
     sound = RNG.normal(0, 0.1, 170_000).astype(np.float32)
     rows = [rows_of(sound * np.float32(gain), 16_000, POOLED)[None] for gain in (1.0, 0.05)]
     loud, soft = (normalise_level(one, POOLED) for one in rows)
@@ -97,7 +97,7 @@ def test_gain_leaves_a_level_normalised_row() -> None:
     np.testing.assert_array_equal(loud[:, :, 64:], rows[0][:, :, 64:])
 
 
-def test_a_waveform_row_is_the_sound_itself() -> None:
+def test_a_waveform_row_is_the_samples_themselves() -> None:
     spec = FeatureSpec(transform="waveform", n_fft=512, win_length=512, hop=512, level="none", n_frames=2, window_hop=1)
     sound = RNG.normal(0, 0.1, 5_200).astype(np.float32)
     rows = rows_of(sound, 16_000, spec)
