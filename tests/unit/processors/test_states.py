@@ -9,8 +9,8 @@ from processors.core.alerting.decision import ScoredWindow
 from processors.core.alerting.detector_state import DetectorState
 from processors.stream.states import States
 from schemas.errors import RedisUnavailable
-from tests.unit.core.judging import HOP, MODEL, context_of, heard_s, window
 from tests.unit.core.models import FakeModel
+from tests.unit.core.scored_windows import HOP, MODEL, context_of, observed_s, window
 
 KEY = ("d1", "machine")
 
@@ -69,7 +69,7 @@ async def test_another_worker_continues_from_the_stored_states() -> None:
 
     await States(store).apply(context_of, windows(5, 9))
 
-    assert heard_s(store.states[KEY]) == 9
+    assert observed_s(store.states[KEY]) == 9
 
 
 async def test_a_worker_whose_state_is_outdated_counts_no_window_twice() -> None:
@@ -80,7 +80,7 @@ async def test_a_worker_whose_state_is_outdated_counts_no_window_twice() -> None
 
     outputs = await zombie.apply(context_of, windows(5, 12))
 
-    assert heard_s(store.states[KEY]) == 12
+    assert observed_s(store.states[KEY]) == 12
     # 5 to 8 stand in the owner's outbox: unconfirmed as far as anyone knows, so they are sent again.
     assert [o.score.first_sample // 16_000 for o in outputs] == list(range(5, 12))
 
@@ -100,7 +100,7 @@ async def test_without_the_store_scores_continue_as_degraded_and_are_stored_late
     assert states.degraded is False
     assert [o.score.degraded for o in [*lost, *degraded, *back, *later]] == [True] * 12 + [False]
     assert all(o.score.threshold is not None for o in degraded)
-    assert heard_s(store.states[KEY]) == 23
+    assert observed_s(store.states[KEY]) == 23
 
 
 async def test_a_device_that_fell_silent_in_an_outage_is_stored_with_the_next_batch_of_any_device() -> None:
@@ -110,11 +110,11 @@ async def test_a_device_that_fell_silent_in_an_outage_is_stored_with_the_next_ba
     store.unavailable = True
     await states.apply(context_of, windows(12, 20))
     store.unavailable, clock.now = False, 5.0
-    assert heard_s(store.states[KEY]) == 12
+    assert observed_s(store.states[KEY]) == 12
 
     await states.apply(context_of, [window(0, 0.0, device="d2")])
 
-    assert heard_s(store.states[KEY]) == 20
+    assert observed_s(store.states[KEY]) == 20
     calls = store.calls
     await states.apply(context_of, [window(1, 0.0, device="d2")])
     assert store.calls == calls + 1
@@ -130,7 +130,7 @@ async def test_a_worker_that_ends_after_an_outage_stores_its_backlog() -> None:
 
     await states.confirm()
 
-    assert heard_s(store.states[KEY]) == 20
+    assert observed_s(store.states[KEY]) == 20
     assert store.states[KEY].outbox == ()
 
 
@@ -155,7 +155,7 @@ async def test_a_store_that_lost_its_latest_writes_is_brought_up_to_date() -> No
 
     await states.apply(context_of, windows(8, 9))
 
-    assert heard_s(store.states[KEY]) == 9
+    assert observed_s(store.states[KEY]) == 9
 
 
 async def test_a_flushed_store_is_filled_again() -> None:
@@ -166,7 +166,7 @@ async def test_a_flushed_store_is_filled_again() -> None:
 
     await states.apply(context_of, windows(8, 9))
 
-    assert heard_s(store.states[KEY]) == 9
+    assert observed_s(store.states[KEY]) == 9
 
 
 async def test_forgetting_reads_the_store_again() -> None:
@@ -191,7 +191,7 @@ async def test_a_worker_that_ends_in_order_leaves_nothing_to_repeat() -> None:
 
     assert store.states[KEY].outbox == ()
     assert await States(store).apply(context_of, windows(3, 5)) == []
-    assert heard_s(store.states[KEY]) == 5
+    assert observed_s(store.states[KEY]) == 5
 
 
 async def test_a_new_session_begun_without_the_store_is_stored_when_it_is_back() -> None:
@@ -205,7 +205,7 @@ async def test_a_new_session_begun_without_the_store_is_stored_when_it_is_back()
 
     await states.apply(context_of, [window(index, 0.0, "s2") for index in range(4, 6)])
 
-    assert heard_s(store.states[KEY]) == 16
+    assert observed_s(store.states[KEY]) == 16
 
 
 async def test_a_write_that_was_stored_but_not_answered_costs_no_decision() -> None:
@@ -249,7 +249,7 @@ async def test_shadows_have_states_of_their_own() -> None:
 
     outputs = await States(store).apply(context_of, [*mine, *theirs])
 
-    assert {key: state.model for key, state in store.states.items()} == {
+    assert {key: state.model_sha256 for key, state in store.states.items()} == {
         KEY: MODEL.sha256, SHADOW_KEY: OTHER.sha256
     }  # fmt: skip
     assert [output.score.stage for output in outputs] == ["champion"] * 5 + ["shadow"] * 5
@@ -263,8 +263,8 @@ async def test_a_worker_that_never_saw_the_shadow_promotes_it_with_its_calibrati
     outputs = await States(store).apply(context_of, [window(20, 7.0, model=OTHER)])
 
     assert outputs[0].score.threshold is not None
-    assert heard_s(store.states[KEY]) == 21
-    assert store.states[KEY].model == OTHER.sha256
+    assert observed_s(store.states[KEY]) == 21
+    assert store.states[KEY].model_sha256 == OTHER.sha256
 
 
 async def test_a_change_of_model_costs_one_more_round_trip_once() -> None:
@@ -289,4 +289,4 @@ async def test_a_model_changes_while_the_store_is_unavailable() -> None:
     await states.apply(context_of, [window(24, 1.0, model=OTHER)])
 
     assert all(output.score.degraded for output in outputs)
-    assert (store.states[KEY].model, heard_s(store.states[KEY])) == (OTHER.sha256, 13)
+    assert (store.states[KEY].model_sha256, observed_s(store.states[KEY])) == (OTHER.sha256, 13)
