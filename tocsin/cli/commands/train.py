@@ -38,7 +38,7 @@ def train(
     from trainers.export.artefact import install as install_model
     from trainers.export.artefact import write
     from trainers.export.provenance import code_revision
-    from trainers.training.checkpoint import going_on, resumable
+    from trainers.training.checkpoint import resumable, resume_hint
 
     pairs = pairs_of(settings or [])
     what = {"recipe": recipe, "seed": seed, "settings": pairs, "code": code_revision(), "data": _listing(data)}
@@ -48,7 +48,7 @@ def train(
             trained = recipe_of(recipe).train(data, seed, pairs)
             model = write(trained, out, seed, version)
     except KeyboardInterrupt:
-        print(f"tocsin: stopped{going_on(kept)}", file=sys.stderr)
+        print(f"tocsin: stopped{resume_hint(kept)}", file=sys.stderr)
         raise
     if install is not None:
         install_model(model, install)
