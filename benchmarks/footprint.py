@@ -25,7 +25,7 @@ import numpy as np
 import soundfile
 from packaging.requirements import Requirement
 
-from benchmarks.result import keep
+from benchmarks.result import save
 from schemas.topics import SCORES
 from tocsin.client.topic_reader import consumer_of, read_to_end
 from tocsin.stack.stack import Stack
@@ -54,7 +54,7 @@ def main() -> None:
                 "worker": worker(folder / "worker", stack, folder / "producer", folder / "worker.log"),
             }
         memory["stack"] = local_stack(folder / "stack")
-    keep("footprint", {"installed_mb": sizes, "memory_mb": memory})
+    save("footprint", {"installed_mb": sizes, "memory_mb": memory})
 
 
 def install(folder: Path, extra: str) -> Path:

@@ -23,9 +23,8 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_every_command_stands_with_its_extra() -> None:
-    told = {
-        command: extra for extra, _, commands in rows("what you install") for command in re.findall(r"\w+", commands)
-    }
+    installs = rows("what you install")
+    told = {command: extra for extra, _, commands in installs for command in re.findall(r"\w+", commands)}
     wanted = {
         name: f"`tocsin[{COMMAND_EXTRAS[name]}]`" if name in COMMAND_EXTRAS else "`tocsin`"
         for name in COMMANDS

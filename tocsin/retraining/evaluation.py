@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from processors.adapters.models.onnx_model import OnnxModel
 from processors.core.audio.recording import rows_of, to_mono, windows_of
-from schemas.errors import NotAudio, SettingsError, UnreadableInput
+from schemas.errors import SettingsError
 from synthesis.draws import seed_of
 from synthesis.fault import FAULTS, random_fault
 from synthesis.machine import Machine
@@ -19,8 +18,9 @@ from synthesis.scream import scream
 from synthesis.sound import SAMPLE_RATE, Mix
 from tocsin.capture.progress import steps
 from tocsin.retraining.sound_set import SoundFile, Split
+from trainers.data.decoding import decode
 from trainers.data.recordings import resampled
-from trainers.evaluation.compare import DeviceScores, Timed, calibrated_threshold, on_the_same_windows
+from trainers.evaluation.compare import DeviceScores, TimedScores, align_windows, calibrated_threshold
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -135,18 +135,18 @@ def _scored(runs: Sequence[Float32], models: Sequence[OnnxModel]) -> list[Float6
     columns: list[list[Float64]] = [[] for _ in models]
     for run in runs:
         timed = [_timed(run, model) for model in models]
-        paired = on_the_same_windows(*timed) if len(timed) == 2 else (timed[0].scores,)
+        paired = align_windows(*timed) if len(timed) == 2 else (timed[0].scores,)
         for column, scores in zip(columns, paired, strict=True):
             column.append(scores)
     return [np.concatenate(column) if column else np.empty(0) for column in columns]
 
 
-def _timed(run: Float32, model: OnnxModel) -> Timed:
+def _timed(run: Float32, model: OnnxModel) -> TimedScores:
     spec = model.manifest.features
     windows = windows_of(rows_of(run, SAMPLE_RATE, spec), spec)
     scores = model.score(windows)[0].astype(np.float64) if len(windows) else np.empty(0)
     starts = np.arange(len(scores), dtype=np.float64) * (spec.window_hop * spec.pool * spec.hop / spec.sample_rate)
-    return Timed(starts, spec.window_seconds, scores)
+    return TimedScores(starts, spec.window_seconds, scores)
 
 
 def _device_scores(device: str, model: OnnxModel, scores: Mapping[str, Float64]) -> DeviceScores:
@@ -197,10 +197,5 @@ def _mixed(
 
 
 def _read(one: SoundFile) -> Float32:
-    try:
-        samples, rate = soundfile.read(one.path, dtype="float32", always_2d=True)
-    except OSError as error:
-        raise UnreadableInput(f"{one.path} cannot be read: {error.strerror}") from None
-    except soundfile.LibsndfileError as error:
-        raise NotAudio(f"{one.path} cannot be decoded: {error}") from None
-    return resampled(to_mono(samples), int(rate), SAMPLE_RATE)
+    samples, rate = decode(one.path)
+    return resampled(to_mono(samples), rate, SAMPLE_RATE)

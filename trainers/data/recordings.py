@@ -1,4 +1,4 @@
-"""Folders of recordings, and which of them are cuts of one take."""
+"""Folders of recordings, and the source recording each file was cut from."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from processors.core.audio.recording import to_mono
 from processors.core.audio.resample import Resampler
-from schemas.errors import EmptyAudio, NotAudio, UnreadableInput
+from schemas.audio_files import AUDIO_SUFFIXES
+from schemas.errors import EmptyAudio, UnreadableInput
+from trainers.data.decoding import decode
 from trainers.progress import track
-
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"})
 
 _FULL_SCALE = 0.999
 _CONTRIBUTOR = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -28,17 +27,17 @@ _DATED = re.compile(r"(.+)_\d{8}-\d{6}$")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """One file.
+    """One audio file, decoded.
 
     Attributes:
         name: its path below the data folder, with forward slashes.
-        kind: the folder it lies in.
-        source: what it was cut from: recordings of one source never stand on both sides of a split.
+        kind: its folder.
+        source: the source recording it was cut from; a split never divides one source.
         samples: float32 (n,), mono, in [-1, 1].
         sample_rate: Hz.
         digest: sha256 of the file, hexadecimal.
         file_rate: Hz of the file itself.
-        full_scale: share of the file's samples that lie at full scale, 0 to 1.
+        full_scale: share of the file's samples at full scale, 0 to 1.
     """
 
     name: str
@@ -56,12 +55,11 @@ def read_folder(root: Path, folders: Sequence[str], sample_rate: int) -> list[Re
 
     Args:
         root: the data folder.
-        folders: folders below it; those that do not exist are passed over, and where none exists all of ``root`` is
-            read.
+        folders: folders below it; missing ones are skipped, and if none exists all of ``root`` is read.
         sample_rate: Hz to resample to, with the serving resampler.
 
     Raises:
-        UnreadableInput: ``root`` is no folder or holds no recording.
+        UnreadableInput: ``root`` is not a folder or holds no recording.
         NotAudio: a file cannot be decoded.
         EmptyAudio: a file holds no finite sample.
     """
@@ -69,21 +67,21 @@ def read_folder(root: Path, folders: Sequence[str], sample_rate: int) -> list[Re
         raise UnreadableInput(f"{root} is not a folder: give the folder that holds the recordings")
     present = [root / folder for folder in folders if (root / folder).is_dir()] or [root]
     paths = sorted(
-        {path for folder in present for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES},
+        {path for folder in present for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES},
         key=lambda path: path.relative_to(root).as_posix(),
     )
     if not paths:
-        known = ", ".join(sorted(SUFFIXES))
+        known = ", ".join(sorted(AUDIO_SUFFIXES))
         where = f" in {', '.join(folders)}" if folders else ""
         raise UnreadableInput(f"{root} holds no recording ({known}){where} or below")
     return [_read(root, path, sample_rate) for path in track(paths, "reading")]
 
 
 def source_of(kind: str, stem: str) -> str:
-    """The take a file was cut from, as far as its name tells.
+    """The source recording a file was cut from, derived from its name.
 
     Known forms: a contributor's UUID in front (donate-a-cry), ``fold-source-take`` (ESC-10), ``name_3`` (a numbered
-    cut), ``name_20221027-234636`` (a dated piece of one long recording; ten minutes of it count as one source).
+    cut), ``name_20221027-234636`` (a dated piece of one long recording; each ten minutes count as one source).
 
     Args:
         kind: the folder.
@@ -110,13 +108,8 @@ def _read(root: Path, path: Path, sample_rate: int) -> Recording:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise UnreadableInput(f"{path} cannot be read: {error.strerror}") from None
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise NotAudio(
-            f"{path} cannot be decoded: {error.error_string} Remove it or convert it to WAV or FLAC"
-        ) from None
+        raise UnreadableInput.of(path, error) from None
+    samples, rate = decode(path)
     mono = to_mono(samples)
     if mono.size == 0:
         raise EmptyAudio(f"{path} holds no sample: remove it from the folder")
@@ -127,9 +120,9 @@ def _read(root: Path, path: Path, sample_rate: int) -> Recording:
         name=name.as_posix(),
         kind=name.parent.name or root.name,
         source=source_of(name.parent.name, path.stem),
-        samples=resampled(mono, int(rate), sample_rate),
+        samples=resampled(mono, rate, sample_rate),
         sample_rate=sample_rate,
         digest=hashlib.sha256(raw).hexdigest(),
-        file_rate=int(rate),
+        file_rate=rate,
         full_scale=float(np.mean(np.abs(mono) >= _FULL_SCALE)),
     )

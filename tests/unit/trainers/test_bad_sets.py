@@ -111,7 +111,7 @@ def _two_normal(data: Path) -> Path:
         (_no_sample, EmptyAudio, "holds no sample"),
         (_other_rate, UnusableAudio, "has 48000 Hz, the set has 16000"),
         (_short, UnusableAudio, "lasts 1.00 s, a window 2.08 s"),
-        (_unsorted, WrongLayout, "lies in none of the folders"),
+        (_unsorted, WrongLayout, "is in none of the folders"),
         (_no_normal, WrongLayout, "none of them normal"),
         (_one_file, WrongLayout, "one recording only"),
         (_one_abnormal, WrongLayout, "the only abnormal clip"),
@@ -183,7 +183,7 @@ def test_quick_names_it_too(data, spoil, error, said):
         (_clipped, UnusableAudio, "is clipped"),
         (_only_abnormal, WrongLayout, "none of them normal"),
         (_normal_is_empty, WrongLayout, "none of them normal"),
-        (_broken, NotAudio, "cannot be decoded: Format not recognised. Remove it"),
+        (_broken, NotAudio, r"cannot be decoded \(Format not recognised\): remove it"),
     ],
 )
 def test_fleet_names_it_too(data, spoil, error, said):
@@ -202,7 +202,7 @@ def test_quick_takes_what_is_normal_from_a_sets_layout(tmp_path):
 
 _TRAIN = """
     import resource, signal, sys
-    from trainers.export import artefact
+    from trainers.export.onnx_export import artefact
     from trainers.training import checkpoint
     from tocsin.__main__ import main
 
@@ -248,7 +248,7 @@ def test_a_disk_that_fills_up_leaves_no_half_written_artefact(good, recordings, 
     assert ran.stderr.count("\n") == 1
     assert not (tmp_path / "models").exists()
     # The first checkpoint did not fit; those that are whole are told of.
-    assert ("the same command goes on from there" in ran.stderr) == (where == "writing")
+    assert ("the same command resumes there" in ran.stderr) == (where == "writing")
     left = {path.suffix for path in out.rglob("*") if path.is_file()}
     assert left == ({".pt"} if where == "writing" else set())
     assert out.exists() == (where == "writing")

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from processors.app.faust_app import load_models
+from processors.adapters.models.onnx_model import load_shipped_models
 from processors.core.audio.recording import rows_of, windows_of
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration, Manifest
@@ -102,7 +102,7 @@ def test_to_a_hundred_thousandth(name, wav, tmp_path, capsys):
     windows = windows_of(rows_of(pcm, rate, spec), spec)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (of_the_file,) = session.run(["score"], {spec.transform: windows})
-    of_the_network = model.answer(windows)[0]
+    of_the_network = model.infer(windows)[0]
     assert len(served) == len(windows) >= 2
     assert np.ptp(of_the_network) > 0.0
     # Of the score, or of one, whichever is larger: scores are decibels or logits, whose zero means nothing.
@@ -115,7 +115,7 @@ def test_the_shipped_files_score_librosas_features_alike(detector, wav, capsys):
     """The whole way from a file's samples to a score, with nothing of ours but the network."""
     score([wav], detector=detector, json=True)
     served = told(capsys)
-    model = load_models()[detector]
+    model = load_shipped_models()[detector]
     spec = model.spec
     samples, _ = soundfile.read(wav, dtype="float32")
     mel = librosa.feature.melspectrogram(

@@ -36,7 +36,7 @@ def transfer(
     from trainers.data.synthetic_set import is_synthetic
     from trainers.experiments.transfer.experiment import PRESETS, TransferOptions, run_all
     from trainers.experiments.transfer.report import plot_of, rows_of, table_of
-    from trainers.files import write_together
+    from trainers.files import write_all_atomically
     from trainers.recipe import with_settings
     from trainers.recipes.one_class.clips import chosen
 
@@ -61,7 +61,7 @@ def transfer(
         "rows": [asdict(row) for row in rows],
         "runs": [asdict(run) for run in runs],
     }
-    write_together(
+    write_all_atomically(
         {
             out / "transfer.json": (json_format.dumps(figures, indent=1) + "\n").encode(),
             out / "transfer.md": table_of(rows, heading).encode(),

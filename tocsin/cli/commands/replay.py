@@ -11,16 +11,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from processors.core.alerting.decision_step import DecisionContext
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detectors import DETECTORS
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.alerting.replay import replay_scores
-from processors.core.threshold.budget import plan
+from processors.core.threshold.budget import budget_plan
 from schemas.errors import SettingsError
 from schemas.score import Score
 from tocsin.addresses import kafka_address
 from tocsin.cli.time_args import moment_ms
 from tocsin.client.alert_intervals import opened
-from tocsin.client.scores import read_scores
+from tocsin.client.scores import read_feedback, read_scores
 from tocsin.models.manifests import manifest_of
 from tocsin.settings import load_settings
 
@@ -42,6 +43,7 @@ def replay(
     """DecisionContext a device's stored scores again under another setting; print and draw the alerts then and now.
 
     The device begins anew at the first score read, so the longer --since reaches back the more the replay knows.
+    Feedback takes effect where it did; a verdict on an alert that this setting does not raise changes nothing.
     """
     options = load_settings()
     bootstrap = kafka_address(options, kafka)
@@ -57,15 +59,23 @@ def replay(
     model = asyncio.run(manifest_of(bootstrap, options.store, scores[-1].model))
     mine = [score for score in scores if score.model.sha256 == scores[-1].model.sha256]
     role = DETECTORS[mine[0].detector]
-    now = (
-        per_week if per_week is not None else mine[-1].explanation.per_week if mine[-1].explanation is not None else 1.0
-    )
+    explanation = mine[-1].explanation
+    now = per_week
+    if now is None:
+        now = explanation.false_alarms_per_week if explanation is not None else 1.0
     judge = DecisionContext(
-        role, plan(now, sustained=role.sustained), model.calibration, mine[-1].model, model.features, by_tag=True
+        role,
+        budget_plan(now, sustained=role.sustained),
+        model.calibration,
+        mine[-1].model,
+        model.features,
+        use_reported_regime=True,
     )
     # In the regimes that they were judged in: what made those then, hours or tags, does not matter.
-    told = (score.model_copy(update={"tag": score.regime}) for score in mine)
-    outputs = [output for _, output in replay_scores(judge, told)]
+    told = (score.model_copy(update={"reported_regime": score.regime}) for score in mine)
+    feedback = asyncio.run(read_feedback(bootstrap, device, role.name))
+    outputs = [output for _, output in replay_scores(judge, told, feedback)]
+    taken_in = _taken_in(mine, feedback)
     then, again = opened(mine), [o for o in outputs if o.alert is not None and o.alert.state == "opened"]
     # matplotlib takes a second, and only this command needs it here.
     from tocsin.replay_picture import draw_replay
@@ -85,6 +95,7 @@ def replay(
                     "days": round(days, 4),
                     "then": len(then),
                     "now": len(again),
+                    "feedback": taken_in,
                     "alerts": fired,
                     "picture": str(picture),
                 }
@@ -92,7 +103,7 @@ def replay(
         )
         return
     print(f"{device}, {role.name}: {len(mine):,} windows over {days:.2f} days, at most {now:g} false alarms a week")
-    print(f"  alerts then: {len(then)}; under this setting: {len(again)}")
+    print(f"  alerts then: {len(then)}; under this setting: {len(again)}; feedback taken in: {taken_in}")
     for output in again:
         if output.alert is not None:
             print(f"  {output.alert.severity:8}  {output.alert.summary}")
@@ -110,6 +121,16 @@ def _sensitivity(settings: list[str]) -> float | None:
         except ValueError:
             raise SettingsError(f"--set {setting!r}: {value!r} is no number") from None
     return found
+
+
+def _taken_in(scores: list[Score], feedback: list[OperatorFeedback]) -> int:
+    """How much of the feedback came while these scores did: after the first, known to one of the others."""
+    known = [
+        score.explanation.last_feedback_offset
+        for score in scores
+        if score.explanation is not None and score.explanation.last_feedback_offset is not None
+    ]
+    return sum(known[0] < saying.offset <= max(known) for saying in feedback) if known else 0
 
 
 def _of_one(device: str, since: str, scores: list[Score]) -> list[Score]:

@@ -1,4 +1,4 @@
-"""A clip of a set: where it lies, what is known of it, and its samples when they are asked for."""
+"""A clip of a data set: its path, its metadata, and its samples on request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import numpy.typing as npt
 import soundfile
 
 from processors.core.audio.recording import to_mono
-from schemas.errors import EmptyAudio, NotAudio, UnreadableInput, UnusableAudio
+from schemas.audio_files import decode_errors
+from schemas.errors import EmptyAudio, UnreadableInput, UnusableAudio
+from trainers.data.decoding import decode
 from trainers.data.recordings import resampled
 
 Float32 = npt.NDArray[np.float32]
@@ -32,15 +34,15 @@ class Clip:
     Attributes:
         path: the file.
         name: its path below the set's folder, with forward slashes.
-        machine: type of what is heard, such as ``fan``; empty where the layout does not say.
-        unit: which one of its type, such as ``id_00``; empty likewise.
-        label: ``unknown`` where the layout leaves it open.
-        group: what it was cut from: clips of one group never stand on both sides of a split.
-        snr_db: machine over background noise, dB; None where the layout does not say.
-        split: the part of the set it was published in; empty where the set has no parts.
-        details: whatever else its name says, as text.
+        machine: its type, such as ``fan``; empty if the layout does not say.
+        unit: individual of its type, such as ``id_00``; empty if the layout does not say.
+        label: ``unknown`` if the layout does not say.
+        group: its source recording or device; a split never divides one group.
+        snr_db: machine over background noise, dB; None if the layout does not say.
+        split: the published part of the set; empty if it has none.
+        details: other fields of its name, as text.
         sample_rate: Hz.
-        channels: how many.
+        channels: number of channels.
         length: samples per channel.
     """
 
@@ -58,7 +60,7 @@ class Clip:
     details: dict[str, str] = field(default_factory=dict)
 
     def samples(self, sample_rate: int, channel: ChannelRule = "mean") -> Float32:
-        """Its sound.
+        """Decodes and resamples it.
 
         Args:
             sample_rate: Hz to resample to, with the serving resampler; at most the clip's own.
@@ -70,46 +72,41 @@ class Clip:
         Raises:
             UnreadableInput: the file cannot be read.
             NotAudio: it cannot be decoded.
-            EmptyAudio: a sample is not finite, or there is none.
-            UnusableAudio: it is clipped or silent, or has a lower rate than is asked for.
+            EmptyAudio: it has no sample, or one that is not finite.
+            UnusableAudio: it is clipped or silent, or its rate is below ``sample_rate``.
         """
         if self.sample_rate < sample_rate:
             raise UnusableAudio(
-                f"{self.path} has {self.sample_rate} Hz, the features want {sample_rate}: bands above"
-                f" {self.sample_rate / 2:g} Hz would be empty; record anew, or choose features of its rate"
+                f"{self.path} has {self.sample_rate} Hz, the features need {sample_rate}: bands above"
+                f" {self.sample_rate / 2:g} Hz would be empty; record at a higher rate, or choose features of its rate"
             )
-        try:
-            heard, rate = soundfile.read(self.path, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise NotAudio(
-                f"{self.path} cannot be decoded: {error.error_string} Remove it or convert it to WAV or FLAC"
-            ) from None
-        mono = to_mono(heard[:, 0] if channel == "first" else heard)
+        samples, rate = decode(self.path)
+        mono = to_mono(samples[:, 0] if channel == "first" else samples)
         check_samples(mono, str(self.path))
-        return resampled(mono, int(rate), sample_rate)
+        return resampled(mono, rate, sample_rate)
 
 
 def check_samples(samples: Float32, name: str) -> None:
-    """Refuses sound nothing should be learned from.
+    """Refuses audio unsuitable for training.
 
     Args:
         samples: float32 (n,), in [-1, 1].
         name: for the message.
 
     Raises:
-        EmptyAudio: there is no sample, or one is not finite.
-        UnusableAudio: more than one sample in two hundred lies at full scale, or all are 0.
+        EmptyAudio: there is no sample, or one that is not finite.
+        UnusableAudio: more than one sample in two hundred is at full scale, or all are 0.
     """
     if samples.size == 0:
         raise EmptyAudio(f"{name} holds no sample: remove it from the set")
     if not np.isfinite(samples).all():
         raise EmptyAudio(f"{name} holds {samples.size} samples, not all of them finite: remove it from the set")
     if not samples.any():
-        raise UnusableAudio(f"{name} is silent: all of its samples are 0; remove it or record it anew")
+        raise UnusableAudio(f"{name} is silent: all of its samples are 0; remove it or record it again")
     share = float(np.mean(np.abs(samples) >= _FULL_SCALE))
     if share > _CLIPPED_SHARE:
         raise UnusableAudio(
-            f"{name} is clipped: {share:.1%} of its samples lie at full scale, {_CLIPPED_SHARE:.1%} are allowed;"
+            f"{name} is clipped: {share:.1%} of its samples are at full scale, {_CLIPPED_SHARE:.1%} are allowed;"
             " record it at a lower gain or remove it"
         )
 
@@ -122,15 +119,8 @@ def header_of(path: Path) -> tuple[int, int, int]:
         NotAudio: it cannot be decoded.
         EmptyAudio: it holds no sample.
     """
-    try:
-        with path.open("rb") as file, soundfile.SoundFile(file) as sound:
-            rate, channels, length = int(sound.samplerate), int(sound.channels), int(sound.frames)
-    except OSError as error:
-        raise UnreadableInput(f"{path} cannot be read: {error.strerror}") from None
-    except soundfile.LibsndfileError as error:
-        raise NotAudio(
-            f"{path} cannot be decoded: {error.error_string} Remove it or convert it to WAV or FLAC"
-        ) from None
+    with decode_errors(path, soundfile.LibsndfileError), soundfile.SoundFile(path) as sound:
+        rate, channels, length = int(sound.samplerate), int(sound.channels), int(sound.frames)
     if length <= 0:
         raise EmptyAudio(f"{path} holds no sample: remove it from the set")
     return rate, channels, length
@@ -147,5 +137,5 @@ def digest_of(clips: Iterable[Clip]) -> list[str]:
         try:
             digests.append(hashlib.sha256(clip.path.read_bytes()).hexdigest())
         except OSError as error:
-            raise UnreadableInput(f"{clip.path} cannot be read: {error.strerror}") from None
+            raise UnreadableInput.of(clip.path, error) from None
     return digests
