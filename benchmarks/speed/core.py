@@ -77,7 +77,7 @@ def resampling() -> dict[str, float]:
     return found
 
 
-def listening(detector: str) -> dict[str, float]:
+def scoring(detector: str) -> dict[str, float]:
     """Chunks to scores, batched over devices as a worker does: ms of one core a second of a device's sound."""
     model_set = {Slot(detector, "champion"): load_shipped(detector)}
     pcm = np.random.default_rng(3).normal(0, 1_000, RATE // 2).astype(np.int16).tobytes()
