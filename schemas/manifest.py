@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.device import Name
 from schemas.errors import ManifestInvalid
 from schemas.features import FeatureSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 MANIFEST_KEY = "tocsin.manifest"
 GOLDEN_FEATURES_KEY = "tocsin.golden.features"
@@ -115,6 +117,8 @@ def read_metadata(
     Raises:
         ManifestInvalid: a part is missing or cannot be read.
     """
+    import numpy as np  # the client reads calibrations and has no numpy
+
     missing = [key for key in (MANIFEST_KEY, GOLDEN_FEATURES_KEY, GOLDEN_SCORES_KEY) if key not in metadata]
     if missing:
         raise ManifestInvalid(f"the model file has no {', '.join(missing)}: it was not exported by tocsin's trainers")
