@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from processors.core.audio.mel import mel_filterbank
 from schemas.features import FeatureSpec
+from trainers.features.stft import hann_window
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -36,7 +37,7 @@ def filters() -> Float32:
 
 def window() -> Float64:
     """Periodic Hann window of 25 ms, float64 (400,); it stands amid the 512 samples of a transform."""
-    return 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(WIN_LENGTH) / WIN_LENGTH)
+    return hann_window(WIN_LENGTH)
 
 
 def dct_matrix() -> Float64:

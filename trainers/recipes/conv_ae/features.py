@@ -8,6 +8,7 @@ from torch import nn
 
 from processors.core.audio.mel import mel_filterbank
 from schemas.features import FeatureSpec
+from trainers.features.stft import fourier_kernels, hann_window
 
 SAMPLE_RATE = 16_000
 N_FFT, N_MELS = 400, 40
@@ -128,7 +129,7 @@ class Compat(nn.Module):
             n_frames=1,
             window_hop=1,
         )
-        self.register_buffer("kernels", torch.from_numpy(_fourier_kernels()))
+        self.register_buffer("kernels", torch.from_numpy(fourier_kernels(N_FFT, hann_window(N_FFT))))
         self.register_buffer("filters", torch.from_numpy(np.ascontiguousarray(mel_filterbank(spec))))
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
@@ -141,11 +142,3 @@ class Compat(nn.Module):
         decibels = 10.0 * torch.log10(power.clamp(min=_FLOOR))
         below = decibels - decibels.amax(dim=(1, 2), keepdim=True)
         return below.clamp(min=-SPAN_DB)
-
-
-def _fourier_kernels() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """Cosines, then sines, under a periodic Hann window, as filters of a convolution, float32 (402, 1, 400)."""
-    angle = 2.0 * np.pi * np.arange(N_FFT) / N_FFT
-    turns = np.outer(np.arange(N_FFT // 2 + 1), angle)
-    window = 0.5 - 0.5 * np.cos(angle)
-    return (np.concatenate([np.cos(turns), np.sin(turns)]) * window)[:, None, :].astype(np.float32)

@@ -12,6 +12,7 @@ from processors.core.audio.mel import mel_filterbank
 from schemas.errors import SettingsError
 from schemas.features import FeatureSpec
 from trainers.features.gammatone import gammatone_weights
+from trainers.features.stft import fourier_kernels, hann_window
 
 FEATURES = ("time-frequency", "mfcc", "gfcc")
 SAMPLE_RATE = 8_000
@@ -60,7 +61,7 @@ class LeakFeatures(nn.Module):
             raise SettingsError(f"no feature {kind!r}; there are {', '.join(FEATURES)}")
         self.kind = kind
         self._n_fft = 512 if kind == FEATURES[0] else 1_024
-        self.register_buffer("kernels", _fourier_kernels(self._n_fft))
+        self.register_buffer("kernels", torch.from_numpy(fourier_kernels(self._n_fft, hann_window(self._n_fft))))
         if kind != FEATURES[0]:
             weights, kept = _weights(kind, self._n_fft)
             self.register_buffer("bands", torch.from_numpy(np.ascontiguousarray(weights, dtype=np.float32)))
@@ -109,11 +110,3 @@ def _dct(count: int) -> torch.Tensor:
     matrix = math.sqrt(2.0 / count) * np.cos(np.arange(count)[:, None] * at[None, :])
     matrix[0] /= math.sqrt(2.0)
     return torch.from_numpy(matrix.astype(np.float32))
-
-
-def _fourier_kernels(n_fft: int) -> torch.Tensor:
-    """Cosines, then sines, under a periodic Hann window, as filters of a convolution, float32 (n_fft + 2, 1, n_fft)."""
-    angle = 2.0 * np.pi * np.outer(np.arange(n_fft // 2 + 1), np.arange(n_fft)) / n_fft
-    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n_fft) / n_fft)
-    kernels = np.concatenate([np.cos(angle), np.sin(angle)]) * window
-    return torch.from_numpy(kernels[:, None, :].astype(np.float32))
