@@ -1,4 +1,4 @@
-"""A window to look at, for the pictures of a trained model."""
+"""A window shown in the pictures of a trained model."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ Float32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """A window to look at.
+    """A window, its score and its reconstruction.
 
     Attributes:
-        title: what it is, for people.
+        title: for people.
         score: the model's.
-        heard: float32 (n_frames, columns), what the model was shown, or made of it; one row is drawn as a curve.
-        rebuilt: what it made of that, of the same shape; None where it rebuilds nothing.
-        columns: what a column of ``heard`` is, for people.
-        unit: of its values, for people; empty where they have none.
-        seconds: what the frames last together; 0 where they are no frames of time.
-        sound: the window's samples, float32 (n,), where ``heard`` is no spectrogram; None where it is.
-        sample_rate: of ``sound``, Hz.
+        features: float32 (n_frames, columns), the model's input or features of it; a single row is drawn as a curve.
+        reconstruction: the model's, of the same shape; None where it reconstructs nothing.
+        columns: meaning of a column of ``features``, for people.
+        unit: of the values, for people; empty where they have none.
+        seconds: length of all frames; 0 where rows are not frames of time.
+        audio: the window's samples, float32 (n,), where ``features`` is not a spectrogram; None where it is.
+        sample_rate: of ``audio``, Hz.
     """
 
     title: str
     score: float
-    heard: Float32
-    rebuilt: Float32 | None = None
+    features: Float32
+    reconstruction: Float32 | None = None
     columns: str = "mel band"
     unit: str = "dB"
     seconds: float = 0.0
-    sound: Float32 | None = None
+    audio: Float32 | None = None
     sample_rate: int = 0

@@ -17,7 +17,7 @@ Preset = Mapping[str, int | float | str]
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
-_BOUNDS = {"gt": "above {}", "ge": "{} or above", "lt": "below {}", "le": "{} at most"}
+_BOUNDS = {"gt": "above {:g}", "ge": "{:g} or above", "lt": "below {:g}", "le": "{:g} at most"}
 _NOT_A_NUMBER = {
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
@@ -94,5 +94,8 @@ class RecipeOptions(BaseModel):
         """The bounds of a number, in words; empty where it has none."""
         metadata = cls.model_fields[name].metadata
         return " and ".join(
-            text.format(getattr(one, bound)) for one in metadata for bound, text in _BOUNDS.items() if hasattr(one, bound)
+            text.format(getattr(one, bound))
+            for one in metadata
+            for bound, text in _BOUNDS.items()
+            if hasattr(one, bound)
         )

@@ -83,31 +83,31 @@ AIMS = (
         on="the same, MIMII's protocol, all four ids, one fixed rule, fan",
         must=">= .992 .951 .865",
         known="those; MIMII's own AE .920 .805 .681",
-        row="quick-mimii-fan",
+        row="knn-mimii-fan",
         checks=_mimii("AUC", (0.992, 0.951, 0.865)),
     ),
     Aim(
         on="the same rule, pump",
         must=">= .971 .929 .857",
         known="those; MIMII's own AE .799 .734 .670",
-        row="quick-mimii-pump",
+        row="knn-mimii-pump",
         checks=_mimii("AUC", (0.971, 0.929, 0.857)),
     ),
     Aim(
-        on="motor, each state in turn as normal, the best recipe (fleet), folds at random",
+        on="motor, each state in turn as normal, the best recipe (embedding), folds at random",
         must="mean AUC of the 20 pairs >= .88, worst pair >= .70",
         known=".84, worst .64",
-        row="fleet-phases",
+        row="embedding-phases",
         checks=(Check("pairs phases mean AUC", least=0.88), Check("pairs phases worst AUC", least=0.70)),
     ),
     Aim(
         on="the same, tested on a quarter of the recordings in one piece",
         must="mean >= .88, worst >= .70",
         known="-",
-        row="fleet-phases-blocks",
+        row="embedding-phases-blocks",
         checks=(Check("pairs phases mean AUC", least=0.88), Check("pairs phases worst AUC", least=0.70)),
         why="the motor drifts: a quarter in one piece lies outside of what the other three quarters held, and is taken"
-        " for a fault by both methods tried (quick comes to .71 and .50); it must be learned over a time in which it"
+        " for a fault by both methods tried (knn comes to .71 and .50); it must be learned over a time in which it"
         " does all that it does",
     ),
     Aim(

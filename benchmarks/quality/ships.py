@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from benchmarks.quality.row import Row
 from schemas.features import FeatureSpec
 from trainers.recipes.conv_ae.features import spec_of as conv_ae_spec
-from trainers.recipes.embedding.recipe import FleetOptions
-from trainers.recipes.embedding.recipe import spec_of as fleet_spec
-from trainers.recipes.knn.recipe import QuickOptions
-from trainers.recipes.knn.recipe import spec_of as quick_spec
+from trainers.recipes.embedding.options import EmbeddingOptions
+from trainers.recipes.embedding.recipe import spec_of as embedding_spec
+from trainers.recipes.knn.options import KnnOptions
+from trainers.recipes.knn.options import spec_of as knn_spec
 from trainers.recipes.machine.recipe import SPEC as MACHINE
-from trainers.recipes.mimii_ae.recipe import SPEC as MIMII_AE
+from trainers.recipes.mimii_ae.features import SPEC as MIMII_AE
 from trainers.recipes.scream.options import SPEC as SCREAM
 from trainers.recipes.scream.options import ScreamOptions
 from trainers.recipes.scream.options import spec_of as scream_spec
@@ -41,21 +41,21 @@ class Candidate:
 MACHINES = (
     Candidate("**machine**, shipped", ("machine-motor", "machine-bearing"), MACHINE, "nothing"),
     Candidate(
-        "**quick**, made by `tocsin learn`",
-        ("quick-motor", "quick-motor-blocks", "quick-bearing"),
-        quick_spec(QuickOptions(window=3)),
+        "**knn**, made by `tocsin learn`",
+        ("knn-motor", "knn-motor-blocks", "knn-bearing"),
+        knn_spec(KnnOptions(window=3)),
         "37 s of the device (121 s for windows of 10 s), seconds of a core",
     ),
     Candidate(
-        "fleet, phases alone",
-        ("fleet-phases", "fleet-phases-blocks"),
-        fleet_spec(FleetOptions().seconds),
+        "embedding, phases alone",
+        ("embedding-phases", "embedding-phases-blocks"),
+        embedding_spec(EmbeddingOptions().seconds),
         "recordings of the device",
     ),
     Candidate(
-        "fleet, with an embedding",
-        ("fleet-embedding",),
-        fleet_spec(FleetOptions().seconds),
+        "embedding, trained",
+        ("embedding-trained",),
+        embedding_spec(EmbeddingOptions().seconds),
         "recordings of many devices, minutes of a core, torch",
     ),
     Candidate("mimii-ae", ("mimii-ae-motor",), MIMII_AE, "recordings of the device, minutes of a core, torch"),
@@ -100,13 +100,13 @@ besides. [Core figures](../benchmarks/results/core.json).
 _MACHINES = """
 - A device that was never heard has the shipped `machine` model from its first second. It hears faults, which it has
   learned from synthetic machines, not changes, and is the only one of these that needs nothing of the device.
-- A device that was heard for a minute or two can have `quick`, in seconds and without torch: as good a mean over pairs
+- A device that was heard for a minute or two can have `knn`, in seconds and without torch: as good a mean over pairs
   of states of the motor as any here, every fault of the bearing, and 7 to 23 points more than MIMII's own autoencoder
   on the real MIMII features. That is why `tocsin learn` makes it, and why it goes before the shipped model on its
   device.
-- fleet's phases come to the same mean and a better worst pair, and to .78 against .71 where the motor is tested on
+- embedding's phases come to the same mean and a better worst pair, and to .78 against .71 where the motor is tested on
   another time than was learned. They ask for windows of six seconds, recordings in files and the extra `train`, and are
-  there for who has those; `quick` needs none of them.
+  there for who has those; `knn` needs none of them.
 - The autoencoders of the source systems were measured with the motor's first state as normal and all others as faults,
   not pair by pair: .69 and .62, less than loudness alone reaches there, at as much cost and more.
 """

@@ -37,8 +37,9 @@ from producers.pcm import Block, to_block
 from synthesis.draws import seed_of
 from tocsin.scoring import FileScorer
 from trainers.export.artefact import write
-from trainers.recipes.knn.data import Run
-from trainers.recipes.knn.recipe import QuickOptions, learn
+from trainers.recipes.knn.data import ContinuousAudio
+from trainers.recipes.knn.options import KnnOptions
+from trainers.recipes.knn.recipe import train_knn
 
 Figures = dict[str, Any]
 
@@ -52,10 +53,10 @@ RUNS = {
     "room": ("room", "scream"),
     "motor": ("motor", "machine"),
     "bearing": ("bearing", "machine"),
-    "motor, own model": ("motor", "quick"),
-    "bearing, own model": ("bearing", "quick"),
+    "motor, own model": ("motor", "knn"),
+    "bearing, own model": ("bearing", "knn"),
 }
-"""Scene and model of each run; ``quick`` is learned from ten minutes."""
+"""Scene and model of each run; ``knn`` is learned from ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,16 @@ class Session:
 
 
 def own_model(data: Path, device: str) -> OnnxModel:
-    """What the quick recipe learns of ten minutes of the device's normal sound, with its default options.
+    """What the knn recipe learns of ten minutes of the device's normal sound, with its default options.
 
     They are another looping of the recordings than the one that is scored: a device does not hear the very minutes
     again that its model learned from, on which scores are lower.
     """
     scene = SCENES[device](data, 1.0, SEED + 1)
     first = to_block(scene.at(0, LEARNED_S * scene.rate)[:, None]).samples
-    trained = learn([Run(first, scene.rate, "")], f"quick-{device}", "ten minutes of its own", SEED, QuickOptions())
+    trained = train_knn(
+        [ContinuousAudio(first, scene.rate, "")], f"knn-{device}", "ten minutes of its own", SEED, KnnOptions()
+    )
     with tempfile.TemporaryDirectory() as folder:
         return load_model(write(trained, Path(folder), SEED, "0"))
 
@@ -109,7 +112,7 @@ def run(data: Path, name: str, hours: float, progress: Progress) -> Figures:
     """One device over all its hours."""
     scene_name, model_name = RUNS[name]
     scene = SCENES[scene_name](data, hours, SEED)
-    model = own_model(data, scene_name) if model_name == "quick" else load_shipped(model_name)
+    model = own_model(data, scene_name) if model_name == "knn" else load_shipped(model_name)
     parts = sessions(scene.n_samples, scene.rate, seed_of(SEED, 3))
     log, scorer = Log(), FileScorer(model)
     task = progress.add_task(name, total=scene.n_samples)

@@ -80,9 +80,9 @@ class TwoSided:
         """See the protocol."""
         return self._model.outputs
 
-    def answer(self, windows: Float32) -> list[Float32]:
+    def predict(self, windows: Float32) -> list[Float32]:
         """See the protocol."""
-        score, *others = self._model.answer(windows)
+        score, *others = self._model.predict(windows)
         return [np.abs(score - self._centre), *others]
 
     def graph(self, example: Float32) -> onnx.ModelProto:
@@ -132,7 +132,7 @@ def ensure_score_direction(
     if found.rising > 0.5:
         return model, found
     if two_sided:
-        centre = float(np.median(np.concatenate([model.answer(one)[0] for one in windows])))
+        centre = float(np.median(np.concatenate([model.predict(one)[0] for one in windows])))
         turned = TwoSided(model, centre)
         again = _found(turned, windows, made)
         if again.rising > 0.5:
@@ -200,4 +200,4 @@ def _found(model: Model, normal: Sequence[Float32], made: dict[str, list[Float32
 
 
 def _clip_score(model: Model, windows: Float32) -> float:
-    return float(model.answer(windows)[0].astype(np.float64).mean())
+    return float(model.predict(windows)[0].astype(np.float64).mean())

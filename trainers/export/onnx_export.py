@@ -72,7 +72,7 @@ def _checked(graph: onnx.ModelProto, model: Model, golden: Float32, name_in: str
     names = list(model.outputs)
     answers = session.run(names, {name_in: golden})
     singles = [session.run(names, {name_in: window[None]}) for window in golden]
-    for number, (name, wanted) in enumerate(zip(names, model.answer(golden), strict=True)):
+    for number, (name, wanted) in enumerate(zip(names, model.predict(golden), strict=True)):
         single = np.concatenate([one[number] for one in singles])
         scale = max(float(np.abs(wanted).max()), 1.0)
         off = max(float(np.abs(got - wanted).max()) for got in (answers[number], single)) / scale

@@ -73,9 +73,9 @@ class SklearnModel:
         """See the protocol."""
         return (SCORE_OUTPUT,)
 
-    def answer(self, windows: Float32) -> list[Float32]:
+    def predict(self, windows: Float32) -> list[Float32]:
         """See the protocol."""
-        (rows,) = self._front.answer(windows)
+        (rows,) = self._front.predict(windows)
         return [scores(self._estimator, rows).astype(np.float32)]
 
     def graph(self, example: Float32) -> onnx.ModelProto:

@@ -47,7 +47,7 @@ class TorchModel:
         """See the protocol."""
         return self._outputs
 
-    def answer(self, windows: Float32) -> list[Float32]:
+    def predict(self, windows: Float32) -> list[Float32]:
         """See the protocol."""
         # Copies: windows may be views that must not be written, of which torch would warn.
         parts: list[list[Float32]] = []
@@ -80,7 +80,7 @@ class TorchModel:
 
 def scores_of(net: nn.Module, windows: Float32) -> Float32:
     """A network's scores of windows, float32 (n,); the score is its first or only output."""
-    return TorchModel(net).answer(windows)[0] if len(windows) else np.empty(0, dtype=np.float32)
+    return TorchModel(net).predict(windows)[0] if len(windows) else np.empty(0, dtype=np.float32)
 
 
 @contextmanager

@@ -28,4 +28,5 @@ def fourier_kernels(n_fft: int, window: npt.NDArray[np.floating[Any]]) -> Float3
     """
     angle = 2.0 * np.pi * (np.outer(np.arange(n_fft // 2 + 1), np.arange(len(window))) / n_fft)
     waves = np.concatenate([np.cos(angle), np.sin(angle)]).astype(window.dtype)
-    return (waves * window)[:, None, :].astype(np.float32)
+    kernels: Float32 = (waves * window)[:, None, :].astype(np.float32)
+    return kernels

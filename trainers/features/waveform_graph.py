@@ -26,7 +26,9 @@ class ClipFeatures(nn.Module):
     def __init__(self, *, density: bool) -> None:
         super().__init__()
         self._density = density
-        self.register_buffer("spectrum", torch.from_numpy(fourier_kernels(mfcc.N_FFT, mfcc.window().astype(np.float32))))
+        self.register_buffer(
+            "spectrum", torch.from_numpy(fourier_kernels(mfcc.N_FFT, mfcc.window().astype(np.float32)))
+        )
         self.register_buffer("mel", torch.from_numpy(np.ascontiguousarray(mfcc.filters())))
         self.register_buffer("dct", torch.from_numpy(mfcc.dct_matrix().astype(np.float32)))
 

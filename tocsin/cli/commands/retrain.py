@@ -53,7 +53,7 @@ _SCOPE = re.compile(rf"all|kind:({'|'.join(DEVICE_KINDS)})|device:{NAME}")
 
 
 def retrain(
-    recipe: Annotated[str, typer.Option(help="Recipe, such as quick; `tocsin train --help` names them.")],
+    recipe: Annotated[str, typer.Option(help="Recipe, such as knn; `tocsin train --help` names them.")],
     devices: Annotated[
         list[str] | None, typer.Option(help="Names or patterns of devices to capture from; repeatable.")
     ] = None,
