@@ -21,12 +21,12 @@ from schemas.manifest import Calibration, Manifest, read_metadata
 from trainers.evaluation import figures as pictures
 from trainers.evaluation.direction import Direction
 from trainers.example import Example
-from trainers.experiments.transfer.experiment import PRESETS, TransferOptions
+from trainers.experiments.transfer.experiment import TransferOptions
 from trainers.export.artefact import INDEX, install, write
 from trainers.export.golden import golden_windows
 from trainers.export.torch_model import TorchModel
 from trainers.files import write_all_atomically
-from trainers.recipe import Trained, with_settings
+from trainers.recipe import Trained
 
 SPEC = FeatureSpec(n_frames=8, window_hop=4)
 
@@ -173,10 +173,10 @@ def test_pictures_differ_with_what_they_show():
 
 
 def test_a_preset_gives_way_to_what_is_set_besides():
-    small = with_settings(TransferOptions(), {"preset": "small"}, PRESETS)
-    assert small.epochs == PRESETS["small"]["epochs"]
-    assert with_settings(TransferOptions(), {"epochs": "3", "preset": "small"}, PRESETS).epochs == 3
-    assert with_settings(TransferOptions(), {}, PRESETS) == TransferOptions()
+    small = TransferOptions.parse({"preset": "small"})
+    assert small.epochs == TransferOptions.presets["small"]["epochs"]
+    assert TransferOptions.parse({"epochs": "3", "preset": "small"}).epochs == 3
+    assert TransferOptions.parse({}) == TransferOptions()
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050])

@@ -19,7 +19,7 @@ from trainers.data.synthetic_set import SetOptions, write_set
 from trainers.experiments.transfer import experiment as transfer
 from trainers.experiments.transfer.experiment import TransferOptions, TransferRun, run_all
 from trainers.experiments.transfer.report import plot_of, rows_of, table_of
-from trainers.recipes.mimii_ae.recipe import vectors_of
+from trainers.recipes.mimii_ae.data import vectors_of
 
 TINY = TransferOptions(seeds=2, epochs=1, batch=64, least_steps=1, targets=1)
 
