@@ -29,7 +29,7 @@ from synthesis.machine import random_machine
 from trainers.data.recordings import read_folder
 from trainers.evaluation.metrics import auc
 from trainers.recipes.knn.data import ContinuousAudio
-from trainers.recipes.knn.model import summaries
+from trainers.recipes.knn.model import summarise
 from trainers.recipes.knn.neighbours import fit
 from trainers.recipes.knn.options import KnnOptions, spec_of
 from trainers.recipes.knn.recipe import train_knn
@@ -58,7 +58,7 @@ def motor_pairs(folder: Path, spec: FeatureSpec, *, blocks: bool = False) -> dic
     """
     states: dict[str, list[np.ndarray]] = {}
     for one in read_folder(folder, (), RATE):
-        rows = summaries(windows_of(rows_of(one.samples, one.sample_rate, spec), spec))
+        rows = summarise(windows_of(rows_of(one.samples, one.sample_rate, spec), spec))
         states.setdefault(Path(one.name).stem.rpartition("_")[0], []).append(rows)
     found: dict[tuple[str, str], list[float]] = {}
     for normal, fold in itertools.product(states, range(FOLDS)):
@@ -85,7 +85,7 @@ def bearing(folder: Path) -> dict[str, float]:
     for path in sorted(folder.glob("*.npz")):
         with np.load(path) as arrays:
             sound = (arrays["acceleration_g"] / FULL_SCALE_G).astype(np.float32)
-            rows[path.stem] = summaries(windows_of(rows_of(sound, int(arrays["sample_rate_hz"]), spec), spec))
+            rows[path.stem] = summarise(windows_of(rows_of(sound, int(arrays["sample_rate_hz"]), spec), spec))
     normal = rows.pop("normal")
     cut = 2 * len(normal) // 3
     form = fit(normal[:cut], np.arange(cut), 1, FLOOR_DB)

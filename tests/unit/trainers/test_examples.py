@@ -39,11 +39,11 @@ def test_the_lowest_and_the_highest_of_each_group_are_taken():
 RNG = np.random.default_rng(3)
 PLAIN = Example("normal, lowest", 1.0, RNG.normal(size=(20, 16)).astype(np.float32))
 BOTH = replace(PLAIN, reconstruction=np.zeros((20, 16), np.float32), seconds=2.0)
-WITH_AUDIO = replace(BOTH, audio=RNG.normal(size=4_000).astype(np.float32), sample_rate=8_000)
+WITH_AUDIO = replace(BOTH, samples=RNG.normal(size=4_000).astype(np.float32), sample_rate=8_000)
 CURVE = replace(WITH_AUDIO, features=WITH_AUDIO.features[:1], reconstruction=np.zeros((1, 16), np.float32))
 
 
-@pytest.mark.parametrize("example", [PLAIN, BOTH, WITH_AUDIO, CURVE, replace(CURVE, audio=None)])
+@pytest.mark.parametrize("example", [PLAIN, BOTH, WITH_AUDIO, CURVE, replace(CURVE, samples=None)])
 def test_everything_there_is_of_a_window_is_drawn(example):
     drawn = imread(io.BytesIO(draw_examples([example, replace(example, score=2.0)])))
     assert drawn.std() > 0.05
@@ -58,7 +58,7 @@ def test_everything_there_is_of_a_window_is_drawn(example):
 
 
 def test_silence_and_a_window_of_one_value_are_drawn():
-    flat = replace(WITH_AUDIO, features=window(0.0), reconstruction=window(0.0), audio=np.zeros(100, np.float32))
+    flat = replace(WITH_AUDIO, features=window(0.0), reconstruction=window(0.0), samples=np.zeros(100, np.float32))
     assert draw_examples([flat])
 
 
