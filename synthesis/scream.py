@@ -14,9 +14,9 @@ _CROWD_SHARE, _ROUGH_SHARE = 0.12, 0.75
 def scream(seed: int, duration: float | None = None) -> Float64:
     """A human-like scream, float64 (n,), peak 1.
 
-    The distinguishing feature of screams is roughness, amplitude modulation at 30 to 150 Hz (Arnal et al., Human screams
-    occupy a privileged niche in the communication soundscape, Current Biology 25, 2015), on a high gliding pitch with energy
-    to 8 kHz.
+    The distinguishing feature of screams is roughness, amplitude modulation at 30 to 150 Hz (Arnal et al., Human
+    screams occupy a privileged niche in the communication soundscape, Current Biology 25, 2015), on a high gliding
+    pitch with energy to 8 kHz.
 
     Args:
         seed: of all its parameters.
