@@ -71,7 +71,7 @@ def test_dcase_names_of_2020_give_id_and_label(tmp_path):
 
 def test_a_dcase_file_in_the_wrong_folder_is_named(tmp_path):
     put(tmp_path / "fan" / "test" / "section_00_source_train_normal_0000.wav")
-    with pytest.raises(WrongLayout, match="says train"):
+    with pytest.raises(WrongLayout, match="belongs to train"):
         load_clips(tmp_path)
 
 
