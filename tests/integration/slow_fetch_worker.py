@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from processors.adapters.models import artefact_store
-from tocsin.__main__ import main
+from tocsin.cli.main import main
 
 DIGEST = "SLOW_FETCH_DIGEST"
 MARK = "SLOW_FETCH_MARK"

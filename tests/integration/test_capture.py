@@ -19,7 +19,7 @@ import soundfile
 
 from tests.integration.heard import HeardDevice, noise, send_alerts, send_devices
 from tocsin.capture.manifest import CaptureManifest
-from tocsin.capture.workbench import Workbench
+from tocsin.capture.workspace import CaptureWorkspace
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -83,7 +83,7 @@ async def test_exactly_the_expected_clips_sample_by_sample(kafka: str, tmp_path:
     expected = {(steady.name, "s1", at) for at in (0, 2, 4, 8, 10, 12, 14, 16, 18)}
     expected |= {(steady.name, "s2", at) for at in (0, 2)} | {(worn.name, "s1", at) for at in range(0, 30, 2)}
     manifest = manifest_of(out)
-    places = [one.clip.place for one in manifest.clips]
+    places = [one.clip.key for one in manifest.clips]
     rates = {steady.name: steady.rate, worn.name: worn.rate}
     assert sorted((name, session, first // rates[name]) for name, session, first in places) == sorted(expected)
     source = {one.name: one for one in (steady, worn)}
@@ -97,14 +97,14 @@ async def test_exactly_the_expected_clips_sample_by_sample(kafka: str, tmp_path:
     assert (told["clips"], told["added"], told["normal"], told["abnormal"]) == (26, 26, 26, 0)
 
 
-async def test_alerts_and_verdicts_decide_what_sound_is(kafka: str, tmp_path: Path, tag: str) -> None:
+async def test_alerts_and_feedback_decide_the_labels(kafka: str, tmp_path: Path, tag: str) -> None:
     device = HeardDevice(f"pump-{tag}")
     device.sent = device.hear("s1", noise(5, 80.0))
     unjudged, false, real = device.alert(10.0, 13.0), device.alert(30.0, 33.0), device.alert(50.0, 53.0)
     await send_devices(kafka, device)
     await send_alerts(kafka, unjudged, false, real)
     for alert, judgement in ((false, "real"), (false, "false-alarm"), (real, "real")):
-        said = await tocsin(kafka, "alerts", "verdict", alert[0].alert_id, judgement, "--note", f"by {tag}")
+        said = await tocsin(kafka, "alerts", "feedback", alert[0].alert_id, judgement, "--note", f"by {tag}")
         assert said.returncode == 0, said.stderr
 
     out = tmp_path / "out"
@@ -184,7 +184,7 @@ async def test_what_cannot_be_captured_is_said_in_one_line(kafka: str, tmp_path:
     mistakes = [
         (capture(tmp_path / "a", f"pmup-{tag}"), device.name),
         (capture(tmp_path / "b", device.name, "--until", "30m"), "holds no unbroken 2 s"),
-        (capture(tmp_path / "c", doubtful.name), "tocsin alerts verdict"),
+        (capture(tmp_path / "c", doubtful.name), "tocsin alerts feedback"),
         (capture(tmp_path / "d", device.name, "--clip", "0.2s"), "0.2s"),
         (capture(tmp_path / "e", device.name, "--until", "2h"), "2h"),
         (capture(tmp_path / "f", device.name, "--clip", "1m"), "shorter clips"),
@@ -206,24 +206,25 @@ async def test_two_captures_into_one_folder_do_not_overlap(kafka: str, tmp_path:
     device = HeardDevice(f"pump-{tag}")
     device.sent = device.hear("s1", noise(12, 5.0))
     await send_devices(kafka, device)
-    bench = Workbench(tmp_path)
+    workspace = CaptureWorkspace(tmp_path)
     try:
         refused = await tocsin(kafka, *capture(tmp_path, device.name))
     finally:
-        bench.clear()
+        workspace.remove()
 
     assert refused.returncode == 2
     assert str(os.getpid()) in refused.stderr
 
 
-async def test_a_verdict_stands_beside_its_alert(kafka: str, tag: str) -> None:
+async def test_feedback_is_shown_with_its_alert(kafka: str, tag: str) -> None:
     device = HeardDevice(f"pump-{tag}")
     alert = device.alert(1.0, 2.0)
     await send_alerts(kafka, alert)
     alert_id = alert[0].alert_id
 
-    unknown = await tocsin(kafka, "alerts", "verdict", alert_id[:-1] + "x", "real")
-    first = await tocsin(kafka, "alerts", "verdict", alert_id, "real", "--note", "a rag in the fan")
+    unknown = await tocsin(kafka, "alerts", "feedback", alert_id[:-1] + "x", "real")
+    first = await tocsin(kafka, "alerts", "feedback", alert_id, "real", "--note", "a rag in the fan")
+    # The former name of the command.
     second = await tocsin(kafka, "alerts", "verdict", alert_id[:13], "false-alarm", "--by", "nina", "--json")
 
     assert unknown.returncode == 2
@@ -232,8 +233,8 @@ async def test_a_verdict_stands_beside_its_alert(kafka: str, tag: str) -> None:
     assert json.loads(second.stdout)["judgement"] == "false-alarm"
     shown = await tocsin(kafka, "alerts", "--json")
     mine = [one for one in map(json.loads, shown.stdout.splitlines()) if one["alert_id"] == alert_id]
-    assert [one["verdict"]["by"] for one in mine] == ["nina", "nina"]
-    assert [{name: one[name] for name in one if name != "verdict"} for one in mine] == [
+    assert [one["feedback"]["by"] for one in mine] == ["nina", "nina"]
+    assert [{name: one[name] for name in one if name != "feedback"} for one in mine] == [
         one.model_dump(mode="json") for one in alert
     ]
     plain = await tocsin(kafka, "alerts")
@@ -241,7 +242,7 @@ async def test_a_verdict_stands_beside_its_alert(kafka: str, tag: str) -> None:
     whole = await tocsin(kafka, "alerts", "show", alert_id[:13], "--json")
     told = json.loads(whole.stdout)
     assert [one["revision"] for one in told["revisions"]] == [0, 1]
-    assert [one["judgement"] for one in told["verdicts"]] == ["real", "false-alarm"]
+    assert [one["judgement"] for one in told["feedback"]] == ["real", "false-alarm"]
     assert told["audio"] == {
         "topic": "tocsin.audio.v1",
         "partition": 0,
@@ -251,10 +252,10 @@ async def test_a_verdict_stands_beside_its_alert(kafka: str, tag: str) -> None:
     }
     people = await tocsin(kafka, "alerts", "show", alert_id)
     assert "a rag in the fan" in people.stdout
-    assert "still held" in people.stdout
+    assert "still stored" in people.stdout
 
 
-async def test_who_follows_alerts_reads_verdicts_as_they_come(kafka: str, tag: str) -> None:
+async def test_following_alerts_prints_new_feedback(kafka: str, tag: str) -> None:
     alert = HeardDevice(f"pump-{tag}").alert(1.0, 2.0)
     alert_id = alert[0].alert_id
     process = await asyncio.create_subprocess_exec(
@@ -272,8 +273,8 @@ async def test_who_follows_alerts_reads_verdicts_as_they_come(kafka: str, tag: s
     try:
         await send_alerts(kafka, alert)
         await line_with(alert_id, "closed")
-        await tocsin(kafka, "alerts", "verdict", alert_id, "real", "--note", "worn")
-        assert "verdict  real: worn" in await line_with(alert_id, "worn")
+        await tocsin(kafka, "alerts", "feedback", alert_id, "real", "--note", "worn")
+        assert "feedback  real: worn" in await line_with(alert_id, "worn")
     finally:
         process.kill()
         await process.wait()

@@ -73,9 +73,9 @@ def test_a_device_is_learned_and_its_model_published_for_it_alone(kafka: str, tm
 
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told["heard_s"] == 90.0
-    assert told["doubtful_s"] == pytest.approx(18.0, abs=1.0)
-    assert told["learned_s"] == told["heard_s"] - told["doubtful_s"]
+    assert told["observed_s"] == 90.0
+    assert told["excluded_s"] == pytest.approx(18.0, abs=1.0)
+    assert told["learned_s"] == told["observed_s"] - told["excluded_s"]
     model = load_model(tmp_path / told["model"])
     assert model.manifest.detector == "machine"
     assert one.name in model.manifest.trained_on
@@ -96,7 +96,7 @@ def test_sound_of_several_sessions_is_learned_and_the_file_can_be_left_unpublish
     done = tocsin(kafka, tmp_path, "learn", one.name, "--window", str(WINDOW_S), "--no-publish", "--out", "there")
 
     assert done.returncode == 0, done.stderr
-    assert "60 s of the sound" in done.stdout
+    assert f"60 s of {one.name}'s sound" in done.stdout
     assert f"tocsin models publish there/quick-{one.name}.onnx --scope device:{one.name}" in done.stdout
     load_model(tmp_path / "there" / f"quick-{one.name}.onnx")
     assert f"machine/device:{one.name}" not in asyncio.run(read_assignments(kafka))

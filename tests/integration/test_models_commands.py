@@ -26,11 +26,11 @@ from schemas.errors import GoldenMismatch
 from schemas.score import ModelRef, Score, ScoreExplanation, Stage
 from schemas.topics import MODEL_STATUS, MODELS, SCORES
 from tests.unit.processors.crafted import described, graph, manifest
-from tocsin.__main__ import main
+from tocsin.cli.main import main
 from tocsin.client.topic_reader import record_of
 from tocsin.client.topic_writer import write_records
 from tocsin.models.assignments import announce, read_assignments
-from tocsin.models.changes import published
+from tocsin.models.changes import with_model
 from tocsin.models.publish import publish
 from tocsin.models.statuses import count_workers, wait_for_statuses
 
@@ -164,7 +164,7 @@ def test_signed_where_trust_is_asked_for(tocsin: Run, tmp_path: Path, scope: str
     assert (unsigned.returncode, "TOCSIN_MODEL_KEY" in unsigned.stderr) == (1, True)
     stranger = tocsin("publish", file, "--scope", scope, TOCSIN_MODEL_KEY="strange/tocsin-model-key.pem", **trusted)
     assert stranger.returncode == 1
-    assert "nothing is assigned" in tocsin("show", key).stderr
+    assert "no model is assigned" in tocsin("show", key).stderr
 
     printed(tocsin("publish", file, "--scope", scope, "--json", TOCSIN_MODEL_KEY=keys["private"], **trusted))
     assert printed(tocsin("show", key, "--json", **trusted))["signature"] == "by a trusted key"
@@ -193,10 +193,10 @@ def test_what_does_not_pass_is_not_published(tocsin: Run, kafka: str, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "value"),
     [
-        (("promote", "machine"), "nothing is assigned"),
-        (("rollback", "machine"), "nothing is assigned"),
-        (("retire", "machine"), "nothing is assigned"),
-        (("compare", "machine"), "nothing is assigned"),
+        (("promote", "machine"), "no model is assigned"),
+        (("rollback", "machine"), "no model is assigned"),
+        (("retire", "machine"), "no model is assigned"),
+        (("compare", "machine"), "no model is assigned"),
         (("show", "machine/device:nobody"), "machine/device:nobody"),
         (("show", "missing.onnx"), "missing.onnx"),
         (("verify", "abcdef0123"), "abcdef0123"),
@@ -248,10 +248,10 @@ async def test_two_who_change_the_same_thing_are_told(kafka: str, scope: str) ->
     key = f"machine/{scope}"
 
     def change(version: str) -> Callable[[Assignment | None, int], Assignment]:
-        return lambda current, now: published(current, artefact_of(version), scope, "champion", version, now)
+        return lambda current, now: with_model(current, artefact_of(version), scope, "champion", version, now)
 
     alone = await announce(kafka, key, change("1"))
-    assert (alone.meanwhile, alone.assignment.revision) == (None, 1)
+    assert (alone.concurrent, alone.assignment.revision) == (None, 1)
 
     def slow(current: Assignment | None, now: int) -> Assignment:
         other = change("2")(current, now + 1)
@@ -262,7 +262,7 @@ async def test_two_who_change_the_same_thing_are_told(kafka: str, scope: str) ->
     slow(alone.assignment, 5)
     await write_records(kafka, [(MODELS, pending[0].to_record())])
     late = await announce(kafka, key, lambda _, now: change("3")(alone.assignment, now))
-    assert late.meanwhile == pending[0]
+    assert late.concurrent == pending[0]
     assert (await read_assignments(kafka))[key] == late.assignment
 
 
@@ -340,7 +340,7 @@ async def test_as_many_reports_are_awaited_as_there_are_workers(kafka: str, scop
         await asyncio.gather(*(member.stop() for member in members))
 
     announced = await announce(
-        kafka, f"machine/{scope}", lambda now, at: published(now, artefact_of("1"), scope, "champion", "", at)
+        kafka, f"machine/{scope}", lambda now, at: with_model(now, artefact_of("1"), scope, "champion", "", at)
     )
     said = [status(announced.assignment, "anna", "waiting"), status(announced.assignment, "ben", "ready")]
     await write_records(kafka, [(MODEL_STATUS, one.to_record()) for one in said])
@@ -390,7 +390,7 @@ async def test_champion_and_shadow_are_compared(tocsin: Run, kafka: str, tmp_pat
         announced = await announce(
             kafka,
             key,
-            lambda now, at, v=version, s=stage: published(now, artefact_of(v), scope, s, "", at),  # type: ignore[misc]
+            lambda now, at, v=version, s=stage: with_model(now, artefact_of(v), scope, s, "", at),  # type: ignore[misc]
         )
     champion, shadow = announced.assignment.champion, announced.assignment.shadow
     assert champion is not None

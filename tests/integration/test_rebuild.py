@@ -57,7 +57,7 @@ async def test_states_that_redis_has_lost_are_those_of_an_undisturbed_run(
         assert_same_state(found[key], wanted)
 
 
-async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked(
+async def test_feedback_and_a_policy_reach_the_state_and_stored_scores_can_be_replayed(
     kafka: str, redis_url: str, group: str, start_worker: Start, tmp_path: Path
 ) -> None:
     await start_group_at_end(kafka, group)
@@ -71,9 +71,11 @@ async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked
     await first.publish(kafka)
     await wait_for(kafka, expected)
 
-    done = await asyncio.to_thread(tocsin, "alerts", "verdict", opened.alert_id, "false-alarm", kafka=kafka)
+    done = await asyncio.to_thread(tocsin, "alerts", "feedback", opened.alert_id, "false-alarm", kafka=kafka)
     assert done.returncode == 0, done.stderr
-    done = await asyncio.to_thread(tocsin, "devices", "sensitivity", "7", "--device", device, kafka=kafka)
+    done = await asyncio.to_thread(
+        tocsin, "devices", "policy", "--false-alarms-per-week", "7", "--device", device, kafka=kafka
+    )
     assert done.returncode == 0, done.stderr
     await asyncio.sleep(2.0)
     await second.publish(kafka)
@@ -88,7 +90,7 @@ async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked
 
     told = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)
     assert told.returncode == 0, told.stderr
-    for part in ("p-value", "learning", "at most 7 false alarms a week", "window of"):
+    for part in ("p-value", "calibrating", "at most 7 false alarms a week", "window of"):
         assert part in told.stdout
     replayed = await asyncio.to_thread(
         tocsin,
@@ -97,7 +99,7 @@ async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked
         "--since",
         "1h",
         "--set",
-        "sensitivity=1",
+        "false_alarms_per_week=1",
         "--out",
         str(tmp_path),
         "--json",

@@ -126,7 +126,7 @@ async def test_a_model_that_is_not_worse_is_published_as_shadow(
     assert told["published"] == {"key": key, "revision": shadow.revision, "stage": "shadow"}
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == told
     assert (tmp_path / "out" / "comparison.png").read_bytes().startswith(b"\x89PNG")
-    assert not {".retrain", "data", "learned"} & left(tmp_path / "out")
+    assert not {".retrain", "data", "training"} & left(tmp_path / "out")
     # Cron's mails and a cluster's logs: whole lines with their time, no bars.
     assert all(line[:4].isdigit() for line in errors.splitlines()), errors
 
@@ -157,7 +157,7 @@ async def test_sigterm_leaves_nothing_running_and_nothing_half_done(
             command(kafka, out, *words), env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
     async with asyncio.timeout(120):
-        while not (out / ".retrain" / "learned").is_dir():
+        while not (out / ".retrain" / "training").is_dir():
             assert process.poll() is None, (tmp_path / "log").read_text()
             await asyncio.sleep(0.02)
     busy = await retrain(*words)

@@ -36,7 +36,7 @@ with Stack(Path(sys.argv[1])) as stack:
 """
 UP = """
 import sys
-from tocsin.__main__ import main
+from tocsin.cli.main import main
 sys.argv = ["tocsin", "up", "--data", sys.argv[1]]
 main()
 """
@@ -293,7 +293,7 @@ def test_nothing_is_written_elsewhere_or_to_the_terminal(data: Path, tmp_path: P
     assert len(up.stderr.splitlines()) == 5
     status = tocsin("status")
     assert status.returncode == 0
-    assert [part["state"] for part in json.loads(status.stdout)["parts"]] == ["running", "running"]
+    assert [part["state"] for part in json.loads(status.stdout)["services"]] == ["running", "running"]
     assert json.loads(tocsin("down").stdout) == {"stopped": ["redis", "kafka"]}
     assert tocsin("status").returncode == 1
     assert list(home.rglob("*")) == []

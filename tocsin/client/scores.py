@@ -1,4 +1,4 @@
-"""Scores and what was said, read back for questions about the past."""
+"""Reading scores back from the topic."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ async def read_scores(
     device_id: str | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Score]:
-    """Scores since a moment, each once.
+    """Scores since a time, without duplicates.
 
     Args:
         bootstrap: Kafka's address.
         since_ms: milliseconds since 1970, by the broker's clock.
-        detector, device_id: whose; None for all.
-        progress: told how many records were read, now and then.
+        detector, device_id: of these only; None for all.
+        progress: called now and then with the number of records read.
 
     Raises:
         BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.

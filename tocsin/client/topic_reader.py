@@ -1,4 +1,4 @@
-"""Reading topics as a consumer of Tocsin would: without a group, from a place of one's choice."""
+"""Reading topics without a consumer group, from the beginning or any other offset."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def consumer_of(bootstrap: str, topics: Sequence[Topic]) -> AsyncIterator[
     """A group-less consumer of all partitions, at their beginning.
 
     Raises:
-        BrokerUnavailable: nothing answers at the address within 10 s.
+        BrokerUnavailable: no broker answers at the address within 10 s.
         SettingsError: a topic does not exist there.
     """
     read_any_header_name()
@@ -54,7 +54,7 @@ async def consumer_of(bootstrap: str, topics: Sequence[Topic]) -> AsyncIterator[
 
 
 async def follow(consumer: AIOKafkaConsumer) -> AsyncIterator[Any]:
-    """Records as they come, for ever."""
+    """Records as they arrive, without end."""
     while True:
         batches = await consumer.getmany(timeout_ms=250)
         for message in (message for batch in batches.values() for message in batch):
@@ -62,7 +62,7 @@ async def follow(consumer: AIOKafkaConsumer) -> AsyncIterator[Any]:
 
 
 async def read_to_end(consumer: AIOKafkaConsumer) -> AsyncIterator[Any]:
-    """Records that stand in the consumer's partitions now."""
+    """Records up to the present end of the consumer's partitions."""
     partitions = list(consumer.assignment())
     ends = await consumer.end_offsets(partitions)
     while [tp for tp in partitions if await consumer.position(tp) < ends[tp]]:
