@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 from aiokafka import AIOKafkaProducer
 
-from benchmarks.result import store_model as keep_result
+from benchmarks.result import keep as keep_result
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.app.options import WorkerOptions
 from schemas.artefact import Artefact

@@ -85,7 +85,7 @@ def _inputs() -> list[dict[str, Any]]:
     try:
         found: list[dict[str, Any]] = miniaudio.Devices(_backends()).get_captures()
     except miniaudio.MiniaudioError as error:
-        raise CaptureError(f"this machine has no working sound system ({error}): {_ADVICE}") from None
+        raise CaptureError(f"this machine has no sound system that works ({error}): {_ADVICE}") from None
     return [info for info in found if alsa.ZEROS not in info["name"]]
 
 

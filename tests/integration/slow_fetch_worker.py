@@ -1,4 +1,4 @@
-"""A worker whose fetch of one model stops in its middle and never goes on.
+"""A worker in which the download of one model stalls.
 
 The environment names the model's digest, and a file that says that the fetch has begun.
 """

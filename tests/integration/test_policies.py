@@ -1,4 +1,4 @@
-"""PolicySource on the real broker: set by the command, followed as a worker does."""
+"""Policies on the real broker: set by the command, followed as by a worker."""
 
 from __future__ import annotations
 

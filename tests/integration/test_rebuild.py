@@ -1,4 +1,4 @@
-"""States lost by Redis come back from the scores, and people's words reach them: real Kafka, real Redis."""
+"""States that Redis lost are rebuilt from the scores, and feedback reaches them: real Kafka, real Redis."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ async def test_feedback_and_a_policy_reach_the_state_and_stored_scores_can_be_re
     episodes = [state.learned.rule.book.open, *state.learned.rule.book.past]
     assert any(getattr(episode, "judgement", "") == "false-alarm" for episode in episodes if episode is not None)
 
-    told = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)
-    assert told.returncode == 0, told.stderr
+    result = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)
+    assert result.returncode == 0, result.stderr
     for part in ("p-value", "calibrating", "at most 7 false alarms a week", "window of"):
-        assert part in told.stdout
+        assert part in result.stdout
     replayed = await asyncio.to_thread(
         tocsin,
         "replay",

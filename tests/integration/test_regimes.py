@@ -18,8 +18,8 @@ from schemas.device import Device
 from schemas.record import Record
 from schemas.score import Score
 from schemas.topics import DEVICES, SCORES
-from tests.integration.heard import noise, send
 from tests.integration.oracle import read_all, start_group_at_end
+from tests.integration.recorded_device import noise, send
 from tests.integration.test_stream import tocsin
 from tests.integration.worker_process import WorkerProcess
 
@@ -63,5 +63,5 @@ async def test_a_reported_regime_reaches_the_score_and_its_explanation(
         assert time.monotonic() < deadline, f"{len(found)} scores"
         await asyncio.sleep(0.3)
     assert {(score.tag, score.regime) for score in found} == {("slow", "slow"), ("fast", "fast")}
-    told = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)
-    assert "compared with the reference of operating regime 'fast'" in told.stdout
+    result = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)
+    assert "compared with the reference of operating regime 'fast'" in result.stdout

@@ -41,16 +41,16 @@ async def read_device_audio(
     async with audio_reader(bootstrap) as reader:
         # All producers use the default partitioner of Kafka's clients.
         partition = DefaultPartitioner()(device_id.encode(), reader.partitions, reader.partitions)
-        whole = next((one for one in await reader.offset_ranges(0) if one.partition == partition), None)
+        everything = next((one for one in await reader.offset_ranges(0) if one.partition == partition), None)
         recorder = Recorder(seconds, excluded)
         back_s = seconds + guard_s
-        begin = None if whole is None else whole.end_offset
-        while whole is not None and begin != whole.first_offset and not recorder.full:
+        begin = None if everything is None else everything.end_offset
+        while everything is not None and begin != everything.first_offset and not recorder.full:
             since_ms = time.time_ns() // 1_000_000 - int(1_000 * back_s)
-            later = next((one for one in await reader.offset_ranges(since_ms) if one.partition == partition), None)
-            begin = whole.end_offset if later is None else min(later.first_offset, whole.end_offset)
+            recent = next((one for one in await reader.offset_ranges(since_ms) if one.partition == partition), None)
+            begin = everything.end_offset if recent is None else min(recent.first_offset, everything.end_offset)
             recorder = Recorder(seconds, excluded)
-            await _record(reader, OffsetRange(partition, begin, whole.end_offset), device_id, fleet, recorder)
+            await _record(reader, OffsetRange(partition, begin, everything.end_offset), device_id, fleet, recorder)
             back_s *= _BACK_FACTOR
     audio = recorder.audio()
     if not audio.observed_s:

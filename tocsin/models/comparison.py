@@ -22,7 +22,7 @@ class Pairs:
     """One device's windows that both models scored, in order.
 
     Attributes:
-        device_id: whose.
+        device_id: of the device.
         champion, shadow: one score per window each; of the same sound.
         seconds: of sound that the windows cover.
     """

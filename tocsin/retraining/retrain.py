@@ -80,7 +80,7 @@ class RetrainOutcome:
     def as_json(self) -> dict[str, Any]:
         """The content of the JSON report."""
         return {
-            "verdict": "worse" if self.worse else "not worse",
+            "result": "worse" if self.worse else "not worse",
             "tolerance": asdict(self.tolerance),
             "reasons": list(self.worse),
             "model": None if self.model is None else str(self.model),

@@ -41,7 +41,7 @@ class Service(ABC):
     Args:
         folder: the service's own folder; created at the first start.
         port: port on 127.0.0.1; the same at each start.
-        ties: as :class:`ServiceTies` says.
+        ties: see :class:`ServiceTies`.
     """
 
     name: ClassVar[str]

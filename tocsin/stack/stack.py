@@ -37,7 +37,7 @@ class Stack:
     All methods block; from a coroutine call them in a thread. One thread at a time.
 
     Args:
-        data: the data folder; made if missing, its parent included.
+        data: the data folder; created if missing, with its parents.
         components: folder of the fetched components; None for the default.
         kafka: bootstrap address of a running Kafka to use instead of starting one.
         redis_url: URL of a running Redis to use instead of starting one.
@@ -112,8 +112,8 @@ class Stack:
 
         Raises:
             StackBusy: another stack runs in the data folder.
-            ComponentMissing, PortInUse, ServiceDied, OutputError, BrokerUnavailable, RedisUnavailable: as their names
-                say.
+            ComponentMissing, PortInUse, ServiceDied, OutputError, BrokerUnavailable, RedisUnavailable: see
+                :mod:`schemas.errors`.
         """
         self._make_folder()
         with lock_commands(self.data):
@@ -133,8 +133,8 @@ class Stack:
         Raises:
             StackBusy: another process owns the folder's stack, or it runs on other ports or addresses than
                 those requested.
-            ComponentMissing, PortInUse, ServiceDied, OutputError, BrokerUnavailable, RedisUnavailable: as their names
-                say.
+            ComponentMissing, PortInUse, ServiceDied, OutputError, BrokerUnavailable, RedisUnavailable: see
+                :mod:`schemas.errors`.
         """
         self._make_folder()
         with lock_commands(self.data):

@@ -1,4 +1,4 @@
-"""`tocsin experiment`: questions that take many trainings to answer."""
+"""`tocsin experiment`: multi-training experiments."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _train(
     )
     try:
         options = QuickOptions(window=window, detector=detector)
-        trained = fit(audio.runs, f"quick-{device}"[:_MAX_NAME], trained_on, seed, options)
+        trained = fit(audio.runs, f"knn-{device}"[:_MAX_NAME], trained_on, seed, options)
     except TooLittleSound as error:
         left_out = f"; {audio.excluded_s:.0f} s around alerts were left out" if audio.excluded_s else ""
         raise TooLittleSound(f"{device}: {error}{left_out}") from None

@@ -1,4 +1,4 @@
-"""A device's sound on the audio topic, cut, repeated and broken as a test likes, and alerts on it."""
+"""A device's sound on the audio topic, in chunks that a test may repeat or break, and alerts on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHUNK_S = 0.5
 
 
 @dataclass
-class HeardDevice:
+class RecordedDevice:
     """One device.
 
     Attributes:
@@ -38,8 +38,8 @@ class HeardDevice:
     pcm: dict[str, npt.NDArray[np.int16]] = field(default_factory=dict)
     sent: list[Chunk] = field(default_factory=list)
 
-    def hear(self, session: str, sound: npt.NDArray[np.floating], start_s: float = 0.0) -> list[Chunk]:
-        """A session, float (n,) or (n, channels) in [-1, 1], captured from ``start_s`` on; its chunks, not yet sent."""
+    def record(self, session: str, sound: npt.NDArray[np.floating], start_s: float = 0.0) -> list[Chunk]:
+        """Chunks of a session, float (n,) or (n, channels) in [-1, 1], captured from ``start_s`` on; not yet sent."""
         pcm = np.clip(np.round(sound.reshape(len(sound), -1) * 32_768), -32_768, 32_767).astype("<i2")
         self.pcm[session] = pcm
         step = int(CHUNK_S * self.rate)
@@ -94,7 +94,7 @@ class HeardDevice:
 
 
 def noise(seed: int, seconds: float, rate: int = 16_000, channels: int = 1) -> npt.NDArray[np.floating]:
-    """Noise no two stretches of which are alike, float64 (n, channels)."""
+    """Non-repeating noise, float64 (n, channels)."""
     return np.random.default_rng(seed).normal(0.0, 0.1, (int(seconds * rate), channels))
 
 
@@ -109,7 +109,7 @@ async def send(kafka: str, records: Iterable[tuple[Topic, Record]]) -> None:
             await one
 
 
-async def send_devices(kafka: str, *devices: HeardDevice) -> None:
+async def send_devices(kafka: str, *devices: RecordedDevice) -> None:
     """Announces devices, then sends their chunks in turn."""
     manifests = [Device(device_id=one.name, kind="machine", sample_rate=one.rate) for one in devices]
     longest = max(len(one.sent) for one in devices)
