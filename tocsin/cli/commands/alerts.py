@@ -61,7 +61,7 @@ def show(
     json: Json = False,
     kafka: Kafka = None,
 ) -> None:
-    """Show one alert: its revisions, its feedback, and where its sound is stored."""
+    """Show one alert with its feedback and the location of its sound."""
     bootstrap = kafka_address(load_settings(), kafka)
     log = asyncio.run(AlertLog.read(bootstrap))
     revisions = log.find(alert_id)
@@ -103,7 +103,7 @@ def feedback(
     json: Json = False,
     kafka: Kafka = None,
 ) -> None:
-    """Report whether an alert was a false alarm or real. The latest feedback on an alert counts.
+    """Report that an alert was a false alarm, or real. The latest feedback on an alert counts.
 
     Both adjust the device's threshold, and decide how `tocsin dataset capture` labels the sound of the alert.
     """

@@ -30,10 +30,11 @@ def demo(
     seconds: Annotated[float, typer.Option(help="Seconds of sound to play, 1 to 600.")] = 65.0,
     processes: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 2,
 ) -> None:
-    """Play a small synthetic factory in real time through a real Kafka and Redis, and show its scores and alerts.
+    """Run a synthetic factory through the whole stack, live.
 
-    Six machines and two rooms; one machine develops a fault, and a scream sounds in one room. Exit code 0 if exactly
-    those two raise alerts, 1 if not.
+    Six machines and two rooms are played in real time through a real Kafka and Redis, and their scores and alerts are
+    shown. One machine develops a fault, and a scream sounds in one room. Exit code 0 if exactly those two raise alerts,
+    1 if not.
     """
     if not 1.0 <= seconds <= 600.0:
         raise SettingsError(f"--seconds {seconds}: give 1 to 600")

@@ -31,9 +31,10 @@ def transfer(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the rows of the table as JSON.")] = False,
 ) -> None:
-    """Measure whether a model pretrained on other machines needs less sound of a new one.
+    """Measure what pretraining on other machines saves.
 
-    Four transfer plans are trained on growing shares of the new machine's sound, each beside a model from scratch.
+    Does a pretrained model need less sound of a new machine? Four transfer plans are trained on growing shares of the
+    new machine's sound, each beside a model from scratch.
     """
     # Imported late: the training libraries take seconds to load.
     from trainers.data.loaders.layout import load_clips

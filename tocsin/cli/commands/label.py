@@ -24,10 +24,11 @@ def label(
     out: Annotated[Path, typer.Option(help="Folder for label files and review sheets.")] = Path("labels"),
     json: JsonLines = False,
 ) -> None:
-    """Find the sound events in recordings, predict their labels, and write Audacity label files and review sheets.
+    """Find sound events in recordings and predict their labels.
 
-    Open a recording and its label file in Audacity, correct the labels, and save them beside the recording: training
-    reads them there. Labels that begin with a question mark are uncertain and are not used for training.
+    Writes Audacity label files and review sheets. Open a recording and its label file in Audacity, correct the labels,
+    and save them beside the recording: training reads them there. Labels that begin with a question mark are uncertain
+    and are not used for training.
     """
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:

@@ -44,10 +44,11 @@ def learn(
     json: Json = False,
     kafka: Kafka = None,
 ) -> None:
-    """Train a model on a device's latest sound, in closed form, and publish it for that device only.
+    """Train a device's own model on its latest sound.
 
-    Sound around alerts is left out, unless `tocsin alerts feedback` marked them as false alarms. The model is refused
-    if generated anomalies do not score higher than the device's own sound.
+    The training is in closed form, and the model is published for that device only. Sound around alerts is left out,
+    unless `tocsin alerts feedback` marked them as false alarms. The model is refused if generated anomalies do not
+    score higher than the device's own sound.
     """
     if not is_name(device):
         raise SettingsError(f"{device!r} is not a device id: use letters, digits, '.', '_' and '-'")

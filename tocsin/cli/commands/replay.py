@@ -44,9 +44,10 @@ def replay(
     json: Json = False,
     kafka: Kafka = None,
 ) -> None:
-    """Replay a device's stored scores under another setting; print and plot the alerts then and now.
+    """Replay a device's stored scores under another setting.
 
-    The device starts without a reference at the first score read: an earlier --since gives a better calibrated replay.
+    The alerts then and now are printed and plotted. The device starts without a reference at the first score read: an
+    earlier --since gives a better calibrated replay.
     """
     options = load_settings()
     bootstrap = kafka_address(options, kafka)

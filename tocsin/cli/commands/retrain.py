@@ -95,11 +95,12 @@ def retrain(
     json: Json = False,
     kafka: Kafka = None,
 ) -> None:
-    """Capture sound, train, compare with the champion, and publish the model as its shadow.
+    """Train on the fleet's sound and publish the model as shadow.
 
-    The comparison uses held-out sound and generated anomalies. Exit code 0: not worse, and published unless --dry-run.
-    3: worse, nothing published; report.json gives the reasons. 2: a user error, or Kafka or the store does not answer.
-    Needs no terminal; one run at a time per folder.
+    Captures sound, trains, and compares the model with the champion. The comparison uses held-out sound and generated
+    anomalies. Exit code 0: not worse, and published unless --dry-run. 3: worse, nothing published; report.json gives
+    the reasons. 2: a user error, or Kafka or the store does not answer. Needs no terminal; one run at a time per
+    folder.
     """
     if (devices is None) == (data is None):
         raise SettingsError("give either --devices, to capture their sound, or --data, to use existing sound")

@@ -36,9 +36,10 @@ def score(
         bool, typer.Option("--one-device", help="Score the files as sessions of one device, which share a threshold.")
     ] = False,
 ) -> None:
-    """Score files as the stream would: same windows, features, model and threshold.
+    """Score files offline, as the stream would.
 
-    A file that cannot be read is reported, the others are scored, and the exit code is 2.
+    Windows, features, model and threshold are the same as for a device that sends the files. A file that cannot be read
+    is reported, the others are scored, and the exit code is 2.
     """
     scorer = FileScorer(_model(detector, model))
     table = Table(

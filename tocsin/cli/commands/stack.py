@@ -68,7 +68,7 @@ def up(
     json: Json = False,
     parts: OldComponentsFolder = None,
 ) -> None:
-    """Start Kafka and Redis, create the topics, and leave both running."""
+    """Start Kafka and Redis in the background; create the topics."""
     with _signals_interrupt(), _progress() as show:
         stack = Stack(data, components or parts, kafka, redis_url, kafka_port, redis_port, progress=show)
         started = stack.up()
@@ -90,7 +90,7 @@ def up(
 
 
 def down(data: Data = DATA, json: Json = False) -> None:
-    """Stop the Kafka and Redis that `tocsin up` left running; their data is kept."""
+    """Stop the Kafka and Redis that `tocsin up` started. Their data is kept."""
     with _progress() as show:
         show("stopping")
         stopped = stop_stack(data)
@@ -103,7 +103,7 @@ def down(data: Data = DATA, json: Json = False) -> None:
 
 
 def status(data: Data = DATA, json: Json = False) -> None:
-    """Show the state of Kafka and Redis; exit code 1 unless both run and answer."""
+    """Show the state of Kafka and Redis. Exit code 1 unless both run and answer."""
     found = stack_status(data)
     if json:
         _print_json({"data": str(data.absolute()), "services": [one.model_dump(mode="json") for one in found]})
@@ -118,7 +118,7 @@ def status(data: Data = DATA, json: Json = False) -> None:
 
 
 def fetch(components: ComponentsFolder = None, json: Json = False, parts: OldComponentsFolder = None) -> None:
-    """Find Java and Redis and fetch Kafka's jars, so that `tocsin up` needs no network."""
+    """Find Java and Redis, and fetch Kafka's jars. Afterwards `tocsin up` needs no network."""
     with _progress() as show:
         found = fetch_components(components or parts, show)
     java, redis, jars = found.java, found.redis, found.jars
@@ -137,7 +137,7 @@ def fetch(components: ComponentsFolder = None, json: Json = False, parts: OldCom
 
 
 def topics(data: Data = DATA, kafka: Kafka = None, partitions: Partitions = None, json: Json = False) -> None:
-    """Create the missing topics, and report where existing ones differ from the required settings."""
+    """Create the missing topics. Differences of existing ones from the required settings are reported."""
     address = kafka_address(load_settings().model_copy(update={"data": data}), kafka)
     reports = create_topics(address, partitions)
     if json:

@@ -28,9 +28,9 @@ def train(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the measured metrics as one JSON object.")] = False,
 ) -> None:
-    """Train a model, evaluate it, and write it as an ONNX file with its manifest.
+    """Train a model on recordings and write it as ONNX.
 
-    The same command resumes an interrupted run.
+    The model is evaluated, and its file contains its manifest. The same command resumes an interrupted run.
     """
     # Imported late: the training libraries take seconds to load.
     from trainers.evaluation.metrics import below_normal

@@ -37,10 +37,11 @@ def capture(
     json: Json = False,
     kafka: Kafka = None,
 ) -> None:
-    """Read sound back into normal/DEVICE and abnormal/DEVICE, with a manifest.
+    """Read the fleet's sound back as labelled clips.
 
-    Sound during or near an alert is left out, unless feedback says what it was: `tocsin alerts feedback`. The same
-    command resumes an interrupted capture; a complete one is left unchanged.
+    Clips are written to normal/DEVICE and abnormal/DEVICE, with a manifest. Sound during or near an alert is left out,
+    unless feedback says what it was: `tocsin alerts feedback`. The same command resumes an interrupted capture; a
+    complete one is left unchanged.
     """
     request, since_ms, until_ms = request_of(devices, since, until, clip, guard, minutes_per_device, max_gb)
     captured = asyncio.run(run_capture(kafka_address(load_settings(), kafka), request, since_ms, until_ms, out))

@@ -28,7 +28,7 @@ def synthesize(
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="The same seed writes the same files.")] = 7,
     json: Json = False,
 ) -> None:
-    """Write a small synthetic set in the layout of a public one: machines in factory noise, some with a fault."""
+    """Write a small synthetic set in the layout of a public one. Machines in factory noise, some with a fault."""
     try:
         snrs_db = tuple(float(one) for one in snr.split(","))
     except ValueError:

@@ -36,9 +36,10 @@ def explain(
     json: JsonLines = False,
     kafka: Kafka = None,
 ) -> None:
-    """Explain why each detector of a device did, or did not, raise an alert at a time.
+    """Explain why a device did, or did not, raise an alert.
 
-    The window nearest to the time is shown: score, threshold, p-value, regime and the budget arithmetic behind them.
+    For each detector the window nearest to --at is shown: its score, threshold, p-value, regime and the budget
+    arithmetic behind them.
     """
     bootstrap = kafka_address(load_settings(), kafka)
     now_ms = round(time.time() * 1_000)

@@ -27,10 +27,10 @@ _WEEK_NS = 7 * 86_400 * 1_000_000_000
 
 
 def list_devices(json: JsonLines = False, kafka: Kafka = None) -> None:
-    """List the devices that have announced themselves, with their alerts and false-alarm budget of the last 7 days.
+    """List the devices with their alerts and false-alarm budgets.
 
-    While a device calibrates, three times its budget applies, up to three a week: alerts raised meanwhile are counted
-    separately.
+    Alerts are those of the last 7 days. While a device calibrates, three times its budget applies, up to three a week:
+    alerts raised meanwhile are counted separately.
     """
     bootstrap = kafka_address(load_settings(), kafka)
     fleet, policies, log = asyncio.run(_read(bootstrap))

@@ -27,10 +27,10 @@ def normal(
     note: Note = "",
     kafka: Kafka = None,
 ) -> None:
-    """Accept a device's present sound as normal: after a repair, a move or a harmless drift.
+    """Accept a device's present sound as normal.
 
-    While an alert is open, the sound since it opened becomes the reference; otherwise today's sound does. The previous
-    reference is stored for --undo.
+    For use after a repair, a move or a harmless drift. While an alert is open, the sound since it opened becomes the
+    reference; otherwise today's sound does. The previous reference is stored for --undo.
     """
     bootstrap = kafka_address(load_settings(), kafka)
     fleet = asyncio.run(read_fleet(bootstrap))

@@ -64,9 +64,10 @@ def policy(
     json: JsonLines = False,
     kafka: Kafka = None,
 ) -> None:
-    """Show or set the false-alarm budget of the fleet, a kind or a device. The narrowest policy applies.
+    """Show or set the false-alarm budget.
 
-    Setting one prints the budget arithmetic: how often a minute of sound may exceed its threshold.
+    A policy applies to the fleet, a kind or a device; the narrowest one counts. Setting one prints the budget
+    arithmetic: how often a minute of sound may exceed its threshold.
     """
     bootstrap = kafka_address(load_settings(), kafka)
     if false_alarms_per_week is None and not unset:

@@ -48,7 +48,7 @@ def publish(
     json: Json = False,
     kafka: Kafka = None,
 ) -> None:
-    """Check a model, store it, sign it if a key is configured, and announce it to running workers."""
+    """Check, store, sign and announce a model. It is signed if TOCSIN_MODEL_KEY is set."""
     settings = load_settings()
     _check(scope, note)
     key = None if settings.model_key is None else load_private_key(settings.model_key)
@@ -75,7 +75,7 @@ def publish(
 def promote(
     detector: Role, scope: Scope = ALL, note: Note = "", wait: Wait = 0.0, json: Json = False, kafka: Kafka = None
 ) -> None:
-    """Make the shadow the champion; `rollback` restores the old champion."""
+    """Make the shadow the champion. `rollback` restores the old one."""
     _change(detector, scope, note, wait, kafka, promoted, json=json)
 
 
@@ -97,7 +97,7 @@ def retire(
     json: Json = False,
     kafka: Kafka = None,
 ) -> None:
-    """Remove a scope's models: the wider scope's model applies again, or the shipped one."""
+    """Remove a scope's models. The wider scope's model applies again, or the shipped one."""
     only: Literal["shadow"] | None = "shadow" if stage == "shadow" else None
     _change(detector, scope, note, wait, kafka, lambda now, text, at: retired(now, only, text, at), json=json)
 
@@ -106,7 +106,7 @@ def keygen(
     out: Annotated[Path, typer.Option(help="Folder for the two keys; created if missing.")],
     json: Json = False,
 ) -> None:
-    """Create a key pair: the private key signs published models, workers verify with the public one."""
+    """Create a key pair to sign and verify models."""
     private, public = write_keys(out)
     if json:
         print(as_json(private=str(private), public=str(public)))

@@ -34,7 +34,7 @@ def compare(
     json: Json = False,
     kafka: Kafka = None,
 ) -> None:
-    """Compare shadow and champion on the windows that both scored: agreement, rank correlation, alarms a day."""
+    """Compare shadow and champion on the same windows. Prints agreement, rank correlation and alarms a day."""
     bootstrap = kafka_address(load_settings(), kafka)
     since_ms = time_ms(since, "--since", round(time.time() * 1_000))
     assignment = assignment_of(asyncio.run(read_assignments(bootstrap)), f"{detector}/{scope}")

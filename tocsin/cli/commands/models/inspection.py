@@ -31,7 +31,7 @@ Reference = Annotated[
 
 
 def list_models(json: JsonLines = False, kafka: Kafka = None) -> None:
-    """List the assigned models and the status of each on the workers."""
+    """List the assigned models and their status on the workers."""
     bootstrap = kafka_address(load_settings(), kafka)
     assignments = list(asyncio.run(read_assignments(bootstrap)).values())
     statuses = asyncio.run(newest_statuses(bootstrap))
@@ -45,7 +45,7 @@ def list_models(json: JsonLines = False, kafka: Kafka = None) -> None:
 
 
 def show(reference: Reference, stage: StageOption = "champion", json: Json = False, kafka: Kafka = None) -> None:
-    """Show a model's manifest, without running the model: safe for a file from anywhere."""
+    """Show a model's manifest without running the model. Safe for a file from anywhere."""
     settings = load_settings()
     with _model(reference, stage, settings, kafka) as model:
         manifest, sha256, size = read_manifest(model.path)
@@ -57,7 +57,7 @@ def show(reference: Reference, stage: StageOption = "champion", json: Json = Fal
 
 
 def verify(reference: Reference, stage: StageOption = "champion", json: Json = False, kafka: Kafka = None) -> None:
-    """Check a model as a worker does and print each check; exit code 1 when it is refused."""
+    """Check a model as a worker does, and print each check. Exit code 1 if it is refused."""
     settings = load_settings()
     passed: list[str] = []
     refused: ModelRefused | None = None

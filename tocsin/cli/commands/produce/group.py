@@ -30,7 +30,7 @@ produce = typer.Typer(name="produce", add_completion=False, help="Send sound to 
 SharedDevice = Annotated[
     str | None, typer.Option(help="Send all files as sessions of this one device. Default: each file is a device.")
 ]
-Realtime = Annotated[bool, typer.Option("--realtime/--fast", help="Send at the speed of sound capture, or at once.")]
+Realtime = Annotated[bool, typer.Option("--realtime/--fast", help="Send in real time, or as fast as possible.")]
 ChunkSeconds = Annotated[float, typer.Option(help="Length of a chunk, 0.25 to 2 s.")]
 Loop = Annotated[int, typer.Option(help="How many times everything is sent.")]
 Regime = Annotated[
@@ -84,7 +84,7 @@ def produce_sensor(
     regime: Regime = "",
     json: Json = False,
 ) -> None:
-    """Send recordings of acceleration and other sensors, scaled to 16 bits."""
+    """Send sensor recordings, such as acceleration, scaled to 16 bits."""
     regime = check_regime(regime)
     options = SensorOptions(column=column, sample_rate=rate, unit=unit, full_scale=full_scale)
     sources, failures = probe_all(paths, lambda path: read_sensor(path, options))
@@ -109,7 +109,7 @@ def produce_synthetic(
     regime: Regime = "",
     json: Json = False,
 ) -> None:
-    """Send the sound of the demo factory: synthetic machines and rooms."""
+    """Send the sound of the synthetic demo factory."""
     if seconds is None and not realtime:
         raise SettingsError("--fast without --seconds would never end: say how many seconds of sound to send")
     jobs = synthetic_jobs(seed=seed, seconds=seconds, chosen=device or (), regime=check_regime(regime))
