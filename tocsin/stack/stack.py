@@ -131,8 +131,7 @@ class Stack:
         A background stack in which a service has died is stopped and started again.
 
         Raises:
-            StackBusy: another process owns the folder's stack, or it runs on other ports or addresses than
-                those requested.
+            StackBusy: another process owns the stack, or it runs on other ports or addresses than requested.
             ComponentMissing, PortInUse, ServiceDied, OutputError, BrokerUnavailable, RedisUnavailable: see
                 :mod:`schemas.errors`.
         """
@@ -253,21 +252,16 @@ class Stack:
         requested = self._requested.get(key)
         taken = {port for other, port in self._record.ports.items() if other != key}
         taken |= {port for other, port in self._requested.items() if other != key and port is not None}
-        port = (
-            ports.require(requested, name)
-            if requested is not None
-            else ports.choose(self._record.ports.get(key), taken)
-        )
+        last = self._record.ports.get(key)
+        port = ports.require(requested, name) if requested is not None else ports.choose(last, taken)
         self._record.ports[key] = port
         return port
 
     def _matches(self, record: StackRecord) -> bool:
         # Whether a background stack is complete and as requested; a complete one that is not as requested is refused.
         running = record.processes()
-        if any(
-            name not in running and not (name in record.services and record.services[name].given)
-            for name in self._given
-        ):
+        given_names = {name for name, service in record.services.items() if service.given}
+        if any(name not in running and name not in given_names for name in self._given):
             return False
         for name, given in self._given.items():
             service, port = record.services[name], self._requested[name]
