@@ -38,7 +38,7 @@ from processors.stream.states import States
 from tocsin.stack import ports
 from tocsin.stack.programs import find_redis
 from tocsin.stack.redis_service import RedisService
-from tocsin.stack.service import Hold
+from tocsin.stack.service import ServiceTies
 
 Figures = dict[str, Any]
 
@@ -78,8 +78,8 @@ def _redis() -> Iterator[str]:
     """A temporary Redis server, started as the local stack starts it."""
     with tempfile.TemporaryDirectory() as folder:
         lock = os.open(folder, os.O_RDONLY)
-        hold = Hold(lock, tied=True, changed=lambda: None)
-        service = RedisService(Path(folder) / "redis", ports.choose(None, ()), find_redis(), hold)
+        ties = ServiceTies(lock, tied=True, changed=lambda: None)
+        service = RedisService(Path(folder) / "redis", ports.choose(None, ()), find_redis(), ties)
         try:
             service.start()
             yield service.address

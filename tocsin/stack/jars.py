@@ -1,4 +1,4 @@
-"""Kafka's jars: fetched by their coordinates, checked against a pinned list of digests, put in place in one step."""
+"""Kafka's jars: fetched by their coordinates, checked against a pinned list of digests, installed atomically."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def digest(path: Path) -> str:
 
 
 class Jars:
-    """Kafka's jars in a parts folder.
+    """Kafka's jars in the components folder.
 
     A stamp of sizes and modification times, written after every digest was right, spares reading 44 MB at each start;
     a file that differs from the stamp is read in full.
 
     Args:
-        parts: the parts folder; made at install.
+        parts: the components folder; made at install.
         pins: what must be there.
     """
 
@@ -105,14 +105,14 @@ class Jars:
 
         Raises:
             ComponentMissing: a jar cannot be fetched, or is not the pinned one.
-            OutputError: the parts folder cannot be written.
+            OutputError: the components folder cannot be written.
             StackBusy: another install has held the folder for ten minutes.
         """
         if not self.verify():
             return
         try:
             self._parts.mkdir(parents=True, exist_ok=True)
-            lock = FolderLock(self._parts / "install.lock", f"the parts folder {self._parts}")
+            lock = FolderLock(self._parts / "install.lock", f"the components folder {self._parts}")
             lock.acquire(wait_s=INSTALL_WAIT_SECONDS)
             with lock:
                 bad = self.verify()
@@ -121,7 +121,7 @@ class Jars:
         except OSError as error:
             reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
             raise OutputError(
-                f"cannot write the parts folder {self._parts}: {reason}; make room or choose another with --parts"
+                f"cannot write the components folder {self._parts}: {reason}; choose another with --components"
             ) from error
 
     def _install(self, bad: list[Pin], progress: Progress) -> None:
@@ -204,5 +204,5 @@ def _not_fetched(pin: Pin, error: Exception) -> ComponentMissing:
     reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     return ComponentMissing(
         f"{pin.name} of Kafka {KAFKA_VERSION} could not be fetched ({reason}): connect this machine to the network and "
-        "run `tocsin parts` again, or name a running Kafka with TOCSIN_KAFKA"
+        "run `tocsin fetch` again, or name a running Kafka with TOCSIN_KAFKA"
     )
