@@ -36,6 +36,7 @@ from processors.core.windowing.window import Window
 from processors.stream.decision_contexts import context_of
 from processors.stream.states import States
 from tocsin.stack import ports
+from tocsin.stack.parts import components_folder
 from tocsin.stack.programs import find_redis
 from tocsin.stack.redis_service import RedisService
 from tocsin.stack.service import ServiceTies
@@ -79,7 +80,8 @@ def _redis() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         lock = os.open(folder, os.O_RDONLY)
         ties = ServiceTies(lock, tied=True, changed=lambda: None)
-        service = RedisService(Path(folder) / "redis", ports.choose(None, ()), find_redis(), ties)
+        redis = find_redis(components_folder(), print)
+        service = RedisService(Path(folder) / "redis", ports.choose(None, ()), redis, ties)
         try:
             service.start()
             yield service.address

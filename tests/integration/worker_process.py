@@ -17,14 +17,24 @@ class WorkerProcess:
         kafka, redis_url, group: its options.
         log: file its output is added to.
         module: another program in its place, run with the same options.
+        python: another environment's, with the working directory its own.
     """
 
-    def __init__(self, kafka: str, redis_url: str, group: str, log: Path, module: str = "tocsin") -> None:
-        command = [sys.executable, "-m", module, "worker", "--kafka", kafka, "--redis", redis_url, "--group", group]
+    def __init__(
+        self, kafka: str, redis_url: str, group: str, log: Path, module: str = "tocsin", python: Path | None = None
+    ) -> None:
+        command = [str(python or sys.executable), "-m", module, "worker"]
+        command += ["--kafka", kafka, "--redis", redis_url, "--group", group]
         self.log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ}, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={**os.environ},
+                cwd=python.parents[1] if python else None,  # away from the checkout, which `-m` would import from
+                start_new_session=True,
             )
 
     @property

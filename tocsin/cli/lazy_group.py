@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from schemas.errors import ExtraMissing
+from tocsin.cli.extras import extra_missing
 
 COMMANDS = {
     "demo": "tocsin.cli.commands.demo:demo",
@@ -46,12 +50,21 @@ class LazyGroup(TyperGroup):
         ctx: typer.Context,  # noqa: ARG002
         cmd_name: str,
     ) -> TyperCommand | TyperGroup | None:
-        """The command of a name, imported now; None if there is no such command."""
+        """The command of a name, imported now; None if there is no such command.
+
+        A command whose extra is not installed is listed all the same, and says which one to install when it is called.
+        """
         cmd_name = OLD_NAMES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        found = getattr(import_module(module), name)
+        try:
+            found = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            missing = extra_missing(cmd_name, error)
+            if missing is None:
+                raise
+            found = _refusing(cmd_name, missing)
         if not isinstance(found, typer.Typer):
             alone = typer.Typer(add_completion=False)
             alone.command(cmd_name)(found)
@@ -62,3 +75,23 @@ class LazyGroup(TyperGroup):
             raise TypeError(f"{COMMANDS[cmd_name]} is not a command")
         command.name = cmd_name
         return command
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Call the command; a module that it reads only now may be missing as well."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            missing = extra_missing(ctx.invoked_subcommand, error)
+            if missing is None:
+                raise
+            raise missing from error
+
+
+def _refusing(name: str, missing: ExtraMissing) -> typer.Typer:
+    def refuse() -> None:
+        raise missing
+
+    alone = typer.Typer(add_completion=False)
+    any_arguments = {"ignore_unknown_options": True, "allow_extra_args": True}
+    alone.command(name, help=f"Not installed: {missing}", add_help_option=False, context_settings=any_arguments)(refuse)
+    return alone

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from schemas.errors import ComponentMissing, OutputError
-from tocsin.stack.locks import FolderLock
+from schemas.errors import ComponentMissing
+from tocsin.stack.install_lock import Progress, digest, installing
 
 KAFKA_VERSION = "4.3.0"
 STAMP = "verified.json"
 FETCH_SECONDS = 30
-INSTALL_WAIT_SECONDS = 600.0
 FOLDER_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)  # all else is the network's
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +45,6 @@ def read_pins() -> list[Pin]:
         group, artifact, version = coordinates.split(":")
         pins.append(Pin(group, artifact, version, checksum))
     return pins
-
-
-def digest(path: Path) -> str:
-    """sha256 of a file, in hex.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Jars:
@@ -110,19 +96,10 @@ class Jars:
         """
         if not self.verify():
             return
-        try:
-            self._parts.mkdir(parents=True, exist_ok=True)
-            lock = FolderLock(self._parts / "install.lock", f"the components folder {self._parts}")
-            lock.acquire(wait_s=INSTALL_WAIT_SECONDS)
-            with lock:
-                bad = self.verify()
-                if bad:
-                    self._install(bad, progress)
-        except OSError as error:
-            reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-            raise OutputError(
-                f"cannot write the components folder {self._parts}: {reason}; choose another with --components"
-            ) from error
+        with installing(self._parts):
+            bad = self.verify()
+            if bad:
+                self._install(bad, progress)
 
     def _install(self, bad: list[Pin], progress: Progress) -> None:
         aside = self._parts / f"kafka-{KAFKA_VERSION}.partial"

@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tocsin.stack.jars import Jars, Progress
+from tocsin.stack.install_lock import Progress
+from tocsin.stack.jars import Jars
 from tocsin.stack.programs import Program, find_java, find_redis
 
 
@@ -42,7 +43,9 @@ def components_folder(parts: Path | None = None) -> Path:
 
 
 def fetch_components(parts_dir: Path | None, progress: Progress) -> Components:
-    """Find Java and Redis and fetch Kafka's jars into ``parts_dir`` (None: the default); later starts need no network.
+    """Find Java and Redis; fetch into ``parts_dir`` Kafka's jars, and Redis where none is found.
+
+    Later starts need no network. None for ``parts_dir`` is the default folder.
 
     Raises:
         ComponentMissing: Java, Kafka or Redis is not to be had; the message says what to install.
@@ -50,7 +53,7 @@ def fetch_components(parts_dir: Path | None, progress: Progress) -> Components:
         StackBusy: another install has held the folder for ten minutes.
     """
     folder = components_folder(parts_dir)
-    java, redis = find_java(), find_redis()
+    java, redis = find_java(), find_redis(folder, progress)
     jars = Jars(folder)
     jars.install(progress)
     return Components(folder, java, jars, redis)

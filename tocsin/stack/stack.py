@@ -11,7 +11,8 @@ from typing import Self
 from schemas.addresses import without_password
 from schemas.errors import OutputError, SettingsError, StackBusy, StackError
 from tocsin.stack import kafka_probe, ports, redis_service
-from tocsin.stack.jars import Jars, Progress
+from tocsin.stack.install_lock import Progress
+from tocsin.stack.jars import Jars
 from tocsin.stack.kafka_service import KafkaService
 from tocsin.stack.locks import LOCK_GRACE_S, FolderLock, lock_commands
 from tocsin.stack.parts import components_folder
@@ -237,7 +238,7 @@ class Stack:
         # Redis first: it is ready before Kafka has formatted its folder.
         services: dict[str, Service] = {}
         if self._given["redis"] is None:
-            redis = find_redis()
+            redis = find_redis(self._components_folder, self._progress)
             port = self._port("redis", "Redis")
             services["redis"] = RedisService(self.data / "redis", port, redis, ties)
         if self._given["kafka"] is None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json as json_format
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from processors.adapters.models.onnx_model import load_model, load_shipped
-from schemas.errors import ComponentMissing
 from tocsin.cli.options import JsonLines
 from tocsin.models.model_file import examine_file
 
-_NEEDED = ("matplotlib",)
 _DETECTOR = "scream"
 
 
@@ -30,11 +27,6 @@ def label(
     and save them beside the recording: training reads them there. Labels that begin with a question mark are uncertain
     and are not used for training.
     """
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise ComponentMissing(
-            f"labelling needs {', '.join(missing)}: install the extra with pip install 'tocsin[train]'"
-        )
     from trainers.labelling.segments import label_folder, summary
 
     # The file may come from anywhere: it is tried in a child process before it is loaded here.

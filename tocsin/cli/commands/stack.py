@@ -22,7 +22,7 @@ from tocsin.settings import load_settings
 from tocsin.stack.background import ServiceStatus
 from tocsin.stack.background import down as stop_stack
 from tocsin.stack.background import status as stack_status
-from tocsin.stack.jars import Progress
+from tocsin.stack.install_lock import Progress
 from tocsin.stack.parts import fetch_components
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import TopicReport, create_topics
@@ -118,7 +118,8 @@ def status(data: Data = DATA, json: Json = False) -> None:
 
 
 def fetch(components: ComponentsFolder = None, json: Json = False, parts: OldComponentsFolder = None) -> None:
-    """Find Java and Redis, and fetch Kafka's jars. Afterwards `tocsin up` needs no network."""
+    """Find Java and Redis, and fetch Kafka's jars, and Redis if none is found. Afterwards `tocsin up` needs no
+    network."""
     with _progress() as show:
         found = fetch_components(components or parts, show)
     java, redis, jars = found.java, found.redis, found.jars
