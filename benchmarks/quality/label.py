@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from benchmarks.quality.row import Figure, Row, cost_of, figure_of
-from processors.adapters.models.onnx_model import load_shipped_models
+from processors.adapters.models.onnx_model import load_shipped
 from trainers.data.recordings import read_folder
 from trainers.labelling.segments import UNSURE, Segment, segments_of
 from trainers.recipes.scream.data import POSITIVE
@@ -42,7 +42,7 @@ def recordings(data: Path | None) -> Row | None:
     """The scream set with the shipped model."""
     if data is None or not (data / "scream" / POSITIVE).is_dir():
         return None
-    ear = load_shipped_models()[_SCREAM]
+    ear = load_shipped(_SCREAM)
     heard = read_folder(data, ["scream"], ear.spec.sample_rate)
     began = time.process_time()
     segments = [(one.kind == POSITIVE, segments_of(one, ear, _SCREAM)) for one in heard]

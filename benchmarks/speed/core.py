@@ -17,7 +17,7 @@ import librosa
 import numpy as np
 
 from benchmarks.result import keep
-from processors.adapters.models.onnx_model import load_shipped_models
+from processors.adapters.models.onnx_model import load_shipped
 from processors.core.audio.mel import LogMel
 from processors.core.audio.resample import Resampler
 from processors.core.models.model import Slot
@@ -79,7 +79,7 @@ def resampling() -> dict[str, float]:
 
 def listening(detector: str) -> dict[str, float]:
     """Chunks to scores, batched over devices as a worker does: ms of one core a second of a device's sound."""
-    model_set = {Slot(detector, "champion"): load_shipped_models()[detector]}
+    model_set = {Slot(detector, "champion"): load_shipped(detector)}
     pcm = np.random.default_rng(3).normal(0, 1_000, RATE // 2).astype(np.int16).tobytes()
 
     def run(process: Callable[[list[tuple[Segment, Chunk, int]]], object]) -> None:

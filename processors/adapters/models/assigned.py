@@ -14,7 +14,7 @@ import structlog
 from processors.adapters.kafka.messages import key_of, record_of
 from processors.adapters.kafka.topic_follower import TopicFollower
 from processors.adapters.models.keeper import ModelKeeper, Source, Wanted
-from processors.core.alerting.detectors import DETECTORS
+from processors.core.alerting.detectors import Detectors
 from processors.core.models.assignments import ModelAssignments, Target
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelState, ModelStatus
@@ -42,6 +42,7 @@ class AssignedModels:
         models: told what scores.
         source: where models come from.
         send: sends a status; it may fail.
+        detectors: by name; assignments for others are ignored.
         worker: this worker's name; None takes host and process id.
     """
 
@@ -51,8 +52,10 @@ class AssignedModels:
         models: ModelAssignments,
         source: Source,
         send: Callable[[Record], Awaitable[None]],
+        detectors: Detectors,
         worker: str | None = None,
     ) -> None:
+        self._detectors = detectors
         self._models = models
         self._source = source
         self._send = send
@@ -105,7 +108,7 @@ class AssignedModels:
                 self._want(Target(detector, retired, stage), Wanted(None, -1))
             return
         said = Assignment.from_record(record_of(message))
-        if said.detector not in DETECTORS:
+        if said.detector not in self._detectors:
             _log.warning("assignment ignored: this build has no such detector", detector=said.detector)
             return
         artefacts: dict[Stage, Artefact | None] = {"champion": said.champion, "shadow": said.shadow}

@@ -1,7 +1,8 @@
-"""The detectors a device may run, and which it runs unless it says otherwise."""
+"""Detectors: named model roles on a device, and how their exceedances become alerts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.device import Device, DeviceKind
@@ -10,18 +11,20 @@ from schemas.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A named model role and how its exceedances become alerts.
+    """A named model role.
 
     Attributes:
         name: the role.
-        confirm: windows above their threshold that open an alert,
+        confirm: exceedances that open an alert,
         among: out of this many latest windows, 1 to 16.
-        release_ns: quiet sound that closes it, ns.
-        hysteresis: a window counts as quiet when it lies this share of the margin under the threshold, 0 to 1.
-        cooldown_ns: sound after an alert in which single scores open none, ns.
-        update_ns: sound between two updates of an open alert, ns.
-        sustained: whether the level of whole minutes is judged besides: for what lasts rather than for events.
-        title: what an alert is called, for people.
+        release_ns: quiet audio that closes an alert, ns.
+        hysteresis: a window counts as quiet when its score is this share of the margin below the threshold, 0 to 1.
+        cooldown_ns: audio after an alert in which single scores open none, ns.
+        update_ns: audio between two updates of an open alert, ns.
+        sustained: whether the level of whole minutes is judged besides single scores: for faults that last.
+        title: heads its alerts, for people.
+        kinds: devices of these kinds run it unless their manifest names detectors.
+        default_model: file of the model that ships for it, or None.
     """
 
     name: str
@@ -33,47 +36,23 @@ class Detector:
     update_ns: int
     sustained: bool
     title: str
+    kinds: tuple[DeviceKind, ...] = ()
+    default_model: str | None = None
 
 
-_SECOND_NS = 1_000_000_000
-
-# Machine windows come every 0.96 s, scream windows every 0.24 s.
-MACHINE = Detector(
-    "machine",
-    confirm=3,
-    among=4,
-    release_ns=6 * _SECOND_NS,
-    hysteresis=0.1,
-    cooldown_ns=60 * _SECOND_NS,
-    update_ns=10 * _SECOND_NS,
-    sustained=True,
-    title="Unusual sound",
-)
-SCREAM = Detector(
-    "scream",
-    confirm=2,
-    among=3,
-    release_ns=3 * _SECOND_NS,
-    hysteresis=0.0,
-    cooldown_ns=0,
-    update_ns=5 * _SECOND_NS,
-    sustained=False,
-    title="Scream",
-)
-
-DETECTORS = {detector.name: detector for detector in (MACHINE, SCREAM)}
-
-_BY_KIND: dict[DeviceKind, tuple[str, ...]] = {"machine": ("machine",), "room": ("scream",)}
+Detectors = Mapping[str, Detector]
+"""All detectors by name; see :func:`processors.adapters.models.detectors.load_detectors`."""
 
 
-def detectors_of(device: Device) -> tuple[str, ...]:
-    """Names of the detectors a device runs: its own choice, or its kind's.
+def detectors_of(device: Device, detectors: Detectors) -> tuple[str, ...]:
+    """Names of the detectors a device runs: those its manifest names, else those of its kind.
 
     Raises:
-        SettingsError: it names one that does not exist.
+        SettingsError: the manifest names one that does not exist.
     """
-    names = _BY_KIND[device.kind] if device.detectors is None else device.detectors
-    for name in names:
-        if name not in DETECTORS:
-            raise SettingsError(f"device {device.device_id!r}: no detector {name!r}; there are {', '.join(DETECTORS)}")
-    return names
+    if device.detectors is None:
+        return tuple(name for name, detector in detectors.items() if device.kind in detector.kinds)
+    for name in device.detectors:
+        if name not in detectors:
+            raise SettingsError(f"device {device.device_id!r}: no detector {name!r}; there are {', '.join(detectors)}")
+    return device.detectors

@@ -30,6 +30,7 @@ class DeviceStream:
         sample_rate: what the device's manifest promises, Hz; None where it promises nothing.
         promised_ns: since when it promises that; sound captured before is held to its session alone.
         models_revision: what the model_set was made for; the caller's.
+        detectors: those it runs; one without a model yet has no entry in ``model_set``.
         segment: the current unbroken run; None before the first chunk.
     """
 
@@ -38,15 +39,11 @@ class DeviceStream:
     sample_rate: int | None = None
     promised_ns: int = 0
     models_revision: object = None
+    detectors: tuple[str, ...] = ()
     segment: Segment | None = None
     _sequence: int = -1
     _end_sample: int = 0
     _channels: int = 0
-
-    @property
-    def detectors(self) -> tuple[str, ...]:
-        """Those it runs."""
-        return tuple(slot.detector for slot in self.model_set if slot.stage == "champion")
 
     def admit(self, chunk: Chunk) -> Arrival:
         """Prepares ``segment`` for a chunk, which the caller pushes there unless it is a duplicate; later chunks may

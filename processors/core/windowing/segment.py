@@ -102,8 +102,8 @@ class Segment:
         return windows
 
     def needed_from(self) -> int:
-        """First sample that a window to come depends on, as a session index."""
-        return min(lane.needed_from() for lane in self._lanes())
+        """First sample that a window to come depends on, as a session index; the next one while there is no model."""
+        return min((lane.needed_from() for lane in self._lanes()), default=self._end)
 
     def frontier(self) -> int | None:
         """Offset of the oldest chunk that a window to come depends on; None when there is none."""

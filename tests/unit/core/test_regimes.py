@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from processors.adapters.models.detectors import load_detectors
 from processors.core.alerting.decision import ScoredWindow, decide
 from processors.core.alerting.decision_step import DecisionContext
 from processors.core.alerting.detector_state import DetectorState, Output
@@ -107,7 +108,7 @@ def test_a_policy_on_tags_reaches_the_judge() -> None:
                 return None
             return Policy(detector=detector, scope="all", false_alarms_per_week=2.0, use_reported_regime=True, set_ns=0)
 
-    judges = DecisionContexts(Promised(), lambda _: "machine", "tocsin.audio.v1")
+    judges = DecisionContexts(Promised(), lambda _: "machine", "tocsin.audio.v1", load_detectors())
     tagged, plain = judges.of(window(0, 0.0).window), judges.of(window(0, 0.0, device="d2").window)
     assert (tagged.use_reported_regime, tagged.plan.per_week) == (True, 2.0)
     assert (plain.use_reported_regime, plain.plan.per_week) == (False, 1.0)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from processors.core.alerting.detectors import SCREAM
+from processors.adapters.models.detectors import load_detectors
 from processors.core.audio.recording import windows_of
 from schemas.features import FeatureSpec
 from trainers.evaluation.metrics import auc, confirmed, f1, threshold_for
@@ -47,7 +47,8 @@ class ScoredTake:
     @property
     def level(self) -> float:
         """The highest threshold at which it is still called a scream."""
-        return confirmed(self.scores, SCREAM.confirm, SCREAM.among)
+        scream = load_detectors()["scream"]
+        return confirmed(self.scores, scream.confirm, scream.among)
 
 
 @dataclass(frozen=True, slots=True)
