@@ -106,7 +106,7 @@ $(VENV)/.project: $(VENV)/.runtime pyproject.toml
 	@touch $@
 
 $(VENV)/.parts: $(VENV)/.project $(wildcard tocsin/stack/*.sha256)
-	@$(BIN)/tocsin parts
+	@$(BIN)/tocsin fetch
 	@touch $@
 
 # The tools of the tests, without torch.
