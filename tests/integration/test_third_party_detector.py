@@ -41,9 +41,7 @@ async def test_one_entry_and_one_model(
     monkeypatch.setenv("TOCSIN_DETECTORS", str(entries))
     monkeypatch.setenv("TOCSIN_MODEL_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("TOCSIN_MODEL_CACHE", str(tmp_path / "cache"))
-    device = Device(
-        device_id=f"valve-{time.time_ns()}", kind="machine", detectors=("hiss",), announced_ns=time.time_ns()
-    )
+    device_id = f"valve-{time.time_ns()}"
     model = craft(tmp_path / "hiss.onnx", "1", 1.0, detector="hiss")
     await start_group_at_end(kafka, group)
     await asyncio.to_thread(command, kafka, "models", "publish", str(model), "--scope", f"device:{device_id}")
