@@ -24,6 +24,8 @@ from trainers.artefact import write
 from trainers.quick import QuickOptions, learn
 from trainers.quick_sound import Run
 
+pytestmark = pytest.mark.subprocess
+
 CUTTINGS = 1_000
 SECONDS = 3.3
 RATES = (8_000, 12_000, 16_000, 44_100)

@@ -43,6 +43,7 @@ def test_clips_that_are_there_need_no_room(tmp_path: Path, monkeypatch: pytest.M
     _check_room(tmp_path, plan(4))
 
 
+@pytest.mark.subprocess
 def test_kafka_away_is_one_line_and_leaves_no_folder(tmp_path: Path) -> None:
     words = ["dataset", "capture", "--devices", "*", "--since", "1h", "--out", "out", "--kafka", "127.0.0.1:1"]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}

@@ -17,6 +17,8 @@ from schemas.artefact import Artefact
 from schemas.errors import GoldenMismatch, ManifestInvalid, StoreUnavailable, Unsigned, WrongSignature
 from tests.crafted import MACHINE, craft
 
+pytestmark = pytest.mark.subprocess
+
 
 class Shelf:
     """A store, a cache, and what is published."""

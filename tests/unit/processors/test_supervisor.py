@@ -14,6 +14,7 @@ from schemas.errors import WorkerRefused
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
 
 
+@pytest.mark.subprocess
 async def test_a_child_that_crashes_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FIRST_BACKOFF_S", 0.01)
     supervisor = Supervisor([sys.executable, "-c", "raise SystemExit(1)"], 1)
@@ -28,6 +29,7 @@ async def test_a_child_that_crashes_is_started_again(monkeypatch: pytest.MonkeyP
         await running
 
 
+@pytest.mark.subprocess
 async def test_a_users_mistake_ends_all() -> None:
     supervisor = Supervisor([sys.executable, "-c", "raise SystemExit(2)"], 2)
 
@@ -37,6 +39,7 @@ async def test_a_users_mistake_ends_all() -> None:
     assert supervisor.pids == []
 
 
+@pytest.mark.subprocess
 async def test_a_child_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_STOP_S", 0.5)
     supervisor = Supervisor([sys.executable, "-c", DEAF], 2)

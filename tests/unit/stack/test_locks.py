@@ -36,6 +36,7 @@ def test_released_it_is_free(tmp_path: Path) -> None:
     lock.release()
 
 
+@pytest.mark.subprocess
 def test_a_killed_holder_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE) as holder:
@@ -49,6 +50,7 @@ def test_a_killed_holder_leaves_nothing(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.subprocess
 def test_a_child_holds_on_what_it_inherited(tmp_path: Path) -> None:
     lock = FolderLock(tmp_path / "lock", "the folder")
     lock.acquire()
@@ -61,6 +63,7 @@ def test_a_child_holds_on_what_it_inherited(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.subprocess
 def test_release_frees_it_for_children_too(tmp_path: Path) -> None:
     lock = FolderLock(tmp_path / "lock", "the folder")
     lock.acquire()

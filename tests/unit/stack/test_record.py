@@ -33,6 +33,7 @@ def test_a_broken_file_is_no_record(tmp_path: Path) -> None:
     assert StackRecord.load(tmp_path) == StackRecord()
 
 
+@pytest.mark.subprocess
 def test_a_pid_given_to_another_is_not_stopped(tmp_path: Path) -> None:
     with subprocess.Popen(["/bin/sleep", "60"]) as stranger:
         real = Process.of(stranger.pid)
@@ -45,6 +46,7 @@ def test_a_pid_given_to_another_is_not_stopped(tmp_path: Path) -> None:
         assert stranger.wait(5) == -15
 
 
+@pytest.mark.subprocess
 def test_a_process_that_waits_to_be_reaped_runs_no_more() -> None:
     with subprocess.Popen(["/bin/sleep", "60"]) as child:
         process = Process.of(child.pid)
@@ -57,6 +59,7 @@ def test_a_process_that_waits_to_be_reaped_runs_no_more() -> None:
         assert process.running() is None  # and nobody has waited for it yet
 
 
+@pytest.mark.subprocess
 def test_what_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
     with subprocess.Popen(["/bin/sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True) as stubborn:

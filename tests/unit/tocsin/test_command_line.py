@@ -16,6 +16,8 @@ import soundfile
 from tocsin.__main__ import main
 from tocsin.lazy_group import COMMANDS
 
+pytestmark = pytest.mark.subprocess
+
 NOWHERE = "127.0.0.1:1"
 
 

@@ -1,8 +1,7 @@
-"""Training's libraries are an extra: without them only the shipped models are tested."""
+"""Recordings that tests of the trainers share."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,6 @@ import soundfile
 
 from synthesis.harmless import harmless
 from synthesis.scream import scream
-
-_NEEDED = ("torch", "onnx", "onnxscript")
-_WITHOUT = {"test_shipped_models.py", "test_closed_form.py", "test_compare.py", "test_quick.py"}
-collect_ignore = (
-    []
-    if all(find_spec(library) for library in _NEEDED)
-    else [path.name for path in Path(__file__).parent.glob("test_*.py") if path.name not in _WITHOUT]
-)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,8 @@ from trainers.recipe import Example, Trained, with_settings
 from trainers.torch_model import TorchModel
 from trainers.transfer import PRESETS, TransferOptions
 
+pytestmark = pytest.mark.train
+
 SPEC = FeatureSpec(n_frames=8, window_hop=4)
 
 

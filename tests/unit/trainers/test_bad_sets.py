@@ -20,6 +20,8 @@ from trainers.mimii_ae import MimiiAeRecipe
 from trainers.quick import QuickRecipe
 from trainers.synthetic_set import SetOptions, write_set
 
+pytestmark = pytest.mark.train
+
 RATE = 16_000
 
 

@@ -23,6 +23,8 @@ from trainers.conv_ae_net import ConvAutoencoder
 from trainers.conv_ae_weights import load_weights
 from trainers.synthetic_set import SetOptions, write_set
 
+pytestmark = pytest.mark.train
+
 TINY = {"epochs": "2", "least_steps": "1", "batch": "16", "hidden": "24,8", "code": "8"}
 
 

@@ -16,6 +16,8 @@ from synthesis.machine import random_machine
 from trainers.direction import generated_anomalies, settled
 from trainers.torch_model import TorchModel
 
+pytestmark = pytest.mark.train
+
 SPEC = FeatureSpec(n_frames=48, window_hop=24, level="none")
 
 

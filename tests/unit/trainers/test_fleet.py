@@ -26,6 +26,8 @@ from trainers.fleet_net import PhaseStatistics
 from trainers.fleet_quality import bank_of, folds_of, pair_aucs
 from trainers.fleet_sound import Device, Heard, load_devices
 
+pytestmark = pytest.mark.train
+
 TINY = {"seconds": "1.2", "steps": "3", "batch": "4", "synthetic": "2", "width": "4", "size": "8"}
 SPEC = FeatureSpec(n_frames=48, window_hop=24)
 

@@ -21,6 +21,8 @@ from trainers.mfcc import WIDTH
 from trainers.sklearn_model import SklearnModel
 from trainers.synthetic_set import SetOptions, write_set
 
+pytestmark = pytest.mark.train
+
 TINY = {"seeds": "1", "epochs": "2", "least_steps": "40", "batch": "16"}
 
 

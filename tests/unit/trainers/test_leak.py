@@ -21,6 +21,8 @@ from trainers.leak_net import EXTRACTORS, ConvAutoencoder, DenseVae, Extractor
 from trainers.leak_training import MODELS, train_autoencoder
 from trainers.synthetic_set import SetOptions, write_set
 
+pytestmark = pytest.mark.train
+
 TINY = {"steps": "20", "batch": "8", "extractor_steps": "2", "extractor_batch": "2"}
 
 

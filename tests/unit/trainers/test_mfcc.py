@@ -12,6 +12,8 @@ import torch
 from trainers.mfcc import WIDTH, clip_features
 from trainers.waveform_graph import ClipFeatures
 
+pytestmark = pytest.mark.train
+
 
 def _sound(level: float, seconds: float = 1.0) -> np.ndarray:
     rng = np.random.default_rng(3)

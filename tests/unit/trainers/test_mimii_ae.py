@@ -21,6 +21,8 @@ from trainers.mimii_ae import SPEC, MimiiAeRecipe, baseline_parts
 from trainers.mimii_ae_net import WIDTHS, VectorAutoencoder, WindowError, load_keras, unfolded
 from trainers.synthetic_set import SetOptions, write_set
 
+pytestmark = pytest.mark.train
+
 TINY = {"epochs": "2", "least_steps": "1", "batch": "64"}
 
 

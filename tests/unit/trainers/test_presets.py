@@ -10,6 +10,8 @@ from trainers.registry import RECIPES, recipe
 from trainers.transfer import PRESETS as TRANSFER
 from trainers.transfer import TransferOptions
 
+pytestmark = pytest.mark.train
+
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_has_a_small_preset(name):

@@ -16,6 +16,8 @@ from trainers.label import Segment
 from trainers.registry import RECIPES
 from trainers.scream_family import MODELS
 
+pytestmark = pytest.mark.train
+
 AIM = Aim("a motor", "AUC >= .88", ".84", "one", (Check("auc", least=0.88),), "it drifts")
 
 

@@ -17,6 +17,8 @@ from trainers.export import export
 from trainers.golden import golden_windows
 from trainers.torch_model import TorchModel
 
+pytestmark = pytest.mark.train
+
 
 def a_row(**changed) -> Row:
     fields = {

@@ -23,6 +23,8 @@ from trainers.registry import RECIPES, recipe
 from trainers.scream import ScreamRecipe
 from trainers.torch_model import TorchModel
 
+pytestmark = pytest.mark.train
+
 TINY_MACHINE = {
     "machines": "6",
     "seconds": "2.5",

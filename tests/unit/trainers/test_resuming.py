@@ -20,6 +20,8 @@ from trainers.checkpoint import FOLDER, resumable
 from trainers.epochs import Schedule, fit_epochs
 from trainers.fitting import fit, repeatable
 
+pytestmark = pytest.mark.train
+
 STEPS = 40
 
 

@@ -13,6 +13,8 @@ from trainers.scream_batches import AUGMENTATIONS, ScreamBatches, augmentations,
 from trainers.scream_options import SPEC, ScreamOptions, spec_of
 from trainers.scream_sound import synthetic_takes
 
+pytestmark = pytest.mark.train
+
 ALL, NONE = augmentations("all"), augmentations("none")
 
 

@@ -12,6 +12,8 @@ from trainers.scream_family import LOG_MEL, MEL, MODELS, OWN, network
 from trainers.scream_options import ScreamOptions, options_of, spec_of
 from trainers.torch_model import TorchModel
 
+pytestmark = pytest.mark.train
+
 # As the talk gives them; none is given for C-RNN.
 SIZES = {"A": 165, "B": 533, "C": 420, "A-depthwise": 297, "A-deep": 659}
 

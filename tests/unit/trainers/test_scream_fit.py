@@ -15,6 +15,8 @@ from trainers.scream_fit import kept
 from trainers.scream_options import SPEC, ScreamOptions
 from trainers.scream_sound import synthetic_takes
 
+pytestmark = pytest.mark.train
+
 OPTIONS = ScreamOptions(steps=2, cycles=1, batch=4, width=4)
 
 

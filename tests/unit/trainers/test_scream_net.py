@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from trainers.scream_net import ScreamNet, above_floor, level
+
+pytestmark = pytest.mark.train
 
 WINDOW = (1, 48, 64)
 

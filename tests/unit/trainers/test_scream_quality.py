@@ -8,6 +8,8 @@ import pytest
 from trainers.scream_quality import Limits, ScoredTake, by_kind, limits_of, quality, recall_of
 from trainers.scream_sound import Take
 
+pytestmark = pytest.mark.train
+
 
 def _scored(fold, scores, labels, *, scream, kind="k", name="scream/a"):
     take = Take(name, kind, "s", np.zeros(4, np.float32), 16_000, scream, is_synthetic=False)

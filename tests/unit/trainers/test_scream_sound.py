@@ -12,6 +12,8 @@ from trainers.recordings import Recording
 from trainers.scream_options import SPEC
 from trainers.scream_sound import Take, folds_of, frames_of, over, take_of, window_labels
 
+pytestmark = pytest.mark.train
+
 RATE = 16_000
 
 

@@ -32,6 +32,8 @@ from trainers.scream_options import SPEC as SCREAM
 from trainers.scream_options import ScreamOptions, spec_of
 from trainers.torch_model import TorchModel
 
+pytestmark = pytest.mark.train
+
 RATE = 16_000
 
 

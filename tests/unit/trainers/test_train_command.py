@@ -16,6 +16,8 @@ from tests.unit.trainers.test_resuming import trained_by_steps
 from tocsin.commands.train import train
 from trainers.machine import MachineRecipe
 
+pytestmark = pytest.mark.train
+
 app = typer.Typer()
 app.command()(train)
 

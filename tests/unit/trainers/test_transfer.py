@@ -21,6 +21,8 @@ from trainers.synthetic_set import SetOptions, write_set
 from trainers.transfer import Run, TransferOptions, run_all
 from trainers.transfer_report import plot_of, rows_of, table_of
 
+pytestmark = pytest.mark.train
+
 TINY = TransferOptions(seeds=2, epochs=1, batch=64, least_steps=1, targets=1)
 
 
