@@ -19,9 +19,8 @@ from typing import Any
 
 import pytest
 
-# Marks of tests that are left out of the fast run, and of those that may start programs.
+# Tests with one of these are left out of the fast run, and may start programs.
 SLOW = frozenset({"integration", "subprocess", "train"})
-_MAY_START = frozenset({"integration", "subprocess"})
 # The train extra's libraries that the dev extra does not bring along with librosa.
 TRAIN = frozenset({"h5py", "onnxscript", "skl2onnx", "torch", "torchvision"})
 _STARTS = frozenset({"os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen"})
@@ -96,7 +95,7 @@ class Needs:
         item = self._running
         if item is None or (event not in _STARTS and event != "socket.connect"):
             return
-        if not _MAY_START.isdisjoint(mark.name for mark in item.iter_markers()):
+        if not SLOW.isdisjoint(mark.name for mark in item.iter_markers()):
             return
         if event == "socket.connect":
             address = arguments[1]
@@ -117,9 +116,7 @@ class Needs:
 class _NoTrain(MetaPathFinder, Loader):
     """Finds the train extra's libraries, so that they are not looked for elsewhere, and refuses to load them."""
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
         return ModuleSpec(fullname, self) if fullname in TRAIN else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:

@@ -49,6 +49,7 @@ def file(trained, tmp_path_factory):
     return write(trained, tmp_path_factory.mktemp("quick"), 7, "1.0")
 
 
+@pytest.mark.subprocess
 def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained, file):
     model = load_model(file)
     windows = windows_in([Run(sound(4, 100, 8), RATE, "")], SPEC).features
@@ -61,6 +62,7 @@ def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained, file
     assert model.manifest.direction == "rising"
 
 
+@pytest.mark.subprocess
 def test_normal_sound_of_later_stays_below_the_threshold_and_a_fault_does_not(trained, file):
     model = load_model(file)
     threshold = model.manifest.calibration.threshold
@@ -160,6 +162,7 @@ def test_a_score_that_falls_with_faults_is_refused(monkeypatch):
         learn([Run(sound(4, 0, 45), RATE, "")], "quick", "", 7, OPTIONS)
 
 
+@pytest.mark.subprocess
 def test_it_trains_from_a_folder_and_measures_against_other_folders(tmp_path):
     for number in range(15):
         folder, seed = ("normal", 4) if number < 10 else ("worn", 5)
@@ -207,6 +210,7 @@ def test_parameters_are_counted(trained):
     assert model.parameters == d + d * d + references * (d + 1) + 1
 
 
+@pytest.mark.subprocess
 def test_neither_training_nor_export_needs_torch():
     """Not on a machine where torch is installed either."""
     program = (
