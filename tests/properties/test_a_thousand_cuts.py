@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from processors.adapters.onnx_model import load_model
 from processors.app import load_models
 from processors.core.recording import rows_of, windows_of
-from processors.core.roster import Slot
+from processors.core.roster import Model, Slot
 from processors.core.segment import Segment
 from processors.listener import Listener
 from schemas.chunk import Chunk
@@ -56,12 +58,12 @@ class Spread:
     def sha256(self) -> str:
         return hashlib.sha256(self.spec.hash().encode()).hexdigest()
 
-    def score(self, features):
+    def score(self, features: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], None]:
         return features.std(axis=(1, 2)), None
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
+def models(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Model]:
     sound = random_machine(3, "pump").sound.at(0, 50 * 16_000).astype(np.float32)
     trained = learn([Run(sound, 16_000, "")], "quick", "", 7, QuickOptions(window=3))
     quick = load_model(write(trained, tmp_path_factory.mktemp("quick"), 7, "1.0.0"))
@@ -88,7 +90,7 @@ def cuts_of(number: int, length: int) -> list[int]:
     return [0, *sorted(cuts), length]
 
 
-def scores(models, samples: np.ndarray, rate: int, edges: list[int]) -> dict[str, list[float]]:
+def scores(models: Mapping[str, Model], samples: np.ndarray, rate: int, edges: list[int]) -> dict[str, list[float]]:
     segment = Segment("d", "s", rate, 0, {Slot(name, "champion"): model for name, model in models.items()})
     listener, got = Listener(), {name: [] for name in models}
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
@@ -100,7 +102,7 @@ def scores(models, samples: np.ndarray, rate: int, edges: list[int]) -> dict[str
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("quarter", range(len(RATES)))
-def test_no_score_changes(models, quarter):
+def test_no_score_changes(models: Mapping[str, Model], quarter: int) -> None:
     rate = RATES[quarter]
     samples = recording(rate)
     whole = {

@@ -40,7 +40,7 @@ def reference(days: int) -> Reference:
 
 
 @pytest.mark.parametrize("days", [0, 1, 2, 3, 7, PLAN.days])
-def test_packed_and_whole_references_give_the_same_limits(days):
+def test_packed_and_whole_references_give_the_same_limits(days: int) -> None:
     whole = reference(days)
     packed = whole.packed()
     assert packed.blocks == whole.blocks
@@ -50,7 +50,7 @@ def test_packed_and_whole_references_give_the_same_limits(days):
 
 
 @pytest.mark.parametrize("per_week", [0.25, 1.0, 28.0])
-def test_packed_days_keep_what_they_hold_as_other_days_follow(per_week):
+def test_packed_days_keep_what_they_hold_as_other_days_follow(per_week: float) -> None:
     chosen = plan(per_week)
     packed = reference(max(READY_DAYS, chosen.days)).packed()
     after = packed
@@ -64,7 +64,7 @@ def test_packed_days_keep_what_they_hold_as_other_days_follow(per_week):
     assert len(after.days[0].peaks) == MERGED
 
 
-def test_what_enters_later_enters_both():
+def test_what_enters_later_enters_both() -> None:
     whole, high = reference(PLAN.days), 40.0
     entered = [enter(one, PLAN, high, None, clipped=True)[0] for one in (whole, whole.packed())]
     after, before = limits_of(entered[0], PLAN, UNKNOWN), limits_of(whole, PLAN, UNKNOWN)
@@ -72,13 +72,13 @@ def test_what_enters_later_enters_both():
     assert after != before
 
 
-def test_a_packed_memory_takes_half_the_space_with_every_regime():
+def test_a_packed_memory_takes_half_the_space_with_every_regime() -> None:
     whole = reference(PLAN.days)
     state = BlockState(early=None, reference=whole, shelf=(Shelf("night", None, whole, None),))
     assert len(dump(state.packed())) < 0.5 * len(dump(state))
 
 
-def test_a_model_that_scores_no_longer_is_remembered_packed():
+def test_a_model_that_scores_no_longer_is_remembered_packed() -> None:
     old, new = (FakeModel(name, MODEL.spec) for name in ("old", "new"))
     state, _ = decide(DetectorState(), judge_of, [window(index, 0.0, model=old) for index in range(12)])
     assert state.learned is not None
@@ -92,7 +92,7 @@ def test_a_model_that_scores_no_longer_is_remembered_packed():
 
 
 @pytest.mark.parametrize("days", [READY_DAYS, PLAN.days])
-def test_of_the_day_under_way_no_more_is_kept_than_can_still_count(days):
+def test_of_the_day_under_way_no_more_is_kept_than_can_still_count(days: int) -> None:
     rng = np.random.default_rng(3)
     peaks, levels = rng.gamma(4.0, 2.0, (2, BLOCKS_PER_DAY))
     after = reference(days)

@@ -177,12 +177,12 @@ async def test_a_form_that_cannot_be_sent_is_refused_before_the_input_is_opened(
     assert FakeDevice.opened == []
 
 
-def test_an_input_that_hears_nothing_is_no_microphone(monkeypatch):
+def test_an_input_that_hears_nothing_is_no_microphone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeDevices, "names", [f"Discard all samples (playback) or {alsa.ZEROS} (capture)", "USB desk"])
     assert list_inputs() == ["USB desk"]
 
 
-def test_what_alsa_writes_of_itself_is_dropped(capfd):
+def test_what_alsa_writes_of_itself_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
     try:
         library = ctypes.CDLL("libasound.so.2")
     except OSError:

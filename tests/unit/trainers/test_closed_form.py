@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from schemas.errors import TooLittleSound
 from trainers import closed_form
-from trainers.closed_form import fit, held_out_scores
+from trainers.closed_form import ClosedForm, fit, held_out_scores
 from trainers.evaluate import auc
 
 D = 12
@@ -27,7 +29,7 @@ def slow_rows(n: int, span: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(raw, span, axis=0).mean(axis=2)
 
 
-def test_what_never_happens_together_scores_high_though_each_column_is_usual():
+def test_what_never_happens_together_scores_high_though_each_column_is_usual() -> None:
     form = fit(normal_rows(0, 300), np.arange(300), 1)
     fresh, broken = normal_rows(5, 200), normal_rows(5, 200)
     broken[:, 1] = 2.0 * broken[:, 1].mean() - broken[:, 1]
@@ -35,7 +37,7 @@ def test_what_never_happens_together_scores_high_though_each_column_is_usual():
     assert auc(form.score(fresh), form.score(broken)) > 0.95
 
 
-def test_units_of_columns_do_not_matter():
+def test_units_of_columns_do_not_matter() -> None:
     rows, fresh = normal_rows(0, 100), normal_rows(1, 20)
     units = np.geomspace(1e-4, 1e4, D)
 
@@ -44,7 +46,7 @@ def test_units_of_columns_do_not_matter():
     np.testing.assert_allclose(there, fit(rows, np.arange(100), 1).score(fresh), atol=1e-6)
 
 
-def test_sparse_corners_are_as_normal_as_dense_ones():
+def test_sparse_corners_are_as_normal_as_dense_ones() -> None:
     rng = np.random.default_rng(3)
     wide = (np.arange(400) % 2)[:, None] * 4.0 + 1.0
     form = fit(rng.normal(0, 1, (400, D)) * wide + 20.0 * wide, np.arange(400), 1)
@@ -55,7 +57,7 @@ def test_sparse_corners_are_as_normal_as_dense_ones():
     assert 0.0 < np.median(sparse) - np.median(dense) < 6.0
 
 
-def test_held_out_scores_are_those_of_new_sound_and_learned_ones_are_not():
+def test_held_out_scores_are_those_of_new_sound_and_learned_ones_are_not() -> None:
     rows, fresh = slow_rows(300, 10), slow_rows(600, 10)[400:]
     at = np.arange(300)
     form = fit(rows, at, 10)
@@ -65,7 +67,7 @@ def test_held_out_scores_are_those_of_new_sound_and_learned_ones_are_not():
     assert abs(np.median(form.score(fresh)) - held_out) < 2.0
 
 
-def test_windows_that_share_sound_do_not_count_as_much_as_windows_that_do_not():
+def test_windows_that_share_sound_do_not_count_as_much_as_windows_that_do_not() -> None:
     rows = normal_rows(0, 60)
     apart, shared = fit(rows, 10 * np.arange(60), 10), fit(rows, np.arange(60), 10)
     # Six windows' worth of sound is drawn further towards independence than sixty: correlations are whitened less.
@@ -74,7 +76,7 @@ def test_windows_that_share_sound_do_not_count_as_much_as_windows_that_do_not():
     )
 
 
-def test_a_column_that_never_moved_has_the_floor_for_its_deviation():
+def test_a_column_that_never_moved_has_the_floor_for_its_deviation() -> None:
     rows = normal_rows(0, 100)
     rows[:, 3] = 7.0
     moved = rows[:1] + np.eye(D)[3] * 0.05
@@ -86,12 +88,12 @@ def test_a_column_that_never_moved_has_the_floor_for_its_deviation():
 
 
 @pytest.mark.parametrize("windows", [0, 3, 30])
-def test_too_little_sound_is_refused(windows):
+def test_too_little_sound_is_refused(windows: int) -> None:
     with pytest.raises(TooLittleSound, match="at least 4"):
         fit(normal_rows(0, windows), np.arange(windows), 10)
 
 
-def test_windows_that_share_sound_are_no_neighbours():
+def test_windows_that_share_sound_are_no_neighbours() -> None:
     """Else every reference's own distance would be that of one step of time."""
     rows, at = slow_rows(300, 10), np.arange(300)
     form = fit(rows, at, 10)
@@ -101,10 +103,10 @@ def test_windows_that_share_sound_are_no_neighbours():
     assert np.median(own) > 0.5 * np.median(alone.weight ** (-1 / 0.75))
 
 
-def test_no_sound_is_on_both_sides_of_a_block(monkeypatch):
+def test_no_sound_is_on_both_sides_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     learned = []
 
-    def fit_and_note(rows, at, span, floor):
+    def fit_and_note(rows: Any, at: Any, span: int, floor: float) -> ClosedForm:
         learned.append(at)
         return fit(rows, at, span, floor)
 
@@ -116,7 +118,7 @@ def test_no_sound_is_on_both_sides_of_a_block(monkeypatch):
     assert second[second >= 100].min() == 219
 
 
-def test_sound_that_repeats_itself_exactly_leaves_scores_finite_and_new_sound_anomalous():
+def test_sound_that_repeats_itself_exactly_leaves_scores_finite_and_new_sound_anomalous() -> None:
     loop = np.tile(slow_rows(60, 10), (10, 1))
     held_out = held_out_scores(loop, np.arange(600), 10)
     form = fit(loop, np.arange(600), 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import pytest
 import torch
@@ -33,7 +34,7 @@ class Loudness(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def normal():
+def normal() -> list[npt.NDArray[np.float32]]:
     machine = random_machine(11, "fan")
     return [machine.sound.at(n * 32_000, 32_000).astype(np.float32) for n in range(4)]
 
@@ -42,7 +43,7 @@ def model(factor: float) -> TorchModel:
     return TorchModel(Loudness(factor).eval())
 
 
-def test_a_score_that_rises_is_left_alone(normal):
+def test_a_score_that_rises_is_left_alone(normal: list[npt.NDArray[np.float32]]) -> None:
     loud = model(1.0)
     kept, found = settled(loud, SPEC, normal, 3)
     assert kept is loud
@@ -51,7 +52,7 @@ def test_a_score_that_rises_is_left_alone(normal):
     assert found.rising_before == 1.0
 
 
-def test_a_score_that_falls_is_turned_into_its_distance_from_the_usual(normal):
+def test_a_score_that_falls_is_turned_into_its_distance_from_the_usual(normal: list[npt.NDArray[np.float32]]) -> None:
     turned, found = settled(model(-1.0), SPEC, normal, 3)
     assert found.kind == "two-sided"
     assert found.rising_before == 0.0
@@ -63,20 +64,20 @@ def test_a_score_that_falls_is_turned_into_its_distance_from_the_usual(normal):
     assert score.min() >= 0.0
 
 
-def test_a_score_that_falls_or_never_moves_is_refused(normal):
+def test_a_score_that_falls_or_never_moves_is_refused(normal: list[npt.NDArray[np.float32]]) -> None:
     with pytest.raises(ScoreInverted, match="0%"):
         settled(model(-1.0), SPEC, normal, 3, two_sided=False)
     with pytest.raises(ScoreInverted, match="50%"):
         settled(model(0.0), SPEC, normal, 3)
 
 
-def test_recordings_shorter_than_a_window_are_refused(normal):
+def test_recordings_shorter_than_a_window_are_refused(normal: list[npt.NDArray[np.float32]]) -> None:
     with pytest.raises(EmptyAudio, match="none of 2"):
         settled(model(1.0), SPEC, [normal[0][:5_000], normal[1][:5_000]], 3)
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000])
-def test_anomalies_are_as_loud_as_asked_and_differ(rate):
+def test_anomalies_are_as_loud_as_asked_and_differ(rate: int) -> None:
     samples = 0.002 * np.random.default_rng(0).standard_normal(3 * rate).astype(np.float32)
     made = generated_anomalies(samples, rate, 4, severity_db=6.0)
     for mixed in made.values():

@@ -22,7 +22,7 @@ def look(title: str, score: float, heard: np.ndarray) -> Example:
     return Example(title, score, heard)
 
 
-def test_the_lowest_and_the_highest_of_each_group_are_taken():
+def test_the_lowest_and_the_highest_of_each_group_are_taken() -> None:
     groups = {
         "normal": [(np.stack([window(1), window(2)]), np.array([3.0, 0.5])), (window(3)[None], np.array([9.0]))],
         "leak": [(np.stack([window(4), window(5)]), np.array([7.0, np.nan]))],
@@ -44,7 +44,7 @@ CURVE = replace(HEARD, heard=HEARD.heard[:1], rebuilt=np.zeros((1, 16), np.float
 
 
 @pytest.mark.parametrize("example", [PLAIN, BOTH, HEARD, CURVE, replace(CURVE, sound=None)])
-def test_everything_there_is_of_a_window_is_drawn(example):
+def test_everything_there_is_of_a_window_is_drawn(example: Example) -> None:
     drawn = imread(io.BytesIO(draw_examples([example, replace(example, score=2.0)])))
     assert drawn.std() > 0.05
     for name in ("heard", "rebuilt", "sound"):
@@ -57,11 +57,11 @@ def test_everything_there_is_of_a_window_is_drawn(example):
             assert np.abs(again - drawn).max() > 0.1, name
 
 
-def test_silence_and_a_window_of_one_value_are_drawn():
+def test_silence_and_a_window_of_one_value_are_drawn() -> None:
     flat = replace(HEARD, heard=window(0.0), rebuilt=window(0.0), sound=np.zeros(100, np.float32))
     assert draw_examples([flat])
 
 
-def test_more_is_drawn_where_more_is_known():
+def test_more_is_drawn_where_more_is_known() -> None:
     sizes = [imread(io.BytesIO(draw_examples([one]))).shape[1] for one in (PLAIN, BOTH, HEARD)]
     assert sizes == sorted(set(sizes))

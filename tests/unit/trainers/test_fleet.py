@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import pytest
 import soundfile
@@ -33,7 +36,7 @@ SPEC = FeatureSpec(n_frames=48, window_hop=24)
 
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory):
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("fleet")
     for seed in range(2):
         machine = random_machine(seed)
@@ -44,12 +47,12 @@ def machines(tmp_path_factory):
     return root
 
 
-def _write(path, samples):
+def _write(path: Path, samples: npt.NDArray[np.floating]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, np.clip(samples, -1.0, 1.0), 16_000, subtype="PCM_16")
 
 
-def test_the_loss_falls_as_embeddings_come_nearer_their_own_centres():
+def test_the_loss_falls_as_embeddings_come_nearer_their_own_centres() -> None:
     torch.manual_seed(0)
     loss = SubclusterAdaCos(8, 3, clusters=2)
     shares = torch.eye(3)
@@ -59,7 +62,7 @@ def test_the_loss_falls_as_embeddings_come_nearer_their_own_centres():
     assert 4.0 * near < far
 
 
-def test_the_scale_follows_the_batch_and_stays_finite():
+def test_the_scale_follows_the_batch_and_stays_finite() -> None:
     torch.manual_seed(0)
     loss = SubclusterAdaCos(8, 5)
     before = loss.scale.clone()
@@ -69,7 +72,7 @@ def test_the_scale_follows_the_batch_and_stays_finite():
     assert 1.0 <= loss.scale < 100.0
 
 
-def test_phases_are_told_apart_and_level_does_not_matter():
+def test_phases_are_told_apart_and_level_does_not_matter() -> None:
     log_mel = torch.full((1, 100, 16), -60.0)
     log_mel[:, 30:70] = -30.0
     log_mel[:, 30:70, 3] = -20.0
@@ -83,11 +86,11 @@ def test_phases_are_told_apart_and_level_does_not_matter():
     assert torch.allclose(PhaseStatistics()(log_mel + 12.0), PhaseStatistics()(log_mel), atol=1e-3)
 
 
-def test_silence_has_phases():
+def test_silence_has_phases() -> None:
     assert torch.isfinite(PhaseStatistics()(torch.zeros(2, 50, 16))).all()
 
 
-def test_a_bank_scores_what_differs_in_one_view_above_its_own():
+def test_a_bank_scores_what_differs_in_one_view_above_its_own() -> None:
     rng = np.random.default_rng(0)
     views = [rng.normal(0.0, 1.0, (60, 5)), rng.normal(0.0, 3.0, (60, 4))]
     bank = fit_bank(views, np.repeat(np.arange(20), 3))
@@ -98,7 +101,7 @@ def test_a_bank_scores_what_differs_in_one_view_above_its_own():
         fit_bank([view[:5] for view in views], np.arange(5))
 
 
-def test_shifted_devices_are_other_classes_and_mixed_rows_share():
+def test_shifted_devices_are_other_classes_and_mixed_rows_share() -> None:
     rng = np.random.default_rng(0)
     devices = [Device(str(n), (Heard(str(n), rng.normal(-60.0, 5.0, (90, 64)).astype(np.float32)),)) for n in range(3)]
     batches = FleetBatches(devices, SPEC, 1, 32)
@@ -110,14 +113,14 @@ def test_shifted_devices_are_other_classes_and_mixed_rows_share():
     assert moved(np.arange(8, dtype=np.float32)[None], 2).tolist() == [[0, 0, 0, 1, 2, 3, 4, 5]]
 
 
-def test_folds_hold_every_recording_out_once():
+def test_folds_hold_every_recording_out_once() -> None:
     heard = [Heard(str(n), np.empty((0, 4), np.float32)) for n in range(10)]
     folds = folds_of(heard, 3)
     assert sorted(int(one.name) for _, held_out in folds for one in held_out) == list(range(10))
     assert all(not set(map(id, learned)) & set(map(id, held_out)) for learned, held_out in folds)
 
 
-def test_the_embedding_of_a_pair_has_met_neither_of_the_two():
+def test_the_embedding_of_a_pair_has_met_neither_of_the_two() -> None:
     rng = np.random.default_rng(0)
     devices = [
         Device(str(n), tuple(Heard(f"{n}{k}", rng.normal(n, 5.0, (150, 64)).astype(np.float32)) for k in range(6)))
@@ -126,10 +129,10 @@ def test_the_embedding_of_a_pair_has_met_neither_of_the_two():
     asked = []
 
     class Flat(torch.nn.Module):
-        def forward(self, log_mel):
+        def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
             return log_mel.mean(dim=1)[:, :4]
 
-    def without(rest):
+    def without(rest: Any) -> Any:
         asked.append({device.name for device in rest})
         return Flat()
 
@@ -139,7 +142,7 @@ def test_the_embedding_of_a_pair_has_met_neither_of_the_two():
     assert 0.0 <= table["both"]["worst"] <= table["both"]["mean"] <= 1.0
 
 
-def test_blocks_hold_out_one_piece_of_time():
+def test_blocks_hold_out_one_piece_of_time() -> None:
     heard = [Heard(f"{n:02}", np.zeros((1, 64), np.float32)) for n in range(10)]
     held_out = [[int(one.name) for one in held] for _, held in folds_of(heard, 1, blocks=True)]
     assert held_out == [[0, 1, 2], [3, 4], [5, 6, 7], [8, 9]]
@@ -150,7 +153,7 @@ def test_blocks_hold_out_one_piece_of_time():
         assert len(learned) + len(held) == 10
 
 
-def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
+def test_sound_of_devices_becomes_one_file_for_one_of_them(machines: Path, tmp_path: Path) -> None:
     trained = FleetRecipe().train(machines, 3, {**TINY, "device": "unit1", "embedding": "yes"})
     path = write(trained, tmp_path, 3, "1.0.0")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -167,7 +170,7 @@ def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
     assert {one.name for one in tmp_path.glob("*.png")} == {f"fleet-{what}.png" for what in shown}
 
 
-def test_a_device_without_faults_is_held_against_the_others(machines, tmp_path):
+def test_a_device_without_faults_is_held_against_the_others(machines: Path, tmp_path: Path) -> None:
     data = shutil.copytree(machines, tmp_path / "set")
     for folder in data.glob("*/abnormal"):
         shutil.rmtree(folder)
@@ -176,7 +179,7 @@ def test_a_device_without_faults_is_held_against_the_others(machines, tmp_path):
     assert [one.title for one in trained.examples][2:] == ["other devices, lowest", "other devices, highest"]
 
 
-def test_recordings_too_short_are_not_said_to_have_been_learned_from(machines, tmp_path):
+def test_recordings_too_short_are_not_said_to_have_been_learned_from(machines: Path, tmp_path: Path) -> None:
     data = shutil.copytree(machines, tmp_path / "set")
     for unit, labels in (("unit1", ("normal", "abnormal")), ("unit2", ("normal",))):
         for label in labels:
@@ -188,8 +191,10 @@ def test_recordings_too_short_are_not_said_to_have_been_learned_from(machines, t
     assert (trained.report["devices"], trained.report["recordings_too_short"]) == (2, 3)
 
 
-def test_what_has_too_few_windows_is_told_before_anything_is_trained(machines, monkeypatch):
-    def trained(*_):
+def test_what_has_too_few_windows_is_told_before_anything_is_trained(
+    machines: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(*_: object) -> None:
         raise AssertionError("trained first")
 
     monkeypatch.setattr(fleet, "train_embedding", trained)
@@ -199,24 +204,26 @@ def test_what_has_too_few_windows_is_told_before_anything_is_trained(machines, m
         FleetRecipe().train(machines, 3, {"embedding": "yes", "seconds": "2.45"})
 
 
-def test_a_score_that_falls_with_faults_is_refused(machines, monkeypatch):
+def test_a_score_that_falls_with_faults_is_refused(machines: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forward = FleetNet.forward
     monkeypatch.setattr(FleetNet, "forward", lambda self, log_mel: -forward(self, log_mel))
     with pytest.raises(ScoreInverted, match="generated anomalies"):
         FleetRecipe().train(machines, 3, {**TINY, "embedding": "no"})
 
 
-def test_the_direction_is_asked_of_recordings_the_bank_has_not_met(machines, monkeypatch):
+def test_the_direction_is_asked_of_recordings_the_bank_has_not_met(
+    machines: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     devices, _ = load_devices(machines, spec_of(1.2))
     learned = []
 
-    def kept(heard, *others):
+    def kept(heard: Any, *others: Any) -> Any:
         learned.append([one.name for one in heard])
         return bank_of(heard, *others)
 
     asked = []
 
-    def settled_of(model, spec, normal, seed, **named):
+    def settled_of(model: Any, spec: Any, normal: Any, seed: int, **named: Any) -> Any:
         asked.extend(len(samples) for samples in normal)
         return settled(model, spec, normal, seed, **named)
 
@@ -227,7 +234,7 @@ def test_the_direction_is_asked_of_recordings_the_bank_has_not_met(machines, mon
     assert asked == [40_000]
 
 
-def test_without_an_embedding_the_bank_alone_is_the_model(machines, tmp_path):
+def test_without_an_embedding_the_bank_alone_is_the_model(machines: Path, tmp_path: Path) -> None:
     trained = FleetRecipe().train(machines, 3, {**TINY, "pairs": "yes"})
     assert not trained.losses
     assert trained.model.parameters == 4 * (64 + 64 * 64)
@@ -236,7 +243,7 @@ def test_without_an_embedding_the_bank_alone_is_the_model(machines, tmp_path):
     assert trained.metrics["auc_lowest"] > 0.9
 
 
-def test_plain_folders_are_devices_by_their_names(tmp_path):
+def test_plain_folders_are_devices_by_their_names(tmp_path: Path) -> None:
     for name in ("pump_1", "pump_2", "fan_1", "fan_2"):
         _write(tmp_path / f"{name}.wav", random_machine(1).sound.at(0, 20_000))
     devices, digests = load_devices(tmp_path, SPEC)
@@ -253,7 +260,9 @@ def test_plain_folders_are_devices_by_their_names(tmp_path):
         (0.1 * np.sin(np.arange(20_000) / 7.0), 8_000, "8000 Hz, the features want 16000"),
     ],
 )
-def test_plain_folders_are_as_careful_as_sets(tmp_path, samples, rate, said):
+def test_plain_folders_are_as_careful_as_sets(
+    tmp_path: Path, samples: npt.NDArray[np.floating], rate: int, said: str
+) -> None:
     for name in ("pump_1", "pump_2", "fan_1"):
         _write(tmp_path / f"{name}.wav", random_machine(1).sound.at(0, 20_000))
     soundfile.write(tmp_path / "fan_2.wav", samples, rate, subtype="PCM_16")
@@ -262,7 +271,7 @@ def test_plain_folders_are_as_careful_as_sets(tmp_path, samples, rate, said):
     assert "fan_2.wav" in str(caught.value)
 
 
-def test_what_cannot_be_used_is_said(machines):
+def test_what_cannot_be_used_is_said(machines: Path) -> None:
     with pytest.raises(InputError, match="--data"):
         FleetRecipe().train(None, 3, {})
     with pytest.raises(SettingsError, match="unit7"):

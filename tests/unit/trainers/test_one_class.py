@@ -16,7 +16,7 @@ def heard(machine: str, label: str, level: float) -> HeardClip:
     return HeardClip(clip, np.full(100, level, np.float32), np.zeros((2, 4, 3), np.float32))
 
 
-def test_machines_that_score_otherwise_when_they_are_well_are_told_apart():
+def test_machines_that_score_otherwise_when_they_are_well_are_told_apart() -> None:
     clips = [
         heard(machine, label, level)
         for machine in ("fan", "pump")
@@ -30,5 +30,5 @@ def test_machines_that_score_otherwise_when_they_are_well_are_told_apart():
     assert figures(clips, scores, 5.0)["clip_auc"] == pytest.approx(0.75)
 
 
-def test_a_machine_without_both_kinds_has_no_figure():
+def test_a_machine_without_both_kinds_has_no_figure() -> None:
     assert by_machine([heard("fan", "normal", 0.1)], [np.zeros(2)]) == {}

@@ -25,7 +25,7 @@ def a_row(auc: float) -> Row:
     return Row("quick", "plain", "a motor", False, 10, 1.0, 0.2, {"auc": Figure(auc, None, 1)})
 
 
-def test_an_aim_is_reached_missed_or_not_measured():
+def test_an_aim_is_reached_missed_or_not_measured() -> None:
     assert "auc 0.880 | reached | `one` |" in table_of({"one": a_row(0.8796)}, (AIM,))
     missed = table_of({"one": a_row(0.8794)}, (AIM,))
     assert "auc 0.879 | **missed** | `one` |" in missed
@@ -44,19 +44,19 @@ def test_an_aim_is_reached_missed_or_not_measured():
         (Check("x", near=0.979), 0.989, 0.990),
     ],
 )
-def test_limits_belong_to_what_holds(check, inside, outside):
+def test_limits_belong_to_what_holds(check: Check, inside: float, outside: float) -> None:
     assert check.holds(inside)
     assert not check.holds(outside)
 
 
-def test_every_aim_and_candidate_names_a_row_that_can_be_measured():
+def test_every_aim_and_candidate_names_a_row_that_can_be_measured() -> None:
     known = rows_to_measure()
     assert {aim.row for aim in AIMS} <= known.keys()
     assert {name for one in (*MACHINES, *SCREAMS) for name in one.rows} <= known.keys()
 
 
-def test_what_the_labelling_aid_proposes():
-    def stretch(text):
+def test_what_the_labelling_aid_proposes() -> None:
+    def stretch(text: str) -> Segment:
         return Segment("a.wav", 0.0, 1.0, 0.0, text, np.zeros((1, 64), np.float32))
 
     found = [
@@ -69,27 +69,27 @@ def test_what_the_labelling_aid_proposes():
     assert list(figures.values()) == [0.5, 0.5, 0.5, 1.0, 1.5]
 
 
-def test_every_recipe_and_every_scream_network_has_rows():
+def test_every_recipe_and_every_scream_network_has_rows() -> None:
     known = rows_to_measure()
     for name in (*RECIPES, "label"):
         assert any(row.startswith(name) for row in known), name
     assert {settings.get("model", "compact") for settings in NETWORKS.values()} == set(MODELS)
 
 
-def test_the_cost_of_a_thousand_devices():
+def test_the_cost_of_a_thousand_devices() -> None:
     spec = FeatureSpec(n_frames=96, window_hop=50)
     assert windows_a_second(spec) == 1.0
     assert share_of_a_core(a_row(0.9), spec) == pytest.approx(0.2)
 
 
-def test_what_was_not_measured_is_no_candidate():
+def test_what_was_not_measured_is_no_candidate() -> None:
     page = section({"quick-motor": a_row(0.88), "quick-bearing": a_row(1.0)})
     assert "| **quick**, made by `tocsin learn` | auc 0.880 (`quick-motor`)<br>auc 1.000 (`quick-bearing`) |" in page
     assert "**machine**, shipped" not in page
     assert "20 %" in page
 
 
-def test_scream_figures_have_the_folds_deviation_where_there_is_one():
+def test_scream_figures_have_the_folds_deviation_where_there_is_one() -> None:
     kinds = {
         "positive": {"called": 9, "clips": 10},
         "baby": {"called": 1, "clips": 4},

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +23,7 @@ from trainers.torch_model import TorchModel
 pytestmark = pytest.mark.train
 
 
-def a_row(**changed) -> Row:
+def a_row(**changed: Any) -> Row:
     fields = {
         "recipe": "conv-ae",
         "variant": "plain",
@@ -34,7 +37,7 @@ def a_row(**changed) -> Row:
     return Row(**(fields | changed))
 
 
-def test_a_kept_row_is_read_as_it_was(tmp_path, monkeypatch):
+def test_a_kept_row_is_read_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "FOLDER", tmp_path / "quality")
     keep_row("one", a_row())
     keep_row("two", a_row(synthetic=True, file_kb=None, window_ms=None, figures={"f1": Figure(0.5, None, 1)}))
@@ -47,7 +50,7 @@ def test_a_kept_row_is_read_as_it_was(tmp_path, monkeypatch):
     assert {path.name for path in (tmp_path / "quality").iterdir()} == {"one.json", "two.json"}
 
 
-def test_real_rows_stand_before_synthetic_ones_and_these_are_marked():
+def test_real_rows_stand_before_synthetic_ones_and_these_are_marked() -> None:
     page = page_of({"made": a_row(synthetic=True), "heard": a_row(note="of one day")}, ["conv-ae"])
     real, _, made = page.partition("## Synthetic sound")
     assert "| plain | a motor | clip auc 0.900 ± 0.050 (3 runs) | - | 1,234 | 57 kB | 0.89 ms | `heard` |" in real
@@ -57,43 +60,43 @@ def test_real_rows_stand_before_synthetic_ones_and_these_are_marked():
     assert "`made`" not in real
 
 
-def test_what_must_be_known_of_synthetic_rows_stands_above_them():
+def test_what_must_be_known_of_synthetic_rows_stands_above_them() -> None:
     page = page_of({"made": a_row(synthetic=True), "heard": a_row()}, ["conv-ae"])
     real, _, made = page.partition("## Synthetic sound")
     assert made.index("within a machine") < made.index("`made`")
     assert "within a machine" not in real
 
 
-def test_recipes_stand_in_their_order_and_none_is_lost():
+def test_recipes_stand_in_their_order_and_none_is_lost() -> None:
     page = page_of({"a": a_row(recipe="zeta"), "b": a_row(recipe="iaia"), "c": a_row()}, ["conv-ae", "iaia"])
     places = [page.index(f"### {name}\n") for name in ("conv-ae", "iaia", "zeta")]
     assert places == sorted(places)
 
 
-def test_the_transfer_study_stands_on_the_page():
+def test_the_transfer_study_stands_on_the_page() -> None:
     page = page_of({}, [], "| its | table |\n")
     assert "| its | table |\n\n![" in page.partition("## Transfer")[2]
     assert page.endswith("(../benchmarks/results/transfer/transfer.png)\n")
     assert "## Transfer" not in page_of({}, [])
 
 
-def test_aims_stand_first_and_what_ships_last():
+def test_aims_stand_first_and_what_ships_last() -> None:
     page = page_of({"one": a_row()}, ["conv-ae"])
     headings = [line for line in page.splitlines() if line.startswith("## ")]
     assert headings == ["## What was to be reached", "## Real recordings", "## What ships, and why"]
 
 
-def test_what_was_not_measured_is_named():
+def test_what_was_not_measured_is_named() -> None:
     assert "measure them yet: `two`, `three`." in page_of({"one": a_row()}, ["conv-ae"], "", ["two", "three"])
     assert "Not measured" not in page_of({"one": a_row()}, ["conv-ae"])
 
 
-def test_a_spread_needs_two_runs():
+def test_a_spread_needs_two_runs() -> None:
     assert figure_of([0.5]) == Figure(0.5, None, 1)
     assert figure_of([0.5, 0.7, 0.6]) == Figure(0.6, 0.1, 3)
 
 
-def test_every_row_has_a_name_of_its_own_and_is_passed_over_where_its_set_is_not(tmp_path):
+def test_every_row_has_a_name_of_its_own_and_is_passed_over_where_its_set_is_not(tmp_path: Path) -> None:
     known = rows_to_measure()
     assert {"conv-ae-motor", "conv-ae-published-1s", "mimii-ae-fan"} <= known.keys()
     for name in ("conv-ae-motor", "conv-ae-published-2s", "mimii-ae-motor", "mimii-ae-published"):
@@ -101,7 +104,7 @@ def test_every_row_has_a_name_of_its_own_and_is_passed_over_where_its_set_is_not
         assert known[name](tmp_path) is None
 
 
-def test_the_cost_of_a_file_is_measured(tmp_path):
+def test_the_cost_of_a_file_is_measured(tmp_path: Path) -> None:
     class Mean(nn.Module):
         def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
             return log_mel.mean(dim=(1, 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -25,6 +26,7 @@ from trainers.direction import generated_anomalies
 from trainers.quick import QuickOptions, QuickRecipe, learn, spec_of
 from trainers.quick_model import QuickModel, summaries
 from trainers.quick_sound import Run, excerpts, windows_in
+from trainers.recipe import Trained
 
 RATE = 16_000
 OPTIONS = QuickOptions(window=3, mels=64)
@@ -40,17 +42,17 @@ def sound(seed: int, first_s: float, seconds: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def trained():
+def trained() -> Trained:
     return learn([Run(sound(4, 0, 60), RATE, "0" * 64)], "quick", "a pump", 7, OPTIONS)
 
 
 @pytest.fixture(scope="module")
-def file(trained, tmp_path_factory):
+def file(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(trained, tmp_path_factory.mktemp("quick"), 7, "1.0")
 
 
 @pytest.mark.subprocess
-def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained, file):
+def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained: Trained, file: Path) -> None:
     model = load_model(file)
     windows = windows_in([Run(sound(4, 100, 8), RATE, "")], SPEC).features
     scores, bands = model.score(windows)
@@ -63,7 +65,7 @@ def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained, file
 
 
 @pytest.mark.subprocess
-def test_normal_sound_of_later_stays_below_the_threshold_and_a_fault_does_not(trained, file):
+def test_normal_sound_of_later_stays_below_the_threshold_and_a_fault_does_not(trained: Trained, file: Path) -> None:
     model = load_model(file)
     threshold = model.manifest.calibration.threshold
     later = Run(sound(4, 300, 12), RATE, "")
@@ -75,7 +77,7 @@ def test_normal_sound_of_later_stays_below_the_threshold_and_a_fault_does_not(tr
     assert bands[:, 32:].sum() > 2.0 * bands[:, :32].sum()
 
 
-def test_the_windows_to_look_at_score_as_they_say(trained):
+def test_the_windows_to_look_at_score_as_they_say(trained: Trained) -> None:
     assert [one.title for one in trained.examples] == [
         f"{what}, {end}" for what in ("normal", "with a generated fault") for end in ("lowest", "highest")
     ]
@@ -84,7 +86,7 @@ def test_the_windows_to_look_at_score_as_they_say(trained):
         assert trained.model.answer(one.heard[None])[0][0] == pytest.approx(one.score, abs=1e-3)
 
 
-def test_scores_are_decibels_above_the_devices_usual_one(trained):
+def test_scores_are_decibels_above_the_devices_usual_one(trained: Trained) -> None:
     assert abs(float(np.median(trained.scores["normal"]))) < 1e-9
     assert trained.calibration.quantiles["0.5"] == 0.0
     assert trained.calibration.threshold >= 6.0 + trained.scores["normal"].mean() - 1e-3
@@ -92,7 +94,7 @@ def test_scores_are_decibels_above_the_devices_usual_one(trained):
     assert trained.metrics["auc_generated"] > 0.9
 
 
-def test_the_model_is_the_same_for_a_softer_microphone():
+def test_the_model_is_the_same_for_a_softer_microphone() -> None:
     loud = sound(4, 0, 45)
     windows = [windows_in([Run(gain * loud, RATE, "")], SPEC).features for gain in (1.0, 0.05)]
     np.testing.assert_allclose(summaries(windows[0]), summaries(windows[1]), atol=0.05)
@@ -104,14 +106,14 @@ def pooled_windows(frames: np.ndarray) -> np.ndarray:
     return np.concatenate([rows.mean(axis=1), rows.std(axis=1)], axis=1)[None].astype(np.float32)
 
 
-def test_a_short_windows_summary_is_the_mean_and_deviation_of_all_frames():
+def test_a_short_windows_summary_is_the_mean_and_deviation_of_all_frames() -> None:
     frames = np.random.default_rng(0).normal(-50, 6, (60, 64))
     summary = summaries(pooled_windows(frames))[0]
     np.testing.assert_allclose(summary[:64], frames.mean(axis=0) - frames.mean(), atol=1e-4)
     np.testing.assert_allclose(summary[64:], frames.std(axis=0), atol=1e-4)
 
 
-def test_what_lasts_for_three_rows_of_ten_hardly_moves_a_summary_and_what_lasts_for_seven_does():
+def test_what_lasts_for_three_rows_of_ten_hardly_moves_a_summary_and_what_lasts_for_seven_does() -> None:
     rng = np.random.default_rng(0)
     plain = rng.normal(-50, 1, (200, 64))
     slammed, faulty = plain.copy(), plain.copy()
@@ -124,7 +126,7 @@ def test_what_lasts_for_three_rows_of_ten_hardly_moves_a_summary_and_what_lasts_
     assert moved[0, 10:30].min() > 15.0
 
 
-def test_rows_that_are_left_out_are_left_out_of_the_file_as_well():
+def test_rows_that_are_left_out_are_left_out_of_the_file_as_well() -> None:
     spec = spec_of(QuickOptions(window=10, mels=64))
     windows = np.abs(np.random.default_rng(1).normal(5, 2, (40, 10, 128))).astype(np.float32)
     windows[20:, 3:6] *= 3.0
@@ -134,7 +136,7 @@ def test_rows_that_are_left_out_are_left_out_of_the_file_as_well():
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_windows_never_span_two_runs():
+def test_windows_never_span_two_runs() -> None:
     runs = [Run(sound(4, start, 5), RATE, "") for start in (0, 50)]
     found = windows_in(runs, SPEC)
     alone = np.concatenate([windows_in([run], SPEC).features for run in runs])
@@ -143,7 +145,7 @@ def test_windows_never_span_two_runs():
     assert found.at[2] - found.at[1] >= SPEC.n_frames
 
 
-def test_excerpts_are_whole_and_spread_over_the_sound():
+def test_excerpts_are_whole_and_spread_over_the_sound() -> None:
     run = Run(np.arange(60 * RATE, dtype=np.float32), RATE, "")
     short = Run(np.zeros(2 * RATE, dtype=np.float32), RATE, "")
     pieces = excerpts([short, run], SPEC, 3)
@@ -151,19 +153,19 @@ def test_excerpts_are_whole_and_spread_over_the_sound():
     assert all(piece.seconds > SPEC.window_seconds for piece in pieces)
 
 
-def test_too_little_sound_says_how_much_there_is_and_how_much_is_needed():
+def test_too_little_sound_says_how_much_there_is_and_how_much_is_needed() -> None:
     with pytest.raises(TooLittleSound, match=r"20 s of sound in 1 unbroken runs.*at least 37 s"):
         learn([Run(sound(4, 0, 20), RATE, "")], "quick", "", 7, OPTIONS)
 
 
-def test_a_score_that_falls_with_faults_is_refused(monkeypatch):
+def test_a_score_that_falls_with_faults_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direction, "generated_anomalies", lambda samples, *_: dict.fromkeys(FAULTS, samples))
     with pytest.raises(ScoreInverted, match="more than half must"):
         learn([Run(sound(4, 0, 45), RATE, "")], "quick", "", 7, OPTIONS)
 
 
 @pytest.mark.subprocess
-def test_it_trains_from_a_folder_and_measures_against_other_folders(tmp_path):
+def test_it_trains_from_a_folder_and_measures_against_other_folders(tmp_path: Path) -> None:
     for number in range(15):
         folder, seed = ("normal", 4) if number < 10 else ("worn", 5)
         (tmp_path / "data" / folder).mkdir(parents=True, exist_ok=True)
@@ -180,7 +182,7 @@ def test_it_trains_from_a_folder_and_measures_against_other_folders(tmp_path):
     assert load_model(tmp_path / "out" / "quick.onnx").manifest.trained_on == "10 recordings of 1.2 minutes"
 
 
-def test_recordings_that_are_not_normal_are_shown_beside_generated_faults(tmp_path):
+def test_recordings_that_are_not_normal_are_shown_beside_generated_faults(tmp_path: Path) -> None:
     for number in range(12):
         folder, seed = ("normal", 4) if number < 10 else ("worn", 5)
         (tmp_path / folder).mkdir(exist_ok=True)
@@ -194,7 +196,7 @@ def test_recordings_that_are_not_normal_are_shown_beside_generated_faults(tmp_pa
     ]
 
 
-def test_mistakes_are_the_users(tmp_path):
+def test_mistakes_are_the_users(tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match="--data"):
         QuickRecipe().train(None, 7, {})
     with pytest.raises(SettingsError, match="mels 600"):
@@ -203,7 +205,7 @@ def test_mistakes_are_the_users(tmp_path):
         QuickRecipe().train(tmp_path, 7, {"detector": "a b"})
 
 
-def test_parameters_are_counted(trained):
+def test_parameters_are_counted(trained: Trained) -> None:
     model = trained.model
     assert isinstance(model, QuickModel)
     d, references = 2 * OPTIONS.mels, trained.report["references"]
@@ -211,7 +213,7 @@ def test_parameters_are_counted(trained):
 
 
 @pytest.mark.subprocess
-def test_neither_training_nor_export_needs_torch():
+def test_neither_training_nor_export_needs_torch() -> None:
     """Not on a machine where torch is installed either."""
     program = (
         "import sys; sys.modules['torch'] = None; sys.modules['sklearn'] = None; sys.modules['librosa'] = None\n"

@@ -9,9 +9,9 @@ import pytest
 
 from schemas.errors import SettingsError
 from trainers.audacity import Label
-from trainers.scream_batches import AUGMENTATIONS, ScreamBatches, augmentations, listen
+from trainers.scream_batches import AUGMENTATIONS, HeardTake, ScreamBatches, augmentations, listen
 from trainers.scream_options import SPEC, ScreamOptions, spec_of
-from trainers.scream_sound import synthetic_takes
+from trainers.scream_sound import Take, synthetic_takes
 
 pytestmark = pytest.mark.train
 
@@ -19,16 +19,16 @@ ALL, NONE = augmentations("all"), augmentations("none")
 
 
 @pytest.fixture(scope="module")
-def takes():
+def takes() -> list[Take]:
     return synthetic_takes(3, 4)
 
 
 @pytest.fixture(scope="module")
-def heard(takes):
+def heard(takes: list[Take]) -> list[HeardTake]:
     return listen(takes, SPEC, ALL)
 
 
-def test_batches_hold_normalised_windows_and_repeat_by_seed(heard):
+def test_batches_hold_normalised_windows_and_repeat_by_seed(heard: list[HeardTake]) -> None:
     batch = ScreamBatches(heard, SPEC, 5, 10, ALL).draw()
     windows = batch.windows.numpy()
     assert windows.shape == (10, SPEC.n_frames, SPEC.n_mels)
@@ -40,7 +40,7 @@ def test_batches_hold_normalised_windows_and_repeat_by_seed(heard):
     assert not np.array_equal(other.windows.numpy(), windows)
 
 
-def test_a_batch_says_what_kind_of_sound_each_window_holds(heard):
+def test_a_batch_says_what_kind_of_sound_each_window_holds(heard: list[HeardTake]) -> None:
     batches = ScreamBatches(heard, SPEC, 5, 40, ALL)
     batch = batches.draw()
     kinds = [batches.kinds[place] for place in batch.kinds.tolist()]
@@ -49,13 +49,13 @@ def test_a_batch_says_what_kind_of_sound_each_window_holds(heard):
 
 
 @pytest.mark.parametrize("one", [name for name in AUGMENTATIONS if name not in ("shift", "speed")])
-def test_each_augmentation_changes_a_batch(heard, one):
+def test_each_augmentation_changes_a_batch(heard: list[HeardTake], one: str) -> None:
     plain = ScreamBatches(heard, SPEC, 5, 16, NONE).draw().windows.numpy()
     changed = ScreamBatches(heard, SPEC, 5, 16, frozenset({one})).draw().windows.numpy()
     assert not np.allclose(changed, plain, atol=0.5)
 
 
-def test_recordings_are_heard_at_several_speeds_and_shifts(takes):
+def test_recordings_are_heard_at_several_speeds_and_shifts(takes: list[Take]) -> None:
     recorded = replace(takes[0], is_synthetic=False)
     (plain,) = listen([recorded], SPEC, NONE)
     (varied,) = listen([recorded], SPEC, ALL)
@@ -65,7 +65,7 @@ def test_recordings_are_heard_at_several_speeds_and_shifts(takes):
     assert lengths == sorted(lengths, reverse=True)
 
 
-def test_what_lies_outside_of_a_persons_labels_is_learned_as_harmless(takes):
+def test_what_lies_outside_of_a_persons_labels_is_learned_as_harmless(takes: list[Take]) -> None:
     by_energy = replace(takes[0], is_synthetic=False)
     labelled = replace(by_energy, marks=(Label(0.6, 1.2, "scream"),))
     assert not any(len(others) for _, _, others in listen([by_energy], SPEC, NONE)[0].views)
@@ -73,7 +73,7 @@ def test_what_lies_outside_of_a_persons_labels_is_learned_as_harmless(takes):
 
 
 @pytest.mark.parametrize("hop", [512, 2_048, 4_096])
-def test_other_hops_and_rates_make_batches_too(hop):
+def test_other_hops_and_rates_make_batches_too(hop: int) -> None:
     spec = spec_of(ScreamOptions(hop=hop))
     batch = ScreamBatches(listen(synthetic_takes(3, 4, spec.sample_rate), spec, ALL), spec, 1, 6, ALL).draw()
     windows = batch.windows
@@ -81,7 +81,7 @@ def test_other_hops_and_rates_make_batches_too(hop):
     assert np.isfinite(windows.numpy()).all()
 
 
-def test_augmentations_are_named_or_refused():
+def test_augmentations_are_named_or_refused() -> None:
     assert augmentations("mix, gain") == {"mix", "gain"}
     with pytest.raises(SettingsError, match="echo"):
         augmentations("mix,echo")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,8 +13,9 @@ import torch
 from schemas.errors import OutputError, UnreadableInput
 from trainers import scream_fit
 from trainers.checkpoint import resumable
-from trainers.scream_batches import listen
+from trainers.scream_batches import HeardTake, listen
 from trainers.scream_fit import kept
+from trainers.scream_net import ScreamNet
 from trainers.scream_options import SPEC, ScreamOptions
 from trainers.scream_sound import synthetic_takes
 
@@ -21,17 +25,17 @@ OPTIONS = ScreamOptions(steps=2, cycles=1, batch=4, width=4)
 
 
 @pytest.fixture(scope="module")
-def heard():
+def heard() -> list[HeardTake]:
     return listen(synthetic_takes(3, 2), SPEC, frozenset())
 
 
 @pytest.fixture
-def fitted(monkeypatch):
+def fitted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, float]]:
     """Label, steps and rate of the trainings done."""
     labels = []
     original = scream_fit._fitted
 
-    def counted(net, batches, steps, rate, options, label):
+    def counted(net: Any, batches: Any, steps: int, rate: float, options: ScreamOptions, label: str) -> Any:
         labels.append((label, steps, rate))
         return original(net, batches, steps, rate, options, label)
 
@@ -39,15 +43,17 @@ def fitted(monkeypatch):
     return labels
 
 
-def _same(one, other):
+def _same(one: ScreamNet, other: ScreamNet) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 
-def _labels(fitted):
+def _labels(fitted: list[tuple[str, int, float]]) -> list[str]:
     return [label for label, _, _ in fitted]
 
 
-def test_a_finished_fold_is_taken_from_its_checkpoint(heard, fitted, tmp_path):
+def test_a_finished_fold_is_taken_from_its_checkpoint(
+    heard: list[HeardTake], fitted: list[tuple[str, int, float]], tmp_path: Path
+) -> None:
     options = replace(OPTIONS, checkpoints=str(tmp_path / "kept"))
     first = kept(heard, SPEC, 5, options, "first", "digest")
     again = kept(heard, SPEC, 5, options, "again", "digest")
@@ -58,8 +64,10 @@ def test_a_finished_fold_is_taken_from_its_checkpoint(heard, fitted, tmp_path):
     assert _labels(fitted) == ["first", "other", "other", "other"]
 
 
-def test_a_run_that_is_broken_off_goes_on_with_the_folds_that_are_done(heard, fitted, tmp_path):
-    def run(folds):
+def test_a_run_that_is_broken_off_goes_on_with_the_folds_that_are_done(
+    heard: list[HeardTake], fitted: list[tuple[str, int, float]], tmp_path: Path
+) -> None:
+    def run(folds: Sequence[int]) -> Any:
         with resumable(tmp_path, {"run": 1}) as folder:
             nets = [kept(heard, SPEC, seed, OPTIONS, f"fold {seed}", "digest") for seed in folds]
             if len(folds) < 3:
@@ -75,7 +83,9 @@ def test_a_run_that_is_broken_off_goes_on_with_the_folds_that_are_done(heard, fi
     assert not folder.exists()
 
 
-def test_a_further_cycle_goes_on_from_the_one_before_and_gives_what_both_in_one_run_give(heard, fitted, tmp_path):
+def test_a_further_cycle_goes_on_from_the_one_before_and_gives_what_both_in_one_run_give(
+    heard: list[HeardTake], fitted: list[tuple[str, int, float]], tmp_path: Path
+) -> None:
     both = replace(OPTIONS, steps=18, cycles=2)
     whole = kept(heard, SPEC, 5, both, "whole", "digest")
     assert fitted == [("whole", 18, both.rate), ("whole, cycle 2", 10, both.rate / 2)]
@@ -91,14 +101,14 @@ def test_a_further_cycle_goes_on_from_the_one_before_and_gives_what_both_in_one_
     assert len(fitted) == 2
 
 
-def test_the_same_seed_gives_the_same_network(heard, fitted):
+def test_the_same_seed_gives_the_same_network(heard: list[HeardTake], fitted: list[tuple[str, int, float]]) -> None:
     first, again = (kept(heard, SPEC, 5, OPTIONS, "", "digest") for _ in range(2))
     assert len(fitted) == 2
     assert _same(first, again)
     assert not _same(first, kept(heard, SPEC, 6, OPTIONS, "", "digest"))
 
 
-def test_a_broken_checkpoint_is_named(heard, tmp_path):
+def test_a_broken_checkpoint_is_named(heard: list[HeardTake], tmp_path: Path) -> None:
     options = replace(OPTIONS, checkpoints=str(tmp_path))
     kept(heard, SPEC, 5, options, "first", "digest")
     (path,) = tmp_path.iterdir()
@@ -107,7 +117,7 @@ def test_a_broken_checkpoint_is_named(heard, tmp_path):
         kept(heard, SPEC, 5, options, "again", "digest")
 
 
-def test_telling_kinds_apart_teaches_and_can_be_left_out(heard):
+def test_telling_kinds_apart_teaches_and_can_be_left_out(heard: list[HeardTake]) -> None:
     with_kinds, without = (kept(heard, SPEC, 5, replace(OPTIONS, kinds=weight), "", "digest") for weight in (0.3, 0.0))
     assert not _same(with_kinds, without)
     assert {name for name, _ in with_kinds.named_parameters()} == {name for name, _ in without.named_parameters()}

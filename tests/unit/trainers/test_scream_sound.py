@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from synthesis.harmless import harmless
@@ -17,33 +20,40 @@ pytestmark = pytest.mark.train
 RATE = 16_000
 
 
-def _take(samples, *, is_scream=True, source="s", kind="positive", marks=None):
+def _take(
+    samples: npt.NDArray[np.floating],
+    *,
+    is_scream: bool = True,
+    source: str = "s",
+    kind: str = "positive",
+    marks: Any = None,
+) -> Take:
     return Take("t", kind, source, samples.astype(np.float32), RATE, is_scream, is_synthetic=False, marks=marks)
 
 
-def _labels(take):
+def _labels(take: Take) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.integer]]:
     frames = frames_of(take, SPEC)
     starts = np.arange(0, len(frames) - SPEC.n_frames + 1, 12)
     return starts * SPEC.hop / RATE, window_labels(take, frames, starts, SPEC)
 
 
-def _recording(kind):
+def _recording(kind: str) -> Recording:
     return Recording(f"{kind}/a.wav", kind, f"{kind}/a", np.zeros(4 * RATE, np.float32), RATE, "0", RATE, 0.0)
 
 
-def test_the_pause_within_a_scream_is_not_called_one():
+def test_the_pause_within_a_scream_is_not_called_one() -> None:
     _, labels = _labels(_take(np.concatenate([0.5 * scream(1, 2.0), np.zeros(3 * RATE)])))
     assert labels[0] == 1
     assert labels[-1] == 0
     assert -1 in labels
 
 
-def test_no_window_of_another_kind_is_a_scream():
+def test_no_window_of_another_kind_is_a_scream() -> None:
     _, labels = _labels(_take(0.5 * scream(1, 2.0), is_scream=False))
     assert not labels.any()
 
 
-def test_a_persons_labels_go_before_energy():
+def test_a_persons_labels_go_before_energy() -> None:
     take = take_of(_recording("positive"), [Label(1.0, 2.5, "Scream"), Label(3.0, 4.0, "? scream")])
     starts, labels = _labels(take)
     assert take.is_scream
@@ -53,7 +63,7 @@ def test_a_persons_labels_go_before_energy():
     assert (labels[(starts > 3.3) & (starts < 4.2)] == -1).all()
 
 
-def test_labels_go_before_the_folder_too():
+def test_labels_go_before_the_folder_too() -> None:
     assert take_of(_recording("street"), [Label(0.0, 1.0, "scream")]).is_scream
     assert not take_of(_recording("positive"), [Label(0.0, 1.0, "laughter")]).is_scream
     assert not take_of(_recording("positive"), []).is_scream
@@ -61,27 +71,27 @@ def test_labels_go_before_the_folder_too():
     assert not take_of(_recording("street")).is_scream
 
 
-def test_what_may_be_wrongly_filed_is_neither_learned_from_nor_counted():
+def test_what_may_be_wrongly_filed_is_neither_learned_from_nor_counted() -> None:
     take = take_of(_recording("positive"), unsure=True)
     assert take.is_scream
     assert (_labels(take)[1] == -1).all()
 
 
-def test_marks_move_with_the_speed():
+def test_marks_move_with_the_speed() -> None:
     take = take_of(_recording("positive"), [Label(1.0, 2.0, "scream")])
     faster = take.played(take.samples[::2], 2.0)
     (mark,) = faster.marks
     assert (mark.start_s, mark.end_s) == pytest.approx((0.8, 1.3))
 
 
-def test_gain_lowers_the_sound_but_not_the_floor():
+def test_gain_lowers_the_sound_but_not_the_floor() -> None:
     take = _take(0.5 * scream(1, 2.0))
     loud, quiet = frames_of(take, SPEC), frames_of(take, SPEC, -20.0)
     assert np.median(loud.max(axis=1) - quiet.max(axis=1)) > 19.0
     assert quiet.min() > -110.0
 
 
-def test_a_scream_before_a_room_keeps_the_ratio_asked_for():
+def test_a_scream_before_a_room_keeps_the_ratio_asked_for() -> None:
     margin = np.zeros(int(0.6 * RATE))
     front = _take(np.concatenate([margin, 0.1 * scream(1, 2.0), margin]))
     behind = _take(np.concatenate([margin, 0.01 * harmless(2, "speech"), margin]), is_scream=False)
@@ -92,7 +102,7 @@ def test_a_scream_before_a_room_keeps_the_ratio_asked_for():
     assert np.abs(over(_take(front.samples * 9), behind, -5.0).samples).max() <= 1.0
 
 
-def test_folds_keep_sources_together_and_kinds_apart():
+def test_folds_keep_sources_together_and_kinds_apart() -> None:
     takes = [_take(np.zeros(4), source=f"{k}{n // 2}", kind=k) for k in ("positive", "talk") for n in range(20)]
     folds = folds_of(takes, 5, 3)
     for source in {take.source for take in takes}:

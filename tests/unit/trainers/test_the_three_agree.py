@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from pathlib import Path
 
 import librosa
 import numpy as np
@@ -26,6 +27,7 @@ from trainers.golden import golden_windows
 from trainers.machine import SPEC as MACHINE
 from trainers.machine_net import MachineNet
 from trainers.quick import QuickOptions, learn
+from trainers.quick_model import QuickModel
 from trainers.quick_sound import Run
 from trainers.scream_family import network
 from trainers.scream_options import SPEC as SCREAM
@@ -55,7 +57,7 @@ def eye_scream(name: str) -> tuple[TorchModel, FeatureSpec]:
     return TorchModel(network(name, "log-mel", 8, 0.2).eval()), spec
 
 
-def quick():
+def quick() -> tuple[QuickModel, FeatureSpec]:
     trained = learn([Run(sound(50.0), RATE, "")], "quick", "", 7, QuickOptions(window=2))
     return trained.model, trained.spec
 
@@ -75,18 +77,18 @@ def sound(seconds: float) -> np.ndarray:
 
 
 @pytest.fixture
-def wav(tmp_path):
+def wav(tmp_path: Path) -> Path:
     path = tmp_path / "fan.wav"
     soundfile.write(path, sound(5.0), RATE, subtype="PCM_16")
     return path
 
 
-def told(capsys) -> np.ndarray:
+def told(capsys: pytest.CaptureFixture[str]) -> np.ndarray:
     return np.array([json.loads(line)["score"] for line in capsys.readouterr().out.splitlines()])
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_to_a_hundred_thousandth(name, wav, tmp_path, capsys):
+def test_to_a_hundred_thousandth(name: str, wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(3)
     model, spec = MADE[name]()
     detector = "scream" if "cream" in name else "machine"
@@ -113,7 +115,9 @@ def test_to_a_hundred_thousandth(name, wav, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("detector", ["machine", "scream"])
-def test_the_shipped_files_score_librosas_features_alike(detector, wav, capsys):
+def test_the_shipped_files_score_librosas_features_alike(
+    detector: str, wav: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The whole way from a file's samples to a score, with nothing of ours but the network."""
     score([wav], detector=detector, json=True)
     served = told(capsys)

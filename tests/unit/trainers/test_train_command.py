@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import typer
+from click.testing import Result
 from typer.testing import CliRunner
 
 from schemas.errors import SettingsError
@@ -15,6 +17,7 @@ from tests.unit.trainers.test_artefact import trained
 from tests.unit.trainers.test_resuming import trained_by_steps
 from tocsin.commands.train import train
 from trainers.machine import MachineRecipe
+from trainers.recipe import Trained
 
 pytestmark = pytest.mark.train
 
@@ -24,11 +27,11 @@ app.command()(train)
 TINY = ["machines=6", "seconds=2.5", "held_out=1", "held_out_seconds=4", "steps=150", "batch=8", "width=4"]
 
 
-def _run(*arguments: str):
+def _run(*arguments: str) -> Result:
     return CliRunner().invoke(app, arguments)
 
 
-def test_it_trains_writes_and_installs(tmp_path):
+def test_it_trains_writes_and_installs(tmp_path: Path) -> None:
     options = [part for setting in TINY for part in ("--set", setting)]
     done = _run(
         "machine", "--seed", "3", "--out", str(tmp_path / "out"), "--install", str(tmp_path / "in"), "--json", *options
@@ -48,14 +51,16 @@ def test_it_trains_writes_and_installs(tmp_path):
         (["machine", "--set", "patience=3"], "patience"),
     ],
 )
-def test_mistakes_are_the_users(arguments, named):
+def test_mistakes_are_the_users(arguments: list[str], named: str) -> None:
     done = _run(*arguments)
     assert isinstance(done.exception, SettingsError)
     assert named in str(done.exception)
 
 
-def test_a_model_that_would_not_alarm_on_what_is_abnormal_says_so(tmp_path, monkeypatch):
-    def backwards(*_):
+def test_a_model_that_would_not_alarm_on_what_is_abnormal_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backwards(*_: object) -> Trained:
         made = trained()
         return replace(
             made, scores={"normal": np.arange(5.0), "leak": np.arange(5.0) - 2.0, "rub": np.arange(5.0) + 1.0}
@@ -70,8 +75,10 @@ def test_a_model_that_would_not_alarm_on_what_is_abnormal_says_so(tmp_path, monk
 
 
 @pytest.mark.parametrize(("trains", "said"), [(True, "the same command goes on from there"), (False, "stopped\n")])
-def test_a_run_that_is_stopped_says_what_is_kept(tmp_path, monkeypatch, trains, said):
-    def stopped(*_):
+def test_a_run_that_is_stopped_says_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trains: bool, said: str
+) -> None:
+    def stopped(*_: object) -> None:
         if trains:
             trained_by_steps()
         raise KeyboardInterrupt

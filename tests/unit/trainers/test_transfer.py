@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +30,7 @@ TINY = TransferOptions(seeds=2, epochs=1, batch=64, least_steps=1, targets=1)
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data") / "set"
     kinds = ("fan", "pump", "slider", "valve")
     write_set("mimii", root, SetOptions(kinds, 2, (-6.0,), clips=3, anomalies=1, seconds=1.0, channels=1, seed=5))
@@ -35,11 +38,11 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def runs(data):
+def runs(data: Path) -> list[Run]:
     return run_all(load_clips(data), TINY, (5.0, 100.0), 3)
 
 
-def test_every_plan_hears_what_it_says_before(runs):
+def test_every_plan_hears_what_it_says_before(runs: list[Run]) -> None:
     by_plan = {
         plan: {(run.target, run.source) for run in runs if run.plan == plan} for plan in ("v1", "v2", "v3", "v4")
     }
@@ -53,7 +56,7 @@ def test_every_plan_hears_what_it_says_before(runs):
         assert not any(target.split("/")[0] in source.split("+") for target, source in pairs)
 
 
-def test_every_arm_has_every_share_and_seed_and_one_from_scratch(runs):
+def test_every_arm_has_every_share_and_seed_and_one_from_scratch(runs: list[Run]) -> None:
     arms = {(run.plan, run.source, run.target) for run in runs}
     assert len(arms) == 4 * (1 + 1 + 3 + 3 + 1)
     assert len(runs) == len(arms) * 2 * 2
@@ -65,12 +68,12 @@ def test_every_arm_has_every_share_and_seed_and_one_from_scratch(runs):
             assert run.tuned_on == max(2, round(0.05 * whole[run.target]))
 
 
-def test_what_was_heard_before_is_gone_on_from(data, monkeypatch):
+def test_what_was_heard_before_is_gone_on_from(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that is tuned begins with what was learned before; one from scratch does not."""
     begun = []
     tuned = transfer._tuned
 
-    def spy(before, rows, options, steps, seed):
+    def spy(before: Any, rows: Any, options: Any, steps: Any, seed: int) -> Any:
         begun.append(before)
         return tuned(before, rows, options, steps, seed)
 
@@ -83,16 +86,16 @@ def test_what_was_heard_before_is_gone_on_from(data, monkeypatch):
     assert all("layers.0.weight" in weights for weights in learned)
 
 
-def test_the_same_seed_gives_the_same_runs(data):
+def test_the_same_seed_gives_the_same_runs(data: Path) -> None:
     clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
     one, again = (run_all(clips, TINY, (5.0,), 3) for _ in range(2))
     assert one == again
 
 
-def test_every_training_of_a_target_takes_as_many_steps(data, monkeypatch):
+def test_every_training_of_a_target_takes_as_many_steps(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = {}
 
-    def spy(net, loss_of, rows, validation, schedule, label, *, shown):
+    def spy(net: Any, loss_of: Any, rows: Any, validation: Any, schedule: Any, label: str, *, shown: Any) -> Any:
         stretched = schedule.stretched(len(rows))
         taken.setdefault(len(rows), set()).add(stretched.epochs * -(-len(rows) // stretched.batch))
         return {}
@@ -105,19 +108,19 @@ def test_every_training_of_a_target_takes_as_many_steps(data, monkeypatch):
     assert taken[3] == taken[26] == taken[52] == {24}
 
 
-def test_fewer_choices_still_hear_every_type(data):
+def test_fewer_choices_still_hear_every_type(data: Path) -> None:
     runs = run_all(load_clips(data), replace(TINY, seeds=1, sources=1), (100.0,), 3)
     assert len({run.source for run in runs if run.plan == "v1"}) >= 3
     assert {plan: sum(run.plan == plan for run in runs) for plan in ("v1", "v3", "v4")} == {"v1": 4, "v3": 4, "v4": 4}
 
 
-def test_one_type_alone_has_nothing_to_transfer_from(data):
+def test_one_type_alone_has_nothing_to_transfer_from(data: Path) -> None:
     with pytest.raises(WrongLayout, match="fan alone"):
         run_all([clip for clip in load_clips(data) if clip.machine == "fan"], TINY, (100.0,), 3)
 
 
 @pytest.mark.parametrize("place", [0, -1])
-def test_a_clip_that_is_too_short_for_a_vector_is_named(data, tmp_path, place):
+def test_a_clip_that_is_too_short_for_a_vector_is_named(data: Path, tmp_path: Path, place: int) -> None:
     spoilt = shutil.copytree(data, tmp_path / "set")
     path = sorted(spoilt.rglob("normal/*.wav"))[place]
     soundfile.write(path, 0.1 * np.sin(np.arange(2_800) / 7.0), 16_000)
@@ -128,11 +131,11 @@ def test_a_clip_that_is_too_short_for_a_vector_is_named(data, tmp_path, place):
     assert len(vectors_of([clip for clip in load_clips(spoilt) if clip.path == path], "first")) == 1
 
 
-def _runs(plan, aucs, share=1.0):
+def _runs(plan: str, aucs: Sequence[float], share: float = 1.0) -> list[Run]:
     return [Run(plan, "", "fan/id_00", share, seed, auc, 10) for seed, auc in enumerate(aucs)]
 
 
-def test_means_and_intervals_are_students():
+def test_means_and_intervals_are_students() -> None:
     scratch, v1 = rows_of(_runs("scratch", [0.5, 0.6, 0.7]) + _runs("v1", [0.6, 0.7, 0.8]))
     assert (scratch.plan, v1.plan) == ("scratch", "v1")
     assert v1.auc == pytest.approx(0.7)
@@ -142,7 +145,7 @@ def test_means_and_intervals_are_students():
     assert scratch.gain == scratch.gain_half == 0.0
 
 
-def test_the_table_has_a_column_a_share():
+def test_the_table_has_a_column_a_share() -> None:
     rows = rows_of(_runs("scratch", [0.5, 0.5]) + _runs("scratch", [0.75, 0.75], 20.0) + _runs("v4", [0.5, 0.5], 20.0)
                    + _runs("v4", [0.25, 0.25]))  # fmt: skip
     lines = table_of(rows, "heading").splitlines()
@@ -152,7 +155,7 @@ def test_the_table_has_a_column_a_share():
     assert lines[5].startswith("| v4: three other types | 0.250 ± 0.000 (-0.250 ± 0.000) |")
 
 
-def test_a_single_seed_has_no_interval():
+def test_a_single_seed_has_no_interval() -> None:
     rows = rows_of(_runs("scratch", [0.5]) + _runs("v4", [0.25]))
     assert [(row.half, row.gain_half) for row in rows] == [(None, 0.0), (None, None)]
     lines = table_of(rows, "heading").splitlines()
@@ -160,7 +163,7 @@ def test_a_single_seed_has_no_interval():
     assert plot_of(rows, "title")
 
 
-def test_the_command_writes_runs_a_table_and_a_plot_and_says_they_are_synthetic(data, tmp_path):
+def test_the_command_writes_runs_a_table_and_a_plot_and_says_they_are_synthetic(data: Path, tmp_path: Path) -> None:
     options = ("seeds=2", "epochs=1", "least_steps=1", "targets=1", "sources=1", "shares=100")
     settings = [part for one in options for part in ("--set", one)]
     app = typer.Typer()
