@@ -118,7 +118,7 @@ def speed() -> dict[str, float]:
     began = time.process_time()
     trained = learn([Run(sound, RATE, "")], "quick", "", 7, options)
     learned_s = time.process_time() - began
-    graph = trained.model.graph(trained.golden).SerializeToString()
+    graph = trained.model.graph(trained.golden).SerializeToString()  # type: ignore[union-attr]
     threads = onnxruntime.SessionOptions()
     threads.intra_op_num_threads = threads.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(graph, threads, providers=["CPUExecutionProvider"])

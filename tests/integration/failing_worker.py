@@ -59,7 +59,7 @@ class FailingOnce:
 
 if __name__ == "__main__":
     if os.environ[WHERE] == "scorer":
-        worker.Worker = lambda options: Worker(options, FailingOnce)  # type: ignore[assignment,misc]
+        worker.Worker = lambda options: Worker(options, FailingOnce)  # type: ignore[assignment,misc,attr-defined]
     else:
-        worker.Worker = WorkerFailingToSend  # type: ignore[misc]
+        worker.Worker = WorkerFailingToSend  # type: ignore[attr-defined]
     main()

@@ -264,7 +264,7 @@ async def test_who_follows_alerts_reads_verdicts_as_they_come(kafka: str, tag: s
 
     async def line_with(*parts: str) -> str:
         async with asyncio.timeout(60):
-            async for raw in process.stdout:  # type: ignore[union-attr]
+            async for raw in process.stdout:
                 if all(part in raw.decode() for part in parts):
                     return raw.decode()
         raise AssertionError(f"the command ended before it printed {parts}")

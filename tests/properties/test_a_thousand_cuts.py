@@ -92,7 +92,8 @@ def cuts_of(number: int, length: int) -> list[int]:
 
 def scores(models: Mapping[str, Model], samples: np.ndarray, rate: int, edges: list[int]) -> dict[str, list[float]]:
     segment = Segment("d", "s", rate, 0, {Slot(name, "champion"): model for name, model in models.items()})
-    listener, got = Listener(), {name: [] for name in models}
+    listener = Listener()
+    got: dict[str, list[float]] = {name: [] for name in models}
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
         chunk = Chunk("d", "s", number, first, rate, 1, 0, samples[first:last].tobytes())
         for scored in listener.hear([(segment, chunk, number)], {"d": 0}):

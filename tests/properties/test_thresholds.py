@@ -47,7 +47,7 @@ stretches = st.lists(
 def act(state: BlockState, after: str) -> BlockState:
     match after:
         case "real" | "false-alarm":
-            return judged(RULE, state, state.book.numbers, after)  # type: ignore[arg-type]
+            return judged(RULE, state, state.book.numbers, after)
         case "normal":
             return accepted(RULE, state)
         case "back":

@@ -93,7 +93,7 @@ def test_a_new_promise_moves_the_threshold_at_once() -> None:
     state, _ = decide(DetectorState(), judge_of, quiet)
 
     limits = [
-        decide(state, lambda _, n=rate: judge(per_week=n), [window(9_000, 0.0)])[1][0].score.threshold
+        decide(state, lambda _, n=rate: judge(per_week=n), [window(9_000, 0.0)])[1][0].score.threshold  # type: ignore[misc]
         for rate in (0.25, 1.0, 28.0)
     ]
 

@@ -68,8 +68,9 @@ def test_a_ten_second_window_holds_ten_rows_and_the_chunks_of_its_frames() -> No
     windows = []
     for number in range(56):
         device.admit(piece := chunk(number, RNG.normal(0, 3_000, 4_000).astype(np.int16)))
+        assert device.segment is not None
         windows += extractor.extract([(device.segment, piece, number)])
-        held = {lane.model.name: lane.rows.end - lane.rows.first for lane in device.segment._lanes()}
+        held = {lane.model.name: lane.rows.end - lane.rows.first for lane in device.segment._lanes()}  # type: ignore[attr-defined]
         assert held["pooled"] <= 10
         assert held["plain"] <= 32
     mine = [window for window in windows if window.slot.detector == "pooled"]

@@ -178,7 +178,7 @@ async def test_announcements_that_never_rest_do_not_keep_every_model_from_scorin
         bench.want(f"v{next(numbers)}")
         return original(wanted)
 
-    bench.store.obtain = obtain  # type: ignore[method-assign]
+    bench.store.obtain = obtain  # type: ignore[method-assign,assignment]
     bench.want("first")
 
     await until(lambda: bench.scoring is not None)
@@ -232,7 +232,7 @@ async def test_an_unforeseen_error_is_survived(bench: Bench) -> None:
     def obtain(wanted: Artefact) -> Model:
         raise MemoryError("nobody thought of it")
 
-    working, bench.store.obtain = bench.store.obtain, obtain  # type: ignore[method-assign]
+    working, bench.store.obtain = bench.store.obtain, obtain  # type: ignore[method-assign,assignment]
     bench.want("a")
     await until(lambda: bool(bench.said))
     bench.store.obtain = working  # type: ignore[method-assign]

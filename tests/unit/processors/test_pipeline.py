@@ -197,7 +197,7 @@ async def test_hostile_records_become_dead_letters_and_the_stream_goes_on(bench:
 async def test_a_chunk_that_contradicts_its_session_is_a_dead_letter(
     bench: Bench, changes: dict[str, object], name: bytes
 ) -> None:
-    await bench.handle(chunk("a", 0), chunk("a", 1), chunk("a", 2, **changes))
+    await bench.handle(chunk("a", 0), chunk("a", 1), chunk("a", 2, **changes))  # type: ignore[arg-type]
 
     assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.letters()] == [name]
 

@@ -58,7 +58,7 @@ def memory(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> BlockSt
         Shelf(f"regime-{i}", None, reference(rng, rule, ready=ready), PLACE) for i in range(most_regimes(rule) - 1)
     ]
     past = [Past(1_000 + i, int(rng.integers(10**16)), *largest(rng, 4)) for i in range(16)]
-    run = Run(10**16, 59 * 10**9, *rng.uniform(0.0, 1e11, 4).tolist(), recent=largest(rng, 16))
+    run = Run(10**16, 59 * 10**9, *rng.uniform(0.0, 1e11, 4).tolist(), recent=largest(rng, 16))  # type: ignore[misc]
     state = rule.begin()._replace(early=None, reference=reference(rng, rule, ready=ready), shelf=tuple(shelf), run=run)
     book = state.book._replace(numbers=1_016, past=tuple(past), hold_ns=10**16, cool_ns=10**16, spent_ns=10**16)
     return rule.refreshed(state._replace(book=book, previous=PLACE, tag="regime-9"))

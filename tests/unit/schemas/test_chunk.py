@@ -283,7 +283,7 @@ def test_a_way_of_working_is_said_or_left_out() -> None:
 )
 def test_a_way_of_working_is_a_short_name_or_refused(value: bytes | None, error: type[ContractError]) -> None:
     with pytest.raises(ContractError, match="ce_regime") as caught:
-        decode_chunk(replace(CHUNK_RECORD, headers=(*CHUNK_RECORD.headers, ("ce_regime", value))))
+        decode_chunk(replace(CHUNK_RECORD, headers=(*CHUNK_RECORD.headers, ("ce_regime", value))))  # type: ignore[arg-type]
     assert caught.type is error
 
 

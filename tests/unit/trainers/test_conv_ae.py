@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_model(data: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [1, 2])
-def test_compat_features_are_those_of_librosa_called_without_a_rate(seconds: float) -> None:
+def test_compat_features_are_those_of_librosa_called_without_a_rate(seconds: int) -> None:
     rng = np.random.default_rng(1)
     t = np.arange(16_000 * seconds) / 16_000
     sound = (0.05 * rng.standard_normal(len(t)) + 0.3 * np.sin(2 * np.pi * 700 * t)).astype(np.float32)

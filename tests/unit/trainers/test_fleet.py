@@ -221,7 +221,7 @@ def test_the_direction_is_asked_of_recordings_the_bank_has_not_met(
         learned.append([one.name for one in heard])
         return bank_of(heard, *others)
 
-    asked = []
+    asked: list[int] = []
 
     def settled_of(model: Any, spec: Any, normal: Any, seed: int, **named: Any) -> Any:
         asked.extend(len(samples) for samples in normal)

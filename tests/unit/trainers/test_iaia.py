@@ -44,7 +44,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
             arrays[f"{snr}/{unit}/normal"] = rng.normal(0.0, 1.0, (40, WIDTH)).astype(np.float32)
             arrays[f"{snr}/{unit}/abnormal"] = rng.normal(1.0, 1.0, (10, WIDTH)).astype(np.float32)
     path = tmp_path_factory.mktemp("archive") / "fan.npz"
-    np.savez(path, **arrays)
+    np.savez(path, **arrays)  # type: ignore[arg-type]
     return path
 
 
@@ -113,7 +113,7 @@ def test_source_has_the_sizes_of_iaia2_where_there_are_as_many_clips(tmp_path: P
     for unit in ("id_00", "id_02", "id_04"):
         arrays[f"6dB/{unit}/normal"] = rng.normal(0.0, 1.0, (900, WIDTH)).astype(np.float32)
         arrays[f"6dB/{unit}/abnormal"] = rng.normal(0.0, 1.0, (150, WIDTH)).astype(np.float32)
-    np.savez(tmp_path / "pump.npz", **arrays)
+    np.savez(tmp_path / "pump.npz", **arrays)  # type: ignore[arg-type]
     dealt = plan(load_cells(tmp_path, "pump", density=True), "source")
     assert [(one.unit, len(one.train), len(one.normal), len(one.abnormal)) for one in dealt.splits] == [
         ("id_00", 643, 138, 137),
@@ -132,7 +132,7 @@ def test_an_export_that_orders_otherwise_is_refused() -> None:
     right, wrong = (SklearnModel.__new__(SklearnModel) for _ in range(2))
     right._estimator = fit_detector("ocsvm", rows, 0)
     right._width = wrong._width = 4
-    wrong._estimator, wrong._detector = Inverted(), right._detector
+    wrong._estimator, wrong._detector = Inverted(), right._detector  # type: ignore[method-assign]
     assert right.agreement(rows, 0.0).rank_correlation == 1.0
     with pytest.raises(ExportError, match="rank correlation -1"):
         wrong.agreement(rows, 0.0)
@@ -148,6 +148,6 @@ def test_what_cannot_be_used_is_said(archive: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="12 dB"):
         IaiaRecipe().train(archive, 3, {"snr_db": "12"})
     few = tmp_path / "fan.npz"
-    np.savez(few, **{f"6dB/id_00/{kind}": np.ones((3, WIDTH), np.float32) for kind in ("normal", "abnormal")})
+    np.savez(few, **{f"6dB/id_00/{kind}": np.ones((3, WIDTH), np.float32) for kind in ("normal", "abnormal")})  # type: ignore[arg-type]
     with pytest.raises(WrongLayout, match="at least 4"):
         IaiaRecipe().train(few, 3, TINY)

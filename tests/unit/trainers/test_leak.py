@@ -111,7 +111,7 @@ def test_the_extractor_taps_the_last_convolution() -> None:
 
 
 @pytest.mark.parametrize("shape", [(960, 7, 7), (1, 44, 86), (1, 64, 86)])
-def test_autoencoders_give_back_what_they_are_given_in_size_and_range(shape: tuple[int, ...]) -> None:
+def test_autoencoders_give_back_what_they_are_given_in_size_and_range(shape: tuple[int, int, int]) -> None:
     for net in (ConvAutoencoder(shape).eval(), DenseVae(shape if shape[0] == 1 else (960, 1, 1)).eval()):
         given = torch.rand(2, *(shape if isinstance(net, ConvAutoencoder) or shape[0] == 1 else (960, 1, 1)))
         rebuilt = net(given)
@@ -147,7 +147,7 @@ def test_names_become_a_file_and_loggers_are_not_split(loggers: Path, tmp_path: 
     ]
     # 44 coefficients of 86 frames, low ones first, and the sound they are of.
     assert all(one.heard.shape == one.rebuilt.shape == (86, 44) for one in trained.examples)
-    assert all(len(one.sound) == SPEC.window_samples for one in trained.examples)
+    assert all(len(one.sound) == SPEC.window_samples for one in trained.examples)  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_used_is_said(loggers: Path, tmp_path: Path) -> None:

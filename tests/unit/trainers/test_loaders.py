@@ -12,7 +12,7 @@ import soundfile
 
 from schemas.errors import EmptyAudio, NotAudio, SettingsError, UnreadableInput, UnusableAudio, WrongLayout
 from trainers.loaders.archive import load_archive
-from trainers.loaders.clip import Clip
+from trainers.loaders.clip import Clip, Label
 from trainers.loaders.layout import load_clips
 from trainers.loaders.mimii import baseline_split
 from trainers.loaders.split import split_by_group
@@ -184,7 +184,7 @@ def test_what_holds_no_sound_is_refused(tmp_path: Path) -> None:
         load_clips(tmp_path, "midi")
 
 
-def _clips(groups: Sequence[str], label: str = "normal") -> list[Clip]:
+def _clips(groups: Sequence[str], label: Label = "normal") -> list[Clip]:
     place = Path("fan/id_00")
     return [
         Clip(place / label / f"{n:08}.wav", f"{n}", "fan", "id_00", label, group, RATE, 1, RATE)
@@ -234,7 +234,7 @@ def test_an_archive_of_features_is_read_by_snr_and_unit(tmp_path: Path) -> None:
         )
     }
     path = tmp_path / "fan.npz"
-    np.savez(path, **arrays)
+    np.savez(path, **arrays)  # type: ignore[arg-type]
     cells = load_archive(path)
     assert [(cell.snr_db, cell.unit) for cell in cells] == [
         (6.0, "id_00"), (6.0, "id_02"), (-6.0, "id_00"), (-6.0, "id_02"),
@@ -255,7 +255,7 @@ def test_an_archive_of_features_is_read_by_snr_and_unit(tmp_path: Path) -> None:
 def test_an_archive_that_lacks_something_is_refused(
     tmp_path: Path, arrays: dict[str, npt.NDArray[np.floating]], error: type[Exception], named: str
 ) -> None:
-    np.savez(tmp_path / "x.npz", **arrays)
+    np.savez(tmp_path / "x.npz", **arrays)  # type: ignore[arg-type]
     with pytest.raises(error, match=named):
         load_archive(tmp_path / "x.npz")
 

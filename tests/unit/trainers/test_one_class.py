@@ -7,21 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainers.loaders.clip import Clip
+from trainers.loaders.clip import Clip, Label
 from trainers.one_class import HeardClip, by_machine, figures
 
 
-def heard(machine: str, label: str, level: float) -> HeardClip:
+def heard(machine: str, label: Label, level: float) -> HeardClip:
     clip = Clip(Path(machine), machine, machine, "id_00", label, "", 16_000, 1, 100, snr_db=-6.0)
     return HeardClip(clip, np.full(100, level, np.float32), np.zeros((2, 4, 3), np.float32))
 
 
 def test_machines_that_score_otherwise_when_they_are_well_are_told_apart() -> None:
-    clips = [
-        heard(machine, label, level)
-        for machine in ("fan", "pump")
-        for label, level in (("normal", 0.1), ("normal", 0.2), ("abnormal", 0.15), ("abnormal", 0.3))
-    ]
+    sounds: list[tuple[Label, float]] = [("normal", 0.1), ("normal", 0.2), ("abnormal", 0.15), ("abnormal", 0.3)]
+    clips = [heard(machine, label, level) for machine in ("fan", "pump") for label, level in sounds]
     usual = np.repeat([0.0, 10.0], 4)
     scores = [base + np.array([bad, bad + 1.0]) for base, bad in zip(usual, [0.0, 1.0, 3.0, 4.0] * 2, strict=True)]
     found = by_machine(clips, scores)

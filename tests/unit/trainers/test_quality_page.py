@@ -24,7 +24,7 @@ pytestmark = pytest.mark.train
 
 
 def a_row(**changed: Any) -> Row:
-    fields = {
+    fields: dict[str, Any] = {
         "recipe": "conv-ae",
         "variant": "plain",
         "on": "a motor",

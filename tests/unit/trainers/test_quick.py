@@ -58,6 +58,8 @@ def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained: Trai
     scores, bands = model.score(windows)
     expected, shares = trained.model.answer(windows)
     np.testing.assert_allclose(scores, expected, atol=1e-5)
+    assert bands is not None
+    assert shares is not None
     np.testing.assert_allclose(bands, shares, rtol=1e-5, atol=1e-5)
     assert model.manifest.calibration.transfer == "own"
     assert model.manifest.detector == "machine"
@@ -68,11 +70,12 @@ def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained: Trai
 def test_normal_sound_of_later_stays_below_the_threshold_and_a_fault_does_not(trained: Trained, file: Path) -> None:
     model = load_model(file)
     threshold = model.manifest.calibration.threshold
-    later = Run(sound(4, 300, 12), RATE, "")
-    normal = model.score(windows_in([later], SPEC).features)[0]
-    leaking = generated_anomalies(later.samples, RATE, 9, -3.0)["leak"]
+    later = sound(4, 300, 12)
+    normal = model.score(windows_in([Run(later, RATE, "")], SPEC).features)[0]
+    leaking = generated_anomalies(later, RATE, 9, -3.0)["leak"]
     faulty, bands = model.score(windows_in([Run(leaking, RATE, "")], SPEC).features)
     assert normal.max() < threshold < faulty.min()
+    assert bands is not None
     # A leak hisses above 1.5 kHz: bands of the upper half explain it.
     assert bands[:, 32:].sum() > 2.0 * bands[:, :32].sum()
 
@@ -96,7 +99,7 @@ def test_scores_are_decibels_above_the_devices_usual_one(trained: Trained) -> No
 
 def test_the_model_is_the_same_for_a_softer_microphone() -> None:
     loud = sound(4, 0, 45)
-    windows = [windows_in([Run(gain * loud, RATE, "")], SPEC).features for gain in (1.0, 0.05)]
+    windows = [windows_in([Run(np.float32(gain) * loud, RATE, "")], SPEC).features for gain in (1.0, 0.05)]
     np.testing.assert_allclose(summaries(windows[0]), summaries(windows[1]), atol=0.05)
 
 

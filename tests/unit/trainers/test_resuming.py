@@ -50,7 +50,9 @@ def trained_by_steps(cut_at: int | None = None) -> tuple[dict[str, torch.Tensor]
     return net.state_dict(), losses, drawn
 
 
-def trained_by_epochs(cut_at: int | None = None, patience: int = 0) -> tuple[dict[str, torch.Tensor], dict, int]:
+def trained_by_epochs(
+    cut_at: int | None = None, patience: int = 0
+) -> tuple[dict[str, torch.Tensor], dict[str, list[float]], int]:
     steps = 0
     with repeatable(6):
         rows = torch.randn(50, 4)

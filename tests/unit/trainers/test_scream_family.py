@@ -41,7 +41,7 @@ def test_each_becomes_onnx_and_cares_for_no_gain(name: str, features: str) -> No
 
 
 def test_kernels_reach_where_their_type_says() -> None:
-    reach = {name: network(name, LOG_MEL, 8, 0.0).eval().body[0][0].weight.shape[2:] for name in ("A", "B", "C")}
+    reach = {name: network(name, LOG_MEL, 8, 0.0).eval().body[0][0].weight.shape[2:] for name in ("A", "B", "C")}  # type: ignore[index]
     assert (reach["A"][1], reach["B"][0]) == (1, 1)
     assert min(reach["A"][0], reach["B"][1], *reach["C"]) > 1
 

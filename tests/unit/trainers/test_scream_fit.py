@@ -15,7 +15,6 @@ from trainers import scream_fit
 from trainers.checkpoint import resumable
 from trainers.scream_batches import HeardTake, listen
 from trainers.scream_fit import kept
-from trainers.scream_net import ScreamNet
 from trainers.scream_options import SPEC, ScreamOptions
 from trainers.scream_sound import synthetic_takes
 
@@ -43,7 +42,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, float]]:
     return labels
 
 
-def _same(one: ScreamNet, other: ScreamNet) -> bool:
+def _same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 

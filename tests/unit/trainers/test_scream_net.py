@@ -50,6 +50,6 @@ def test_the_network_hears_the_floor() -> None:
     before = net(window)
 
     with torch.no_grad():
-        net.body[0][0].weight[:, 1] = 0.0
+        net.body[0][0].weight[:, 1] = 0.0  # type: ignore[index]
 
     assert not torch.allclose(net(window), before)

@@ -80,7 +80,7 @@ def test_what_may_be_wrongly_filed_is_neither_learned_from_nor_counted() -> None
 def test_marks_move_with_the_speed() -> None:
     take = take_of(_recording("positive"), [Label(1.0, 2.0, "scream")])
     faster = take.played(take.samples[::2], 2.0)
-    (mark,) = faster.marks
+    (mark,) = faster.marks  # type: ignore[misc]
     assert (mark.start_s, mark.end_s) == pytest.approx((0.8, 1.3))
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -27,7 +29,6 @@ from trainers.golden import golden_windows
 from trainers.machine import SPEC as MACHINE
 from trainers.machine_net import MachineNet
 from trainers.quick import QuickOptions, learn
-from trainers.quick_model import QuickModel
 from trainers.quick_sound import Run
 from trainers.scream_family import network
 from trainers.scream_options import SPEC as SCREAM
@@ -57,12 +58,12 @@ def eye_scream(name: str) -> tuple[TorchModel, FeatureSpec]:
     return TorchModel(network(name, "log-mel", 8, 0.2).eval()), spec
 
 
-def quick() -> tuple[QuickModel, FeatureSpec]:
+def quick() -> tuple[Any, FeatureSpec]:
     trained = learn([Run(sound(50.0), RATE, "")], "quick", "", 7, QuickOptions(window=2))
     return trained.model, trained.spec
 
 
-MADE = {
+MADE: dict[str, Callable[[], tuple[Any, FeatureSpec]]] = {
     "machine": lambda: (TorchModel(MachineNet().eval(), has_bands=True), MACHINE),
     "scream": lambda: (TorchModel(network("compact", "log-mel", 8, 0.2).eval()), SCREAM),
     "Eye-SCREAM, recurrent": lambda: eye_scream("C-RNN"),

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from schemas.errors import SettingsError
 from tests.unit.trainers.test_artefact import trained

@@ -93,7 +93,7 @@ def test_the_same_seed_gives_the_same_runs(data: Path) -> None:
 
 
 def test_every_training_of_a_target_takes_as_many_steps(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = {}
+    taken: dict[int, set[int]] = {}
 
     def spy(net: Any, loss_of: Any, rows: Any, validation: Any, schedule: Any, label: str, *, shown: Any) -> Any:
         stretched = schedule.stretched(len(rows))
