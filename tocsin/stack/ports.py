@@ -71,7 +71,8 @@ def choose(remembered: int | None, taken: Container[int]) -> int:
     """
     if remembered is not None and remembered not in taken and becomes_free(remembered):
         return remembered
-    for port in random.sample(CHOICE, k=200):
+    # Not the program's own random numbers: two programs with the same seed would draw the same ports at once.
+    for port in random.SystemRandom().sample(CHOICE, k=200):
         if port not in taken and is_free(port):
             return port
     raise PortInUse(f"no free port found between {CHOICE.start} and {CHOICE.stop - 1}: name one that is free")

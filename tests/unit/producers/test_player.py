@@ -108,8 +108,9 @@ async def test_by_the_clock_a_chunk_goes_out_when_its_last_sample_is_captured() 
     began = time.monotonic()
     await play_all([part("d", Ramp(n_samples=4_000))], sink, Tally(), realtime=True, chunk_seconds=0.25)
 
-    assert 0.25 <= sink.at[0] - began < 0.45
-    assert 0.5 <= sink.at[1] - began < 1.0
+    # The first does not wait for the second; the machine may be busy.
+    assert 0.25 <= sink.at[0] - began < 0.5
+    assert 0.5 <= sink.at[1] - began < 2.0
 
 
 async def test_a_source_that_fails_is_noted_its_sound_kept_and_the_others_played() -> None:
@@ -151,7 +152,7 @@ async def test_devices_by_the_clock_play_side_by_side() -> None:
     began = time.monotonic()
     parts = [part(f"d{number}", Ramp(n_samples=4_000)) for number in range(20)]
     await play_all(parts, MemorySink(), Tally(), realtime=True)
-    assert 0.5 <= time.monotonic() - began < 2.0
+    assert 0.5 <= time.monotonic() - began < 5.0
 
 
 async def test_a_sink_that_refuses_ends_everything_with_its_own_error() -> None:
