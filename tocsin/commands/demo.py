@@ -84,5 +84,8 @@ def save_view(show: Show, path: Path) -> None:
 
 
 def _interrupt(*_: object) -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # Started in the background: Ctrl-C is ignored, and asyncio leaves that as it is.
+        raise KeyboardInterrupt
     # Ended in the same order as by Ctrl-C: asyncio then cancels what runs instead of being broken off anywhere.
     signal.raise_signal(signal.SIGINT)
