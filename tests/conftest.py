@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
 
 from tests.needs import Needs
+
+# Tests run side by side; threads inside a matrix product would only fight over the cores. Before numpy is imported.
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
