@@ -1,4 +1,4 @@
-"""Recordings that tests of the trainers share."""
+"""What tests of the trainers share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import soundfile
 
 from synthesis.harmless import harmless
 from synthesis.scream import scream
+from trainers import artefact
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +22,12 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _write(root / "scream" / "negative" / f"talk{seed}.wav", 0.3 * harmless(seed, "speech"))
         _write(root / "sounds" / "dog-bark" / f"1-10{seed}-A.flac", 0.4 * harmless(seed, "dog-bark"))
     return root
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are written without pictures, which take longer to draw than a small model to train."""
+    monkeypatch.setattr(artefact, "_pictures", lambda _: {})
 
 
 def _write(path: Path, samples: np.ndarray) -> None:

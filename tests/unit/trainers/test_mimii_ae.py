@@ -102,6 +102,7 @@ def test_published_weights_answer_as_in_keras(tmp_path: Path) -> None:
     assert np.allclose(net(torch.from_numpy(x)).detach().numpy(), wanted, atol=1e-5)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_published_weights_become_an_artefact_untouched(data: Path, tmp_path: Path) -> None:
     arrays = keras_file(tmp_path / "ae.h5")
     settings = TINY | {"weights": str(tmp_path / "ae.h5"), "tuning": "no"}

@@ -16,7 +16,6 @@ import torch
 
 from schemas.errors import ExportError, InputError, SettingsError, UnusableAudio
 from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, read_metadata
-from trainers import artefact
 from trainers.artefact import install, write
 from trainers.export import export
 from trainers.machine import SPEC as MACHINE_SPEC
@@ -121,11 +120,9 @@ def test_figures_and_pictures_lie_beside_the_model(scream: tuple[Trained, Path])
     assert 0.0 <= figures["manifest"]["metrics"]["cv_clip_recall"] <= 1.0
 
 
-def test_the_same_seed_gives_the_same_model(
-    machine: tuple[Trained, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_pictures")
+def test_the_same_seed_gives_the_same_model(machine: tuple[Trained, Path], tmp_path: Path) -> None:
     _, path = machine
-    monkeypatch.setattr(artefact, "_pictures", lambda _: {})  # they take longer than the training
     again = write(MachineRecipe().train(None, 3, TINY_MACHINE), tmp_path / "again", 3, "1.2.3")
     other = write(MachineRecipe().train(None, 4, TINY_MACHINE), tmp_path / "other", 3, "1.2.3")
     assert again.read_bytes() == path.read_bytes()
