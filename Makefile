@@ -108,7 +108,7 @@ $(VENV)/.parts: $(VENV)/.project $(wildcard tocsin/stack/*.sha256)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.project requirements/dev.txt
-	@echo "installing what the fast tests need (DEV_MB MB to fetch)"
+	@echo "installing what the fast tests need (450 MB once installed)"
 	@rm -f $(VENV)/.runtime
 	@$(LOCKED) -r requirements/dev.txt
 	@touch -r $(VENV)/.place $(VENV)/.runtime
