@@ -21,7 +21,7 @@ from tests.integration.heard import HeardDevice, noise, send_alerts, send_device
 from tocsin.capture.manifest import CaptureManifest
 from tocsin.capture.workbench import Workbench
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.integration
 
 
 def arguments(kafka: str, *words: object) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 
 from synthesis.factory import demo_factory
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(200)]
+pytestmark = pytest.mark.integration
 
 
 # A shell without job control starts what ends with & like this.

@@ -18,7 +18,7 @@ from tests.integration.oracle import assert_same, assert_same_state, start_group
 from tests.integration.test_stream import tocsin
 from tests.integration.worker_process import WorkerProcess
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.integration
 
 Start = Callable[..., WorkerProcess]
 FAULT_S = 20.0

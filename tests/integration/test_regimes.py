@@ -23,7 +23,7 @@ from tests.integration.oracle import read_all, start_group_at_end
 from tests.integration.test_stream import tocsin
 from tests.integration.worker_process import WorkerProcess
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.integration
 
 
 async def scores(kafka: str, device: str) -> list[Score]:

@@ -26,7 +26,7 @@ from synthesis.sound import SAMPLE_RATE
 from tests.integration.heard import HeardDevice, send_devices
 from tocsin.models.assignments import read_assignments
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.integration
 
 CLIP_S = 20
 CLIPS = 9

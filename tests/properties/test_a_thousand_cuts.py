@@ -101,7 +101,6 @@ def scores(models: Mapping[str, Model], samples: np.ndarray, rate: int, edges: l
     return got
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("quarter", range(len(RATES)))
 def test_no_score_changes(models: Mapping[str, Model], quarter: int) -> None:
     rate = RATES[quarter]
