@@ -9,11 +9,11 @@ from contextlib import aclosing
 
 import structlog
 
+from producers.kafka.sink import Sink
 from producers.pcm import Block
 from producers.session import DEFAULT_CHUNK_SECONDS, Session
-from producers.sink import Sink
-from producers.source import Part, Source
-from producers.tally import Tally
+from producers.source import PlaybackJob, Source
+from producers.stats import ProducerStats
 from schemas.chunk import Chunk
 from schemas.errors import CaptureError, InputError
 
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 async def play_session(
-    blocks: AsyncIterator[Block], session: Session, sink: Sink, tally: Tally, *, realtime: bool
+    blocks: AsyncIterator[Block], session: Session, sink: Sink, tally: ProducerStats, *, realtime: bool
 ) -> None:
     """Sends a session's blocks as chunks until they end. What is held goes out even when they end in an error.
 
@@ -69,7 +69,9 @@ async def in_turn(blocks: Iterator[Block]) -> AsyncGenerator[Block, None]:
         await asyncio.sleep(0)
 
 
-async def play_part(part: Part, sink: Sink, tally: Tally, *, realtime: bool, chunk_seconds: float) -> None:
+async def play_part(
+    part: PlaybackJob, sink: Sink, tally: ProducerStats, *, realtime: bool, chunk_seconds: float
+) -> None:
     """Announces a device and plays its sources. One that fails is noted and the next one is played.
 
     Played by the clock, a session begins now. Played as fast as it goes, capture times are laid so that the last sample
@@ -94,7 +96,7 @@ async def play_part(part: Part, sink: Sink, tally: Tally, *, realtime: bool, chu
         started_ns = session.time_of(session.end_sample)
 
 
-async def _play_source(source: Source, session: Session, sink: Sink, tally: Tally, *, realtime: bool) -> None:
+async def _play_source(source: Source, session: Session, sink: Sink, tally: ProducerStats, *, realtime: bool) -> None:
     try:
         async with aclosing(in_turn(source.blocks())) as blocks:
             await play_session(blocks, session, sink, tally, realtime=realtime)
@@ -104,9 +106,9 @@ async def _play_source(source: Source, session: Session, sink: Sink, tally: Tall
 
 
 async def play_all(
-    parts: Sequence[Part],
+    parts: Sequence[PlaybackJob],
     sink: Sink,
-    tally: Tally,
+    tally: ProducerStats,
     *,
     realtime: bool,
     chunk_seconds: float = DEFAULT_CHUNK_SECONDS,

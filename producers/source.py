@@ -49,7 +49,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PlaybackJob:
     """What one device plays: its sources one after another, each a session of its own.
 
     Attributes:

@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from schemas.errors import PartDied, TocsinError
-from tocsin.lazy_group import LazyGroup
+from schemas.errors import ServiceDied, TocsinError
+from tocsin.cli.lazy_group import LazyGroup
 
 INTERRUPTED = 130
 _DEBUG = "_TOCSIN_DEBUG"
@@ -74,7 +74,7 @@ def main() -> None:
         context = getattr(error, "ctx", None)
         where = "tocsin" if context is None else context.command_path
         code = _fail(f"{_text(error)}; `{where} --help` shows what there is", 2)
-    except PartDied as error:
+    except ServiceDied as error:
         # Carries the end of the part's log, which is worth its lines.
         code = _fail(str(error), error.exit_code, one_line=False)
     except TocsinError as error:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from processors.core.detector_state import Output
+from processors.core.alerting.detector_state import Output
 from schemas.errors import OutputError
 from schemas.score import Score
 

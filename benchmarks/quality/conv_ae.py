@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.quality.one_class import measured, motor_set, synthetic_set
 from benchmarks.quality.row import Row
-from trainers.conv_ae import ConvAeRecipe
+from trainers.recipes.conv_ae.recipe import ConvAeRecipe
 
 _EPOCHS = {"epochs": "20", "batch": "32", "least_steps": "600"}
 _SMALL = {"preset": "small"}

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.quality.row import Row, cost_of, figure_of
-from trainers.artefact import write
-from trainers.fleet import FleetRecipe
+from trainers.export.artefact import write
+from trainers.recipes.embedding.recipe import FleetRecipe
 
 _ON = "electric motor, each of five states in turn as normal against each other (20 pairs), 4 folds by recording, "
 _HELD_OUT = {"yes": "drawn at random", "blocks": "each a quarter of the recordings in one piece of time"}

@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmarks.quality.one_class import synthetic_set
 from benchmarks.quality.row import Figure, Row, cost_of
-from trainers.artefact import write
-from trainers.iaia import IaiaRecipe
+from trainers.export.artefact import write
+from trainers.recipes.iaia.recipe import IaiaRecipe
 
 SEEDS = 5
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from benchmarks.quality.row import Row, cost_of, figure_of
 from schemas.errors import ScoreInverted
-from trainers.artefact import write
-from trainers.leak import LeakRecipe
-from trainers.synthetic_set import SetOptions, write_set
+from trainers.data.synthetic_set import SetOptions, write_set
+from trainers.export.artefact import write
+from trainers.recipes.leak.recipe import LeakRecipe
 
 SEEDS = (1, 2)
 # The first variants are measured with both seeds, the others with the first.

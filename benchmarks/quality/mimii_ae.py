@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.quality.one_class import measured, motor_set, synthetic_set
 from benchmarks.quality.row import Row
-from trainers.mimii_ae import MimiiAeRecipe
+from trainers.recipes.mimii_ae.recipe import MimiiAeRecipe
 
 _EPOCHS = {"epochs": "50", "batch": "128"}
 _KNOWN = {"fan": ".681", "pump": ".670", "slider": ".733", "valve": ".558"}

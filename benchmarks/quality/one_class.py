@@ -10,9 +10,9 @@ from pathlib import Path
 
 from benchmarks.quality.row import Row, cost_of, figure_of
 from schemas.errors import ScoreInverted
-from trainers.artefact import write
+from trainers.data.synthetic_set import SetOptions, write_set
+from trainers.export.artefact import write
 from trainers.recipe import Recipe
-from trainers.synthetic_set import SetOptions, write_set
 
 SEEDS = (1, 2, 3)
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from benchmarks.quality.one_class import motor_set
 from benchmarks.quality.row import Figure, Row, cost_of, figure_of
-from benchmarks.quick import FULL_SCALE_G, bearing, mimii_ids, motor_pairs
-from trainers.artefact import write
-from trainers.quick import QuickOptions, QuickRecipe, learn, spec_of
-from trainers.quick_sound import Run
+from benchmarks.speed.quick import FULL_SCALE_G, bearing, mimii_ids, motor_pairs
+from trainers.export.artefact import write
 from trainers.recipe import Trained
+from trainers.recipes.knn.data import Run
+from trainers.recipes.knn.recipe import QuickOptions, QuickRecipe, learn, spec_of
 
 _RULE = "distance to the nearest normal rows where normal sound is white, no iteration, no seed"
 _KNOWN = {

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.row import Figure, Row, cost_of
-from trainers.artefact import write
-from trainers.scream import ScreamRecipe
+from trainers.export.artefact import write
+from trainers.recipes.scream.recipe import ScreamRecipe
 
 FOLDS = 5
 

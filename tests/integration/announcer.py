@@ -10,7 +10,7 @@ from types import TracebackType
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from processors.adapters.artefact_store import ArtefactStore
+from processors.adapters.models.artefact_store import ArtefactStore
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelStatus
 from schemas.features import FeatureSpec

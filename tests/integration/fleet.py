@@ -11,15 +11,15 @@ from functools import lru_cache
 import numpy as np
 from aiokafka import AIOKafkaProducer
 
-from processors.adapters.state_store import StateKey
-from processors.app import load_models
-from processors.core.decision import decide
-from processors.core.detector_state import DetectorState, Output
-from processors.core.detectors import detectors_of
-from processors.core.roster import Slot
-from processors.core.segment import Segment
-from processors.judges import judge_of
-from processors.listener import Listener
+from processors.adapters.models.onnx_model import load_shipped_models
+from processors.adapters.redis.state_store import StateKey
+from processors.core.alerting.decision import decide
+from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.alerting.detectors import detectors_of
+from processors.core.models.model import Slot
+from processors.core.windowing.segment import Segment
+from processors.stream.batch_scorer import BatchScorer
+from processors.stream.decision_contexts import context_of
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
 from schemas.topics import AUDIO, DEVICES
@@ -117,18 +117,18 @@ class Fleet:
 
     def expected(self) -> list[Output]:
         """What an undisturbed worker gives, from the core alone."""
-        models = load_models()
-        judges = {name: judge_of(name, model, AUDIO.name) for name, model in models.items()}
-        listener = Listener()
+        models = load_shipped_models()
+        judges = {name: context_of(name, model, AUDIO.name) for name, model in models.items()}
+        scorer = BatchScorer()
         outputs: list[Output] = []
         for device in self.devices.values():
-            roster = {Slot(name, "champion"): models[name] for name in detectors_of(device)}
-            states = dict.fromkeys(roster, DetectorState())
+            model_set = {Slot(name, "champion"): models[name] for name in detectors_of(device)}
+            states = dict.fromkeys(model_set, DetectorState())
             for session in _sessions(self.chunks[device.device_id]):
-                segment = Segment(device.device_id, session[0].session_id, RATE, 0, roster)
+                segment = Segment(device.device_id, session[0].session_id, RATE, 0, model_set)
                 arrivals = [(segment, chunk, number) for number, chunk in enumerate(session)]
-                scored = listener.hear(arrivals, {device.device_id: 0})
-                for slot in roster:
+                scored = scorer.score(arrivals, {device.device_id: 0})
+                for slot in model_set:
                     mine = [window for window in scored if window.window.slot == slot]
                     states[slot], out = decide(states[slot], lambda window: judges[window.slot.detector], mine)
                     outputs += out

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from aiokafka import AIOKafkaConsumer
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.features import FeatureSpec
 from schemas.record import Record
 from schemas.score import Score

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
-from processors.adapters import artefact_store
+from processors.adapters.models import artefact_store
 from tocsin.__main__ import main
 
 DIGEST = "SLOW_FETCH_DIGEST"

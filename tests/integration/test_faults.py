@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from processors.adapters.redis_states import RedisStates
-from processors.core.detector_state import Output
+from processors.adapters.redis.redis_states import RedisStates
+from processors.core.alerting.detector_state import Output
 from tests.integration.failing_worker import MARK, WHERE
 from tests.integration.fleet import Fleet
 from tests.integration.oracle import (

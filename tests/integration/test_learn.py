@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from processors.adapters.onnx_model import OnnxModel, load_model
-from processors.core.recording import rows_of, windows_of
+from processors.adapters.models.onnx_model import OnnxModel, load_model
+from processors.core.audio.recording import rows_of, windows_of
 from synthesis.fault import random_fault
 from synthesis.machine import random_machine
 from tests.integration.heard import HeardDevice, send_alerts, send_devices

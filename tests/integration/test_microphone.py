@@ -22,7 +22,7 @@ from schemas.chunk import decode_chunk
 from schemas.device import Device
 from schemas.topics import AUDIO, DEVICES
 from tests.integration.oracle import read_all
-from tocsin.topic_reader import record_of
+from tocsin.client.topic_reader import record_of
 
 PULSEAUDIO, PACAT, PACTL = (shutil.which(name) or "" for name in ("pulseaudio", "pacat", "pactl"))
 

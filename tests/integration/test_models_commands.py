@@ -19,20 +19,20 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from processors.adapters.artefact_store import ArtefactStore
+from processors.adapters.models.artefact_store import ArtefactStore
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelState, ModelStatus
 from schemas.errors import GoldenMismatch
-from schemas.score import ModelRef, Score, Stage, Why
+from schemas.score import ModelRef, Score, ScoreExplanation, Stage
 from schemas.topics import MODEL_STATUS, MODELS, SCORES
 from tests.unit.processors.crafted import described, graph, manifest
 from tocsin.__main__ import main
+from tocsin.client.topic_reader import record_of
+from tocsin.client.topic_writer import write_records
 from tocsin.models.assignments import announce, read_assignments
 from tocsin.models.changes import published
 from tocsin.models.publish import publish
 from tocsin.models.statuses import count_workers, wait_for_statuses
-from tocsin.topic_reader import record_of
-from tocsin.topic_writer import write_records
 
 pytestmark = pytest.mark.integration
 
@@ -287,7 +287,7 @@ def status(assignment: Assignment, worker: str, state: ModelState, stage: Stage 
 @pytest.fixture
 async def workers(kafka: str, scope: str) -> AsyncIterator[Callable[[dict[str, ModelState]], None]]:
     """Workers that say what the test has them say, as soon as something is announced for its scope."""
-    sayings: dict[str, ModelState] = {}
+    feedback: dict[str, ModelState] = {}
     consumer = AIOKafkaConsumer(MODELS.name, bootstrap_servers=kafka, group_id=None, auto_offset_reset="earliest")
     await consumer.start()
 
@@ -296,11 +296,11 @@ async def workers(kafka: str, scope: str) -> AsyncIterator[Callable[[dict[str, M
             assignment = Assignment.from_record(record_of(message))
             if assignment.scope != scope:
                 continue
-            said = [status(assignment, worker, state) for worker, state in sayings.items()]
+            said = [status(assignment, worker, state) for worker, state in feedback.items()]
             await write_records(kafka, [(MODEL_STATUS, one.to_record()) for one in said])
 
     task = asyncio.create_task(follow())
-    yield sayings.update
+    yield feedback.update
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await consumer.stop()
@@ -354,16 +354,16 @@ async def test_as_many_reports_are_awaited_as_there_are_workers(kafka: str, scop
 def score(device: str, number: int, value: float, limit: float, ref: ModelRef, stage: Stage) -> Score:
     # Each rise of the sine above the limit is an episode of its own.
     rise = 1 + number // 31 if value > limit else 0
-    why = Why(
+    why = ScoreExplanation(
         confirmed=value,
         level=0.0,
         level_threshold=None,
         p_value=0.5,
-        n=100,
+        reference_blocks=100,
         block=1,
-        progress=1.0,
+        calibration_progress=1.0,
         episode=rise,
-        per_week=1.0,
+        false_alarms_per_week=1.0,
     )
     return Score(
         device_id=device,
@@ -380,7 +380,7 @@ def score(device: str, number: int, value: float, limit: float, ref: ModelRef, s
         level_dbfs=-20.0,
         model=ref,
         stage=stage,
-        why=why,
+        explanation=why,
     )
 
 

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import redis.asyncio
 
-from processors.adapters import rebuild_claim, redis_states
-from processors.adapters.redis_states import RedisStates
+from processors.adapters.redis import rebuild_lease as rebuild_claim
+from processors.adapters.redis import redis_states
+from processors.adapters.redis.redis_states import RedisStates
 from tests.integration.oracle import start_group_at_end
 from tests.integration.worker_process import WorkerProcess
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.integration
 
 HOLDER = """
 import asyncio, sys
-from processors.adapters.redis_states import RedisStates
+from processors.adapters.redis.redis_states import RedisStates
 
 async def hold():
     async with RedisStates(sys.argv[1]).claim() as mine:

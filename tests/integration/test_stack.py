@@ -18,7 +18,7 @@ import pytest
 import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from schemas.errors import PartDied, PortInUse, StackBusy
+from schemas.errors import PortInUse, ServiceDied, StackBusy
 from schemas.topics import AUDIO, TOPICS
 from tocsin.stack import background
 from tocsin.stack.stack import Stack
@@ -183,7 +183,7 @@ def test_faults_of_a_single_part(data: Path) -> None:
         deadline = time.monotonic() + 10
         while stack.kafka.alive and time.monotonic() < deadline:
             time.sleep(0.02)
-        with pytest.raises(PartDied, match=rf"(?s)Kafka at {stack.bootstrap} was killed by SIGKILL.*log:\n.*INFO"):
+        with pytest.raises(ServiceDied, match=rf"(?s)Kafka at {stack.bootstrap} was killed by SIGKILL.*log:\n.*INFO"):
             stack.check()
     assert processes_in(data) == []
 
@@ -193,7 +193,7 @@ def test_a_broker_that_cannot_start_tells_why(data: Path) -> None:
         pass
     meta = data / "kafka" / "log" / "meta.properties"
     meta.write_text(meta.read_text(encoding="utf-8").replace("node.id=1", "node.id=7"), encoding="utf-8")
-    with pytest.raises(PartDied, match=r"(?s)Kafka at .* ended with exit code 1; .*Stored node id 7"), Stack(data):
+    with pytest.raises(ServiceDied, match=r"(?s)Kafka at .* ended with exit code 1; .*Stored node id 7"), Stack(data):
         pass
     assert processes_in(data) == []
 

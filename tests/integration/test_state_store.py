@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 import pytest
 import redis
 
-from processors.adapters.redis_states import RedisStates
-from processors.adapters.state_store import Change, MemoryStates, StateKey, StateStore
-from processors.core.block_state import BlockState, Run
-from processors.core.detector_state import DetectorState, Learned, Position
-from processors.core.limits import Prior
+from processors.adapters.redis.redis_states import RedisStates
+from processors.adapters.redis.state_store import Change, MemoryStates, StateKey, StateStore
+from processors.core.alerting.detector_state import DetectorState, ModelCalibration, Position
+from processors.core.threshold.block_state import BlockAccumulator, BlockState
+from processors.core.threshold.limits import Prior
 from schemas.errors import RedisUnavailable, SettingsError
 from tocsin.stack.stack import Stack
 
@@ -37,9 +37,12 @@ def at(end_sample: int, session: str = "s1") -> Position:
 
 
 def state(position: Position) -> DetectorState:
-    memory = BlockState(run=Run(heard_ns=position.end_sample + 1, level=0.5))
+    memory = BlockState(block=BlockAccumulator(observed_ns=position.end_sample + 1, level=0.5))
     return DetectorState(
-        position=position, learned=Learned(sha256="0" * 64, rule=memory, prior=Prior(low=0.25), per_week=1.0)
+        position=position,
+        current_model=ModelCalibration(
+            sha256="0" * 64, block_state=memory, prior=Prior(min_threshold=0.25), false_alarms_per_week=1.0
+        ),
     )
 
 

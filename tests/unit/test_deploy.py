@@ -14,7 +14,7 @@ import typer.main
 import yaml
 
 from tocsin.__main__ import app
-from tocsin.commands.retrain import WORSE
+from tocsin.cli.commands.retrain import WORSE
 from tocsin.settings import PREFIX, Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

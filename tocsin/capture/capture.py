@@ -17,19 +17,19 @@ from schemas.cloudevents import format_time
 from schemas.device import Device
 from schemas.errors import OutputError, SettingsError, TocsinError
 from schemas.topics import AUDIO
-from tocsin.alert_log import AlertLog
 from tocsin.capture.clip import Clip, LabelledClip
+from tocsin.capture.clip_audio import Take, takes_of
 from tocsin.capture.clipper import Clipper
-from tocsin.capture.labels import doubts_of, label
+from tocsin.capture.labels import alert_intervals_of, label
 from tocsin.capture.manifest import MANIFEST, CapturedClip, CaptureManifest, CaptureRequest, LeftOut
 from tocsin.capture.progress import Advance, steps
 from tocsin.capture.selection import Bounds, select
-from tocsin.capture.takes import Take, takes_of
-from tocsin.capture.workbench import Plan, Surveyed, Undertaking, Workbench
-from tocsin.fleet import matches, near, read_fleet
-from tocsin.playback import Playback, Stretch, playback
-from tocsin.said import say
-from trainers.files import write_whole
+from tocsin.capture.workbench import CaptureJob, PartitionScan, Plan, Workbench
+from tocsin.client.alerts import AlertLog
+from tocsin.client.audio import OffsetRange, Playback, playback
+from tocsin.client.devices import matches, near, read_fleet
+from tocsin.diagnostics import say
+from trainers.files import write_atomically
 
 _SUFFIX = ".flac"
 
@@ -66,7 +66,7 @@ async def capture(bootstrap: str, request: CaptureRequest, since_ms: int, until_
     # Before anything is made: where Kafka is away, nothing is left that a later run would take for a beginning.
     fleet = await read_fleet(bootstrap)
     with _workbench(out) as bench:
-        under = bench.settle(Undertaking(request=request, since_ms=since_ms, until_ms=until_ms), out)
+        under = bench.settle(CaptureJob(request=request, since_ms=since_ms, until_ms=until_ms), out)
         whole = CaptureManifest.load(out)
         if whole is not None:
             return Captured(whole, 0)
@@ -80,7 +80,7 @@ async def capture(bootstrap: str, request: CaptureRequest, since_ms: int, until_
         if not present:
             raise _NothingToCapture(f"the topic dropped all {len(plan.clips)} clips before they could be read")
         manifest = _manifest(under, plan, present)
-        write_whole(out / MANIFEST, manifest.to_bytes())
+        write_atomically(out / MANIFEST, manifest.to_bytes())
         return Captured(manifest, added)
 
 
@@ -104,7 +104,7 @@ class _NothingToCapture(TocsinError):
 
 
 async def _plan(
-    bootstrap: str, topic: Playback, bench: Workbench, under: Undertaking, fleet: Mapping[str, Device]
+    bootstrap: str, topic: Playback, bench: Workbench, under: CaptureJob, fleet: Mapping[str, Device]
 ) -> Plan:
     request = under.request
     found = await _survey(topic, bench, under, fleet)
@@ -112,7 +112,7 @@ async def _plan(
     heard = {name for part in found for name in part.devices}
     if not clips:
         raise _NothingToCapture(_why_nothing(request, heard, fleet))
-    doubts = doubts_of(await AlertLog.read(bootstrap))
+    doubts = alert_intervals_of(await AlertLog.read(bootstrap))
     guard_ns = request.guard_ms * 1_000_000
     labelled = [label(clip, doubts.get(clip.device_id, ()), guard_ns) for clip in clips.values()]
     certain = [one for one in labelled if one is not None]
@@ -126,7 +126,9 @@ async def _plan(
     return Plan(clips=_named(chosen), left_out=left)
 
 
-async def _survey(topic: Playback, bench: Workbench, under: Undertaking, fleet: Mapping[str, Device]) -> list[Surveyed]:
+async def _survey(
+    topic: Playback, bench: Workbench, under: CaptureJob, fleet: Mapping[str, Device]
+) -> list[PartitionScan]:
     """What every partition holds; each is kept when it is done."""
     stretches = await topic.stretches(under.since_ms, under.until_ms)
     found = []
@@ -141,8 +143,8 @@ async def _survey(topic: Playback, bench: Workbench, under: Undertaking, fleet: 
 
 
 async def _survey_one(
-    topic: Playback, stretch: Stretch, request: CaptureRequest, fleet: Mapping[str, Device], advance: Advance
-) -> Surveyed:
+    topic: Playback, stretch: OffsetRange, request: CaptureRequest, fleet: Mapping[str, Device], advance: Advance
+) -> PartitionScan:
     heard: dict[str, bool] = {}
 
     def wanted(device_id: str) -> bool:
@@ -158,7 +160,7 @@ async def _survey_one(
         advance(played.offset - told)
         told = played.offset
     advance(stretch.end_offset - told)
-    return Surveyed(
+    return PartitionScan(
         first_offset=stretch.first_offset,
         end_offset=stretch.end_offset,
         clips=tuple(clips),
@@ -221,7 +223,7 @@ async def _fetch(
                 if take.whole:
                     file = files[take.clip.place]
                     raw = _encoded(take)
-                    write_whole(out / file, raw)
+                    write_atomically(out / file, raw)
                     present[file] = (hashlib.sha256(raw).hexdigest(), len(raw))
                     added += 1
     expired = len(plan.clips) - len(present)
@@ -244,7 +246,7 @@ def _encoded(take: Take) -> bytes:
     return file.getvalue()
 
 
-def _manifest(under: Undertaking, plan: Plan, present: Mapping[str, tuple[str, int]]) -> CaptureManifest:
+def _manifest(under: CaptureJob, plan: Plan, present: Mapping[str, tuple[str, int]]) -> CaptureManifest:
     clips = tuple(
         CapturedClip(
             **dict(one),

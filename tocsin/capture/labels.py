@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from schemas.alert import Alert
 from schemas.feedback import Judgement
-from tocsin.alert_log import AlertLog
 from tocsin.capture.clip import Clip, LabelledClip
+from tocsin.client.alerts import AlertLog
 
 _NEVER_NS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class AlertInterval:
     """The time an alert was open, by the device's clock.
 
     Attributes:
@@ -33,22 +33,22 @@ class Doubt:
         return self.begin_ns - guard_ns < clip.end_ns and clip.captured_ns <= self.end_ns + guard_ns
 
 
-def doubts_of(log: AlertLog) -> dict[str, list[Doubt]]:
+def alert_intervals_of(log: AlertLog) -> dict[str, list[AlertInterval]]:
     """By device, when its alerts were open. One whose end was lost ends where the same detector's next one opened."""
     openings: dict[str, list[int]] = {}
     for revisions in log.alerts():
         openings.setdefault(revisions[0].dedup_key, []).append(revisions[0].opened_ns)
-    doubts: dict[str, list[Doubt]] = {}
+    doubts: dict[str, list[AlertInterval]] = {}
     for revisions in log.alerts():
         first = revisions[0]
         given = log.verdict(first.alert_id)
         end = _end_ns(revisions, openings[first.dedup_key])
         judgement = None if given is None else given.judgement
-        doubts.setdefault(first.device_id, []).append(Doubt(first.alert_id, first.opened_ns, end, judgement))
+        doubts.setdefault(first.device_id, []).append(AlertInterval(first.alert_id, first.opened_ns, end, judgement))
     return doubts
 
 
-def label(clip: Clip, doubts: Iterable[Doubt], guard_ns: int) -> LabelledClip | None:
+def label(clip: Clip, doubts: Iterable[AlertInterval], guard_ns: int) -> LabelledClip | None:
     """What a clip is taken for; None where it must be left out.
 
     Sound inside an alert judged real is abnormal. Sound inside or near any other alert is left out, for nobody knows

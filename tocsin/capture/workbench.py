@@ -12,15 +12,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from schemas.errors import OutputError, SettingsError
 from tocsin.capture.clip import Clip, LabelledClip
 from tocsin.capture.manifest import CaptureManifest, CaptureRequest, LeftOut
-from tocsin.playback import Stretch
+from tocsin.client.audio import OffsetRange
 from tocsin.stack.locks import FolderLock
-from trainers.files import write_whole
+from trainers.files import write_atomically
 
 _FOLDER = ".capture"
 Kept = TypeVar("Kept", bound=BaseModel)
 
 
-class Undertaking(BaseModel):
+class CaptureJob(BaseModel):
     """What was asked for, and which time it means: settled once, by the first run.
 
     Attributes:
@@ -35,7 +35,7 @@ class Undertaking(BaseModel):
     until_ms: int
 
 
-class Surveyed(BaseModel):
+class PartitionScan(BaseModel):
     """What one partition holds.
 
     Attributes:
@@ -86,16 +86,16 @@ class Workbench:
         self._lock = FolderLock(self._folder / "lock", f"the folder {out}")
         self._lock.acquire()
 
-    def settle(self, asked: Undertaking, out: Path) -> Undertaking:
+    def settle(self, asked: CaptureJob, out: Path) -> CaptureJob:
         """What this folder's first run settled, which is ``asked`` where this is the first.
 
         Raises:
             SettingsError: the folder holds a capture of something else, or files of another origin.
         """
         whole = CaptureManifest.load(out)
-        begun = self._load("undertaking", Undertaking)
+        begun = self._load("undertaking", CaptureJob)
         if whole is not None:
-            begun = Undertaking(request=whole.request, since_ms=whole.since_ms, until_ms=whole.until_ms)
+            begun = CaptureJob(request=whole.request, since_ms=whole.since_ms, until_ms=whole.until_ms)
         if begun is None:
             strangers = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
             if strangers:
@@ -111,14 +111,14 @@ class Workbench:
             )
         return begun
 
-    def surveyed(self, stretch: Stretch) -> Surveyed | None:
+    def surveyed(self, stretch: OffsetRange) -> PartitionScan | None:
         """What an earlier run found in this very stretch."""
-        found = self._load(f"partition-{stretch.partition}", Surveyed)
+        found = self._load(f"partition-{stretch.partition}", PartitionScan)
         here = (stretch.first_offset, stretch.end_offset)
         # Retention moves the beginning on; what was found before stays true.
         return found if found is not None and found.end_offset == here[1] and found.first_offset <= here[0] else None
 
-    def keep_surveyed(self, partition: int, found: Surveyed) -> None:
+    def keep_surveyed(self, partition: int, found: PartitionScan) -> None:
         """For a later run."""
         self._keep(f"partition-{partition}", found)
 
@@ -148,4 +148,4 @@ class Workbench:
             return None
 
     def _keep(self, name: str, what: BaseModel) -> None:
-        write_whole(self._folder / f"{name}.json", what.model_dump_json().encode())
+        write_atomically(self._folder / f"{name}.json", what.model_dump_json().encode())

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from processors.core.mel import band_edges
-from processors.core.recording import rows_of
+from processors.core.audio.mel import band_edges
+from processors.core.audio.recording import rows_of
 from schemas.alert import Alert
 from schemas.errors import OutputError
 from schemas.features import FeatureSpec

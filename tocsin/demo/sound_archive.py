@@ -11,7 +11,7 @@ from schemas.alert import Alert
 from schemas.chunk import Chunk, decode_chunk
 from schemas.errors import ContractError
 from schemas.topics import AUDIO
-from tocsin.topic_reader import consumer_of, read_to_end, record_of
+from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
 
 
 class SoundArchive:

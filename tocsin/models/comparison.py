@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.score import ModelRef, Score
-from tocsin.episodes import opened
+from tocsin.client.alert_intervals import opened
 
 _DAY_S = 86_400.0
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from processors.adapters.artefact_store import ArtefactStore
-from processors.adapters.model_check import read_manifest
-from processors.adapters.onnx_model import load_shipped
-from processors.core.detectors import DETECTORS
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.check.artefact import read_manifest
+from processors.adapters.models.onnx_model import load_shipped
+from processors.core.alerting.detectors import DETECTORS
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest
 from schemas.score import ModelRef

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from processors.adapters.artefact_store import ArtefactStore
+from processors.adapters.models.artefact_store import ArtefactStore
 from schemas.artefact import Artefact
-from schemas.assignment import ALL, Assignment
+from schemas.assignment import Assignment
 from schemas.errors import SettingsError
+from schemas.scope import ALL
 from schemas.score import Stage
 from tocsin.models.assignments import artefacts_of, named
 
@@ -66,7 +67,7 @@ def at_hand(artefact: Artefact, store: ArtefactStore) -> Iterator[Named]:
     """An announced model's file, fetched for as long as the context lasts.
 
     Raises:
-        ModelRefused, StoreUnavailable: as in :meth:`processors.adapters.artefact_store.ArtefactStore.fetch`.
+        ModelRefused, StoreUnavailable: as in :meth:`processors.adapters.models.artefact_store.ArtefactStore.fetch`.
     """
     with TemporaryDirectory(prefix="tocsin-") as folder:
         yield Named(store.fetch(artefact, Path(folder)), artefact)

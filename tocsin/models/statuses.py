@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from schemas.assignment import Assignment, ModelStatus
 from schemas.errors import ContractError
 from schemas.topics import MODEL_STATUS
-from tocsin.topic_reader import consumer_of, read_to_end, record_of
+from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
 
 _GROUP_S = 5.0
 # How long others may still report when nobody knows how many workers there are.
@@ -25,7 +25,7 @@ async def newest_statuses(bootstrap: str) -> list[ModelStatus]:
     """The newest status of each worker for each detector, scope and stage, oldest first.
 
     Raises:
-        BrokerUnavailable, SettingsError: as in :func:`tocsin.topic_reader.consumer_of`.
+        BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
     found: dict[tuple[str, str, str], ModelStatus] = {}
     async with consumer_of(bootstrap, [MODEL_STATUS]) as consumer:
@@ -62,7 +62,7 @@ async def wait_for_statuses(
         The newest status of each worker and stage, under this revision.
 
     Raises:
-        BrokerUnavailable, SettingsError: as in :func:`tocsin.topic_reader.consumer_of`.
+        BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
     stages = [artefact for artefact in (assignment.champion, assignment.shadow) if artefact is not None]
     if not stages:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from processors.adapters.artefact_store import ArtefactStore
-from processors.adapters.model_check import check_artefact
-from processors.adapters.onnx_model import OnnxModel, load_model, load_shipped
-from processors.core.fleet_models import scopes_of
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.check.artefact import check_artefact
+from processors.adapters.models.onnx_model import OnnxModel, load_model, load_shipped
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment
 from schemas.device import DeviceKind
 from schemas.errors import ManifestInvalid
+from schemas.scope import scopes_of
 
 
 def champions_of(
@@ -37,7 +37,7 @@ def champions_of(
 
     Raises:
         ModelRefused: a champion does not pass its checks.
-        StoreUnavailable: the store does not answer, or does not hold it.
+        StoreUnavailable: the store does not answer, or does not evaluate it.
     """
     loaded: dict[str | None, OnnxModel | None] = {}
     found: dict[str, OnnxModel | None] = {}

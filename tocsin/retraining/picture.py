@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trainers.compare import DeviceScores
+from trainers.evaluation.compare import DeviceScores
 
 Float64 = npt.NDArray[np.float64]
 

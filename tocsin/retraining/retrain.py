@@ -12,22 +12,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from processors.adapters.onnx_model import OnnxModel, load_model
+from processors.adapters.models.onnx_model import OnnxModel, load_model
 from schemas.errors import OutputError, ScoreInverted
+from tocsin.diagnostics import say
+from tocsin.retraining.evaluation import ModelEvaluation, evaluate
 from tocsin.retraining.picture import draw
 from tocsin.retraining.sound_set import SoundFile, Split, split
-from tocsin.retraining.trial import Trial, hold
-from tocsin.said import say
-from trainers.artefact import write
-from trainers.compare import Figures, Tolerance, figures_of, why_worse
-from trainers.files import write_whole
-from trainers.registry import recipe
+from trainers.evaluation.compare import Figures, Tolerance, figures_of, rejection_reasons
+from trainers.export.artefact import write
+from trainers.files import write_atomically
+from trainers.recipes.registry import recipe
 
 PICTURE = "comparison.png"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RetrainRequest:
     """What is to be done.
 
     Attributes:
@@ -98,7 +98,9 @@ Champions = Callable[[Sequence[str], str], Mapping[str, OnnxModel | None]]
 """What scores today, by device, given the devices and the detector."""
 
 
-def retrain(order: Order, files: Iterable[SoundFile], out: Path, workspace: Path, champions: Champions) -> Outcome:
+def retrain(
+    order: RetrainRequest, files: Iterable[SoundFile], out: Path, workspace: Path, champions: Champions
+) -> Outcome:
     """Trains, compares and writes model and picture; publishes nothing.
 
     Args:
@@ -120,7 +122,7 @@ def retrain(order: Order, files: Iterable[SoundFile], out: Path, workspace: Path
         "measured": _seconds(parts.measured),
     }
     say(f"{len(devices)} devices: {seconds['learned']:.0f} s to learn from, {seconds['measured']:.0f} s to measure on")
-    _say_too_short(parts.too_short, "hold any of it out: it is learned from alone")
+    _say_too_short(parts.too_short, "evaluate any of it out: it is learned from alone")
     version = f"{datetime.now(UTC):%Y.%m.%d-%H%M%S}"
     learned = _laid_out(parts, workspace / "learned")
     try:
@@ -132,10 +134,10 @@ def retrain(order: Order, files: Iterable[SoundFile], out: Path, workspace: Path
     say(f"trained {path} on {trained.trained_on}")
     candidate = load_model(path)
     today = champions(devices, candidate.manifest.detector)
-    trial = hold(parts, candidate, today, order.snrs_db, order.seed, order.most_seconds)
+    trial = evaluate(parts, candidate, today, order.snrs_db, order.seed, order.most_seconds)
     _say_too_short(trial.too_short, "measure on")
     champion = [("champion", trial.champion)] if trial.champion else []
-    write_whole(out / PICTURE, draw([("candidate", trial.candidate), *champion]))
+    write_atomically(out / PICTURE, draw([("candidate", trial.candidate), *champion]))
     return _judged(order, trial, path, candidate, today, devices, seconds)
 
 
@@ -150,8 +152,8 @@ def _progress_aside() -> Iterator[None]:
 
 
 def _judged(
-    order: Order,
-    trial: Trial,
+    order: RetrainRequest,
+    trial: ModelEvaluation,
     path: Path,
     candidate: OnnxModel,
     today: Mapping[str, OnnxModel | None],
@@ -169,7 +171,7 @@ def _judged(
         detector=candidate.manifest.detector,
         version=candidate.manifest.version,
         devices=devices,
-        worse=tuple(why_worse(figures, champion, order.tolerance)),
+        worse=tuple(rejection_reasons(figures, champion, order.tolerance)),
         tolerance=order.tolerance,
         candidate=figures,
         champion=champion,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from schemas.errors import SettingsError
 from tocsin.capture.manifest import CaptureManifest
-from trainers.loaders.folders import load_folders
+from trainers.data.loaders.folders import load_folders
 
 _SECOND_NS = 1_000_000_000
 _LEAST_FILES = 3
@@ -49,7 +49,7 @@ class Split:
         learned: normal sound to learn from, and abnormal of the same time.
         reference: held out; normal sound that thresholds are set on.
         measured: held out; normal sound that models are measured on, and all abnormal sound held out.
-        too_short: devices with too little sound to hold any of it out; all of theirs is learned from.
+        too_short: devices with too little sound to evaluate any of it out; all of theirs is learned from.
     """
 
     learned: tuple[SoundFile, ...]

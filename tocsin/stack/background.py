@@ -11,18 +11,19 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.addresses import without_password
 from schemas.errors import BrokerUnavailable, RedisUnavailable, StackBusy
-from tocsin.stack import kafka_probe, redis_part
-from tocsin.stack.kafka_part import KafkaPart
+from tocsin.stack import kafka_probe
+from tocsin.stack import redis_service as redis_part
+from tocsin.stack.kafka_service import KafkaService
 from tocsin.stack.locks import LAST_BREATH_S, FolderLock, lock_commands
-from tocsin.stack.part import tail_of
-from tocsin.stack.record import PartRecord, StackRecord
+from tocsin.stack.record import ServiceRecord, StackRecord
+from tocsin.stack.service import tail_of
 
 State = Literal["running", "unreachable", "died", "stopped"]
 
-_LOG_NAMES = {"kafka": KafkaPart.log_name, "redis": redis_part.RedisPart.log_name}
+_LOG_NAMES = {"kafka": KafkaService.log_name, "redis": redis_part.RedisService.log_name}
 
 
-class PartStatus(BaseModel):
+class ServiceStatus(BaseModel):
     """One part as it is now.
 
     Attributes:
@@ -51,7 +52,7 @@ class PartStatus(BaseModel):
     log_end: str | None = None
 
 
-def status(data: Path) -> list[PartStatus]:
+def status(data: Path) -> list[ServiceStatus]:
     """Kafka and Redis of a data folder, whoever started them; a folder that is not there has both stopped."""
     data = data.absolute()
     record = StackRecord.load(data)
@@ -83,22 +84,22 @@ def down(data: Path) -> list[str]:
         return stopped
 
 
-def _part_status(name: str, record: StackRecord, data: Path) -> PartStatus:
+def _part_status(name: str, record: StackRecord, data: Path) -> ServiceStatus:
     part = record.parts.get(name)
     if part is None:
-        return PartStatus(name=name, state="stopped", data=data / name)
+        return ServiceStatus(name=name, state="stopped", data=data / name)
     process = part.process.running() if part.process is not None else None
     address = without_password(part.address)
     if not part.given and process is None:
         if part.process is None:
-            return PartStatus(name=name, state="stopped", address=address, data=data / name)
+            return ServiceStatus(name=name, state="stopped", address=address, data=data / name)
         end = tail_of(data / name, _LOG_NAMES[name])
-        return PartStatus(name=name, state="died", address=address, data=data / name, log_end=end)
+        return ServiceStatus(name=name, state="died", address=address, data=data / name, log_end=end)
     version = _answering(name, part)
     memory = None
     with suppress(psutil.Error):
         memory = process.memory_info().rss if process is not None else None
-    return PartStatus(
+    return ServiceStatus(
         name=name,
         state="unreachable" if version is None else "running",
         address=address,
@@ -110,7 +111,7 @@ def _part_status(name: str, record: StackRecord, data: Path) -> PartStatus:
     )
 
 
-def _answering(name: str, part: PartRecord) -> str | None:
+def _answering(name: str, part: ServiceRecord) -> str | None:
     # Its version (empty where it does not tell), or None when it does not answer.
     try:
         if name == "redis":

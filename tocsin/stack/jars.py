@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from schemas.errors import OutputError, PartMissing
+from schemas.errors import ComponentMissing, OutputError
 from tocsin.stack.locks import FolderLock
 
 KAFKA_VERSION = "4.3.0"
@@ -104,7 +104,7 @@ class Jars:
         their own until all of them are right.
 
         Raises:
-            PartMissing: a jar cannot be fetched, or is not the pinned one.
+            ComponentMissing: a jar cannot be fetched, or is not the pinned one.
             OutputError: the parts folder cannot be written.
             StackBusy: another install has held the folder for ten minutes.
         """
@@ -160,7 +160,7 @@ class Jars:
                 raise _not_fetched(pin, error) from error
             found = digest(path)
             if found != pin.sha256:
-                raise PartMissing(
+                raise ComponentMissing(
                     f"{pin.name} was fetched but its sha256 is {found}, not the pinned {pin.sha256}: "
                     "the repository or a proxy on the way alters it; nothing was installed"
                 )
@@ -200,9 +200,9 @@ class Jars:
             return False
 
 
-def _not_fetched(pin: Pin, error: Exception) -> PartMissing:
+def _not_fetched(pin: Pin, error: Exception) -> ComponentMissing:
     reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-    return PartMissing(
+    return ComponentMissing(
         f"{pin.name} of Kafka {KAFKA_VERSION} could not be fetched ({reason}): connect this machine to the network and "
         "run `tocsin parts` again, or name a running Kafka with TOCSIN_KAFKA"
     )

@@ -12,7 +12,7 @@ from tocsin.stack.programs import Program, find_java, find_redis
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """The parts as they lie on this machine.
 
     Attributes:
@@ -28,7 +28,7 @@ class Parts:
     redis: Program
 
 
-def parts_folder(parts: Path | None = None) -> Path:
+def components_folder(parts: Path | None = None) -> Path:
     """The folder given, else the virtual environment's own, else one in the user's cache; absolute, may not exist."""
     if parts is not None:
         return parts.absolute()
@@ -41,16 +41,16 @@ def parts_folder(parts: Path | None = None) -> Path:
     return cache / "tocsin" / "parts"
 
 
-def install_parts(parts_dir: Path | None, progress: Progress) -> Parts:
+def fetch_components(parts_dir: Path | None, progress: Progress) -> Components:
     """Find Java and Redis and fetch Kafka's jars into ``parts_dir`` (None: the default); later starts need no network.
 
     Raises:
-        PartMissing: Java, Kafka or Redis is not to be had; the message says what to install.
+        ComponentMissing: Java, Kafka or Redis is not to be had; the message says what to install.
         OutputError: the folder cannot be written.
         StackBusy: another install has held the folder for ten minutes.
     """
-    folder = parts_folder(parts_dir)
+    folder = components_folder(parts_dir)
     java, redis = find_java(), find_redis()
     jars = Jars(folder)
     jars.install(progress)
-    return Parts(folder, java, jars, redis)
+    return Components(folder, java, jars, redis)

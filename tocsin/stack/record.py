@@ -50,7 +50,7 @@ class Process(BaseModel):
             return None
 
 
-class PartRecord(BaseModel):
+class ServiceRecord(BaseModel):
     """One part as it was started, or as it was given.
 
     Attributes:
@@ -81,7 +81,7 @@ class StackRecord(BaseModel):
     mode: Literal["owned", "detached", "down"] = "down"
     owner: Process | None = None
     ports: dict[str, int] = {}
-    parts: dict[str, PartRecord] = {}
+    parts: dict[str, ServiceRecord] = {}
 
     @classmethod
     def load(cls, data: Path) -> StackRecord:

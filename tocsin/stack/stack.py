@@ -10,15 +10,16 @@ from typing import Self
 
 from schemas.addresses import without_password
 from schemas.errors import OutputError, SettingsError, StackBusy, StackError
-from tocsin.stack import kafka_probe, ports, redis_part
+from tocsin.stack import kafka_probe, ports
+from tocsin.stack import redis_service as redis_part
 from tocsin.stack.jars import Jars, Progress
-from tocsin.stack.kafka_part import KafkaPart
+from tocsin.stack.kafka_service import KafkaService
 from tocsin.stack.locks import LAST_BREATH_S, FolderLock, lock_commands
-from tocsin.stack.part import Hold, Part
-from tocsin.stack.parts import parts_folder
+from tocsin.stack.parts import components_folder
 from tocsin.stack.programs import find_java, find_redis
-from tocsin.stack.record import PartRecord, Process, StackRecord
-from tocsin.stack.redis_part import RedisPart
+from tocsin.stack.record import Process, ServiceRecord, StackRecord
+from tocsin.stack.redis_service import RedisService
+from tocsin.stack.service import Hold, Service
 
 ROOM_BYTES = 256 * 1024 * 1024
 
@@ -65,13 +66,13 @@ class Stack:
         if kafka_port is not None and kafka_port == redis_port:
             raise SettingsError(f"Kafka and Redis cannot both have port {kafka_port}")
         self.data = data.absolute()
-        self._parts_folder = parts_folder(parts)
+        self._parts_folder = components_folder(parts)
         self._given = {"kafka": kafka, "redis": redis_url}
         self._asked = {"kafka": kafka_port, "redis": redis_port}
         self._progress = progress
         self._lock = FolderLock(self.data / "lock", f"the data folder {self.data}")
         self._record = StackRecord()
-        self._running: dict[str, Part] = {}
+        self._running: dict[str, Service] = {}
 
     @property
     def bootstrap(self) -> str:
@@ -84,26 +85,26 @@ class Stack:
         return self._record.parts["redis"].address
 
     @property
-    def kafka(self) -> KafkaPart:
+    def kafka(self) -> KafkaService:
         """Our own Kafka, to be killed, ended and started again.
 
         Raises:
             StackError: it was given, or is not started.
         """
         part = self._running.get("kafka")
-        if not isinstance(part, KafkaPart):
+        if not isinstance(part, KafkaService):
             raise StackError(f"Kafka at {self._given['kafka']} was not started by this stack")
         return part
 
     @property
-    def redis(self) -> RedisPart:
+    def redis(self) -> RedisService:
         """Our own Redis, to be killed, ended and started again.
 
         Raises:
             StackError: it was given, or is not started.
         """
         part = self._running.get("redis")
-        if not isinstance(part, RedisPart):
+        if not isinstance(part, RedisService):
             raise StackError("Redis at the address given was not started by this stack")
         return part
 
@@ -112,7 +113,8 @@ class Stack:
 
         Raises:
             StackBusy: another stack runs in the data folder.
-            PartMissing, PortInUse, PartDied, OutputError, BrokerUnavailable, RedisUnavailable: as their names say.
+            ComponentMissing, PortInUse, ServiceDied, OutputError, BrokerUnavailable, RedisUnavailable: as their names
+                say.
         """
         self._make_folder()
         with lock_commands(self.data):
@@ -132,7 +134,8 @@ class Stack:
         Raises:
             StackBusy: the folder belongs to a stack that some process owns, or runs on ports or addresses other than
                 those asked for.
-            PartMissing, PortInUse, PartDied, OutputError, BrokerUnavailable, RedisUnavailable: as their names say.
+            ComponentMissing, PortInUse, ServiceDied, OutputError, BrokerUnavailable, RedisUnavailable: as their names
+                say.
         """
         self._make_folder()
         with lock_commands(self.data):
@@ -153,7 +156,7 @@ class Stack:
         """Raise if a part of ours has ended by itself.
 
         Raises:
-            PartDied: with exit code and the end of its log.
+            ServiceDied: with exit code and the end of its log.
         """
         for part in self._running.values():
             part.check()
@@ -232,19 +235,19 @@ class Stack:
             self._progress(f"reaching Redis at {without_password(redis_url)}")
             redis_part.reach(redis_url)
 
-    def _make_parts(self, hold: Hold) -> dict[str, Part]:
+    def _make_parts(self, hold: Hold) -> dict[str, Service]:
         # Redis first: it is up before Kafka has formatted its folder.
-        made: dict[str, Part] = {}
+        made: dict[str, Service] = {}
         if self._given["redis"] is None:
             redis = find_redis()
             port = self._port("redis", "Redis")
-            made["redis"] = RedisPart(self.data / "redis", port, redis, hold)
+            made["redis"] = RedisService(self.data / "redis", port, redis, hold)
         if self._given["kafka"] is None:
             java = find_java()
             jars = Jars(self._parts_folder)
             jars.install(self._progress)
             port, controller = self._port("kafka", "Kafka"), self._port("controller", "Kafka's controller")
-            made["kafka"] = KafkaPart(self.data / "kafka", port, controller, java, jars, hold)
+            made["kafka"] = KafkaService(self.data / "kafka", port, controller, java, jars, hold)
         return made
 
     def _port(self, key: str, name: str) -> int:
@@ -274,10 +277,10 @@ class Stack:
     def _save(self) -> None:
         if self._record.mode == "down":  # stopping goes on even where nothing can be written
             return
-        parts = {name: PartRecord(address=address, given=True) for name, address in self._given.items() if address}
+        parts = {name: ServiceRecord(address=address, given=True) for name, address in self._given.items() if address}
         for name, part in self._running.items():
             process = Process.of(part.pid) if part.pid is not None else None
-            parts[name] = PartRecord(address=part.address, version=part.version, process=process)
+            parts[name] = ServiceRecord(address=part.address, version=part.version, process=process)
         self._record.parts = parts
         self._record.save(self.data)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.chunk import Chunk
 from tests.unit.tocsin.alert_records import SECOND_NS, START_NS
 from tocsin.capture.clip import Clip, LabelledClip
-from tocsin.playback import Played
+from tocsin.client.audio import ReplayedChunk
 
 RATE = 1_000
 
@@ -42,8 +42,8 @@ def played(
     session: str = "s1",
     rate: int = RATE,
     channels: int = 1,
-) -> Played:
+) -> ReplayedChunk:
     """A chunk of ``n`` samples from ``first`` on, captured when its samples say."""
     at_ns = START_NS + first * SECOND_NS // rate
     chunk = Chunk("pump-1", session, offset, first, rate, channels, at_ns, bytes(2 * n * channels))
-    return Played(chunk, begins, 3, offset, offset)
+    return ReplayedChunk(chunk, begins, 3, offset, offset)

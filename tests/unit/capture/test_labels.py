@@ -8,9 +8,9 @@ from schemas.alert import Alert
 from schemas.feedback import Judgement
 from tests.unit.capture.clips import clip
 from tests.unit.tocsin.alert_records import SECOND_NS, alert, verdict, whole_alert
-from tocsin.alert_log import AlertLog
 from tocsin.capture.clip import LabelledClip
-from tocsin.capture.labels import doubts_of, label
+from tocsin.capture.labels import alert_intervals_of, label
+from tocsin.client.alerts import AlertLog
 
 GUARD_NS = 5 * SECOND_NS
 
@@ -27,7 +27,7 @@ def log_of(*alerts: list[Alert], judgements: tuple[Judgement | None, ...] = ()) 
 
 
 def labels(log: AlertLog, seconds: range, device: str = "pump-1") -> dict[int, LabelledClip | None]:
-    doubts = doubts_of(log)
+    doubts = alert_intervals_of(log)
     return {at: label(clip(device, at), doubts.get(device, ()), GUARD_NS) for at in seconds}
 
 

@@ -11,7 +11,7 @@ import pytest
 from schemas.chunk import Chunk, encode_chunk
 from tests.unit.capture.clips import RATE, clip
 from tests.unit.tocsin.alert_records import SECOND_NS, START_NS
-from tocsin.capture.takes import Take
+from tocsin.capture.clip_audio import Take
 
 STEP = 300
 SOUND = np.arange(6 * RATE, dtype="<i2")

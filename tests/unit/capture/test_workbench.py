@@ -9,16 +9,16 @@ import pytest
 from schemas.errors import OutputError, SettingsError, StackBusy
 from tests.unit.capture.clips import clip, normal
 from tocsin.capture.manifest import CaptureManifest, CaptureRequest, LeftOut
-from tocsin.capture.workbench import Plan, Surveyed, Undertaking, Workbench
-from tocsin.playback import Stretch
+from tocsin.capture.workbench import CaptureJob, PartitionScan, Plan, Workbench
+from tocsin.client.audio import OffsetRange
 
 REQUEST = CaptureRequest(
     devices=("pump-*",), since="7d", until=None, clip_ms=1_000, guard_ms=1_000, device_minutes=60.0, max_bytes=10**9
 )
 
 
-def asked(since_ms: int = 0, until_ms: int = 10) -> Undertaking:
-    return Undertaking(request=REQUEST, since_ms=since_ms, until_ms=until_ms)
+def asked(since_ms: int = 0, until_ms: int = 10) -> CaptureJob:
+    return CaptureJob(request=REQUEST, since_ms=since_ms, until_ms=until_ms)
 
 
 def test_the_first_run_settles_which_time_is_meant(tmp_path: Path) -> None:
@@ -65,15 +65,15 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 def test_what_was_found_counts_for_the_same_stretch_alone(tmp_path: Path) -> None:
     bench = Workbench(tmp_path)
-    found = Surveyed(first_offset=10, end_offset=90, clips=(clip(),), devices=("pump-1",))
+    found = PartitionScan(first_offset=10, end_offset=90, clips=(clip(),), devices=("pump-1",))
     bench.keep_surveyed(3, found)
 
-    assert bench.surveyed(Stretch(3, 10, 90)) == found
+    assert bench.surveyed(OffsetRange(3, 10, 90)) == found
     # Retention has dropped the first records since.
-    assert bench.surveyed(Stretch(3, 40, 90)) == found
-    assert bench.surveyed(Stretch(3, 10, 91)) is None
-    assert bench.surveyed(Stretch(3, 9, 90)) is None
-    assert bench.surveyed(Stretch(4, 10, 90)) is None
+    assert bench.surveyed(OffsetRange(3, 40, 90)) == found
+    assert bench.surveyed(OffsetRange(3, 10, 91)) is None
+    assert bench.surveyed(OffsetRange(3, 9, 90)) is None
+    assert bench.surveyed(OffsetRange(4, 10, 90)) is None
 
 
 def test_the_plan_is_kept_until_the_capture_is_whole(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Models for tests of the core: they hear what they are told to hear and score it plainly."""
+"""Models for tests of the core: any features, and a simple score."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from processors.core.roster import Slot
+from processors.core.models.model import Slot
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from schemas.score import ModelRef, Stage
@@ -21,8 +21,8 @@ class FakeModel:
     """Scores a window by its mean feature times ``scale``.
 
     Attributes:
-        name: stands for the file: models of one name are the same.
-        spec: what it is fed.
+        name: in place of the file: models of one name are equal.
+        spec: its features.
         scale: see above.
         calibration: as a manifest has it.
     """
@@ -44,6 +44,6 @@ class FakeModel:
         return features.mean(axis=(1, 2)) * np.float32(self.scale), None
 
 
-def roster(specs: Mapping[str, FeatureSpec], stage: Stage = "champion") -> dict[Slot, FakeModel]:
+def model_set(specs: Mapping[str, FeatureSpec], stage: Stage = "champion") -> dict[Slot, FakeModel]:
     """A model for each detector, by feature specification."""
     return {Slot(name, stage): FakeModel(name, spec) for name, spec in specs.items()}

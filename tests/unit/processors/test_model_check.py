@@ -1,4 +1,4 @@
-"""The check of model files: what a stranger may send is refused by name, and nobody else suffers."""
+"""The check of model files: untrusted files are refused by an error class, and do no harm outside the check."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
-from processors.adapters import model_check_sandbox
-from processors.adapters.model_check import CHECKS, CheckLimits, check_artefact, examine, read_manifest
-from processors.adapters.onnx_model import load_model
-from processors.adapters.signing import sign
+from processors.adapters.models.check import sandbox as model_check_sandbox
+from processors.adapters.models.check.artefact import CHECKS, CheckLimits, check_artefact, examine, read_manifest
+from processors.adapters.models.onnx_model import load_model
+from processors.adapters.models.signing import sign
 from schemas.errors import (
     DigestMismatch,
     ExternalData,
@@ -47,22 +47,20 @@ from tests.unit.processors.crafted import (
     ENDING,
     SPEC,
     announced,
-    answers,
     described,
     golden,
     good,
     graph,
     manifest,
+    scored,
     written,
 )
 
-pytestmark = pytest.mark.subprocess
-
-SHIPPED = Path(__file__).parents[3] / "processors" / "models"
-KEY, STRANGER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+SHIPPED = Path(__file__).parents[3] / "processors" / "shipped_models"
+KEY, UNTRUSTED = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 TRUSTED = (KEY.public_key(),)
 NO_SCORES = np.zeros(3, np.float32)
-# Of processor time, after which a process has long begun to load; libraries take a fourth of it.
+# Processor time after which a process has begun to load; libraries take a fourth of it.
 _LOADING_S = 2.0
 
 
@@ -70,7 +68,7 @@ def test_a_good_file_passes_every_check(tmp_path: Path) -> None:
     path = good(tmp_path)
     passed: list[str] = []
 
-    report = examine(path, sign(announced(path), KEY), trusted_keys=TRUSTED, tell=passed.append)
+    report = examine(path, sign(announced(path), KEY), trusted_keys=TRUSTED, on_passed=passed.append)
 
     assert report.manifest == manifest() == check_artefact(path, None)
     assert passed == list(CHECKS)
@@ -106,7 +104,7 @@ def test_a_file_that_is_too_big_is_not_read(tmp_path: Path) -> None:
         check_artefact(path, None, CheckLimits(file_bytes=100))
 
 
-def test_nobody_signed_it(tmp_path: Path) -> None:
+def test_an_unsigned_file_is_refused(tmp_path: Path) -> None:
     path = good(tmp_path)
     with pytest.raises(Unsigned, match="TOCSIN_MODEL_KEY"):
         check_artefact(path, announced(path), trusted_keys=TRUSTED)
@@ -115,18 +113,18 @@ def test_nobody_signed_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("signature", ["", "no base64!", "AAAA"])
-def test_a_signature_that_is_none(tmp_path: Path, signature: str) -> None:
+def test_an_invalid_signature_is_refused(tmp_path: Path, signature: str) -> None:
     path = good(tmp_path)
     with pytest.raises(WrongSignature):
         check_artefact(path, announced(path, signature=signature), trusted_keys=TRUSTED)
 
 
-def test_a_stranger_signed_it(tmp_path: Path) -> None:
+def test_an_untrusted_signature_is_refused(tmp_path: Path) -> None:
     path = good(tmp_path)
-    artefact = sign(announced(path), STRANGER)
+    artefact = sign(announced(path), UNTRUSTED)
     with pytest.raises(WrongSignature, match="TOCSIN_MODEL_TRUSTED"):
         check_artefact(path, artefact, trusted_keys=TRUSTED)
-    assert check_artefact(path, artefact, trusted_keys=(*TRUSTED, STRANGER.public_key())) == manifest()
+    assert check_artefact(path, artefact, trusted_keys=(*TRUSTED, UNTRUSTED.public_key())) == manifest()
 
 
 @pytest.mark.parametrize("change", [{"version": "9"}, {"detector": "scream"}, {"model_id": "other"}])
@@ -197,7 +195,7 @@ def nested(depth: int) -> bytes:
     return field(7, inner)
 
 
-NO_MODELS: dict[str, Callable[[Path], bytes | ModelProto]] = {
+NOT_MODELS: dict[str, Callable[[Path], bytes | ModelProto]] = {
     "empty": lambda _: b"",
     "text": lambda _: b"this is no model\n" * 100,
     "zip": zipped,
@@ -206,14 +204,14 @@ NO_MODELS: dict[str, Callable[[Path], bytes | ModelProto]] = {
     "all but a byte": lambda folder: good(folder).read_bytes()[:-1],
     "nested 300 deep": lambda _: nested(300),
     "no graph": lambda _: without_graph(),
-    # Valid ONNX, too: a field nobody knows, of four bytes.
+    # Valid ONNX, too: an unknown field of four bytes.
     "onnxruntime's own format": lambda folder: b"\xa2\x06\x84\x00ORTM" + good(folder).read_bytes(),
 }
 
 
-@pytest.mark.parametrize("name", NO_MODELS)
-def test_no_model(tmp_path: Path, name: str) -> None:
-    path = written(tmp_path, NO_MODELS[name](tmp_path))
+@pytest.mark.parametrize("name", NOT_MODELS)
+def test_what_is_not_a_model_is_refused(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, NOT_MODELS[name](tmp_path))
     with pytest.raises(ManifestInvalid):
         check_artefact(path, None)
 
@@ -305,19 +303,19 @@ FORBIDDEN: dict[str, Callable[[], ModelProto]] = {
     "an unknown operator": lambda: described(
         graph([helper.make_node("Exfiltrate", ["weight"], ["more"]), *ENDING]), scores=NO_SCORES
     ),
-    "chance": lambda: described(
+    "randomness": lambda: described(
         graph([helper.make_node("RandomNormalLike", ["log_mel"], ["more"]), *ENDING]), scores=NO_SCORES
     ),
     "a loop without end": lambda: described(graph([*loop(2**62), *ENDING]), scores=NO_SCORES),
     "graphs in graphs": lambda: described(graph([branches(5), *ENDING]), scores=NO_SCORES),
     "a function": with_function,
-    "data decide how many": lambda: described(
+    "a size that depends on data": lambda: described(
         graph([helper.make_node("NonZero", ["log_mel"], ["more"]), *ENDING]), scores=NO_SCORES
     ),
-    "data decide a shape": lambda: shaped_by_data("Expand"),
-    "data decide how often": lambda: shaped_by_data("Tile"),
-    "data decide how it is cut": lambda: shaped_by_data("Reshape"),
-    "an opset to come": lambda: described(later_opset(), scores=NO_SCORES),
+    "a shape that depends on data": lambda: shaped_by_data("Expand"),
+    "repeats that depend on data": lambda: shaped_by_data("Tile"),
+    "a reshape that depends on data": lambda: shaped_by_data("Reshape"),
+    "a future opset": lambda: described(later_opset(), scores=NO_SCORES),
     "sparse tensors": lambda: described(sparse(), scores=NO_SCORES),
     "training": lambda: described(trained(), scores=NO_SCORES),
 }
@@ -351,7 +349,7 @@ def test_shapes_may_follow_from_shapes(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Shape", ["log_mel"], ["shape"]),
         helper.make_node("Expand", ["weight", "shape"], ["wide"]),
-        helper.make_node("Mul", ["log_mel", "wide"], ["weighed"]),
+        helper.make_node("Mul", ["log_mel", "wide"], ["weighted"]),
         ENDING[1],
     ]
     assert check_artefact(written(tmp_path, described(graph(nodes))), None) == manifest()
@@ -365,7 +363,7 @@ def test_a_scan_over_fixed_rows_may_be_used(tmp_path: Path) -> None:
         [helper.make_tensor_value_info("squared", TensorProto.FLOAT, [SPEC.width])],
     )
     nodes = [helper.make_node("Scan", ["weight"], ["squares"], body=body, num_scan_inputs=1)]
-    nodes += [helper.make_node("Mul", ["log_mel", "squares"], ["weighed"]), ENDING[1]]
+    nodes += [helper.make_node("Mul", ["log_mel", "squares"], ["weighted"]), ENDING[1]]
     assert check_artefact(written(tmp_path, described(graph(nodes))), None) == manifest()
 
 
@@ -429,8 +427,8 @@ def hidden_bomb(elements: int) -> ModelProto:
         helper.make_node("Add", ["large", "one"], ["larger"]),
         helper.make_node("ConstantOfShape", ["larger"], ["zeros"]),
         helper.make_node("ReduceSum", ["zeros"], ["nothing"], keepdims=0),
-        helper.make_node("Mul", ["log_mel", "weight"], ["weighed"]),
-        helper.make_node("Add", ["weighed", "nothing"], ["more"]),
+        helper.make_node("Mul", ["log_mel", "weight"], ["weighted"]),
+        helper.make_node("Add", ["weighted", "nothing"], ["more"]),
         helper.make_node("ReduceSum", ["more", "axes"], ["score"], keepdims=0),
     ]
     tensors = {"large": np.array([elements]), "one": np.array([1])}
@@ -482,7 +480,7 @@ def stuck() -> ModelProto:
     nodes = [helper.make_node("MatMul", ["square" if i == 0 else f"m{i - 1}", "square"], [f"m{i}"]) for i in range(400)]
     nodes += [
         helper.make_node("ReduceSum", ["m399"], ["nothing"], keepdims=0),
-        helper.make_node("Mul", ["log_mel", "nothing"], ["weighed"]),
+        helper.make_node("Mul", ["log_mel", "nothing"], ["weighted"]),
         ENDING[1],
     ]
     return described(graph(nodes, {"square": np.zeros((2_000, 2_000), np.float32)}), scores=NO_SCORES)
@@ -497,7 +495,7 @@ def stuck() -> ModelProto:
     ids=["computing", "time"],
 )
 def test_a_load_that_does_not_end(tmp_path: Path, limits: CheckLimits, spent: str) -> None:
-    with pytest.raises(LoadStuck, match=f"did not end within {spent}; it stood at 'load'"):
+    with pytest.raises(LoadStuck, match=f"did not end within {spent}; it was at 'load'"):
         check_artefact(written(tmp_path, stuck()), None, limits)
 
 
@@ -506,8 +504,8 @@ def test_a_load_that_does_not_end(tmp_path: Path, limits: CheckLimits, spent: st
 
 def test_inputs_must_be_the_specifications(tmp_path: Path) -> None:
     cast = helper.make_node("Cast", ["log_mel"], ["floats"], to=TensorProto.FLOAT)
-    doubled = [cast, helper.make_node("Mul", ["floats", "weight"], ["weighed"]), ENDING[1]]
-    renamed = [helper.make_node("Mul", ["other", "weight"], ["weighed"]), ENDING[1]]
+    doubled = [cast, helper.make_node("Mul", ["floats", "weight"], ["weighted"]), ENDING[1]]
+    renamed = [helper.make_node("Mul", ["other", "weight"], ["weighted"]), ENDING[1]]
     for model in (
         graph(renamed, name="other"),
         graph(shape=("batch", SPEC.n_frames, 1)),
@@ -519,11 +517,11 @@ def test_inputs_must_be_the_specifications(tmp_path: Path) -> None:
 
 
 def test_outputs_must_be_score_and_bands(tmp_path: Path) -> None:
-    named = [ENDING[0], helper.make_node("ReduceSum", ["weighed", "axes"], ["scores"], keepdims=0)]
-    kept = [ENDING[0], helper.make_node("ReduceSum", ["weighed", "axes"], ["score"])]
+    named = [ENDING[0], helper.make_node("ReduceSum", ["weighted", "axes"], ["scores"], keepdims=0)]
+    kept = [ENDING[0], helper.make_node("ReduceSum", ["weighted", "axes"], ["score"])]
     for model in (
         graph(named, outputs={"scores": ("batch",)}),
-        graph(outputs={"score": ("batch",), "weighed": ("batch", 4, 8)}),
+        graph(outputs={"score": ("batch",), "weighted": ("batch", 4, 8)}),
         graph(kept, outputs={"score": ("batch", 1, 1)}),
     ):
         with pytest.raises(ShapeMismatch, match="outputs"):
@@ -540,7 +538,7 @@ def test_a_window_is_scored_for_itself(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("ReduceMean", ["log_mel", "first"], ["mean"]),
         helper.make_node("Sub", ["log_mel", "mean"], ["alone"]),
-        helper.make_node("Mul", ["alone", "weight"], ["weighed"]),
+        helper.make_node("Mul", ["alone", "weight"], ["weighted"]),
         ENDING[1],
     ]
     model = described(graph(nodes, {"first": np.array([0])}))
@@ -555,7 +553,7 @@ def test_features_this_build_does_not_compute(tmp_path: Path) -> None:
 
 def test_golden_scores_must_be_reproduced(tmp_path: Path) -> None:
     model = graph()
-    off = answers(model, golden()) + np.array([0, 0, 0.01], np.float32)
+    off = scored(model, golden()) + np.array([0, 0, 0.01], np.float32)
     with pytest.raises(GoldenMismatch, match=r"0\.01"):
         check_artefact(written(tmp_path, described(model, scores=off)), None)
 
@@ -586,28 +584,28 @@ def test_metadata_missing(tmp_path: Path, key: str) -> None:
     del model.metadata_props[:]
     for name, value in kept:
         model.metadata_props.add(key=name, value=value)
-    for look in (lambda path: check_artefact(path, None), read_manifest):
+    for read in (lambda path: check_artefact(path, None), read_manifest):
         with pytest.raises(ManifestInvalid, match=key):
-            look(written(tmp_path, model))
+            read(written(tmp_path, model))
 
 
 @pytest.mark.parametrize("key", [MANIFEST_KEY, "ort_config"])
 def test_metadata_with_two_meanings(tmp_path: Path, key: str) -> None:
     model = described(graph())
     model.metadata_props.add(key=key, value="{}")
-    for look in (lambda path: check_artefact(path, None), read_manifest):
+    for read in (lambda path: check_artefact(path, None), read_manifest):
         with pytest.raises(ManifestInvalid, match=key):
-            look(written(tmp_path, model))
+            read(written(tmp_path, model))
 
 
 def test_a_manifest_that_is_too_long(tmp_path: Path) -> None:
     path = written(tmp_path, described(graph(), manifest(trained_on="x" * 70_000)))
-    for look in (lambda path: check_artefact(path, None), read_manifest):
+    for read in (lambda path: check_artefact(path, None), read_manifest):
         with pytest.raises(TooLarge, match="manifest"):
-            look(path)
+            read(path)
 
 
-# The process it is looked at in.
+# The process that runs the check.
 
 
 def test_a_manifest_is_read_of_a_file_that_would_not_load(tmp_path: Path) -> None:
@@ -621,7 +619,7 @@ def test_a_manifest_is_read_of_a_file_that_would_not_load(tmp_path: Path) -> Non
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", LoadCrashed, "signal 11"),
         ("import sys; sys.exit(3)", LoadCrashed, "exit code 3"),
         ("print('{\"answer\": {}}'); import sys; sys.exit(1)", LoadCrashed, "exit code 1"),
-        ("print('{\"answer\": {}}')", LoadCrashed, "never should"),
+        ("print('{\"answer\": {}}')", LoadCrashed, "invalid answer"),
         ('print(\'{"refused": "UserError"}\')', LoadCrashed, "UserError"),
         ("print('[1]'); print('no json')", LoadCrashed, "exit code 0"),
         ("import time; time.sleep(600)", LoadStuck, "graph"),
@@ -629,7 +627,7 @@ def test_a_manifest_is_read_of_a_file_that_would_not_load(tmp_path: Path) -> Non
         ("import os, time; os.fork(); time.sleep(600)", LoadStuck, "graph"),
     ],
 )
-def test_whatever_the_process_does_it_is_gone(
+def test_whatever_the_process_does_it_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, error: type[ModelRefused], text: str
 ) -> None:
     (tmp_path / "trick.py").write_text(code)
@@ -646,7 +644,7 @@ def test_whatever_the_process_does_it_is_gone(
     assert set(psutil.Process().children()) <= before
 
 
-def test_a_process_that_says_too_much_is_not_listened_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_writes_too_much_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "trick.py").write_text("while True: print('x' * 1000)")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(model_check_sandbox, "_PROCESS", "trick")
@@ -673,7 +671,7 @@ def test_the_process_is_given_no_secret(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_process_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; import sys;"
-        "from processors.adapters.model_check import CheckLimits, check_artefact;"
+        "from processors.adapters.models.check.artefact import CheckLimits, check_artefact;"
         "check_artefact(Path(sys.argv[1]), None, CheckLimits(wall_s=20.0, cpu_s=9_999, memory_bytes=2**40))"
     )
     parent = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A chunk's way through a worker, with everything outside replaced by its twin in memory."""
+"""A chunk's way through a worker, with everything outside replaced by fakes in memory."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from processors.adapters.state_store import MemoryStates
-from processors.core.decision import ScoredWindow
-from processors.core.extraction import Extractor
-from processors.core.fleet_models import FleetModels, Target
-from processors.core.segment import Segment
-from processors.judges import Judges, NoPromises
-from processors.pipeline import Delivery, Pipeline
-from processors.states import States
+from processors.adapters.redis.state_store import MemoryStates
+from processors.core.alerting.decision import ScoredWindow
+from processors.core.models.assignments import ModelAssignments, Target
+from processors.core.windowing.extraction import Extractor
+from processors.core.windowing.segment import Segment
+from processors.stream.decision_contexts import DecisionContexts, NoPolicies
+from processors.stream.pipeline import Delivery, Pipeline
+from processors.stream.states import States
 from schemas.chunk import Chunk, encode_chunk
 from schemas.deadletter import original
 from schemas.device import Device
@@ -29,60 +29,62 @@ SPECS = {"machine": FeatureSpec(n_frames=24, window_hop=12), "scream": FeatureSp
 SAMPLES = 8_000
 
 
-class Loudness:
+class LevelScorer:
     """Scores a window by its level."""
 
     def __init__(self) -> None:
         self._extractor = Extractor()
 
-    def hear(self, arrivals: Sequence[tuple[Segment, Chunk, int]], partitions: Mapping[str, int]) -> list[ScoredWindow]:
+    def score(
+        self, arrivals: Sequence[tuple[Segment, Chunk, int]], partition_by_device: Mapping[str, int]
+    ) -> list[ScoredWindow]:
         return [
-            ScoredWindow(window, partitions[window.device_id], window.level_dbfs, None)
+            ScoredWindow(window, partition_by_device[window.device_id], window.level_dbfs, None)
             for window in self._extractor.extract(arrivals)
         ]
 
 
-class Registry:
+class Manifests:
     def __init__(self) -> None:
         self.devices: dict[str, Device] = {}
         self.late: dict[str, Device] = {}
-        self.settled = 0
+        self.catch_ups = 0
 
     def get(self, device_id: str) -> Device | None:
         return self.devices.get(device_id)
 
-    async def settle(self) -> None:
-        self.settled += 1
+    async def catch_up(self) -> None:
+        self.catch_ups += 1
         self.devices |= self.late
 
 
 class Bench:
-    """A pipeline whose outputs and acknowledgements can be looked at."""
+    """A pipeline whose outputs and acknowledgements can be inspected."""
 
     def __init__(self) -> None:
-        self.registry = Registry()
-        self.models = FleetModels({name: FakeModel(name, spec) for name, spec in SPECS.items()})
+        self.manifests = Manifests()
+        self.models = ModelAssignments({name: FakeModel(name, spec) for name, spec in SPECS.items()})
         self.store = MemoryStates()
         self.sent: list[tuple[Topic, Record]] = []
         self.acknowledged: list[int] = []
         self.current = True
-        self.kafka_is_away = False
+        self.kafka_unavailable = False
         self._offset = 0
         self.pipeline = Pipeline(
-            ears=Loudness(),
-            judges=Judges(NoPromises(), lambda _: "machine", AUDIO.name),
-            sayings_of=lambda *_: (),
+            scorer=LevelScorer(),
+            contexts=DecisionContexts(NoPolicies(), lambda _: "machine", AUDIO.name),
+            feedback_of=lambda *_: (),
             states=States(self.store),
-            registry=self.registry,
-            rosters=self.models,
+            manifests=self.manifests,
+            model_sets=self.models,
             send=self._send,
             executor=ThreadPoolExecutor(1),
             default_kind="machine",
         )
 
     async def _send(self, messages: Sequence[tuple[Topic, Record]]) -> None:
-        if self.kafka_is_away:
-            raise ConnectionError("Kafka is away")
+        if self.kafka_unavailable:
+            raise ConnectionError("Kafka does not answer")
         self.sent += messages
 
     def delivery(self, record: Record) -> Delivery:
@@ -96,7 +98,7 @@ class Bench:
     def scores(self) -> list[Score]:
         return [Score.from_record(record) for topic, record in self.sent if topic is SCORES]
 
-    def letters(self) -> list[Record]:
+    def dead_letters(self) -> list[Record]:
         return [record for topic, record in self.sent if topic is DEADLETTER]
 
 
@@ -126,7 +128,7 @@ async def test_batches_of_any_size_give_every_window_once(bench: Bench, together
     assert len(starts) == (12 * SAMPLES - (23 * 320 + 1024)) // (12 * 320) + 1
 
 
-async def test_acknowledged_is_a_prefix_and_trails_by_what_is_still_needed(bench: Bench) -> None:
+async def test_acknowledged_offsets_are_a_prefix_that_trails_by_what_is_still_needed(bench: Bench) -> None:
     for number in range(10):
         await bench.handle(chunk("a", number))
 
@@ -134,29 +136,29 @@ async def test_acknowledged_is_a_prefix_and_trails_by_what_is_still_needed(bench
     assert 7 <= len(bench.acknowledged) < 10
 
 
-async def test_the_kind_decides_the_detectors(bench: Bench) -> None:
-    bench.registry.devices["room-1"] = Device(device_id="room-1", kind="room")
-    bench.registry.devices["both"] = Device(device_id="both", kind="room", detectors=("scream", "machine"))
+async def test_the_kind_selects_the_detectors(bench: Bench) -> None:
+    bench.manifests.devices["room-1"] = Device(device_id="room-1", kind="room")
+    bench.manifests.devices["both"] = Device(device_id="both", kind="room", detectors=("scream", "machine"))
 
     for number in range(3):
         await bench.handle(*(chunk(name, number) for name in ("room-1", "both", "unknown")))
 
-    heard = {(score.device_id, score.detector) for score in bench.scores()}
-    assert heard == {("room-1", "scream"), ("both", "scream"), ("both", "machine"), ("unknown", "machine")}
+    scored = {(score.device_id, score.detector) for score in bench.scores()}
+    assert scored == {("room-1", "scream"), ("both", "scream"), ("both", "machine"), ("unknown", "machine")}
 
 
-async def test_a_device_just_announced_is_waited_for(bench: Bench) -> None:
-    bench.registry.late["room-1"] = Device(device_id="room-1", kind="room")
+async def test_the_manifest_of_a_new_device_is_awaited(bench: Bench) -> None:
+    bench.manifests.late["room-1"] = Device(device_id="room-1", kind="room")
 
     for number in range(3):
         await bench.handle(chunk("room-1", number))
 
     assert {score.detector for score in bench.scores()} == {"scream"}
-    assert bench.registry.settled == 1
+    assert bench.manifests.catch_ups == 1
 
 
 async def test_an_unknown_detector_falls_back_to_the_kinds(bench: Bench) -> None:
-    bench.registry.devices["d"] = Device(device_id="d", kind="room", detectors=("sirens",))
+    bench.manifests.devices["d"] = Device(device_id="d", kind="room", detectors=("sirens",))
 
     for number in range(3):
         await bench.handle(chunk("d", number))
@@ -176,12 +178,12 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("record", HOSTILE)
-async def test_hostile_records_become_dead_letters_and_the_stream_goes_on(bench: Bench, record: Record) -> None:
+async def test_hostile_records_become_dead_letters_and_the_stream_continues(bench: Bench, record: Record) -> None:
     await bench.handle(chunk("a", 0), record, chunk("a", 1))
     await bench.handle(*(chunk("a", number) for number in range(2, 8)))
 
-    assert [original(letter) for letter in bench.letters()] == [record]
-    assert dict(bench.letters()[0].headers)["tocsin_error_offset"] == b"1"
+    assert [original(letter) for letter in bench.dead_letters()] == [record]
+    assert dict(bench.dead_letters()[0].headers)["tocsin_error_offset"] == b"1"
     assert len({score.first_sample for score in bench.scores()}) == (8 * SAMPLES - (23 * 320 + 1024)) // (12 * 320) + 1
     assert bench.acknowledged[:2] == [0, 1]
 
@@ -199,15 +201,15 @@ async def test_a_chunk_that_contradicts_its_session_is_a_dead_letter(
 ) -> None:
     await bench.handle(chunk("a", 0), chunk("a", 1), chunk("a", 2, **changes))  # type: ignore[arg-type]
 
-    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.letters()] == [name]
+    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.dead_letters()] == [name]
 
 
 async def test_a_rate_other_than_the_manifests_is_a_dead_letter(bench: Bench) -> None:
-    bench.registry.devices["a"] = Device(device_id="a", kind="machine", sample_rate=48_000)
+    bench.manifests.devices["a"] = Device(device_id="a", kind="machine", sample_rate=48_000)
 
     await bench.handle(chunk("a", 0))
 
-    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.letters()] == [b"WrongSampleRate"]
+    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.dead_letters()] == [b"WrongSampleRate"]
     assert bench.acknowledged == [0]
 
 
@@ -244,13 +246,13 @@ async def test_nothing_is_acknowledged_that_was_not_sent_and_a_replay_sends_it(b
     records = [chunk("a", number) for number in range(8)]
     await bench.handle(*records[:4])
     before = list(bench.acknowledged)
-    bench.kafka_is_away = True
+    bench.kafka_unavailable = True
 
     with pytest.raises(ConnectionError):
         await bench.handle(*records[4:])
     assert bench.acknowledged == before
 
-    bench.kafka_is_away = False
+    bench.kafka_unavailable = False
     bench.pipeline.forget()
     await bench.handle(*records[len(before) :])
     starts = sorted({score.first_sample for score in bench.scores()})
@@ -262,42 +264,42 @@ async def test_what_was_stored_and_not_sent_is_sent_after_a_crash_that_ends_in_o
     records = [chunk("a", number) for number in range(8)]
     await bench.handle(*records[:4])
     committed = len(bench.acknowledged)
-    bench.kafka_is_away = True
+    bench.kafka_unavailable = True
     with pytest.raises(ConnectionError):
         await bench.handle(*records[4:])
 
     await bench.pipeline.finish()
 
-    bench.kafka_is_away = False
+    bench.kafka_unavailable = False
     bench.pipeline.forget()
     await bench.handle(*records[committed:])
     starts = sorted({score.first_sample for score in bench.scores()})
     assert starts == [index * 12 * 320 for index in range((8 * SAMPLES - (23 * 320 + 1024)) // (12 * 320) + 1)]
 
 
-async def test_an_odd_rate_is_heard(bench: Bench) -> None:
+async def test_an_odd_rate_is_scored(bench: Bench) -> None:
     await bench.handle(*(chunk("a", number, sample_rate=11_127) for number in range(8)))
 
-    assert bench.letters() == []
+    assert bench.dead_letters() == []
     assert bench.scores()[0].sample_rate == 11_127
 
 
-async def test_a_manifest_does_not_condemn_what_was_captured_before_it(bench: Bench) -> None:
-    bench.registry.devices["a"] = Device(device_id="a", kind="machine", sample_rate=48_000, announced_ns=10**18)
+async def test_a_manifest_does_not_apply_to_earlier_captures(bench: Bench) -> None:
+    bench.manifests.devices["a"] = Device(device_id="a", kind="machine", sample_rate=48_000, announced_ns=10**18)
 
     await bench.handle(*(chunk("a", number) for number in range(4)))
 
-    assert bench.letters() == []
+    assert bench.dead_letters() == []
     assert bench.scores()
 
 
-async def test_times_at_the_end_of_time_are_dead_letters(bench: Bench) -> None:
+async def test_times_beyond_the_latest_capture_time_are_dead_letters(bench: Bench) -> None:
     record = chunk("a", 0)
     late = tuple((n, b"9999-12-31T23:59:59.999999999Z" if n == "ce_time" else v) for n, v in record.headers)
 
     await bench.handle(Record(record.key, record.value, late), chunk("a", 1))
 
-    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.letters()] == [b"MalformedHeader"]
+    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.dead_letters()] == [b"MalformedHeader"]
 
 
 def assign(bench: Bench, name: str, stage: Stage, scope: str = "all", spec: str = "machine") -> None:
@@ -332,14 +334,14 @@ async def test_a_shadow_scores_beside_and_changes_nothing(bench: Bench) -> None:
     assert bench.acknowledged == other.acknowledged
 
 
-async def test_a_replay_after_a_change_is_the_old_models_word_for_word(bench: Bench) -> None:
+async def test_a_replay_after_a_model_change_repeats_the_old_models_scores(bench: Bench) -> None:
     records = [chunk("a", number) for number in range(8)]
     await bench.handle(*records[:4])
     committed = len(bench.acknowledged)
-    bench.kafka_is_away = True
+    bench.kafka_unavailable = True
     with pytest.raises(ConnectionError):
         await bench.handle(*records[4:])
-    bench.kafka_is_away = False
+    bench.kafka_unavailable = False
     bench.pipeline.forget()
     assign(bench, "new", "champion")
     await bench.handle(*records[committed:], *(chunk("a", number) for number in range(8, 12)))

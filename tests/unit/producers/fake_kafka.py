@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka import errors as kafka
 
-from producers.connection import Connection
+from producers.kafka.connection import Connection
 from schemas.topics import TOPICS
 
 

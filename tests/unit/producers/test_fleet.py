@@ -10,8 +10,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.file import AudioFile
-from producers.fleet import device_name, device_names, expand, parts_of, usable
+from producers.devices import device_name, device_names, expand, parts_of, usable
+from producers.sources.file import AudioFile
 from schemas.errors import NotAudio, SettingsError, UnreadableInput
 from schemas.identity import is_name
 

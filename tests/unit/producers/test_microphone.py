@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from producers import alsa
-from producers.microphone import CaptureOptions, Microphone, capture, list_inputs
-from producers.sink import MemorySink
-from producers.tally import Tally
+from producers.kafka.sink import MemorySink
+from producers.sources import alsa
+from producers.sources.microphone import CaptureOptions, Microphone, capture, list_inputs
+from producers.stats import ProducerStats
 from schemas.device import Device
 from schemas.errors import CaptureError, InputError
 
@@ -71,8 +71,8 @@ class FakeDevices:
 def _fake_inputs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(miniaudio, "CaptureDevice", FakeDevice)
     monkeypatch.setattr(miniaudio, "Devices", FakeDevices)
-    monkeypatch.setattr("producers.microphone._SILENT_S", 0.2)
-    monkeypatch.setattr("producers.microphone._REOPEN_S", 0.01)
+    monkeypatch.setattr("producers.sources.microphone._SILENT_S", 0.2)
+    monkeypatch.setattr("producers.sources.microphone._REOPEN_S", 0.01)
     yield
     assert all(device.closed.is_set() for device in FakeDevice.opened)
     FakeDevice.opened.clear()
@@ -80,7 +80,7 @@ def _fake_inputs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 async def test_what_is_captured_is_sent_to_the_last_sample() -> None:
-    sink, tally = MemorySink(), Tally()
+    sink, tally = MemorySink(), ProducerStats()
     await capture(OPTIONS, DEVICE, sink, tally, seconds=0.9)
 
     assert [device.device_id for device in sink.devices] == ["mic"]
@@ -109,7 +109,7 @@ async def test_the_thread_does_not_wait_for_a_slow_reader_and_the_gap_is_seen() 
 
 async def test_an_input_that_goes_away_comes_back_as_a_new_session() -> None:
     FakeDevice.script[:] = [4, None, None, 1_000]
-    sink, tally = MemorySink(), Tally()
+    sink, tally = MemorySink(), ProducerStats()
     with capture_logs() as logs:
         await capture(OPTIONS, DEVICE, sink, tally, seconds=1.0)
 
@@ -124,13 +124,13 @@ async def test_an_input_that_goes_away_comes_back_as_a_new_session() -> None:
 async def test_an_input_that_cannot_be_opened_is_refused() -> None:
     FakeDevice.script[:] = [None]
     with pytest.raises(CaptureError, match=r"cannot be opened \('?gone|cannot be opened"):
-        await capture(OPTIONS, DEVICE, MemorySink(), Tally())
+        await capture(OPTIONS, DEVICE, MemorySink(), ProducerStats())
 
 
 async def test_an_input_that_is_silent_from_the_start_is_refused() -> None:
     FakeDevice.script[:] = [0]
     with pytest.raises(CaptureError, match="handed over nothing"):
-        await capture(OPTIONS, DEVICE, MemorySink(), Tally())
+        await capture(OPTIONS, DEVICE, MemorySink(), ProducerStats())
 
 
 @pytest.mark.parametrize(

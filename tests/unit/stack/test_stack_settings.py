@@ -11,7 +11,7 @@ import pytest
 from schemas.addresses import without_password
 from schemas.errors import BrokerUnavailable, OutputError, RedisUnavailable, SettingsError, StackError
 from tocsin.stack import background
-from tocsin.stack.redis_part import reach
+from tocsin.stack.redis_service import reach
 from tocsin.stack.stack import Stack
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from schemas.alert import Alert, AudioSpan
-from schemas.feedback import Judgement, Verdict
+from schemas.feedback import AlertFeedback, Judgement
 from schemas.score import ModelRef
 
 RATE = 16_000
@@ -57,8 +57,8 @@ def whole_alert(device: str, from_s: float, to_s: float) -> list[Alert]:
     return [alert(device, from_s), alert(device, from_s, 1, to_s - from_s, "closed")]
 
 
-def verdict(judged: Alert, judgement: Judgement, given_s: float = 0.0, note: str = "") -> Verdict:
-    return Verdict(
+def verdict(judged: Alert, judgement: Judgement, given_s: float = 0.0, note: str = "") -> AlertFeedback:
+    return AlertFeedback(
         alert_id=judged.alert_id,
         device_id=judged.device_id,
         detector=judged.detector,

@@ -12,11 +12,11 @@ from rich.console import Console
 from schemas.alert import Alert
 from schemas.score import ModelRef, Score
 from synthesis.factory import demo_factory
-from tocsin.commands.demo import save_view
+from tocsin.cli.commands.demo import save_view
 from tocsin.demo.fleet_view import DeviceView, FleetView
 from tocsin.demo.outcome import judge, print_outcome
+from tocsin.demo.run import DemoOptions, DemoRun
 from tocsin.demo.screen import draw, plain_line, plain_status
-from tocsin.demo.show import DemoOptions, Show
 
 MODEL = ModelRef(name="m", version="1", sha256="0")
 FACTORY = demo_factory()
@@ -27,7 +27,7 @@ def score(device: str, index: int, value: float, threshold: float | None = 2.0) 
         device_id=device, detector="machine", session_id="s", first_sample=index * 16_000, n_samples=32_000,
         sample_rate=16_000, captured_ns=index, score=value, threshold=threshold,
         exceeds=threshold is not None and value > threshold,
-        threshold_state="learning" if threshold is None else "ready", level_dbfs=-30.0, model=MODEL,
+        threshold_state="calibrating" if threshold is None else "ready", level_dbfs=-30.0, model=MODEL,
     )  # fmt: skip
 
 
@@ -71,12 +71,12 @@ def test_a_device_goes_from_waiting_to_alert_and_back(view: FleetView) -> None:
 
 def test_the_picture_holds_every_line_whole(view: FleetView, tmp_path: Path) -> None:
     """And the one in the docs is of a view like this."""
-    show = Show(DemoOptions(7, 65.0, 2, tmp_path / "worker.log"), Console())
+    show = DemoRun(DemoOptions(7, 65.0, 2, tmp_path / "worker.log"), Console())
     show.view = view
     for index in range(60):
         view.hear(score("compressor-4", index, index / 10))
     told = alert("compressor-4")
-    numbers = "score 20.66, threshold 18.30, peak 20.66, learning (0%), 35.5 s into the session"
+    numbers = "score 20.66, threshold 18.30, peak 20.66, calibrating (0%), 35.5 s into the session"
     view.take(told.model_copy(update={"summary": f"Unusual sound at compressor-4: {numbers}"}))
 
     save_view(show, tmp_path / "view.svg")

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.score import ModelRef, Score, Stage, Why
+from schemas.score import ModelRef, Score, ScoreExplanation, Stage
 from tocsin.models.comparison import compare, paired, rank_correlation
 
 A, B, C = (ModelRef(name="crafted", version=text, sha256=text * 64) for text in "abc")
 
 
-WHY = Why(
-    confirmed=0.1, level=0.0, level_threshold=None, p_value=0.5, n=100, block=1, progress=1.0, per_week=1.0
+WHY = ScoreExplanation(
+    confirmed=0.1, level=0.0, level_threshold=None, p_value=0.5, reference_blocks=100, block=1,
+    calibration_progress=1.0, false_alarms_per_week=1.0,
 )  # fmt: skip
 
 
@@ -99,7 +100,9 @@ def test_alarms_a_day() -> None:
     scores = both([(0.1, 0.1)] * 26)
     champions = sorted((one for one in scores if one.stage == "champion"), key=lambda one: one.first_sample)
     told = [
-        one.model_copy(update={"why": WHY.model_copy(update={"episode": n, "suppressed": kept_back.get(n, "")})})
+        one.model_copy(
+            update={"explanation": WHY.model_copy(update={"episode": n, "suppressed": kept_back.get(n, "")})}
+        )
         for one, n in zip(champions, episodes, strict=True)
     ]
     found = compare(paired([*told, *(one for one in scores if one.stage == "shadow")], A, B))

@@ -10,7 +10,7 @@ import pytest
 from schemas.errors import SettingsError
 from tests.unit.processors.crafted import described, graph, manifest, written
 from tests.unit.tocsin.test_model_changes import artefact, publish
-from tocsin.models.prints import as_json, print_manifest, safe
+from tocsin.cli.model_formatting import as_json, print_manifest, safe
 from tocsin.models.reference import find, is_file
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.errors import SettingsError
-from tocsin.moments import duration_ms, moment_ms
+from tocsin.cli.time_args import duration_ms, moment_ms
 
 NOW = 1_800_000_000_000
 

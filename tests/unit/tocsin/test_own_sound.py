@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from schemas.chunk import Chunk
-from tocsin.learning.own_sound import OwnSound, Recorder
-from tocsin.playback import Played
+from tocsin.client.audio import ReplayedChunk
+from tocsin.device_training.device_audio import OwnSound, Recorder
 
 RATE = 8_000
 START_NS = 1_700_000_000_000_000_000
 SECOND_NS = 1_000_000_000
 
 
-def played(number: int, *, begins: bool = False, session: str = "s") -> Played:
+def played(number: int, *, begins: bool = False, session: str = "s") -> ReplayedChunk:
     """Second ``number``, whose samples all have its value."""
     pcm = np.full((RATE, 1), number, dtype="<i2").tobytes()
     chunk = Chunk("pump", session, number, number * RATE, RATE, 1, START_NS + number * SECOND_NS, pcm)
-    return Played(chunk, begins, 0, number, 0)
+    return ReplayedChunk(chunk, begins, 0, number, 0)
 
 
 def span(first_s: float, last_s: float) -> tuple[int, int]:
@@ -29,7 +29,7 @@ def seconds_of(sound: OwnSound) -> list[list[int]]:
     return [run.samples[::RATE, 0].tolist() for run in sound.runs]
 
 
-def recorded(recorder: Recorder, *chunks: Played) -> OwnSound:
+def recorded(recorder: Recorder, *chunks: ReplayedChunk) -> OwnSound:
     for one in chunks:
         recorder.take(one)
     return recorder.sound()

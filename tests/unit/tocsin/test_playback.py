@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from processors.core.partition import IDLE_MS
+from processors.core.offsets.partition import IDLE_MS
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
-from tocsin.fleet import matches, near
-from tocsin.playback import Admission, Played
+from tocsin.client.audio import ChunkSequencer, ReplayedChunk
+from tocsin.client.devices import matches, near
 
 RATE = 16_000
 
@@ -29,8 +29,8 @@ def chunk(number: int, session: str = "s", rate: int = RATE) -> Chunk:
     return Chunk("pump", session, number, number * 100, rate, 1, 10**18, bytes(200))
 
 
-def played(*chunks: Chunk, fleet: dict[str, Device] | None = None, apart_ms: int = 1) -> list[Played]:
-    admission = Admission(fleet or {})
+def played(*chunks: Chunk, fleet: dict[str, Device] | None = None, apart_ms: int = 1) -> list[ReplayedChunk]:
+    admission = ChunkSequencer(fleet or {})
     found = []
     for offset, one in enumerate(chunks):
         record = encode_chunk(one)
@@ -58,7 +58,7 @@ def test_what_breaks_the_contract_is_passed_over() -> None:
     assert len(played(chunk(0), chunk(1, rate=8_000), chunk(1), fleet=fleet)) == 2
     backwards = replace(chunk(1), first_sample=50)
     assert [p.chunk.first_sample for p in played(chunk(0), backwards, chunk(2))] == [0, 200]
-    assert Admission({}).admit(Message(b"pump", b"", [], 0, 0, 0)) is None
+    assert ChunkSequencer({}).admit(Message(b"pump", b"", [], 0, 0, 0)) is None
 
 
 def test_a_device_silent_for_long_begins_anew_as_in_a_worker() -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from schemas.errors import ContractError
-from tocsin.said import say_passed_over
+from tocsin.diagnostics import say_passed_over
 
 MESSAGE = SimpleNamespace(topic="tocsin.devices.v1", partition=2, offset=7)
 LINE = "tocsin.devices.v1, partition 2, offset 7: no device manifest: it has no value"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import GoldenMismatch, ManifestInvalid, SettingsError
 from tests.crafted import MACHINE, craft
-from tocsin.commands.score import score
+from tocsin.cli.commands.score import score
 
 pytestmark = pytest.mark.subprocess
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import OutputError, UnreadableInput
-from trainers.audacity import Label, labels_beside, read_labels, write_labels
+from trainers.data.audacity import Label, labels_beside, read_labels, write_labels
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:

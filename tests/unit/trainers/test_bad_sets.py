@@ -15,12 +15,13 @@ import pytest
 import soundfile
 
 from schemas.errors import EmptyAudio, InputError, NotAudio, TooLittleSound, UnusableAudio, WrongLayout
-from trainers import conv_ae, mimii_ae
-from trainers.conv_ae import ConvAeRecipe
-from trainers.fleet import FleetRecipe
-from trainers.mimii_ae import MimiiAeRecipe
-from trainers.quick import QuickRecipe
-from trainers.synthetic_set import SetOptions, write_set
+from trainers.data.synthetic_set import SetOptions, write_set
+from trainers.recipes.conv_ae import recipe as conv_ae
+from trainers.recipes.conv_ae.recipe import ConvAeRecipe
+from trainers.recipes.embedding.recipe import FleetRecipe
+from trainers.recipes.knn.recipe import QuickRecipe
+from trainers.recipes.mimii_ae import recipe as mimii_ae
+from trainers.recipes.mimii_ae.recipe import MimiiAeRecipe
 
 pytestmark = pytest.mark.train
 
@@ -114,7 +115,7 @@ def _two_normal(data: Path) -> Path:
         (_no_sample, EmptyAudio, "holds no sample"),
         (_other_rate, UnusableAudio, "has 48000 Hz, the set has 16000"),
         (_short, UnusableAudio, "lasts 1.00 s, a window 2.08 s"),
-        (_unsorted, WrongLayout, "lies in none of the folders"),
+        (_unsorted, WrongLayout, "is in none of the folders"),
         (_no_normal, WrongLayout, "none of them normal"),
         (_one_file, WrongLayout, "one recording only"),
         (_one_abnormal, WrongLayout, "the only abnormal clip"),
@@ -188,7 +189,7 @@ def test_quick_names_it_too(data: Path, spoil: Callable[[Path], Path], error: ty
         (_clipped, UnusableAudio, "is clipped"),
         (_only_abnormal, WrongLayout, "none of them normal"),
         (_normal_is_empty, WrongLayout, "none of them normal"),
-        (_broken, NotAudio, "cannot be decoded: Format not recognised. Remove it"),
+        (_broken, NotAudio, r"cannot be decoded \(Format not recognised\): remove it"),
     ],
 )
 def test_fleet_names_it_too(data: Path, spoil: Callable[[Path], Path], error: type[Exception], said: str) -> None:
@@ -207,7 +208,8 @@ def test_quick_takes_what_is_normal_from_a_sets_layout(tmp_path: Path) -> None:
 
 _TRAIN = """
     import resource, signal, sys
-    from trainers import artefact, checkpoint
+    from trainers.export.onnx_export import artefact
+    from trainers.training import checkpoint
     from tocsin.__main__ import main
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -254,7 +256,7 @@ def test_a_disk_that_fills_up_leaves_no_half_written_artefact(
     assert ran.stderr.count("\n") == 1
     assert not (tmp_path / "models").exists()
     # The first checkpoint did not fit; those that are whole are told of.
-    assert ("the same command goes on from there" in ran.stderr) == (where == "writing")
+    assert ("the same command resumes there" in ran.stderr) == (where == "writing")
     left = {path.suffix for path in out.rglob("*") if path.is_file()}
     assert left == ({".pt"} if where == "writing" else set())
     assert out.exists() == (where == "writing")

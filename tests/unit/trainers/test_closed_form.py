@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from schemas.errors import TooLittleSound
-from trainers import closed_form
-from trainers.closed_form import ClosedForm, fit, held_out_scores
-from trainers.evaluate import auc
+from trainers.evaluation.metrics import auc
+from trainers.recipes.knn import neighbours as closed_form
+from trainers.recipes.knn.neighbours import fit, held_out_scores
 
 D = 12
 

@@ -14,16 +14,15 @@ import pytest
 import torch
 from torch import nn
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import InputError, SettingsError, UnreadableInput
-from schemas.manifest import Manifest, read_metadata
-from trainers.artefact import write
-from trainers.conv_ae import ConvAeRecipe
-from trainers.conv_ae_front import Compat, Correct, spec_of
-from trainers.conv_ae_net import ConvAutoencoder
-from trainers.conv_ae_weights import load_weights
-from trainers.recipe import Trained
-from trainers.synthetic_set import SetOptions, write_set
+from schemas.manifest import read_metadata
+from trainers.data.synthetic_set import SetOptions, write_set
+from trainers.export.artefact import write
+from trainers.recipes.conv_ae.features import Compat, Correct, spec_of
+from trainers.recipes.conv_ae.network import ConvAutoencoder
+from trainers.recipes.conv_ae.recipe import ConvAeRecipe
+from trainers.recipes.conv_ae.weights import load_weights
 
 pytestmark = pytest.mark.train
 
@@ -44,7 +43,7 @@ def serves(trained: Trained, path: Path) -> Manifest:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (answer,) = session.run(["score"], {manifest.features.transform: windows[:2]})
     assert np.allclose(answer, scores[:2], rtol=1e-5, atol=1e-5)
-    assert np.allclose(trained.model.answer(windows)[0], scores, rtol=1e-5, atol=1e-5)
+    assert np.allclose(trained.model.infer(windows)[0], scores, rtol=1e-5, atol=1e-5)
     return manifest
 
 
@@ -70,7 +69,7 @@ def test_every_form_becomes_a_file_that_serves(
     assert trained.losses["training"][-1] < 1.5 * trained.losses["training"][0]
     assert 0.0 <= manifest.metrics["window_auc"] <= 1.0
     assert {one.title.split(",")[0] for one in trained.examples} == {"normal", "abnormal"}
-    assert all(one.heard.shape == one.rebuilt.shape and one.heard.shape[1] > 1 for one in trained.examples)
+    assert all(one.features.shape == one.reconstruction.shape and one.features.shape[1] > 1 for one in trained.examples)
 
 
 def test_figures_tell_what_was_swept_tested_and_seen(data: Path, tmp_path: Path) -> None:
@@ -97,8 +96,8 @@ def test_without_abnormal_clips_generated_ones_are_measured_on(data: Path, tmp_p
 def test_the_same_seed_gives_the_same_model(data: Path) -> None:
     first, again, other = (ConvAeRecipe().train(data, seed, TINY) for seed in (3, 3, 4))
     windows = first.golden
-    assert np.array_equal(first.model.answer(windows)[0], again.model.answer(windows)[0])
-    assert not np.array_equal(first.model.answer(windows)[0], other.model.answer(windows)[0])
+    assert np.array_equal(first.model.infer(windows)[0], again.model.infer(windows)[0])
+    assert not np.array_equal(first.model.infer(windows)[0], other.model.infer(windows)[0])
 
 
 @pytest.mark.parametrize("seconds", [1, 2])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
@@ -9,13 +13,14 @@ import pytest
 import torch
 from torch import nn
 
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import EmptyAudio, ScoreInverted
 from schemas.features import FeatureSpec
 from synthesis.fault import FAULTS
 from synthesis.machine import random_machine
-from trainers.direction import generated_anomalies, settled
-from trainers.torch_model import TorchModel
+from trainers.evaluation.direction import ensure_score_direction, generated_anomalies
+from trainers.export.torch_model import TorchModel
+from trainers.recipes.registry import RECIPES
 
 pytestmark = pytest.mark.train
 
@@ -45,35 +50,35 @@ def model(factor: float) -> TorchModel:
 
 def test_a_score_that_rises_is_left_alone(normal: list[npt.NDArray[np.float32]]) -> None:
     loud = model(1.0)
-    kept, found = settled(loud, SPEC, normal, 3)
+    kept, found = ensure_score_direction(loud, SPEC, normal, 3)
     assert kept is loud
     assert (found.kind, found.rising, found.auc) == ("rising", 1.0, 1.0)
     assert set(found.by_anomaly) == set(FAULTS)
     assert found.rising_before == 1.0
 
 
-def test_a_score_that_falls_is_turned_into_its_distance_from_the_usual(normal: list[npt.NDArray[np.float32]]) -> None:
-    turned, found = settled(model(-1.0), SPEC, normal, 3)
+def test_a_score_that_falls_is_turned_into_its_distance_from_the_usual(normal):
+    turned, found = ensure_score_direction(model(-1.0), SPEC, normal, 3)
     assert found.kind == "two-sided"
     assert found.rising_before == 0.0
     assert found.rising > 0.9
     windows = windows_of(rows_of(normal[0], 16_000, SPEC), SPEC)
     session = onnxruntime.InferenceSession(turned.graph(windows).SerializeToString())
     (score,) = session.run(["score"], {"log_mel": windows})
-    assert np.allclose(score, turned.answer(windows)[0], atol=1e-5)
+    assert np.allclose(score, turned.infer(windows)[0], atol=1e-5)
     assert score.min() >= 0.0
 
 
 def test_a_score_that_falls_or_never_moves_is_refused(normal: list[npt.NDArray[np.float32]]) -> None:
     with pytest.raises(ScoreInverted, match="0%"):
-        settled(model(-1.0), SPEC, normal, 3, two_sided=False)
+        ensure_score_direction(model(-1.0), SPEC, normal, 3, two_sided=False)
     with pytest.raises(ScoreInverted, match="50%"):
-        settled(model(0.0), SPEC, normal, 3)
+        ensure_score_direction(model(0.0), SPEC, normal, 3)
 
 
 def test_recordings_shorter_than_a_window_are_refused(normal: list[npt.NDArray[np.float32]]) -> None:
     with pytest.raises(EmptyAudio, match="none of 2"):
-        settled(model(1.0), SPEC, [normal[0][:5_000], normal[1][:5_000]], 3)
+        ensure_score_direction(model(1.0), SPEC, [normal[0][:5_000], normal[1][:5_000]], 3)
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000])
@@ -87,3 +92,26 @@ def test_anomalies_are_as_loud_as_asked_and_differ(rate: int) -> None:
     assert len({mixed.tobytes() for mixed in made.values()}) == len(FAULTS)
     again = generated_anomalies(samples, rate, 4, severity_db=6.0)
     assert all(np.array_equal(made[kind], again[kind]) for kind in made)
+
+
+def test_every_recipe_asks_but_those_that_the_decision_record_names():
+    root = Path(__file__).parents[3]
+
+    @cache
+    def reached(module: str) -> frozenset[str]:
+        """Modules of the trainers that one imports, however far, and what of the direction they take."""
+        found = {module}
+        for node in ast.walk(ast.parse((root / f"{module.replace('.', '/')}.py").read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("trainers."):
+                if node.module == "trainers.evaluation.direction":
+                    found |= {alias.name for alias in node.names}
+                else:
+                    found |= reached(node.module)
+        return frozenset(found)
+
+    silent = {
+        name for name, where in RECIPES.items() if "ensure_score_direction" not in reached(where.partition(":")[0])
+    }
+
+    record = (root / "docs/adr/0010-a-score-has-one-direction.md").read_text()
+    assert silent == {name for name in RECIPES if f"The `{name}` recipe does not ask" in record}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainers.evaluate import auc, below_normal, confirmed, f1, quantiles_of, threshold_for
+from trainers.evaluation.metrics import auc, below_normal, confirmed, f1, quantiles_of, threshold_for
 
 
 def test_auc_counts_pairs_and_halves_ties() -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from trainers.example_pictures import draw_examples
-from trainers.examples import best_and_worst
-from trainers.recipe import Example
+from trainers.evaluation.example_figures import draw_examples
+from trainers.evaluation.examples import best_and_worst
+from trainers.example import Example
 
 
 def window(value: float) -> np.ndarray:

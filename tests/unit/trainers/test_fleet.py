@@ -17,17 +17,17 @@ from schemas.errors import EmptyAudio, InputError, ScoreInverted, SettingsError,
 from schemas.features import FeatureSpec
 from synthesis.fault import random_fault
 from synthesis.machine import random_machine
-from trainers import fleet
-from trainers.adacos import SubclusterAdaCos
-from trainers.artefact import write
-from trainers.direction import settled
-from trainers.fleet import FleetRecipe, spec_of
-from trainers.fleet_bank import fit_bank
-from trainers.fleet_batches import SHIFTS, FleetBatches, moved
-from trainers.fleet_model import FleetNet
-from trainers.fleet_net import PhaseStatistics
-from trainers.fleet_quality import bank_of, folds_of, pair_aucs
-from trainers.fleet_sound import Device, Heard, load_devices
+from trainers.evaluation.direction import ensure_score_direction
+from trainers.export.artefact import write
+from trainers.recipes.embedding import recipe as fleet
+from trainers.recipes.embedding.batches import SHIFTS, FleetBatches, moved
+from trainers.recipes.embedding.data import Device, Heard, load_devices
+from trainers.recipes.embedding.memory_bank import fit_memory_bank
+from trainers.recipes.embedding.model import FleetNet
+from trainers.recipes.embedding.network import PhaseStatistics
+from trainers.recipes.embedding.quality import folds_of, memory_bank_of, pair_aucs
+from trainers.recipes.embedding.recipe import FleetRecipe, spec_of
+from trainers.training.adacos import SubclusterAdaCos
 
 pytestmark = pytest.mark.train
 
@@ -93,12 +93,12 @@ def test_silence_has_phases() -> None:
 def test_a_bank_scores_what_differs_in_one_view_above_its_own() -> None:
     rng = np.random.default_rng(0)
     views = [rng.normal(0.0, 1.0, (60, 5)), rng.normal(0.0, 3.0, (60, 4))]
-    bank = fit_bank(views, np.repeat(np.arange(20), 3))
+    bank = fit_memory_bank(views, np.repeat(np.arange(20), 3))
     other = [rng.normal(0.0, 1.0, (30, 5)), rng.normal(9.0, 3.0, (30, 4))]
     assert abs(bank.held_out.mean()) < 0.1
     assert np.median(bank.score(other)) > np.quantile(bank.held_out, 0.9)
     with pytest.raises(EmptyAudio, match="5 windows"):
-        fit_bank([view[:5] for view in views], np.arange(5))
+        fit_memory_bank([view[:5] for view in views], np.arange(5))
 
 
 def test_shifted_devices_are_other_classes_and_mixed_rows_share() -> None:
@@ -160,7 +160,7 @@ def test_sound_of_devices_becomes_one_file_for_one_of_them(machines: Path, tmp_p
     windows = np.random.default_rng(1).normal(0.0, 10.0, (5, trained.spec.n_frames, 64)).astype(np.float32)
     windows -= windows.mean(axis=(1, 2), keepdims=True)
     (told,) = session.run(["score"], {"log_mel": windows})
-    assert np.allclose(told, trained.model.answer(windows)[0], rtol=1e-4, atol=1e-4)
+    assert np.allclose(told, trained.model.infer(windows)[0], rtol=1e-4, atol=1e-4)
     assert trained.report["auc_by_device"].keys() == {"unit0", "unit1"}
     # 40,000 samples hold three windows of 1.2 s that overlap by half.
     assert [len(trained.scores[name]) for name in ("normal", "abnormal")] == [12, 3]
@@ -219,16 +219,16 @@ def test_the_direction_is_asked_of_recordings_the_bank_has_not_met(
 
     def kept(heard: Any, *others: Any) -> Any:
         learned.append([one.name for one in heard])
-        return bank_of(heard, *others)
+        return memory_bank_of(heard, *others)
 
     asked: list[int] = []
 
     def settled_of(model: Any, spec: Any, normal: Any, seed: int, **named: Any) -> Any:
         asked.extend(len(samples) for samples in normal)
-        return settled(model, spec, normal, seed, **named)
+        return ensure_score_direction(model, spec, normal, seed, **named)
 
-    monkeypatch.setattr(fleet, "bank_of", kept)
-    monkeypatch.setattr(fleet, "settled", settled_of)
+    monkeypatch.setattr(fleet, "memory_bank_of", kept)
+    monkeypatch.setattr(fleet, "ensure_score_direction", settled_of)
     fleet.direction_of(devices[0], None, spec_of(1.2), 3)
     assert [len(names) for names in learned] == [3]
     assert asked == [40_000]

@@ -13,14 +13,14 @@ import scipy.fft
 import torch
 
 from schemas.errors import InputError, SettingsError, WrongLayout
-from trainers.artefact import write
-from trainers.gammatone import centres, erb, gammatone_weights
-from trainers.leak import LeakRecipe
-from trainers.leak_front import SPEC, LeakFeatures
-from trainers.leak_generated import KINDS, SOUND_KINDS, of_image, of_sound, pink
-from trainers.leak_net import EXTRACTORS, ConvAutoencoder, DenseVae, Extractor
-from trainers.leak_training import MODELS, train_autoencoder
-from trainers.synthetic_set import SetOptions, write_set
+from trainers.data.synthetic_set import SetOptions, write_set
+from trainers.export.artefact import write
+from trainers.features.gammatone import centres, erb, gammatone_weights
+from trainers.recipes.leak.features import SPEC, LeakFeatures
+from trainers.recipes.leak.generated import KINDS, SOUND_KINDS, of_image, of_sound, pink
+from trainers.recipes.leak.network import EXTRACTORS, ConvAutoencoder, DenseVae, Extractor
+from trainers.recipes.leak.recipe import LeakRecipe
+from trainers.recipes.leak.training import MODELS, train_autoencoder
 
 pytestmark = pytest.mark.train
 
@@ -135,7 +135,7 @@ def test_names_become_a_file_and_loggers_are_not_split(loggers: Path, tmp_path: 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     windows = torch.cat([_window(seed) for seed in range(4)]).numpy()
     (told,) = session.run(["score"], {"waveform": windows})
-    assert np.allclose(told, trained.model.answer(windows)[0], rtol=1e-4, atol=1e-4)
+    assert np.allclose(told, trained.model.infer(windows)[0], rtol=1e-4, atol=1e-4)
     report = json.loads((tmp_path / "leak.json").read_text())["report"]
     assert sum(report["loggers"].values()) == 5
     assert report["clips"]["learned"] == 3 * report["loggers"]["learned"]
@@ -146,8 +146,8 @@ def test_names_become_a_file_and_loggers_are_not_split(loggers: Path, tmp_path: 
         f"{what}, {end}" for what in ("normal", "leak") for end in ("lowest", "highest")
     ]
     # 44 coefficients of 86 frames, low ones first, and the sound they are of.
-    assert all(one.heard.shape == one.rebuilt.shape == (86, 44) for one in trained.examples)
-    assert all(len(one.sound) == SPEC.window_samples for one in trained.examples)  # type: ignore[arg-type]
+    assert all(one.features.shape == one.reconstruction.shape == (86, 44) for one in trained.examples)
+    assert all(len(one.sound) == SPEC.window_samples for one in trained.examples)
 
 
 def test_what_cannot_be_used_is_said(loggers: Path, tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ import pytest
 import soundfile
 
 from schemas.errors import EmptyAudio, NotAudio, SettingsError, UnreadableInput, UnusableAudio, WrongLayout
-from trainers.loaders.archive import load_archive
-from trainers.loaders.clip import Clip, Label
-from trainers.loaders.layout import load_clips
-from trainers.loaders.mimii import baseline_split
-from trainers.loaders.split import split_by_group
+from trainers.data.loaders.archive import load_archive
+from trainers.data.loaders.clip import Clip
+from trainers.data.loaders.layout import load_clips
+from trainers.data.loaders.mimii import baseline_split
+from trainers.data.loaders.split import split_by_group
 
 RATE = 16_000
 
@@ -142,7 +142,7 @@ def test_a_file_of_another_rate_is_named(tmp_path: Path) -> None:
 def test_a_rate_below_the_features_is_refused(tmp_path: Path) -> None:
     put(tmp_path / "normal" / "a.wav", rate=8_000)
     put(tmp_path / "normal" / "b.wav", rate=8_000)
-    with pytest.raises(UnusableAudio, match="8000 Hz, the features want 16000"):
+    with pytest.raises(UnusableAudio, match="8000 Hz, the features need 16000"):
         load_clips(tmp_path)[0].samples(RATE)
 
 

@@ -9,8 +9,8 @@ import scipy.fft
 import scipy.stats
 import torch
 
-from trainers.mfcc import WIDTH, clip_features
-from trainers.waveform_graph import ClipFeatures
+from trainers.features.mfcc import WIDTH, clip_features
+from trainers.features.waveform_graph import ClipFeatures
 
 pytestmark = pytest.mark.train
 

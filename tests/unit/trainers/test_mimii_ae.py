@@ -15,14 +15,14 @@ import onnxruntime
 import pytest
 import torch
 
-from processors.core.recording import rows_of
+from processors.core.audio.recording import rows_of
 from schemas.errors import InputError, SettingsError, UnreadableInput, WrongLayout
 from schemas.manifest import read_metadata
-from trainers.artefact import write
-from trainers.loaders.layout import load_clips
-from trainers.mimii_ae import SPEC, MimiiAeRecipe, baseline_parts
-from trainers.mimii_ae_net import WIDTHS, VectorAutoencoder, WindowError, load_keras, unfolded
-from trainers.synthetic_set import SetOptions, write_set
+from trainers.data.loaders.layout import load_clips
+from trainers.data.synthetic_set import SetOptions, write_set
+from trainers.export.artefact import write
+from trainers.recipes.mimii_ae.network import WIDTHS, VectorAutoencoder, WindowError, load_keras, unfolded
+from trainers.recipes.mimii_ae.recipe import SPEC, MimiiAeRecipe, baseline_parts
 
 pytestmark = pytest.mark.train
 

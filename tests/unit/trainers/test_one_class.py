@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainers.loaders.clip import Clip, Label
-from trainers.one_class import HeardClip, by_machine, figures
+from trainers.data.loaders.clip import Clip
+from trainers.recipes.one_class.clips import HeardClip, by_machine, figures
 
 
 def heard(machine: str, label: Label, level: float) -> HeardClip:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from schemas.errors import SettingsError
+from trainers.experiments.transfer.experiment import PRESETS as TRANSFER
+from trainers.experiments.transfer.experiment import TransferOptions
 from trainers.recipe import with_settings
-from trainers.registry import RECIPES, recipe
-from trainers.transfer import PRESETS as TRANSFER
-from trainers.transfer import TransferOptions
+from trainers.recipes.registry import RECIPES, recipe
 
 pytestmark = pytest.mark.train
 

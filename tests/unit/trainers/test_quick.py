@@ -14,19 +14,18 @@ import soundfile
 import typer
 from typer.testing import CliRunner
 
-from processors.adapters.onnx_model import load_model
+from processors.adapters.models.onnx_model import load_model
 from schemas.errors import ScoreInverted, SettingsError, TooLittleSound, UnreadableInput
 from synthesis.fault import FAULTS
 from synthesis.machine import random_machine
-from tocsin.commands.train import train
-from trainers import direction
-from trainers.artefact import write
-from trainers.closed_form import fit
-from trainers.direction import generated_anomalies
-from trainers.quick import QuickOptions, QuickRecipe, learn, spec_of
-from trainers.quick_model import QuickModel, summaries
-from trainers.quick_sound import Run, excerpts, windows_in
-from trainers.recipe import Trained
+from tocsin.cli.commands.train import train
+from trainers.evaluation import direction
+from trainers.evaluation.direction import generated_anomalies
+from trainers.export.artefact import write
+from trainers.recipes.knn.data import Run, excerpts, windows_in
+from trainers.recipes.knn.model import QuickModel, summaries
+from trainers.recipes.knn.neighbours import fit
+from trainers.recipes.knn.recipe import QuickOptions, QuickRecipe, learn, spec_of
 
 RATE = 16_000
 OPTIONS = QuickOptions(window=3, mels=64)
@@ -56,7 +55,7 @@ def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained: Trai
     model = load_model(file)
     windows = windows_in([Run(sound(4, 100, 8), RATE, "")], SPEC).features
     scores, bands = model.score(windows)
-    expected, shares = trained.model.answer(windows)
+    expected, shares = trained.model.infer(windows)
     np.testing.assert_allclose(scores, expected, atol=1e-5)
     assert bands is not None
     assert shares is not None
@@ -86,7 +85,7 @@ def test_the_windows_to_look_at_score_as_they_say(trained: Trained) -> None:
     ]
     # Normal ones were held out when they were scored: a model of them all has them nearer.
     for one in trained.examples[2:]:
-        assert trained.model.answer(one.heard[None])[0][0] == pytest.approx(one.score, abs=1e-3)
+        assert trained.model.infer(one.features[None])[0][0] == pytest.approx(one.score, abs=1e-3)
 
 
 def test_scores_are_decibels_above_the_devices_usual_one(trained: Trained) -> None:
@@ -135,7 +134,7 @@ def test_rows_that_are_left_out_are_left_out_of_the_file_as_well() -> None:
     windows[20:, 3:6] *= 3.0
     model = QuickModel(fit(summaries(windows), np.arange(40), 1), spec)
     session = onnxruntime.InferenceSession(model.graph(windows).SerializeToString())
-    for got, wanted in zip(session.run(list(model.outputs), {"log_mel": windows}), model.answer(windows), strict=True):
+    for got, wanted in zip(session.run(list(model.outputs), {"log_mel": windows}), model.infer(windows), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
 
 
@@ -220,8 +219,8 @@ def test_neither_training_nor_export_needs_torch() -> None:
     """Not on a machine where torch is installed either."""
     program = (
         "import sys; sys.modules['torch'] = None; sys.modules['sklearn'] = None; sys.modules['librosa'] = None\n"
-        "import trainers.quick, trainers.artefact, trainers.export\n"
-        "from trainers.registry import recipe\n"
+        "import trainers.recipes.knn.recipe, trainers.export.artefact, trainers.export.onnx_export\n"
+        "from trainers.recipes.registry import recipe\n"
         "assert recipe('quick').name == 'quick'\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)

@@ -16,14 +16,14 @@ import torch
 
 from schemas.errors import ExportError, InputError, SettingsError, UnusableAudio
 from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, read_metadata
-from trainers.artefact import install, write
-from trainers.export import export
-from trainers.machine import SPEC as MACHINE_SPEC
-from trainers.machine import MachineOptions, MachineRecipe
-from trainers.recipe import Trained, with_settings
-from trainers.registry import RECIPES, recipe
-from trainers.scream import ScreamRecipe
-from trainers.torch_model import TorchModel
+from trainers.export.artefact import install, write
+from trainers.export.onnx_export import export
+from trainers.export.torch_model import TorchModel
+from trainers.recipe import with_settings
+from trainers.recipes.machine.recipe import SPEC as MACHINE_SPEC
+from trainers.recipes.machine.recipe import MachineOptions, MachineRecipe
+from trainers.recipes.registry import RECIPES, recipe
+from trainers.recipes.scream.recipe import ScreamRecipe
 
 pytestmark = pytest.mark.train
 
@@ -106,7 +106,7 @@ def test_a_machine_model_shows_what_it_rebuilds_of_machines_it_has_not_met(machi
     assert {one.name for one in path.parent.glob("*.png")} == {f"machine-{what}.png" for what in shown}
     assert [one.title.split(",")[0] for one in trained.examples] == ["normal", "normal", "faulty", "faulty"]
     for one in trained.examples:
-        error = np.square((one.heard - one.rebuilt).T.reshape(64, -1, 8).mean(axis=2)).mean()  # type: ignore[operator]
+        error = np.square((one.features - one.reconstruction).T.reshape(64, -1, 8).mean(axis=2)).mean()
         assert one.score == pytest.approx(10.0 * np.log10(error + 1e-6), abs=1e-3)
 
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from schemas.errors import EmptyAudio, NotAudio, UnreadableInput
-from trainers.recordings import read_folder, source_of
+from trainers.data.recordings import read_folder, source_of
 
 RATE = 16_000
 

@@ -19,9 +19,9 @@ import torch
 from torch import nn
 
 from schemas.errors import ExportError, OutputError, ScoreInverted, UnreadableInput, UnusableAudio
-from trainers.checkpoint import FOLDER, resumable
-from trainers.epochs import Schedule, fit_epochs
-from trainers.fitting import fit, repeatable
+from trainers.training.checkpoint import FOLDER, resumable
+from trainers.training.epochs import Schedule, fit_epochs
+from trainers.training.loop import fit, repeatable
 
 pytestmark = pytest.mark.train
 
@@ -160,8 +160,8 @@ def test_training_stops_where_the_validation_loss_does_not_fall_and_takes_its_be
 
 def test_a_small_set_gets_more_epochs_and_as_much_more_patience() -> None:
     schedule = Schedule(10, 32, patience=3, least_steps=100)
-    assert schedule.stretched(40) == Schedule(50, 32, patience=15, least_steps=100)
-    assert schedule.stretched(3_200) == schedule
+    assert schedule.extended(40) == Schedule(50, 32, patience=15, least_steps=100)
+    assert schedule.extended(3_200) == schedule
     net, steps = nn.Linear(2, 2), []
 
     def loss(batch: torch.Tensor) -> torch.Tensor:
@@ -185,8 +185,8 @@ _FULL_DISK = """
     import torch
     from torch import nn
     from schemas.errors import OutputError
-    from trainers.checkpoint import resumable
-    from trainers.fitting import fit
+    from trainers.training.checkpoint import resumable
+    from trainers.training.loop import fit
     import numpy as np
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 
 from schemas.errors import SettingsError
-from trainers.audacity import Label
-from trainers.scream_batches import AUGMENTATIONS, HeardTake, ScreamBatches, augmentations, listen
-from trainers.scream_options import SPEC, ScreamOptions, spec_of
-from trainers.scream_sound import Take, synthetic_takes
-
-pytestmark = pytest.mark.train
+from trainers.data.audacity import Label
+from trainers.recipes.scream.batches import AUGMENTATIONS, ScreamBatches, augmentations, listen
+from trainers.recipes.scream.data import synthetic_takes
+from trainers.recipes.scream.options import SPEC, ScreamOptions, spec_of
 
 ALL, NONE = augmentations("all"), augmentations("none")
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from schemas.errors import OutputError, UnreadableInput
-from trainers import scream_fit
-from trainers.checkpoint import resumable
-from trainers.scream_batches import HeardTake, listen
-from trainers.scream_fit import kept
-from trainers.scream_options import SPEC, ScreamOptions
-from trainers.scream_sound import synthetic_takes
+from trainers.recipes.scream import training as scream_fit
+from trainers.recipes.scream.batches import listen
+from trainers.recipes.scream.data import synthetic_takes
+from trainers.recipes.scream.options import SPEC, ScreamOptions
+from trainers.recipes.scream.training import kept
+from trainers.training.checkpoint import resumable
 
 pytestmark = pytest.mark.train
 
@@ -73,7 +73,7 @@ def test_a_run_that_is_broken_off_goes_on_with_the_folds_that_are_done(
                 raise OutputError("the disk is full")
             return nets, folder
 
-    with pytest.raises(OutputError, match="goes on from there"):
+    with pytest.raises(OutputError, match="resumes there"):
         run((1, 2))
     nets, folder = run((1, 2, 3))
 

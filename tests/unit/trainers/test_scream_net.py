@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainers.scream_net import ScreamNet, above_floor, level
+from trainers.recipes.scream.network import ScreamNet, above_floor, level
 
 pytestmark = pytest.mark.train
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainers.scream_quality import Limits, ScoredTake, by_kind, limits_of, quality, recall_of
-from trainers.scream_sound import Take
+from trainers.recipes.scream.data import Take
+from trainers.recipes.scream.quality import Limits, ScoredTake, by_kind, limits_of, quality, recall_of
 
 pytestmark = pytest.mark.train
 

@@ -10,10 +10,10 @@ import pytest
 
 from synthesis.harmless import harmless
 from synthesis.scream import scream
-from trainers.audacity import Label
-from trainers.recordings import Recording
-from trainers.scream_options import SPEC
-from trainers.scream_sound import Take, folds_of, frames_of, over, take_of, window_labels
+from trainers.data.audacity import Label
+from trainers.data.recordings import Recording
+from trainers.recipes.scream.data import Take, folds_of, frames_of, over, take_of, window_labels
+from trainers.recipes.scream.options import SPEC
 
 pytestmark = pytest.mark.train
 

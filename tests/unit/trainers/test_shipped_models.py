@@ -11,12 +11,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from processors.core.limits import prior_of
-from processors.core.recording import rows_of, windows_of
+from processors.core.audio.recording import rows_of, windows_of
+from processors.core.threshold.limits import prior_of
 from schemas.manifest import SCORE_OUTPUT, read_metadata
 from synthesis.factory import FAULT_ONSET, SCREAMS_AT, demo_factory
 
-MODELS = files("processors.models")
+MODELS = files("processors.shipped_models")
 SECONDS = 75
 
 
@@ -79,7 +79,7 @@ def test_both_screams_are_found_with_margin(scored: dict[str, Any]) -> None:
     for start in SCREAMS_AT:
         during = scores[(ends > start + 0.7) & (ends < start + 2.3)]
         # What a noisy room may raise the threshold to.
-        assert np.median(during) > prior_of(calibration).high
+        assert np.median(during) > prior_of(calibration).max_threshold
 
 
 def test_rooms_are_quiet_otherwise_with_margin(scored: dict[str, Any]) -> None:

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from schemas.errors import OutputError, SettingsError
-from synthesis.recording import Station
-from trainers.loaders.clip import Clip
-from trainers.loaders.layout import load_clips
-from trainers.synthetic_set import LAYOUTS, SetOptions, write_set
+from synthesis.recording import RecordingSite
+from trainers.data.loaders.layout import load_clips
+from trainers.data.synthetic_set import LAYOUTS, SetOptions, write_set
 
 SMALL = SetOptions(types=("fan", "valve"), ids=2, snr_db=(6.0, -6.0), clips=3, anomalies=2, seconds=1.0, channels=3)
 
@@ -83,8 +82,8 @@ def test_noise_is_stronger_at_a_lower_snr(sets: tuple[Path, dict[str, int]]) -> 
     assert 0.2 < likeness < 0.98
 
 
-def test_a_fault_adds_what_its_severity_says_and_no_loudness() -> None:
-    station = Station(5, "fan")
+def test_a_fault_adds_what_its_severity_says_and_no_loudness():
+    station = RecordingSite(5, "fan")
     sounds = {db: station.clip(0, 2.0, 60.0, faulty=True, severity_db=db).astype(float) for db in (-60.0, -12.0, 6.0)}
     still = sounds[-60.0]
     likeness = {db: np.corrcoef(still[:, 0], sound[:, 0])[0, 1] for db, sound in sounds.items()}

@@ -15,25 +15,25 @@ import pytest
 import soundfile
 import torch
 
-from processors.app import load_models
-from processors.core.recording import rows_of, windows_of
+from processors.adapters.models.onnx_model import load_shipped_models
+from processors.core.audio.recording import rows_of, windows_of
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration, Manifest
 from synthesis.machine import random_machine
-from tocsin.commands.score import score
-from trainers.conv_ae_front import front_of
-from trainers.conv_ae_front import spec_of as conv_ae_spec
-from trainers.conv_ae_net import ConvAutoencoder, DenseAutoencoder, ErrorScore
-from trainers.export import export
-from trainers.golden import golden_windows
-from trainers.machine import SPEC as MACHINE
-from trainers.machine_net import MachineNet
-from trainers.quick import QuickOptions, learn
-from trainers.quick_sound import Run
-from trainers.scream_family import network
-from trainers.scream_options import SPEC as SCREAM
-from trainers.scream_options import ScreamOptions, spec_of
-from trainers.torch_model import TorchModel
+from tocsin.cli.commands.score import score
+from trainers.export.golden import golden_windows
+from trainers.export.onnx_export import export
+from trainers.export.torch_model import TorchModel
+from trainers.recipes.conv_ae.features import front_of
+from trainers.recipes.conv_ae.features import spec_of as conv_ae_spec
+from trainers.recipes.conv_ae.network import ConvAutoencoder, DenseAutoencoder, ErrorScore
+from trainers.recipes.knn.data import Run
+from trainers.recipes.knn.recipe import QuickOptions, learn
+from trainers.recipes.machine.network import MachineNet
+from trainers.recipes.machine.recipe import SPEC as MACHINE
+from trainers.recipes.scream.network_family import network
+from trainers.recipes.scream.options import SPEC as SCREAM
+from trainers.recipes.scream.options import ScreamOptions, spec_of
 
 pytestmark = pytest.mark.train
 
@@ -107,7 +107,7 @@ def test_to_a_hundred_thousandth(name: str, wav: Path, tmp_path: Path, capsys: p
     windows = windows_of(rows_of(pcm, rate, spec), spec)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (of_the_file,) = session.run(["score"], {spec.transform: windows})
-    of_the_network = model.answer(windows)[0]
+    of_the_network = model.infer(windows)[0]
     assert len(served) == len(windows) >= 2
     assert np.ptp(of_the_network) > 0.0
     # Of the score, or of one, whichever is larger: scores are decibels or logits, whose zero means nothing.
@@ -122,7 +122,7 @@ def test_the_shipped_files_score_librosas_features_alike(
     """The whole way from a file's samples to a score, with nothing of ours but the network."""
     score([wav], detector=detector, json=True)
     served = told(capsys)
-    model = load_models()[detector]
+    model = load_shipped_models()[detector]
     spec = model.spec
     samples, _ = soundfile.read(wav, dtype="float32")
     mel = librosa.feature.melspectrogram(
@@ -138,4 +138,4 @@ def test_the_shipped_files_score_librosas_features_alike(
 
 
 def file_of(detector: str) -> bytes:
-    return (files("processors.models") / f"{detector}.onnx").read_bytes()
+    return (files("processors.shipped_models") / f"{detector}.onnx").read_bytes()

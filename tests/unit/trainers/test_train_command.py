@@ -14,11 +14,8 @@ from typer.testing import CliRunner, Result
 from schemas.errors import SettingsError
 from tests.unit.trainers.test_artefact import trained
 from tests.unit.trainers.test_resuming import trained_by_steps
-from tocsin.commands.train import train
-from trainers.machine import MachineRecipe
-from trainers.recipe import Trained
-
-pytestmark = pytest.mark.train
+from tocsin.cli.commands.train import train
+from trainers.recipes.machine.recipe import MachineRecipe
 
 app = typer.Typer()
 app.command()(train)
@@ -73,11 +70,9 @@ def test_a_model_that_would_not_alarm_on_what_is_abnormal_says_so(
     assert json.loads(done.stdout)["model"] == str(tmp_path / "mean.onnx")
 
 
-@pytest.mark.parametrize(("trains", "said"), [(True, "the same command goes on from there"), (False, "stopped\n")])
-def test_a_run_that_is_stopped_says_what_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trains: bool, said: str
-) -> None:
-    def stopped(*_: object) -> None:
+@pytest.mark.parametrize(("trains", "said"), [(True, "the same command resumes there"), (False, "stopped\n")])
+def test_a_run_that_is_stopped_says_what_is_kept(tmp_path, monkeypatch, trains, said):
+    def stopped(*_):
         if trains:
             trained_by_steps()
         raise KeyboardInterrupt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainers.velicer import components_by_map
+from trainers.recipes.iaia.velicer import components_by_map
 
 
 @pytest.mark.parametrize("factors", [1, 2, 4])

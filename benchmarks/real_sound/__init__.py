@@ -1,0 +1,1 @@
+"""Thresholds and models on days of real recordings."""

@@ -1,0 +1,1 @@
+"""How fast: the core, a worker, model swaps, training in closed form."""

@@ -1,1 +1,0 @@
-"""Simulated devices under the serving rule and its rivals."""

@@ -1,0 +1,1 @@
+"""Simulated devices under the serving threshold rule and under baseline rules."""

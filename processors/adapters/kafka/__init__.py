@@ -1,0 +1,1 @@
+"""Kafka: reading compacted topics, the score history, and readiness."""

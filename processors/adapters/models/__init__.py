@@ -1,0 +1,1 @@
+"""Model files: the artefact store, the local cache, checks, signatures, ONNX sessions."""

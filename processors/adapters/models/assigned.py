@@ -1,0 +1,168 @@
+"""The models topic, followed by every worker for itself: assigned models become the ones that score."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from processors.adapters.kafka.messages import key_of, record_of
+from processors.adapters.kafka.topic_follower import TopicFollower
+from processors.adapters.models.keeper import ModelKeeper, ModelProvider, Wanted
+from processors.core.alerting.detectors import DETECTORS
+from processors.core.models.assignments import ModelAssignments, Target
+from schemas.artefact import Artefact
+from schemas.assignment import Assignment, ModelState, ModelStatus
+from schemas.errors import MalformedRecord
+from schemas.record import Record
+from schemas.scope import Scope
+from schemas.score import Stage
+from schemas.topics import MODELS
+
+_log = structlog.get_logger(__name__)
+
+_STAGES: tuple[Stage, ...] = ("champion", "shadow")
+_MAX_TARGETS = 10_000
+_MAX_UNSENT = 1_000
+_MAX_LOADING = 2
+_REPORT_S = 5.0
+_SEND_S = 30.0
+
+
+class AssignedModels:
+    """Keeps the models of all targets as the topic assigns them.
+
+    Args:
+        bootstrap: Kafka's address.
+        models: receives the models that score.
+        provider: of models.
+        send: sends a status; it may fail.
+        worker: this worker's name; host and process id unless given.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        models: ModelAssignments,
+        provider: ModelProvider,
+        send: Callable[[Record], Awaitable[None]],
+        worker: str | None = None,
+    ) -> None:
+        self._models = models
+        self._provider = provider
+        self._send = send
+        self._worker = worker or f"{socket.gethostname()}-{os.getpid()}"
+        self._follower = TopicFollower(bootstrap, MODELS, self.apply)
+        self._load_slots = asyncio.Semaphore(_MAX_LOADING)
+        self._keepers: dict[Target, ModelKeeper] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._unsent: asyncio.Queue[ModelStatus] = asyncio.Queue(_MAX_UNSENT)
+
+    async def start(self) -> None:
+        """Returns once every assigned champion, or its target's last good one, can score.
+
+        A champion that can neither be fetched nor recalled is waited for: nothing may be scored by a model other than
+        the assigned one.
+        """
+        self._tasks.append(asyncio.create_task(self._send_statuses(), name="model-status"))
+        await self._follower.start()
+        while not await self._follower.catch_up():
+            _log.warning("the assigned models are not known yet; nothing is scored meanwhile")
+        waiting = {keeper.target: keeper.resolved for keeper in self._keepers.values()}
+        while waiting := {target: resolved for target, resolved in waiting.items() if not resolved.is_set()}:
+            pending = [asyncio.create_task(resolved.wait()) for resolved in waiting.values()]
+            done, late = await asyncio.wait(pending, timeout=_REPORT_S)
+            for task in late:
+                task.cancel()
+            if not done:
+                _log.warning("waiting for models; nothing is scored meanwhile", targets=sorted(waiting)[:5])
+
+    async def stop(self) -> None:
+        """Stops following."""
+        await self._follower.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def apply(self, message: Any) -> None:
+        """Applies a message of the topic.
+
+        Raises:
+            ContractError: it is not an assignment.
+        """
+        if message.value is None:
+            detector, _, scope = key_of(message).partition("/")
+            try:
+                retired = Scope(scope)
+            except ValueError as error:
+                raise MalformedRecord(f"a tombstone's key is detector/scope: {error}") from None
+            for stage in _STAGES:
+                self._want(Target(detector, retired, stage), Wanted(None, -1))
+            return
+        assignment = Assignment.from_record(record_of(message))
+        if assignment.detector not in DETECTORS:
+            _log.warning("assignment ignored: this build has no such detector", detector=assignment.detector)
+            return
+        artefacts: dict[Stage, Artefact | None] = {"champion": assignment.champion, "shadow": assignment.shadow}
+        for stage, artefact in artefacts.items():
+            self._want(Target(assignment.detector, assignment.scope, stage), Wanted(artefact, assignment.revision))
+
+    def _want(self, target: Target, wanted: Wanted) -> None:
+        keeper = self._keepers.get(target)
+        if keeper is None:
+            if wanted.artefact is None:
+                return
+            if len(self._keepers) >= _MAX_TARGETS:
+                _log.error("assignment ignored: too many targets", target=target, most=_MAX_TARGETS)
+                return
+            keeper = ModelKeeper(target, self._models, self._provider, self._report, self._load_slots)
+            self._keepers[target] = keeper
+            self._tasks.append(asyncio.create_task(keeper.run(), name=f"model {target}"))
+        keeper.want(wanted)
+
+    def _report(self, target: Target, wanted: Wanted, state: ModelState, error: Exception | None) -> None:
+        artefact = wanted.artefact
+        if artefact is None:
+            return
+        status = ModelStatus(
+            worker=self._worker[:200],
+            detector=target.detector,
+            scope=target.scope,
+            revision=wanted.revision,
+            stage=target.stage,
+            sha256=artefact.sha256,
+            version=artefact.version,
+            state=state,
+            error="" if error is None else type(error).__name__,
+            message="" if error is None else str(error)[:2_000],
+            at_ns=time.time_ns(),
+        )
+        log = _log.info if state == "ready" else _log.error
+        log(
+            f"model {state}",
+            detector=target.detector,
+            scope=target.scope,
+            stage=target.stage,
+            version=artefact.version,
+            sha256=artefact.sha256[:12],
+            revision=wanted.revision,
+            error=f"{status.error}: {status.message}" if error is not None else None,
+        )
+        try:
+            self._unsent.put_nowait(status)
+        except asyncio.QueueFull:
+            _log.warning("a model's status is not sent: the queue is full", state=state, version=artefact.version)
+
+    async def _send_statuses(self) -> None:
+        while True:
+            status = await self._unsent.get()
+            try:
+                await asyncio.wait_for(self._send(status.to_record()), _SEND_S)
+            except Exception as error:
+                # A status is for people; scoring does not depend on it.
+                _log.warning("a model's status was not sent", state=status.state, error=repr(error))

@@ -1,0 +1,1 @@
+"""Redis: detector states, their encoding, and the lease on a rebuild."""

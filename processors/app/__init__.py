@@ -1,0 +1,1 @@
+"""The worker process: Faust wiring, batch loop, watchdog, shutdown, supervisor."""

@@ -1,0 +1,197 @@
+"""The Faust app and its worker: components built from options, and connected to Faust's agent, tasks and signals.
+
+The rules that keep acknowledgements right lost nothing on a real broker through kills, joins, zombies and broker
+restarts; their reasons are in docs/adr/0003-acknowledge-by-frontier.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import faust
+import mode
+import structlog
+
+from processors.adapters.kafka.compacted_topic import CompactedTopicFollower
+from processors.adapters.kafka.feedback import FeedbackFollower
+from processors.adapters.kafka.policies import Policies
+from processors.adapters.kafka.topic_follower import TopicFollower
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.assigned import AssignedModels
+from processors.adapters.models.cache import ModelCache
+from processors.adapters.models.onnx_model import load_shipped_models
+from processors.adapters.models.signing import load_trusted_keys
+from processors.adapters.models.source import ModelSource
+from processors.adapters.redis.redis_states import RedisStates
+from processors.app.batch_loop import BatchLoop
+from processors.app.options import WorkerOptions
+from processors.app.shutdown import crash, shut_down
+from processors.app.state_recovery import recover_states
+from processors.app.transport import App, install
+from processors.app.watchdog import StallDetector, has_unread_records, watch
+from processors.core.alerting.decision_context import DecisionContext
+from processors.core.models.assignments import ModelAssignments
+from processors.core.models.model import Slot
+from processors.stream.batch_scorer import BatchScorer
+from processors.stream.decision_contexts import DecisionContexts
+from processors.stream.pipeline import Pipeline, WindowScorer
+from processors.stream.states import States
+from schemas.device import Device
+from schemas.record import Record
+from schemas.score import Score
+from schemas.topics import AUDIO, DEVICES, MODEL_STATUS, Topic
+
+_log = structlog.get_logger(__name__)
+
+
+def new_app(options: WorkerOptions) -> faust.App:
+    """A Faust app with the verified settings, without agents."""
+    app = App(
+        options.group,
+        broker=";".join(f"kafka://{address.strip()}" for address in options.kafka.split(",")),
+        autodiscover=False,
+        value_serializer="raw",
+        key_serializer="raw",
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        broker_commit_interval=0.5,
+        broker_session_timeout=12.0,
+        broker_heartbeat_interval=3.0,
+        broker_request_timeout=30.0,
+        broker_max_poll_interval=1e6,
+        broker_max_poll_records=500,
+        broker_client_id="tocsin-worker",
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=options.instance_id,
+        stream_buffer_maxsize=2048,
+        stream_wait_empty=False,
+        producer_request_timeout=30.0,
+        producer_max_request_size=2 * 1024 * 1024,
+        agent_supervisor=mode.CrashingSupervisor,
+    )
+    install(app)
+    return app
+
+
+class Worker:
+    """One worker's components, connected to its Faust app. Nothing connects to Kafka or Redis before Faust starts it.
+
+    Args:
+        options: see :class:`processors.app.options.WorkerOptions`.
+        scorer: scores windows; a :class:`processors.stream.batch_scorer.BatchScorer` unless given.
+    """
+
+    def __init__(self, options: WorkerOptions, scorer: WindowScorer | None = None) -> None:
+        self.app = new_app(options)
+        self._options = options
+        self._models = ModelAssignments(load_shipped_models())
+        self._assigned = AssignedModels(
+            options.kafka, self._models, _source(options), lambda status: self._send([(MODEL_STATUS, status)])
+        )
+        self._manifests = CompactedTopicFollower(options.kafka, DEVICES, Device)
+        self._policies = Policies(options.kafka)
+        self._feedback = FeedbackFollower(options.kafka)
+        self._followers: tuple[TopicFollower, ...] = (self._manifests, self._policies, self._feedback)
+        self._contexts = DecisionContexts(self._policies, self._kind_of, AUDIO.name)
+        self._store = RedisStates(options.redis_url)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="scorer")
+        self._pipeline = Pipeline(
+            scorer=BatchScorer() if scorer is None else scorer,
+            contexts=self._contexts,
+            feedback_of=self._feedback.of,
+            states=States(self._store),
+            manifests=self._manifests,
+            model_sets=self._models,
+            send=self._send,
+            executor=self._executor,
+            default_kind=options.default_kind,
+        )
+        self._batches = BatchLoop(self._pipeline, lambda: self.app.consumer_generation_id, options)
+        self._ready = False
+        self._connect()
+
+    def _connect(self) -> None:
+        app = self.app
+        channel = app.topic(AUDIO.name, value_serializer="raw", key_serializer="raw")
+        app.agent(channel, name="audio", concurrency=1)(self._batches.enqueue)
+        app.task(self._run)
+        app.task(self._watch)
+        app.on_partitions_revoked.connect(self._on_revoked, weak=False)
+        app.on_partitions_assigned.connect(self._on_assigned, weak=False)
+        app.on_before_shutdown.connect(self._on_before_shutdown, weak=False)
+
+    async def _run(self) -> None:
+        try:
+            for follower in self._followers:
+                await follower.start()
+            await self._assigned.start()
+            await recover_states(self._store, self._options.kafka, self._context_of_score, self._feedback.of)
+            self._ready = True
+            _log.info("worker is ready", group=self._options.group, kafka=self._options.kafka)
+            await self._batches.run()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            _log.exception("the worker stops, nothing of this batch is acknowledged")
+            await crash(self.app, error)
+            raise
+
+    async def _watch(self) -> None:
+        detector = StallDetector(self._options.stall_s)
+        batches = self._batches
+        if await watch(detector, lambda: batches.handled, self._is_behind, lambda: batches.is_stopping):
+            _log.error("the worker stops: there is work and none is done", for_s=self._options.stall_s)
+            await crash(self.app, RuntimeError("no progress"))
+
+    async def _is_behind(self) -> bool:
+        return self._batches.is_assigned and self._ready and await has_unread_records(self.app.consumer)
+
+    async def _on_revoked(self, *_: Any, **__: Any) -> None:
+        self._batches.on_revoked()
+
+    async def _on_assigned(self, *_: Any, **__: Any) -> None:
+        self._batches.on_assigned()
+
+    async def _on_before_shutdown(self, *_: Any, **__: Any) -> None:
+        await shut_down(self._batches, self._close)
+
+    async def _close(self) -> None:
+        await self._pipeline.finish()
+        await self._assigned.stop()
+        for follower in self._followers:
+            await follower.stop()
+        await self._store.close()
+        self._executor.shutdown(wait=False)
+
+    async def _send(self, messages: Sequence[tuple[Topic, Record]]) -> None:
+        producer = self.app.producer
+        pending = [
+            await producer.send(topic.name, record.key, record.value, None, None, list(record.headers))
+            for topic, record in messages
+        ]
+        await asyncio.gather(*pending)
+
+    def _kind_of(self, device_id: str) -> str:
+        device = self._manifests.get(device_id)
+        return self._options.default_kind if device is None else device.kind
+
+    def _context_of_score(self, score: Score) -> DecisionContext | None:
+        """What decided on a stored score; None where its model no longer scores the device."""
+        kind = self._kind_of(score.device_id)
+        model_set = self._models.model_set(score.device_id, kind, (score.detector,))
+        model = model_set.get(Slot(score.detector, score.stage))
+        if model is None or model.ref.sha256 != score.model.sha256:
+            return None
+        return self._contexts.of_model(score.device_id, score.detector, model)
+
+
+def _source(options: WorkerOptions) -> ModelSource:
+    trusted = () if options.model_trusted is None else load_trusted_keys(options.model_trusted)
+    return ModelSource(ArtefactStore(options.model_store), ModelCache(options.model_cache), trusted)

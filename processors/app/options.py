@@ -1,0 +1,39 @@
+"""Worker options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.device import DeviceKind
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """One worker process's options.
+
+    Attributes:
+        kafka: bootstrap address, ``host:port[,host:port]``.
+        redis_url: ``redis://host:port/db``.
+        group: consumer group; workers of one group share the partitions.
+        instance_id: static membership, unique among live workers; None joins dynamically.
+        default_kind: the kind of a device without a manifest.
+        batch_chunks: most chunks in a batch.
+        batch_wait_s: longest time that a chunk waits for its batch to fill, seconds.
+        model_store: the store of published models, a folder or ``s3://``.
+        model_cache: local folder of the models this worker has fetched; several workers may share it.
+        model_trusted: a public key, or a folder of them; when set, only models signed with one of them are loaded.
+        stall_s: a batch that takes longer, or work that waits longer, ends the process; seconds.
+    """
+
+    kafka: str
+    redis_url: str
+    group: str = "tocsin"
+    instance_id: str | None = None
+    default_kind: DeviceKind = "machine"
+    model_store: str = ".tocsin/models"
+    model_cache: Path = Path(".tocsin/models-cache")
+    model_trusted: Path | None = None
+    batch_chunks: int = 64
+    batch_wait_s: float = 0.02
+    stall_s: float = 180.0

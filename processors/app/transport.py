@@ -1,0 +1,59 @@
+"""Faust's app and Kafka transport, with the changes that avoid data loss on a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import faust
+import structlog
+from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+from faust.transport.drivers.aiokafka import Producer as FaustProducer
+from faust.transport.drivers.aiokafka import Transport as FaustTransport
+
+from processors.adapters.kafka.records import read_any_header_name
+
+_log = structlog.get_logger(__name__)
+_COMMIT_S = 3.0
+
+
+class App(faust.App):
+    """Creates no folder in the working directory: the worker stores nothing on disk."""
+
+    def _create_directories(self) -> None:
+        pass
+
+
+class Consumer(FaustConsumer):
+    """Commits acknowledged offsets before a rebalance drops them."""
+
+    async def on_partitions_revoked(self, revoked: set[Any]) -> None:
+        """Bounded in time, because the rebalance waits for it."""
+        try:
+            await asyncio.wait_for(self.commit(), _COMMIT_S)
+        except Exception as error:
+            # Nothing is lost without this commit: the next owner reads some records again.
+            _log.warning("no commit before the rebalance", error=repr(error))
+        await super().on_partitions_revoked(revoked)
+
+
+class Producer(FaustProducer):
+    """Idempotent, acknowledged by all replicas; Faust has no setting for it."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+
+class Transport(FaustTransport):
+    """A transport with both."""
+
+    Consumer = Consumer
+    Producer = Producer
+
+
+def install(app: faust.App) -> None:
+    """Installs this transport in an app that has not started."""
+    read_any_header_name()
+    app.transport = Transport(app.conf.broker_consumer, app)
+    app.producer_transport = Transport(app.conf.broker_producer, app)

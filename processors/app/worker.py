@@ -1,0 +1,49 @@
+"""One worker process, from its options to its exit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+
+import structlog
+
+from processors.adapters.kafka.ready import wait_for_topics
+from processors.app.faust_app import Worker
+from processors.app.options import WorkerOptions
+from schemas.topics import TOPICS
+
+_log = structlog.get_logger(__name__)
+_PARENT_GONE_S = 20.0
+
+
+def run_worker(options: WorkerOptions, *, with_parent: bool = False) -> None:
+    """Runs until SIGTERM or SIGINT; exits the process.
+
+    Args:
+        options: see there.
+        with_parent: stop when standard input ends, that is, when the supervisor is gone.
+
+    Raises:
+        SettingsError: a topic is missing, an address is invalid, or a key that models must be signed with cannot be
+            read.
+        ModelRefused: a shipped model does not pass its checks.
+    """
+    if with_parent:
+        threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
+    asyncio.run(wait_for_topics(options.kafka, TOPICS, lambda text: _log.warning(text)))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    program = Worker(options).app.Worker(loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
+    program.spinner = None
+    program.execute_from_commandline()
+
+
+def _stop_with_parent() -> None:
+    # Not sys.stdin: a thread that waits in its buffer makes the interpreter abort at its end.
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(_PARENT_GONE_S)
+    os._exit(1)

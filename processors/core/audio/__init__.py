@@ -1,0 +1,1 @@
+"""Samples to feature frames: resampling, framing, log-mel spectra, and the buffer windows are cut from."""

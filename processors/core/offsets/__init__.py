@@ -1,0 +1,1 @@
+"""Which Kafka offsets may be committed."""

@@ -1,0 +1,103 @@
+"""The stream of a device: drops duplicate chunks and begins a new segment at gaps and new sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from processors.core.models.model import ModelSet
+from processors.core.windowing.segment import Segment
+from schemas.chunk import Chunk
+from schemas.errors import MalformedHeader, WrongChannelCount, WrongSampleRate
+
+
+class Arrival(Enum):
+    """How a chunk relates to the chunks its device sent before."""
+
+    NEXT = "next"
+    FIRST = "first"
+    GAP = "gap"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(slots=True)
+class DeviceStream:
+    """The stream of one device.
+
+    Attributes:
+        device_id: the device.
+        model_set: the models it runs.
+        sample_rate: as the device's manifest says, Hz; None where there is no manifest.
+        announced_ns: time of that manifest; audio captured before it only has to match its session's rate.
+        models_revision: the revision ``model_set`` was resolved for; set and read by the caller.
+        segment: the current unbroken run; None before the first chunk.
+    """
+
+    device_id: str
+    model_set: ModelSet
+    sample_rate: int | None = None
+    announced_ns: int = 0
+    models_revision: object = None
+    segment: Segment | None = None
+    _sequence: int = -1
+    _end_sample: int = 0
+    _channels: int = 0
+
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """Names of the detectors it runs."""
+        return tuple(slot.detector for slot in self.model_set if slot.stage == "champion")
+
+    def admit(self, chunk: Chunk) -> Arrival:
+        """Prepares ``segment`` for a chunk, which the caller pushes there unless it is a duplicate; further chunks may
+        be admitted before the push.
+
+        Raises:
+            WrongSampleRate: not the rate of the manifest or of the session.
+            WrongChannelCount: not the session's.
+            MalformedHeader: a later sequence number with earlier samples.
+        """
+        announced = self.sample_rate is not None and chunk.captured_ns >= self.announced_ns
+        if announced and chunk.sample_rate != self.sample_rate:
+            raise WrongSampleRate(
+                f"{chunk.sample_rate} Hz; the manifest of {self.device_id!r} says {self.sample_rate} Hz: announce the"
+                " device again or send at its rate"
+            )
+        segment = self.segment
+        if segment is None or chunk.session_id != segment.session_id:
+            return self._start_segment(chunk, Arrival.FIRST)
+        if chunk.sequence <= self._sequence:
+            return Arrival.DUPLICATE
+        if chunk.sample_rate != segment.sample_rate:
+            raise WrongSampleRate(
+                f"{chunk.sample_rate} Hz in a session of {segment.sample_rate} Hz: begin a new session to change rate"
+            )
+        if chunk.channels != self._channels:
+            raise WrongChannelCount(
+                f"{chunk.channels} channels in a session of {self._channels}: begin a new session to change channels"
+            )
+        if chunk.first_sample < self._end_sample:
+            raise MalformedHeader(
+                f"ce_firstsample {chunk.first_sample} of sequence {chunk.sequence} is before sample"
+                f" {self._end_sample}, which was already received: keep counting samples, or begin a new session"
+            )
+        if chunk.first_sample > self._end_sample:
+            return self._start_segment(chunk, Arrival.GAP)
+        self._advance(chunk)
+        return Arrival.NEXT
+
+    def set_models(self, model_set: ModelSet) -> None:
+        """Continues with other models, see :meth:`Segment.set_models`."""
+        self.model_set = model_set
+        if self.segment is not None:
+            self.segment.set_models(model_set)
+
+    def _start_segment(self, chunk: Chunk, arrival: Arrival) -> Arrival:
+        self.segment = Segment(self.device_id, chunk.session_id, chunk.sample_rate, chunk.first_sample, self.model_set)
+        self._channels = chunk.channels
+        self._advance(chunk)
+        return arrival
+
+    def _advance(self, chunk: Chunk) -> None:
+        self._sequence = chunk.sequence
+        self._end_sample = chunk.end_sample

@@ -1,0 +1,1 @@
+"""The pipeline from chunk to alert: decode, score, decide, send, acknowledge."""

@@ -1,0 +1,262 @@
+"""A chunk's way through a worker: decode, admit to its device's stream, score, decide, send, acknowledge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from processors.core.alerting.decision import ScoredWindow
+from processors.core.alerting.detector_state import Output
+from processors.core.alerting.detectors import detectors_of
+from processors.core.alerting.operator_feedback import OperatorFeedback
+from processors.core.models.model import ModelSet
+from processors.core.offsets.partition import Partition
+from processors.core.windowing.device_stream import Arrival, DeviceStream
+from processors.core.windowing.segment import Segment
+from processors.stream.decision_contexts import DecisionContexts
+from processors.stream.states import States
+from schemas.chunk import Chunk, decode_chunk
+from schemas.deadletter import dead_letter
+from schemas.device import Device, DeviceKind
+from schemas.errors import ContractError, SettingsError
+from schemas.record import Record
+from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, NOTICES, SCORES, Topic
+
+_log = structlog.get_logger(__name__)
+
+Send = Callable[[Sequence[tuple[Topic, Record]]], Awaitable[None]]
+"""Sends records and returns once Kafka has confirmed them all."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delivery:
+    """One record of the audio topic.
+
+    Attributes:
+        partition, offset: its position.
+        timestamp_ms: the broker's time, milliseconds since 1970.
+        record: key, value, headers.
+        acknowledge: marks it as handled; called in offset order within the partition.
+    """
+
+    partition: int
+    offset: int
+    timestamp_ms: int
+    record: Record
+    acknowledge: Callable[[], object]
+
+
+class DeviceManifests(Protocol):
+    """Knows devices' manifests; a :class:`processors.adapters.kafka.compacted_topic.CompactedTopicFollower`."""
+
+    def get(self, device_id: str) -> Device | None:
+        """A device's manifest, as far as known."""
+        ...
+
+    async def catch_up(self) -> object:
+        """Returns once all manifests announced so far are known, or cannot be read for now.
+
+        A producer announces its device before its first chunk, so a device unknown after this has no manifest.
+        """
+        ...
+
+
+class ModelSets(Protocol):
+    """Knows which models score a device."""
+
+    @property
+    def revision(self) -> int:
+        """Counts up with every change of any model set."""
+        ...
+
+    def model_set(self, device_id: str, kind: DeviceKind, detectors: Sequence[str]) -> ModelSet:
+        """The models of a device: a champion for each detector, in that order, and shadows."""
+        ...
+
+
+class WindowScorer(Protocol):
+    """Scores the windows that chunks complete; see :class:`processors.stream.batch_scorer.BatchScorer`."""
+
+    def score(
+        self, arrivals: Sequence[tuple[Segment, Chunk, int]], partition_by_device: Mapping[str, int]
+    ) -> list[ScoredWindow]:
+        """Scored windows; those of one device and slot are in order of their ends."""
+        ...
+
+
+class Pipeline:
+    """Handles batches, one at a time.
+
+    Args:
+        scorer: scores windows; called in ``executor``.
+        contexts: the decision context of each window.
+        feedback_of: the operators' feedback on a device's detector.
+        states: thresholds and alerts.
+        manifests: of devices.
+        model_sets: which models score a device; a change applies from the device's next chunk on.
+        send: see :data:`Send`.
+        executor: one thread is enough: batches do not overlap.
+        default_kind: the kind of a device without a manifest.
+    """
+
+    def __init__(
+        self,
+        *,
+        scorer: WindowScorer,
+        contexts: DecisionContexts,
+        feedback_of: Callable[[str, str], Sequence[OperatorFeedback]],
+        states: States,
+        manifests: DeviceManifests,
+        model_sets: ModelSets,
+        send: Send,
+        executor: Executor,
+        default_kind: DeviceKind,
+    ) -> None:
+        self._scorer = scorer
+        self._contexts = contexts
+        self._feedback_of = feedback_of
+        self._states = states
+        self._manifests = manifests
+        self._model_sets = model_sets
+        self._send = send
+        self._executor = executor
+        self._default_kind: DeviceKind = default_kind
+        self._partitions: dict[int, Partition[Callable[[], object]]] = {}
+        self._all_sent = True
+
+    def forget(self) -> None:
+        """Drops all partitions: they are read again from their frontiers."""
+        self._partitions = {}
+        self._states.forget()
+
+    async def finish(self) -> None:
+        """After the last batch: leaves nothing for the next owner to repeat, if all of it was sent."""
+        if self._all_sent:
+            await self._states.confirm()
+
+    async def handle(self, batch: Sequence[Delivery], is_current: Callable[[], bool]) -> None:
+        """Handles a batch from decoding to acknowledgement.
+
+        Args:
+            batch: records in offset order within each partition.
+            is_current: False once the partitions were revoked; then nothing is acknowledged.
+        """
+        # A rebalance meanwhile replaces the dictionary: this batch goes on with the old one.
+        partitions = self._partitions
+        self._all_sent = False
+        dead_letters: list[tuple[Topic, Record]] = []
+        chunks = self._decode(batch, dead_letters)
+        await self._await_manifests(chunks)
+        arrivals, partition_by_device = self._admit(chunks, partitions, dead_letters)
+        scored = await self._score(arrivals, partition_by_device)
+        if not is_current():
+            return
+        outputs = await self._states.apply(self._contexts.of, scored, self._feedback_of) if scored else []
+        if outputs or dead_letters:
+            await self._send([*dead_letters, *(message for output in outputs for message in _messages(output))])
+        self._all_sent = True
+        if not is_current():
+            return
+        for number in {delivery.partition for delivery in batch}:
+            for acknowledge in partitions[number].release():
+                acknowledge()
+
+    def _decode(
+        self, batch: Sequence[Delivery], dead_letters: list[tuple[Topic, Record]]
+    ) -> list[tuple[Delivery, Chunk]]:
+        chunks = []
+        for delivery in batch:
+            partition = self._partitions.setdefault(delivery.partition, Partition())
+            # Stored until the frontier passes: the acknowledgement, not the sound.
+            partition.append(delivery.offset, delivery.timestamp_ms, delivery.acknowledge)
+            try:
+                chunks.append((delivery, decode_chunk(delivery.record)))
+            except ContractError as error:
+                dead_letters.append(_dead_letter(delivery, error))
+        return chunks
+
+    async def _await_manifests(self, chunks: Sequence[tuple[Delivery, Chunk]]) -> None:
+        """Makes sure that the manifests of devices without a stream are read, if they have any."""
+        new = (chunk.device_id for _, chunk in chunks if not self._has_stream(chunk.device_id))
+        if any(self._manifests.get(device_id) is None for device_id in new):
+            await self._manifests.catch_up()
+
+    def _has_stream(self, device_id: str) -> bool:
+        return any(device_id in partition.devices for partition in self._partitions.values())
+
+    def _admit(
+        self,
+        chunks: Sequence[tuple[Delivery, Chunk]],
+        partitions: Mapping[int, Partition[Callable[[], object]]],
+        dead_letters: list[tuple[Topic, Record]],
+    ) -> tuple[list[tuple[Segment, Chunk, int]], dict[str, int]]:
+        """Chunks that continue or begin a segment, each with its segment and offset; and each device's partition."""
+        arrivals, partition_by_device = [], {}
+        for delivery, chunk in chunks:
+            partition = partitions[delivery.partition]
+            stream = partition.stream(chunk.device_id, delivery.timestamp_ms)
+            try:
+                stream = self._stream(chunk.device_id, stream)
+                arrival = stream.admit(chunk)
+            except ContractError as error:
+                dead_letters.append(_dead_letter(delivery, error))
+                continue
+            partition.track(stream, delivery.timestamp_ms)
+            if arrival is Arrival.GAP:
+                _log.warning("gap", device=chunk.device_id, session=chunk.session_id, first_sample=chunk.first_sample)
+            if arrival is not Arrival.DUPLICATE and stream.segment is not None:
+                arrivals.append((stream.segment, chunk, delivery.offset))
+                partition_by_device[chunk.device_id] = delivery.partition
+        return arrivals, partition_by_device
+
+    def _stream(self, device_id: str, known: DeviceStream | None) -> DeviceStream:
+        """The device's stream; a new one where it is new or its manifest has changed."""
+        device = self._manifests.get(device_id) or Device(device_id=device_id, kind=self._default_kind)
+        try:
+            detectors = detectors_of(device)
+        except SettingsError as error:
+            detectors = detectors_of(device.model_copy(update={"detectors": None}))
+            if known is None:
+                _log.warning("the default detectors of the device's kind are used", error=str(error))
+        models_revision = (self._model_sets.revision, device.kind)
+        if known is not None and known.detectors == detectors and known.sample_rate == device.sample_rate:
+            if known.models_revision != models_revision:
+                known.set_models(self._model_sets.model_set(device_id, device.kind, detectors))
+                known.models_revision = models_revision
+            return known
+        model_set = self._model_sets.model_set(device_id, device.kind, detectors)
+        return DeviceStream(device_id, model_set, device.sample_rate, device.announced_ns, models_revision)
+
+    async def _score(
+        self, arrivals: Sequence[tuple[Segment, Chunk, int]], partition_by_device: Mapping[str, int]
+    ) -> list[ScoredWindow]:
+        if not arrivals:
+            return []
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, self._scorer.score, arrivals, partition_by_device)
+
+
+def _messages(output: Output) -> list[tuple[Topic, Record]]:
+    messages = [(SCORES, output.score.to_record())]
+    messages += [(NOTICES, notice.to_record()) for notice in output.notices]
+    if output.alert is not None:
+        messages += [(ALERTS, output.alert.to_record()), (ALERT_STATE, output.alert.to_state_record())]
+    return messages
+
+
+def _dead_letter(delivery: Delivery, error: ContractError) -> tuple[Topic, Record]:
+    _log.warning(
+        "dead letter",
+        error=type(error).__name__,
+        message=str(error),
+        partition=delivery.partition,
+        offset=delivery.offset,
+    )
+    return DEADLETTER, dead_letter(
+        delivery.record, error, topic=AUDIO.name, partition=delivery.partition, offset=delivery.offset
+    )

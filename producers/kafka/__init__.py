@@ -1,0 +1,1 @@
+"""How sound reaches Kafka: connection, publishing, outages."""

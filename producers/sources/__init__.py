@@ -1,0 +1,1 @@
+"""Where sound comes from: files, sensors, tables, microphones, raw PCM, synthetic machines."""

@@ -1,0 +1,55 @@
+"""What has been sent, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from producers.pcm import Block
+from schemas.chunk import Chunk
+
+
+@dataclass(slots=True)
+class ProducerStats:
+    """Counts of one run.
+
+    Attributes:
+        devices: ids that were announced.
+        sessions: capture runs that were begun.
+        chunks: sent.
+        bytes: of PCM sent.
+        clipped: values that lay beyond full scale and were cut off.
+        lost: samples per channel that were captured but could not be taken.
+        samples_by_rate: samples per channel sent, by sample rate in Hz.
+        failures: messages of the sources that could not be played to their end.
+    """
+
+    devices: set[str] = field(default_factory=set)
+    sessions: int = 0
+    chunks: int = 0
+    bytes: int = 0
+    clipped: int = 0
+    lost: int = 0
+    samples_by_rate: Counter[int] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def samples(self) -> int:
+        """Samples per channel sent."""
+        return self.samples_by_rate.total()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of sound sent, all devices together."""
+        return sum(samples / rate for rate, samples in self.samples_by_rate.items())
+
+    def count_block(self, block: Block) -> None:
+        """Takes note of what a block says it lacks."""
+        self.clipped += block.clipped
+        self.lost += block.lost
+
+    def count_chunk(self, chunk: Chunk) -> None:
+        """Takes note of a chunk that was sent."""
+        self.chunks += 1
+        self.bytes += len(chunk.pcm)
+        self.samples_by_rate[chunk.sample_rate] += chunk.n_samples

@@ -1,0 +1,81 @@
+"""`tocsin study`: questions to many trainings at once."""
+
+from __future__ import annotations
+
+import json as json_format
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from schemas.errors import SettingsError
+from tocsin.cli.commands.train import pairs_of
+
+study = typer.Typer(name="study", add_completion=False, help="Ask many trainings a question.", no_args_is_help=True)
+
+
+@study.callback()
+def _group() -> None:
+    """Ask many trainings a question."""
+
+
+@study.command("transfer")
+def transfer(
+    data: Annotated[Path, typer.Option(help="A set of several types of machines, normal and abnormal clips.")],
+    out: Annotated[Path, typer.Option(help="Folder for runs, table and plot.")] = Path("transfer"),
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="The same seed gives the same figures.")] = 7,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option, such as preset=small.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the table's rows as JSON.")] = False,
+) -> None:
+    """Does a model that has heard other machines need less of a new one? Four plans, each beside one from scratch."""
+    # Training's libraries load in seconds; no other command should wait for them.
+    from trainers.data.loaders.layout import load_clips
+    from trainers.data.synthetic_set import is_synthetic
+    from trainers.experiments.transfer.experiment import PRESETS, TransferOptions, run_all
+    from trainers.experiments.transfer.report import plot_of, rows_of, table_of
+    from trainers.files import write_all_atomically
+    from trainers.recipe import with_settings
+    from trainers.recipes.one_class.clips import chosen
+
+    options = with_settings(TransferOptions(), pairs_of(settings or []), PRESETS)
+    shares = _shares(options.shares)
+    clips = load_clips(data)
+    levels = [clip.snr_db for clip in clips if clip.snr_db is not None]
+    snr = options.snr or (f"{min(levels):g}" if levels else "")
+    runs = run_all(chosen(clips, "", "", snr), options, shares, seed)
+    rows = rows_of(runs)
+    kind = "synthetic recordings" if is_synthetic(data) else "recordings"
+    title = f"Transfer on {kind}" + (f" at {snr} dB" if snr else "")
+    heading = (
+        f"{title}: AUC of clips with its 95 % interval over {options.seeds} seeds; in brackets what it lies above the"
+        " model from scratch"
+    )
+    figures = {
+        "synthetic": is_synthetic(data),
+        "snr_db": snr,
+        "options": asdict(options),
+        "seed": seed,
+        "rows": [asdict(row) for row in rows],
+        "runs": [asdict(run) for run in runs],
+    }
+    write_all_atomically(
+        {
+            out / "transfer.json": (json_format.dumps(figures, indent=1) + "\n").encode(),
+            out / "transfer.md": table_of(rows, heading).encode(),
+            out / "transfer.png": plot_of(rows, title),
+        }
+    )
+    print(json_format.dumps({"rows": figures["rows"]}) if json else table_of(rows, heading), end="\n")
+
+
+def _shares(text: str) -> list[float]:
+    try:
+        shares = [float(one) for one in text.split(",")]
+    except ValueError:
+        shares = []
+    if not shares or not all(0.0 < share <= 100.0 for share in shares):
+        raise SettingsError(f"option 'shares' is {text!r}, which are no per cents such as 1,5,20,100")
+    return shares

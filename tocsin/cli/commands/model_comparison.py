@@ -1,0 +1,114 @@
+"""`tocsin models compare`: champion and shadow on the same windows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.assignment import Assignment
+from schemas.errors import SettingsError
+from schemas.scope import ALL
+from schemas.score import ModelRef, Score
+from tocsin.addresses import kafka_address
+from tocsin.cli.model_formatting import as_json
+from tocsin.cli.time_args import moment_ms
+from tocsin.client.scores import read_scores
+from tocsin.models.assignments import named, read_assignments
+from tocsin.models.comparison import Agreement, paired
+from tocsin.models.comparison import compare as compare_pairs
+from tocsin.settings import load_settings
+
+
+def compare(
+    detector: Annotated[str, typer.Argument(help="Name of the detector, such as machine.")],
+    scope: Annotated[str, typer.Option(help="all, kind:KIND or device:ID.")] = ALL,
+    since: Annotated[str, typer.Option(help="How long ago, such as 90m or 7d, or a time with its zone.")] = "1h",
+    out: Annotated[Path | None, typer.Option(help="Folder for a picture.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    kafka: Annotated[str | None, typer.Option(help="Kafka's address; the local stack's unless given.")] = None,
+) -> None:
+    """Compare the shadow with the champion on the windows both have scored: agreement, alarms a day, a picture."""
+    bootstrap = kafka_address(load_settings(), kafka)
+    since_ms = moment_ms(since, "--since", round(time.time() * 1_000))
+    assignment = named(asyncio.run(read_assignments(bootstrap)), f"{detector}/{scope}")
+    if assignment.shadow is None:
+        raise SettingsError(f"{assignment.key()} has no shadow to compare: publish one with --stage shadow")
+    shadow = assignment.shadow.ref
+    with Console(stderr=True).status("reading scores") as status:
+        scores = asyncio.run(
+            read_scores(bootstrap, since_ms, detector, progress=lambda read: status.update(f"reading scores: {read:,}"))
+        )
+    champion = _champion(assignment, scores)
+    pairs = [] if champion is None else paired(scores, champion, shadow)
+    if champion is None or not pairs:
+        raise SettingsError(
+            f"since {since} no window of {assignment.key()} was scored by both champion and shadow: wait a little, or"
+            " give a longer --since; `tocsin models list` says whether workers run the shadow"
+        )
+    overall = compare_pairs(pairs)
+    each = {pair.device_id: compare_pairs([pair]) for pair in pairs}
+    picture = None if out is None else out / f"{detector}-{scope.replace(':', '-')}-comparison.png"
+    if picture is not None:
+        # matplotlib takes a second, and no other command of the group should wait for it.
+        from tocsin.models.pictures import draw_comparison
+
+        draw_comparison(picture, pairs, f"{assignment.key()}: champion {_short(champion)}, shadow {_short(shadow)}")
+    if json:
+        devices = {name: asdict(agreement) for name, agreement in each.items()}
+        print(
+            as_json(champion=champion, shadow=shadow, overall=asdict(overall), devices=devices, picture=_text(picture))
+        )
+        return
+    print(f"champion {_short(champion)}, shadow {_short(shadow)}")
+    _print(overall, each)
+    if picture is not None:
+        print(f"picture: {picture}")
+
+
+def _champion(assignment: Assignment, scores: list[Score]) -> ModelRef | None:
+    """Whose scores the shadow's are held against: where the scope has no champion, whatever scored beside it last."""
+    if assignment.champion is not None:
+        return assignment.champion.ref
+    beside = {score.device_id for score in scores if score.stage == "shadow"}
+    others = [score for score in scores if score.stage == "champion" and score.device_id in beside]
+    return max(others, key=lambda score: score.captured_ns).model if others else None
+
+
+def _print(overall: Agreement, each: dict[str, Agreement]) -> None:
+    table = Table(
+        "device", "windows", "hours", "agree", "both", "champion only", "shadow only", "rank correlation",
+        "champion, alarms a day", "shadow, alarms a day",
+    )  # fmt: skip
+    for name, found in {**each, f"all {overall.devices}": overall}.items():
+        table.add_row(
+            name,
+            str(found.windows),
+            f"{found.hours:.2f}",
+            f"{found.agreement:.1%}",
+            str(found.both),
+            str(found.champion_only),
+            str(found.shadow_only),
+            "" if found.correlation is None else f"{found.correlation:.2f}",
+            _rate(found.champion_alarms_a_day),
+            _rate(found.shadow_alarms_a_day),
+        )
+    Console().print(table)
+
+
+def _rate(alarms_a_day: float | None) -> str:
+    return "no threshold yet" if alarms_a_day is None else f"{alarms_a_day:.1f}"
+
+
+def _short(model: ModelRef) -> str:
+    return f"{model.name} {model.version}"
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

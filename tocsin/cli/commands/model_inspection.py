@@ -1,0 +1,107 @@
+"""`tocsin models list | show | verify`: what is assigned, and what a file is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.check.artefact import ANNOUNCED, CHECKS, SIGNATURE, examine, read_manifest
+from processors.adapters.models.signing import load_trusted_keys
+from processors.adapters.models.signing import verify as verify_signature
+from schemas.errors import ModelRefused, SettingsError
+from schemas.score import Stage
+from tocsin.addresses import kafka_address
+from tocsin.cli.model_formatting import as_json, print_assignments, print_manifest, safe
+from tocsin.models.assignments import read_assignments
+from tocsin.models.reference import Named, at_hand, find, is_file
+from tocsin.models.statuses import newest_statuses, of_assignment
+from tocsin.settings import Settings, load_settings
+
+Kafka = Annotated[str | None, typer.Option(help="Kafka's address; the local stack's unless given.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Which = Annotated[str, typer.Option(help="Of a detector's two, champion or shadow.")]
+Reference = Annotated[str, typer.Argument(help="A file, the first digits of a digest, DETECTOR or DETECTOR/SCOPE.")]
+
+
+def list_models(json: Json = False, kafka: Kafka = None) -> None:
+    """List what is assigned, and what workers made of it."""
+    bootstrap = kafka_address(load_settings(), kafka)
+    assignments = list(asyncio.run(read_assignments(bootstrap)).values())
+    statuses = asyncio.run(newest_statuses(bootstrap))
+    if json:
+        for assignment in assignments:
+            print(as_json(assignment=assignment, statuses=of_assignment(statuses, assignment)))
+    elif assignments:
+        print_assignments(assignments, statuses)
+    else:
+        print("nothing is assigned: every detector runs the model that ships with the workers")
+
+
+def show(reference: Reference, stage: Which = "champion", json: Json = False, kafka: Kafka = None) -> None:
+    """Show what a model file says of itself, without running it: wherever the file came from."""
+    settings = load_settings()
+    with _model(reference, stage, settings, kafka) as model:
+        manifest, sha256, size = read_manifest(model.path)
+    signed = _signature(model, settings)
+    if json:
+        print(as_json(sha256=sha256, size=size, signature=signed, artefact=model.artefact, manifest=manifest))
+    else:
+        print_manifest(manifest, sha256, size, signed)
+
+
+def verify(reference: Reference, stage: Which = "champion", json: Json = False, kafka: Kafka = None) -> None:
+    """Check a model as a worker would, and print each check; exit code 1 when it is refused."""
+    settings = load_settings()
+    passed: list[str] = []
+    refused: ModelRefused | None = None
+    trusted = () if settings.model_trusted is None else load_trusted_keys(settings.model_trusted)
+    with _model(reference, stage, settings, kafka) as model:
+        # A file of one's own has no announcement yet that could be signed.
+        keys = () if model.artefact is None else trusted
+        try:
+            examine(model.path, model.artefact, None, keys, passed.append)
+        except ModelRefused as error:
+            refused = error
+    reason = None if refused is None else {"error": type(refused).__name__, "message": str(refused)}
+    idle = {*(() if keys else (SIGNATURE,)), *(() if model.artefact else (ANNOUNCED,))}
+    if json:
+        print(as_json(passed=passed, refused=reason))
+    else:
+        for check in passed:
+            print(f"ok       {check}{'' if check not in idle else ' (nothing to compare with)'}")
+        if refused is not None:
+            print(f"REFUSED  {CHECKS[len(passed)]}: {type(refused).__name__}: {safe(str(refused))}")
+    if refused is not None:
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _model(reference: str, stage: str, settings: Settings, kafka: str | None) -> Iterator[Named]:
+    if stage not in ("champion", "shadow"):
+        raise SettingsError(f"--stage {stage!r}: there are champion and shadow")
+    if is_file(reference):
+        yield Named(Path(reference), None)
+        return
+    assignments = asyncio.run(read_assignments(kafka_address(settings, kafka)))
+    with at_hand(find(reference, cast(Stage, stage), assignments), ArtefactStore(settings.store)) as model:
+        yield model
+
+
+def _signature(model: Named, settings: Settings) -> str:
+    if model.artefact is None:
+        return "none: a file is signed when it is published"
+    if model.artefact.signature is None:
+        return "none"
+    if settings.model_trusted is None:
+        return "not verified: TOCSIN_MODEL_TRUSTED is not set"
+    try:
+        verify_signature(model.artefact, load_trusted_keys(settings.model_trusted))
+    except ModelRefused as error:
+        return f"{type(error).__name__}: {error}"
+    return "by a trusted key"

@@ -1,0 +1,1 @@
+"""Reading and writing Tocsin's topics as any consumer does."""

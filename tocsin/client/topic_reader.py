@@ -1,0 +1,90 @@
+"""Reading topics as a consumer of Tocsin would: without a group, from a place of one's choice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+
+from processors.adapters.kafka.compacted_topic import NewestByKey
+from processors.adapters.kafka.messages import read_to_end, record_of
+from processors.adapters.kafka.records import read_any_header_name
+from schemas.errors import BrokerUnavailable, ContractError, SettingsError
+from schemas.event import Event
+from schemas.topics import Topic
+from tocsin.diagnostics import say_passed_over
+
+__all__ = ["consumer_of", "follow", "read_newest", "read_to_end", "record_of"]
+
+E = TypeVar("E", bound=Event)
+
+_CONNECT_S = 10.0
+
+
+@asynccontextmanager
+async def consumer_of(bootstrap: str, topics: Sequence[Topic]) -> AsyncIterator[AIOKafkaConsumer]:
+    """A group-less consumer of all partitions, at their beginning.
+
+    Raises:
+        BrokerUnavailable: nothing answers at the address within 10 s.
+        SettingsError: a topic does not exist there.
+    """
+    read_any_header_name()
+    consumer = AIOKafkaConsumer(
+        *(topic.name for topic in topics),
+        bootstrap_servers=bootstrap,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    try:
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                await consumer.start()
+        except UnknownTopicOrPartitionError:
+            names = ", ".join(topic.name for topic in topics)
+            raise SettingsError(
+                f"the broker at {bootstrap} lacks a topic of {names}: create them with"
+                f" `tocsin topics --kafka {bootstrap}`"
+            ) from None
+        except (KafkaError, OSError, TimeoutError):
+            raise BrokerUnavailable(
+                f"no Kafka broker answers at {bootstrap}: is the address right? `tocsin up` starts one"
+            ) from None
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def follow(consumer: AIOKafkaConsumer) -> AsyncIterator[Any]:
+    """Records as they come, for ever."""
+    while True:
+        batches = await consumer.getmany(timeout_ms=250)
+        for message in (message for batch in batches.values() for message in batch):
+            yield message
+
+
+async def read_newest(bootstrap: str, topic: Topic, event: type[E], what: str) -> dict[str, E]:
+    """The newest event under each key of a compacted topic, in the order of the keys.
+
+    Args:
+        bootstrap: Kafka's address.
+        topic: compacted.
+        event: the class of its events.
+        what: one of them is, for people; what breaks the contract is reported as "no ``what``" and ignored.
+
+    Raises:
+        BrokerUnavailable, SettingsError: as in :func:`consumer_of`.
+    """
+    newest = NewestByKey(event)
+    async with consumer_of(bootstrap, [topic]) as consumer:
+        async for message in read_to_end(consumer):
+            try:
+                newest.apply(message)
+            except ContractError as error:
+                say_passed_over(message, what, error)
+    return {key: newest.events[key] for key in sorted(newest.events)}

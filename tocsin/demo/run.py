@@ -1,0 +1,207 @@
+"""The demo's run: stack, workers, players and view, and their orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from processors.app.options import WorkerOptions
+from producers.kafka.connection import Connection
+from producers.kafka.publisher import Publisher
+from producers.player import play_all
+from producers.sources.synthetic import synthetic_parts
+from producers.stats import ProducerStats
+from schemas.alert import Alert
+from schemas.score import Score
+from schemas.topics import ALERTS, SCORES
+from synthesis.device import SyntheticDevice
+from synthesis.factory import demo_factory
+from tocsin.client.topic_reader import consumer_of, follow, record_of
+from tocsin.demo.device_model import LEARNS_AT_S, LEAST_SHOW_S, learn_in_mid_run
+from tocsin.demo.fleet_view import DeviceView, FleetView
+from tocsin.demo.outcome import Outcome, judge
+from tocsin.demo.screen import draw, plain_line, plain_status
+from tocsin.stack.stack import Stack
+from tocsin.stack.topics import create_topics
+from tocsin.worker_processes import supervised
+
+_REFRESH_S = 0.25
+_PLAIN_STATUS_S = 10.0
+_CATCH_UP_S = 20.0
+_SETTLED_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What the demo is told.
+
+    Attributes:
+        seed: of all sound.
+        seconds: how long the factory plays.
+        processes: worker processes.
+        worker_log: file the workers' logs go to.
+    """
+
+    seed: int
+    seconds: float
+    processes: int
+    worker_log: Path
+
+
+class DemoRun:
+    """One run of the demo.
+
+    Args:
+        options: see there.
+        console: where it is shown; lines instead of a live view where it is no terminal.
+
+    Attributes:
+        factory: what is played.
+        view: what has been heard.
+        snapshot: the view when most alerts were open, for rich to draw; None before the first alert.
+    """
+
+    def __init__(self, options: DemoOptions, console: Console) -> None:
+        self.options = options
+        self.console = console
+        self.factory: tuple[SyntheticDevice, ...] = demo_factory(options.seed)
+        self.view = FleetView({d.device_id: DeviceView(d.device_id, d.kind) for d in self.factory})
+        self._began = time.monotonic()
+        self.snapshot: RenderableType | None = None
+
+    async def run(self, stack: Stack) -> Outcome:
+        """Plays the factory through a running stack and returns what was heard.
+
+        Raises:
+            TocsinError: a part cannot run.
+        """
+        await asyncio.to_thread(create_topics, stack.bootstrap)
+        with self.options.worker_log.open("wb") as log:
+            store = stack.data / "models"
+            worker = WorkerOptions(
+                kafka=stack.bootstrap,
+                redis_url=stack.redis_url,
+                group="tocsin-demo",
+                model_store=str(store),
+                model_cache=stack.data / "models-cache",
+            )
+            supervisor = supervised(worker, self.options.processes, log.fileno())
+            async with consumer_of(stack.bootstrap, [SCORES, ALERTS]) as consumer, asyncio.TaskGroup() as group:
+                background = [
+                    group.create_task(supervisor.run()),
+                    group.create_task(self._listen(consumer)),
+                    group.create_task(self._watch(stack)),
+                ]
+                async with self._shown():
+                    self._began = time.monotonic()
+                    learning = group.create_task(self._teach(stack.bootstrap, str(store)))
+                    await self._play(stack.bootstrap)
+                    await self._catch_up()
+                    learning.cancel()
+                supervisor.stop()
+                await background[0]
+                for task in background[1:]:
+                    task.cancel()
+        return judge(self.factory, self.view)
+
+    async def _play(self, bootstrap: str) -> None:
+        parts = synthetic_parts(seed=self.options.seed, seconds=self.options.seconds)
+        publisher = Publisher(Connection(bootstrap))
+        async with publisher:
+            await play_all(parts, publisher, ProducerStats(), realtime=True)
+
+    async def _teach(self, bootstrap: str, store: str) -> None:
+        """Lets one device learn a model of its own, which takes the shipped one's place in mid-run."""
+        if self.options.seconds >= LEAST_SHOW_S:
+            await asyncio.sleep(LEARNS_AT_S)
+            await learn_in_mid_run(bootstrap, store, self.options.worker_log.parent)
+
+    async def _catch_up(self) -> None:
+        """Waits until the sound is scored to its end and no further score comes, or none has come for a while."""
+        end = int(self.options.seconds * 16_000)
+        last = time.monotonic()
+        counted = 0
+        while (silent := time.monotonic() - last) < _CATCH_UP_S:
+            windows = sum(row.windows for row in self.view.devices.values())
+            if windows != counted:
+                counted, last = windows, time.monotonic()
+            elif silent > _SETTLED_S and all(self._is_done(row, end) for row in self.view.devices.values()):
+                return
+            await asyncio.sleep(_REFRESH_S)
+
+    @staticmethod
+    def _is_done(row: DeviceView, end: int) -> bool:
+        # No further window fits behind one that ends less than a second, the longest hop, before the sound does.
+        latest = row.latest
+        return latest is not None and latest.first_sample + latest.n_samples > end - latest.sample_rate
+
+    async def _listen(self, consumer: AIOKafkaConsumer) -> None:
+        most_open = 0
+        async for message in follow(consumer):
+            record = record_of(message)
+            if message.topic == SCORES.name:
+                self.view.hear(Score.from_record(record))
+                continue
+            alert = Alert.from_record(record)
+            if not self.view.take(alert):
+                continue
+            if not self.console.is_terminal:
+                self.console.print(f"{self._elapsed():5.1f} s  {plain_line(alert)}", highlight=False, soft_wrap=True)
+            open_now = sum(row.alert is not None for row in self.view.devices.values())
+            if open_now >= most_open:
+                most_open, self.snapshot = open_now, self.picture()
+
+    @staticmethod
+    async def _watch(stack: Stack) -> None:
+        """Ends the show when a part of the stack has died."""
+        while True:
+            await asyncio.sleep(1.0)
+            await asyncio.to_thread(stack.check)
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    @contextlib.asynccontextmanager
+    async def _shown(self) -> AsyncIterator[None]:
+        if self.console.is_terminal:
+            with Live(console=self.console, auto_refresh=False, screen=False) as screen:
+                drawing = asyncio.create_task(self._draw(screen))
+                try:
+                    yield
+                finally:
+                    drawing.cancel()
+                    screen.update(self.picture(), refresh=True)
+        else:
+            printing = asyncio.create_task(self._print_status())
+            try:
+                yield
+            finally:
+                printing.cancel()
+
+    async def _draw(self, screen: Live) -> None:
+        while True:
+            screen.update(self.picture(), refresh=True)
+            await asyncio.sleep(_REFRESH_S)
+
+    async def _print_status(self) -> None:
+        while True:
+            self.console.print(f"{self._elapsed():5.1f} s  {plain_status(self.view)}", highlight=False, soft_wrap=True)
+            await asyncio.sleep(_PLAIN_STATUS_S)
+
+    def picture(self) -> RenderableType:
+        """The live view as it is now, for rich to draw."""
+        left = max(0.0, self.options.seconds - self._elapsed())
+        windows = sum(row.windows for row in self.view.devices.values())
+        return draw(
+            self.view,
+            f"Tocsin hears a small factory · {self._elapsed():.0f} s",
+            f"{windows} windows scored · {left:.0f} s of sound to come · Ctrl-C stops",
+        )

@@ -1,0 +1,98 @@
+"""The Redis server of the stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from schemas.addresses import without_password
+from schemas.errors import RedisUnavailable, SettingsError
+from tocsin.stack.ports import HOST
+from tocsin.stack.programs import Program
+from tocsin.stack.service import Hold, Service
+
+LOG = "redis.log"
+LOG_BYTES = 10 * 1024 * 1024
+# Every write goes to the append-only file, which is forced to disk each second: a crash loses one second at most. Paths
+# are relative, so that no character of the data folder's name can break them.
+SETTINGS = f"""\
+bind {HOST}
+protected-mode yes
+daemonize no
+dir ./
+logfile {LOG}
+loglevel notice
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory-policy noeviction
+"""
+
+
+class RedisService(Service):
+    """redis-server or valkey-server on 127.0.0.1, data in its own folder (mode 0700)."""
+
+    name: ClassVar[str] = "Redis"
+    log_name: ClassVar[str] = LOG
+
+    def __init__(self, folder: Path, port: int, program: Program, hold: Hold) -> None:
+        super().__init__(folder, port, hold)
+        self._program = program
+
+    @property
+    def address(self) -> str:
+        return f"redis://{HOST}:{self.port}/0"
+
+    @property
+    def version(self) -> str:
+        return self._program.version
+
+    def _prepare(self) -> None:
+        (self.folder / "redis.conf").write_text(f"{SETTINGS}port {self.port}\n", encoding="ascii")
+        log = self.folder / LOG
+        if log.exists() and log.stat().st_size > LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+
+    def _command(self) -> list[str]:
+        return [str(self._program.path), "redis.conf"]
+
+    def _probe(self) -> bool:
+        try:
+            with _client(self.address, 1.0) as client:
+                # PING fails while the data is being read; the pid tells our server from a stranger on the port.
+                return bool(client.ping()) and client.info("server")["process_id"] == self.pid
+        except redis.RedisError:
+            return False
+
+
+def reach(url: str, timeout_s: float = 5.0) -> str:
+    """Ask the Redis at ``url`` for its version.
+
+    Raises:
+        SettingsError: the address is not a Redis URL.
+        RedisUnavailable: it does not answer.
+    """
+    try:
+        client = _client(url, timeout_s)
+    except ValueError as error:
+        raise SettingsError(
+            f"Redis address {without_password(url)!r} is not a URL such as redis://localhost:6379/0"
+        ) from error
+    try:
+        with client:
+            client.ping()
+            return str(client.info("server")["redis_version"])
+    except redis.RedisError as error:
+        raise RedisUnavailable(
+            f"Redis at {without_password(url)} does not answer ({error}): check the address and that the server runs, "
+            "or leave the address out to start one here"
+        ) from error
+
+
+def _client(url: str, timeout_s: float) -> redis.Redis:
+    once = Retry(NoBackoff(), 0)  # by default a client tries again for seconds on end
+    return redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=once)

@@ -1,0 +1,25 @@
+"""Worker processes of this machine, each started by the command a user would type."""
+
+from __future__ import annotations
+
+import sys
+
+from processors.app.options import WorkerOptions
+from processors.app.supervisor import Supervisor
+
+
+def supervised(options: WorkerOptions, count: int, log: int | None = None) -> Supervisor:
+    """A supervisor of ``count`` workers; ``log`` as in :class:`processors.app.supervisor.Supervisor`."""
+    command = [sys.executable, "-m", "tocsin", "worker", "--with-parent"]
+    # By the environment: everyone on the machine can read a command line, and an address may hold a password.
+    environment = {
+        "TOCSIN_KAFKA": options.kafka,
+        "TOCSIN_REDIS_URL": options.redis_url,
+        "TOCSIN_GROUP": options.group,
+        "TOCSIN_DEFAULT_KIND": options.default_kind,
+        "TOCSIN_MODEL_STORE": options.model_store,
+        "TOCSIN_MODEL_CACHE": str(options.model_cache),
+    }
+    if options.model_trusted is not None:
+        environment["TOCSIN_MODEL_TRUSTED"] = str(options.model_trusted)
+    return Supervisor(command, count, environment, log)

@@ -1,0 +1,1 @@
+"""Training data: decoding, loading, labels, augmentation, synthetic sets."""

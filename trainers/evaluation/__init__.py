@@ -1,0 +1,1 @@
+"""Model quality: metrics, score direction, comparison, plots."""

@@ -1,0 +1,1 @@
+"""Export of a trained model to one ONNX file with manifest and golden windows."""

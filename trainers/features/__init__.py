@@ -1,0 +1,1 @@
+"""Features of recipes other than the serving log-mels."""

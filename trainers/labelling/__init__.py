@@ -1,0 +1,1 @@
+"""Finds sound events and proposes labels for a person to confirm."""

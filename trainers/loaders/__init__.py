@@ -1,1 +1,0 @@
-"""Sets of recordings in the layouts they come in, all as lists of one kind of clip."""

@@ -1,0 +1,1 @@
+"""The training recipes, side by side."""

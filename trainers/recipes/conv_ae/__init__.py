@@ -1,0 +1,1 @@
+"""The autoencoders of abnormal_sound_detect."""

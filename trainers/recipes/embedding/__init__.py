@@ -1,0 +1,1 @@
+"""An embedding trained to tell devices apart, with a memory bank for each device."""

@@ -1,0 +1,1 @@
+"""Clip statistics with one-class detectors of scikit-learn."""

@@ -1,0 +1,1 @@
+"""A device's first model: nearest neighbours on whitened statistics, in closed form."""

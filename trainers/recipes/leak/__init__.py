@@ -1,0 +1,1 @@
+"""Leaks in water pipes: an autoencoder on features of an anomaly classifier."""

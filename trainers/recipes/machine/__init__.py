@@ -1,0 +1,1 @@
+"""An autoencoder over many machine types."""

@@ -1,0 +1,159 @@
+"""How a machine model's scores rise with faults: on synthetic machines held out, and on real recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from processors.core.audio.recording import rows_of, windows_of
+from schemas.errors import NotAudio
+from schemas.features import FeatureSpec
+from trainers.data.recordings import read_folder
+from trainers.evaluation.metrics import auc
+from trainers.export.torch_model import scores_of
+from trainers.recipes.machine.data import HeardMachine
+
+Float64 = npt.NDArray[np.float64]
+
+_NORMAL = "normal"
+_FULL_SCALE_G = 4.0
+"""The power of two above the strongest acceleration, in g: one scale for all states of a sensor."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredMachine:
+    """A held-out machine's scores.
+
+    Attributes:
+        kind: of machine.
+        normal: float64 (windows,).
+        faulty: by fault kind, float64 (windows,).
+    """
+
+    kind: str
+    normal: Float64
+    faulty: dict[str, Float64]
+
+
+def score_machines(net: nn.Module, machines: Sequence[HeardMachine], spec: FeatureSpec) -> list[ScoredMachine]:
+    """Scores held-out machines."""
+    return [
+        ScoredMachine(
+            kind=machine.kind,
+            normal=_scores(net, machine.healthy, spec),
+            faulty={kind: _scores(net, frames, spec) for kind, frames in machine.faulty.items()},
+        )
+        for machine in machines
+    ]
+
+
+def spread_of(scored: Sequence[ScoredMachine]) -> float:
+    """Standard deviation of the normal scores of a steady machine, the lower quartile, > 0.
+
+    Serving takes the larger of this and the device's own: it keeps few scores of a steady device from seeming to
+    have no spread at all, and must not widen what the device itself has shown.
+    """
+    return max(float(np.percentile([machine.normal.std() for machine in scored], 25)), 1e-3)
+
+
+def auc_by_fault(scored: Sequence[ScoredMachine]) -> dict[str, dict[str, float]]:
+    """AUC within a machine, by fault kind: the mean over machines of each kind, and over ``all``."""
+    table: dict[str, dict[str, list[float]]] = {}
+    for machine in scored:
+        for fault, scores in machine.faulty.items():
+            value = auc(machine.normal, scores)
+            for column in (machine.kind, "all"):
+                table.setdefault(fault, {}).setdefault(column, []).append(value)
+    return {
+        fault: {column: round(float(np.mean(values)), 4) for column, values in sorted(row.items())}
+        for fault, row in table.items()
+    }
+
+
+def found_by_fault(scored: Sequence[ScoredMachine], margin: float) -> dict[str, float]:
+    """Share of machines whose faulty windows, at the median, pass the mean by ``margin`` spreads, by fault kind.
+
+    The larger of the machine's own spread and :func:`spread_of` counts, as in serving.
+    """
+    spread = spread_of(scored)
+    table: dict[str, list[bool]] = {}
+    for machine in scored:
+        limit = float(machine.normal.mean()) + margin * max(float(machine.normal.std()), spread)
+        for fault, scores in machine.faulty.items():
+            table.setdefault(fault, []).append(float(np.median(scores)) > limit)
+    return {fault: round(float(np.mean(values)), 4) for fault, values in table.items()}
+
+
+def bearing_aucs(net: nn.Module, folder: Path, spec: FeatureSpec) -> dict[str, float]:
+    """AUC of each fault's windows against those of ``normal``.
+
+    Args:
+        net: the model.
+        folder: ``*.npz`` with ``acceleration_g`` float32 (n,) and ``sample_rate_hz``, or else sound files; one of them
+            is called ``normal``.
+        spec: the features.
+
+    Raises:
+        NotAudio: a file has no such arrays.
+    """
+    scores = {path.stem: _bearing_scores(net, path, spec) for path in sorted(folder.glob("*.npz"))}
+    if not scores:
+        scores = {
+            Path(one.name).stem: _scores(net, rows_of(one.samples, one.sample_rate, spec), spec)
+            for one in read_folder(folder, (), spec.sample_rate)
+        }
+    return {
+        name: round(auc(scores[_NORMAL], values), 4)
+        for name, values in scores.items()
+        if name != _NORMAL and _NORMAL in scores
+    }
+
+
+def motor_aucs(net: nn.Module, folder: Path, spec: FeatureSpec) -> dict[str, Any]:
+    """Each state in turn as normal: AUC of the other states' clip means, and how states differ.
+
+    A model that has not met a machine can tell its states apart by the score only where one rebuilds worse than the
+    other: of each pair one direction is below one half.
+
+    Args:
+        net: the model.
+        folder: recordings named ``<state>_<number>``.
+        spec: the features.
+    """
+    means: dict[str, list[float]] = {}
+    for one in read_folder(folder, (), spec.sample_rate):
+        scores = _scores(net, rows_of(one.samples, one.sample_rate, spec), spec)
+        means.setdefault(Path(one.name).stem.rsplit("_", 1)[0], []).append(float(scores.mean()))
+    pairs = {
+        f"{normal} -> {other}": round(auc(means[normal], means[other]), 4)
+        for normal in sorted(means)
+        for other in sorted(means)
+        if normal != other
+    }
+    states = {state: {"mean": float(np.mean(one)), "sd": float(np.std(one))} for state, one in means.items()}
+    return {"auc": pairs, "states": states, "mean_separation": _mean_separation(pairs)}
+
+
+def _mean_separation(pairs: Mapping[str, float]) -> float:
+    """Mean over pairs of the AUC in whichever direction lies above one half."""
+    return round(float(np.mean([max(value, 1.0 - value) for value in pairs.values()])), 4) if pairs else 0.5
+
+
+def _bearing_scores(net: nn.Module, path: Path, spec: FeatureSpec) -> Float64:
+    try:
+        with np.load(path) as arrays:
+            samples, rate = arrays["acceleration_g"], int(arrays["sample_rate_hz"])
+    except (OSError, KeyError, ValueError) as error:
+        raise NotAudio(f"{path} holds no acceleration_g and sample_rate_hz: {error}") from None
+    scaled = np.asarray(samples / _FULL_SCALE_G, dtype=np.float32)
+    return _scores(net, rows_of(scaled, rate, spec), spec)
+
+
+def _scores(net: nn.Module, frames: npt.NDArray[np.float32], spec: FeatureSpec) -> Float64:
+    return scores_of(net, windows_of(frames, spec)).astype(np.float64)

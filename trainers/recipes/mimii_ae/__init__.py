@@ -1,0 +1,1 @@
+"""MIMII's baseline autoencoder."""

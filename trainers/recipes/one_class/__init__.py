@@ -1,0 +1,1 @@
+"""What the recipes that train on normal clips alone share."""
