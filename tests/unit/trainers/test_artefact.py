@@ -23,12 +23,12 @@ from schemas.manifest import Calibration, Manifest, read_metadata
 from trainers.evaluation import figures as pictures
 from trainers.evaluation.direction import Direction
 from trainers.example import Example
-from trainers.experiments.transfer.experiment import PRESETS, TransferOptions
+from trainers.experiments.transfer.experiment import TransferOptions
 from trainers.export.artefact import INDEX, install, write
 from trainers.export.golden import golden_windows
 from trainers.export.torch_model import TorchModel
 from trainers.files import write_all_atomically
-from trainers.recipe import Trained, with_settings
+from trainers.recipe import Trained
 
 pytestmark = pytest.mark.train
 
@@ -180,11 +180,11 @@ def test_pictures_differ_with_what_they_show() -> None:
     assert pictures.confusion(scores, 3.0, "forest") != pictures.confusion(scores, 3.0, "neighbours")
 
 
-def test_a_preset_gives_way_to_what_is_set_besides() -> None:
-    small = with_settings(TransferOptions(), {"preset": "small"}, PRESETS)
-    assert small.epochs == PRESETS["small"]["epochs"]
-    assert with_settings(TransferOptions(), {"epochs": "3", "preset": "small"}, PRESETS).epochs == 3
-    assert with_settings(TransferOptions(), {}, PRESETS) == TransferOptions()
+def test_a_preset_gives_way_to_what_is_set_besides():
+    small = TransferOptions.parse({"preset": "small"})
+    assert small.epochs == TransferOptions.presets["small"]["epochs"]
+    assert TransferOptions.parse({"epochs": "3", "preset": "small"}).epochs == 3
+    assert TransferOptions.parse({}) == TransferOptions()
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050])

@@ -18,8 +18,8 @@ def window(value: float) -> np.ndarray:
     return np.full((4, 3), value, np.float32)
 
 
-def look(title: str, score: float, heard: np.ndarray) -> Example:
-    return Example(title, score, heard)
+def look(title: str, score: float, features: np.ndarray) -> Example:
+    return Example(title, score, features)
 
 
 def test_the_lowest_and_the_highest_of_each_group_are_taken() -> None:
@@ -28,7 +28,7 @@ def test_the_lowest_and_the_highest_of_each_group_are_taken() -> None:
         "leak": [(np.stack([window(4), window(5)]), np.array([7.0, np.nan]))],
     }
     chosen = best_and_worst(groups, look)
-    assert [(one.title, one.score, float(one.heard[0, 0])) for one in chosen] == [
+    assert [(one.title, one.score, float(one.features[0, 0])) for one in chosen] == [
         ("normal, lowest", 0.5, 2.0),
         ("normal, highest", 9.0, 3.0),
         ("leak", 7.0, 4.0),
@@ -38,16 +38,16 @@ def test_the_lowest_and_the_highest_of_each_group_are_taken() -> None:
 
 RNG = np.random.default_rng(3)
 PLAIN = Example("normal, lowest", 1.0, RNG.normal(size=(20, 16)).astype(np.float32))
-BOTH = replace(PLAIN, rebuilt=np.zeros((20, 16), np.float32), seconds=2.0)
-HEARD = replace(BOTH, sound=RNG.normal(size=4_000).astype(np.float32), sample_rate=8_000)
-CURVE = replace(HEARD, heard=HEARD.heard[:1], rebuilt=np.zeros((1, 16), np.float32))
+BOTH = replace(PLAIN, reconstruction=np.zeros((20, 16), np.float32), seconds=2.0)
+WITH_AUDIO = replace(BOTH, samples=RNG.normal(size=4_000).astype(np.float32), sample_rate=8_000)
+CURVE = replace(WITH_AUDIO, features=WITH_AUDIO.features[:1], reconstruction=np.zeros((1, 16), np.float32))
 
 
-@pytest.mark.parametrize("example", [PLAIN, BOTH, HEARD, CURVE, replace(CURVE, sound=None)])
-def test_everything_there_is_of_a_window_is_drawn(example: Example) -> None:
+@pytest.mark.parametrize("example", [PLAIN, BOTH, WITH_AUDIO, CURVE, replace(CURVE, samples=None)])
+def test_everything_there_is_of_a_window_is_drawn(example):
     drawn = imread(io.BytesIO(draw_examples([example, replace(example, score=2.0)])))
     assert drawn.std() > 0.05
-    for name in ("heard", "rebuilt", "sound"):
+    for name in ("features", "reconstruction", "audio"):
         values = getattr(example, name)
         if values is not None:
             # Not by a constant alone, which no colour would tell.
@@ -57,11 +57,11 @@ def test_everything_there_is_of_a_window_is_drawn(example: Example) -> None:
             assert np.abs(again - drawn).max() > 0.1, name
 
 
-def test_silence_and_a_window_of_one_value_are_drawn() -> None:
-    flat = replace(HEARD, heard=window(0.0), rebuilt=window(0.0), sound=np.zeros(100, np.float32))
+def test_silence_and_a_window_of_one_value_are_drawn():
+    flat = replace(WITH_AUDIO, features=window(0.0), reconstruction=window(0.0), samples=np.zeros(100, np.float32))
     assert draw_examples([flat])
 
 
-def test_more_is_drawn_where_more_is_known() -> None:
-    sizes = [imread(io.BytesIO(draw_examples([one]))).shape[1] for one in (PLAIN, BOTH, HEARD)]
+def test_more_is_drawn_where_more_is_known():
+    sizes = [imread(io.BytesIO(draw_examples([one]))).shape[1] for one in (PLAIN, BOTH, WITH_AUDIO)]
     assert sizes == sorted(set(sizes))

@@ -22,7 +22,7 @@ from trainers.data.synthetic_set import SetOptions, write_set
 from trainers.experiments.transfer import experiment as transfer
 from trainers.experiments.transfer.experiment import TransferOptions, TransferRun, run_all
 from trainers.experiments.transfer.report import plot_of, rows_of, table_of
-from trainers.recipes.mimii_ae.recipe import vectors_of
+from trainers.recipes.mimii_ae.data import vectors_of
 
 pytestmark = pytest.mark.train
 
