@@ -114,7 +114,7 @@ def test_few_combinations_still_use_every_type(data):
     assert {plan: sum(run.plan == plan for run in runs) for plan in ("v1", "v3", "v4")} == {"v1": 4, "v3": 4, "v4": 4}
 
 
-def test_one_type_alone_has_nothing_to_transfer_from(data: Path) -> None:
+def test_transfer_needs_two_types(data):
     with pytest.raises(WrongLayout, match="fan alone"):
         run_all([clip for clip in load_clips(data) if clip.machine == "fan"], TINY, (100.0,), 3)
 
@@ -150,7 +150,7 @@ def test_the_table_has_a_column_a_share() -> None:
                    + _runs("v4", [0.25, 0.25]))  # fmt: skip
     lines = table_of(rows, "heading").splitlines()
     assert lines[0] == "heading"
-    assert lines[2] == "| learned before | 1 % | 20 % |"
+    assert lines[2] == "| pretraining | 1 % | 20 % |"
     assert lines[4] == "| from scratch | 0.500 ± 0.000 | 0.750 ± 0.000 |"
     assert lines[5].startswith("| v4: three other types | 0.250 ± 0.000 (-0.250 ± 0.000) |")
 
