@@ -13,7 +13,7 @@ import pytest
 
 from processors.adapters.models.onnx_model import load_model, load_shipped_models
 from processors.core.audio.recording import rows_of, windows_of
-from processors.core.models.model import Slot
+from processors.core.models.model import ScoringModel, Slot
 from processors.core.windowing.segment import Segment
 from processors.stream.batch_scorer import BatchScorer
 from schemas.chunk import Chunk
@@ -63,7 +63,7 @@ class Spread:
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Model]:
+def models(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, ScoringModel]:
     sound = random_machine(3, "pump").sound.at(0, 50 * 16_000).astype(np.float32)
     trained = train_knn([ContinuousAudio(sound, 16_000, "")], "knn", "", 7, KnnOptions(window=3))
     knn = load_model(write(trained, tmp_path_factory.mktemp("knn"), 7, "1.0.0"))
@@ -90,7 +90,9 @@ def cuts_of(number: int, length: int) -> list[int]:
     return [0, *sorted(cuts), length]
 
 
-def scores(models: Mapping[str, Model], samples: np.ndarray, rate: int, edges: list[int]) -> dict[str, list[float]]:
+def scores(
+    models: Mapping[str, ScoringModel], samples: np.ndarray, rate: int, edges: list[int]
+) -> dict[str, list[float]]:
     segment = Segment("d", "s", rate, 0, {Slot(name, "champion"): model for name, model in models.items()})
     scorer, got = BatchScorer(), {name: [] for name in models}
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
@@ -101,7 +103,7 @@ def scores(models: Mapping[str, Model], samples: np.ndarray, rate: int, edges: l
 
 
 @pytest.mark.parametrize("quarter", range(len(RATES)))
-def test_no_score_changes(models: Mapping[str, Model], quarter: int) -> None:
+def test_no_score_changes(models: Mapping[str, ScoringModel], quarter: int) -> None:
     rate = RATES[quarter]
     samples = recording(rate)
     whole = {

@@ -56,6 +56,8 @@ from tests.unit.processors.crafted import (
     written,
 )
 
+pytestmark = pytest.mark.subprocess
+
 SHIPPED = Path(__file__).parents[3] / "processors" / "shipped_models"
 KEY, UNTRUSTED = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 TRUSTED = (KEY.public_key(),)

@@ -41,7 +41,7 @@ def test_a_fault_begins_at_its_onset_and_reaches_its_severity(kind: str) -> None
     assert 20.0 * np.log10(settled) == pytest.approx(machine.level_dbfs - 6.0, abs=1.0)
 
 
-def test_unknown_kinds_are_rejected():
+def test_unknown_kinds_are_rejected() -> None:
     with pytest.raises(KeyError, match="toaster"):
         random_machine(1, "toaster")
     with pytest.raises(KeyError, match="gremlin"):
@@ -50,7 +50,7 @@ def test_unknown_kinds_are_rejected():
         harmless(1, "silence")
 
 
-def test_noise_has_the_requested_spectrum():
+def test_noise_has_the_requested_spectrum() -> None:
     samples = Noise(5, band(1_000.0, 2_000.0)).at(0, 8 * SECOND)
     assert samples.std() == pytest.approx(1.0, abs=0.03)
     power = np.abs(np.fft.rfft(samples)) ** 2
@@ -59,7 +59,7 @@ def test_noise_has_the_requested_spectrum():
     assert inside / power.sum() > 0.9
 
 
-def test_noise_does_not_depend_on_the_cuts():
+def test_noise_does_not_depend_on_the_cuts() -> None:
     noise = Noise(6, tilted(-6.0))
     whole = noise.at(-5_000, 12_000)
     assert np.array_equal(noise.at(-5_000 + 4_321, 777), whole[4_321 : 4_321 + 777])
@@ -113,7 +113,7 @@ def test_rooms_hold_talk_over_a_quiet_floor() -> None:
     assert np.median(levels) > 10.0
 
 
-def test_varied_screams_differ_in_pitch_and_length_and_repeat_by_seed():
+def test_varied_screams_differ_in_pitch_and_length_and_repeat_by_seed() -> None:
     screams = [varied_scream(seed) for seed in range(24)]
     assert all(np.abs(samples).max() == pytest.approx(1.0) for samples in screams)
     assert np.array_equal(screams[3], varied_scream(3))

@@ -46,7 +46,7 @@ def test_a_render_is_audible_and_within_full_scale(factory: dict[str, SyntheticD
         assert np.abs(samples).max() < 1.0, device.device_id
 
 
-def test_an_empty_render_is_empty_and_negative_arguments_are_rejected(factory):
+def test_an_empty_render_is_empty_and_negative_arguments_are_rejected(factory: dict[str, SyntheticDevice]) -> None:
     device = factory["fan-2"]
     assert device.render(5, 0).shape == (0,)
     with pytest.raises(ValueError, match="-1"):
@@ -55,7 +55,7 @@ def test_an_empty_render_is_empty_and_negative_arguments_are_rejected(factory):
         device.render(0, -3)
 
 
-def test_samples_far_into_a_session_are_valid(factory):
+def test_samples_far_into_a_session_are_valid(factory: dict[str, SyntheticDevice]) -> None:
     samples = factory["pump-3"].render(10**10, SECOND)
     assert np.isfinite(samples).all()
     assert samples.std() > 1e-3

@@ -21,7 +21,7 @@ def test_six_machines_and_two_rooms(factory: dict[str, SyntheticDevice]) -> None
     assert len(factory) == 8
 
 
-def test_one_machine_fails_and_one_room_has_two_screams(factory):
+def test_one_machine_fails_and_one_room_has_two_screams(factory: dict[str, SyntheticDevice]) -> None:
     expected = {name for name, device in factory.items() if device.expects_alert}
     assert expected == {"motor-6", "hall-1"}
     screams = [event for event in factory["hall-1"].events if event[0] == "scream"]
@@ -30,7 +30,7 @@ def test_one_machine_fails_and_one_room_has_two_screams(factory):
     assert not any(event[0] == "scream" for event in factory["office-2"].events)
 
 
-def test_no_event_happens_while_devices_warm_up(factory):
+def test_no_event_happens_while_devices_warm_up(factory: dict[str, SyntheticDevice]) -> None:
     starts = [start for device in factory.values() for _, start, _ in device.events]
     assert min(starts) >= 12.0
 
@@ -43,7 +43,7 @@ def test_the_fault_changes_no_sample_before_its_onset(factory: dict[str, Synthet
     assert faulty > 2.0 * bright
 
 
-def test_screams_are_louder_than_the_hall(factory):
+def test_screams_are_louder_than_the_hall(factory: dict[str, SyntheticDevice]) -> None:
     hall = factory["hall-1"]
     _, start, end = next(event for event in hall.events if event[0] == "scream")
     inside = hall.render(int(start * SECOND), int((end - start) * SECOND)).std()

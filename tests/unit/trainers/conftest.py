@@ -10,14 +10,7 @@ import soundfile
 
 from synthesis.harmless import harmless
 from synthesis.scream import scream
-
-_NEEDED = ("torch", "onnx", "onnxscript")
-_WITHOUT = {"test_shipped_models.py", "test_closed_form.py", "test_compare.py", "test_knn.py"}
-collect_ignore = (
-    []
-    if all(find_spec(library) for library in _NEEDED)
-    else [path.name for path in Path(__file__).parent.glob("test_*.py") if path.name not in _WITHOUT]
-)
+from trainers.export import artefact
 
 
 @pytest.fixture(scope="session")

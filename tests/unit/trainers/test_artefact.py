@@ -69,7 +69,7 @@ FULL = {
 }
 
 
-def test_all_results_are_written(tmp_path):
+def test_all_results_are_written(tmp_path: Path) -> None:
     path = write(trained(**FULL), tmp_path, 7, "1.0.0")
     shown = {"loss", "scores", "roc", "confusion", "examples"}
     assert {one.name for one in tmp_path.iterdir()} == {"mean.onnx", "mean.json"} | {f"mean-{x}.png" for x in shown}
@@ -80,7 +80,7 @@ def test_all_results_are_written(tmp_path):
     assert json.loads((tmp_path / "mean.json").read_text())["direction"]["rising_before"] == 0.1
 
 
-def test_missing_results_are_not_plotted(tmp_path):
+def test_missing_results_are_not_plotted(tmp_path: Path) -> None:
     write(trained(), tmp_path, 7, "1.0.0")
     assert {one.name for one in tmp_path.iterdir()} == {"mean.onnx", "mean.json"}
 
@@ -104,7 +104,7 @@ def test_a_manifest_without_a_direction_is_still_read() -> None:
     assert Manifest.model_validate(old).direction is None
 
 
-def test_files_are_written_all_or_none(tmp_path):
+def test_files_are_written_all_or_none(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
     (tmp_path / "wall").write_text("in the way")
     with pytest.raises(OutputError, match="wall"):
@@ -116,7 +116,9 @@ def test_files_are_written_all_or_none(tmp_path):
     assert (tmp_path / "c" / "b").read_bytes() == b"too"
 
 
-def test_a_model_whose_export_differs_is_not_written_and_the_error_gives_advice(tmp_path, monkeypatch):
+def test_a_model_whose_export_differs_is_not_written_and_the_error_gives_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     infer = TorchModel.infer
     monkeypatch.setattr(TorchModel, "infer", lambda self, windows: [one * 1.001 for one in infer(self, windows)])
     with pytest.raises(ExportError, match=r"'score' .* differs by 0\.001 of its size, at most 1e-5 .*train for longer"):
@@ -124,7 +126,9 @@ def test_a_model_whose_export_differs_is_not_written_and_the_error_gives_advice(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_is_installed_with_its_index_entry_or_not_at_all(tmp_path, monkeypatch):
+def test_a_model_is_installed_with_its_index_entry_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     models = tmp_path / "models"
     install(write(trained(), tmp_path, 3, "1.0.0"), models)
     before = {path.name: path.read_bytes() for path in models.iterdir()}
@@ -150,8 +154,10 @@ def test_a_model_is_installed_with_its_index_entry_or_not_at_all(tmp_path, monke
     ("code", "message"),
     [(errno.ENOSPC, "No space left on device: free some disk space"), (errno.EIO, "error: choose another folder")],
 )
-def test_a_file_that_cannot_be_written_gives_advice(tmp_path, monkeypatch, code, message):
-    def failing(_):
+def test_a_file_that_cannot_be_written_gives_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, message: Any
+) -> None:
+    def failing(_: Any) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "fsync", failing)
@@ -160,7 +166,7 @@ def test_a_file_that_cannot_be_written_gives_advice(tmp_path, monkeypatch, code,
     assert not list(tmp_path.iterdir())
 
 
-def test_plots_differ_with_their_data():
+def test_plots_differ_with_their_data() -> None:
     scores = {"normal": np.arange(9.0), "abnormal": np.arange(4.0, 13.0)}
     other = {"normal": np.arange(9.0), "abnormal": np.arange(9.0)}
     for draw in (
@@ -176,7 +182,7 @@ def test_plots_differ_with_their_data():
     assert pictures.confusion(scores, 3.0, "forest") != pictures.confusion(scores, 3.0, "neighbours")
 
 
-def test_explicit_settings_override_a_preset():
+def test_explicit_settings_override_a_preset() -> None:
     small = TransferOptions.parse({"preset": "small"})
     assert small.epochs == TransferOptions.presets["small"]["epochs"]
     assert TransferOptions.parse({"epochs": "3", "preset": "small"}).epochs == 3
@@ -184,7 +190,7 @@ def test_explicit_settings_override_a_preset():
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050])
-def test_golden_windows_work_at_any_rate(rate):
+def test_golden_windows_work_at_any_rate(rate: int) -> None:
     spec = FeatureSpec(sample_rate=rate, fmax=rate / 2, n_frames=20, window_hop=10, transform="log_mel")
     windows = golden_windows(spec, 2)
     assert windows.shape == (3, 20, 64)

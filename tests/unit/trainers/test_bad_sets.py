@@ -173,7 +173,7 @@ def _only_abnormal(data: Path) -> Path:
         (_two_normal, TooLittleSound, "in 2 spans without gaps"),
     ],
 )
-def test_knn_names_it_too(data, spoil, error, said):
+def test_knn_names_it_too(data: Path, spoil: Callable[[Path], Path], error: type[Exception], said: str) -> None:
     path = spoil(data)
     with pytest.raises(InputError, match=said) as caught:
         KnnRecipe().train(data, 3, {"preset": "small"})
@@ -190,14 +190,14 @@ def test_knn_names_it_too(data, spoil, error, said):
         (_broken, NotAudio, r"cannot be decoded \(Format not recognised\): remove it"),
     ],
 )
-def test_embedding_names_it_too(data, spoil, error, said):
+def test_embedding_names_it_too(data: Path, spoil: Callable[[Path], Path], error: type[Exception], said: str) -> None:
     spoil(data)
     with pytest.raises(InputError, match=said) as caught:
         EmbeddingRecipe().train(data, 3, {"embedding": "no", "seconds": "1.5"})
     assert isinstance(caught.value, error)
 
 
-def test_knn_reads_labels_from_a_sets_layout(tmp_path):
+def test_knn_reads_labels_from_a_sets_layout(tmp_path: Path) -> None:
     write_set("mimii", tmp_path / "set", SetOptions(("fan",), 1, (6.0,), clips=12, anomalies=2, seconds=4.0, seed=4))
     trained = KnnRecipe().train(tmp_path / "set", 3, {"preset": "small"})
     assert trained.trained_on.startswith("12 recordings")

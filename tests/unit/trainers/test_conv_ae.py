@@ -16,9 +16,10 @@ from torch import nn
 
 from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import InputError, SettingsError, UnreadableInput
-from schemas.manifest import read_metadata
+from schemas.manifest import Manifest, read_metadata
 from trainers.data.synthetic_set import SetOptions, write_set
 from trainers.export.artefact import write
+from trainers.recipe import Trained
 from trainers.recipes.conv_ae.features import CompatFeatures, CorrectFeatures, spec_of
 from trainers.recipes.conv_ae.network import ConvAutoencoder
 from trainers.recipes.conv_ae.recipe import ConvAeRecipe
@@ -72,7 +73,7 @@ def test_every_form_becomes_a_file_that_serves(
     assert all(one.features.shape == one.reconstruction.shape and one.features.shape[1] > 1 for one in trained.examples)
 
 
-def test_figures_report_sweep_test_and_pictures(data, tmp_path):
+def test_figures_report_sweep_test_and_pictures(data: Path, tmp_path: Path) -> None:
     trained = ConvAeRecipe().train(data, 3, TINY)
     write(trained, tmp_path, 3, "1.0.0")
     figures = json.loads((tmp_path / "conv-ae.json").read_text())
@@ -162,7 +163,7 @@ def test_weights_of_another_form_are_refused(data: Path, tmp_path: Path) -> None
         ConvAeRecipe().train(data, 3, {"weights": str(tmp_path / "other.pt")})
 
 
-def test_training_starts_at_the_level_of_its_input():
+def test_training_starts_at_the_level_of_its_input() -> None:
     torch.manual_seed(0)
     rows = -35.0 + 6.0 * torch.randn(20, 40, 80)
     net = ConvAutoencoder(normalised=True, decibels=True)

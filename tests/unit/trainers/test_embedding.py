@@ -19,6 +19,7 @@ from synthesis.fault import random_fault
 from synthesis.machine import random_machine
 from trainers.evaluation.direction import ensure_score_direction
 from trainers.export.artefact import write
+from trainers.recipe import Trained
 from trainers.recipes.embedding import recipe as embedding_recipe
 from trainers.recipes.embedding.batches import SHIFTS, DeviceBatches, shifted
 from trainers.recipes.embedding.data import DeviceRecording, TrainingDevice, load_devices
@@ -36,7 +37,7 @@ SPEC = FeatureSpec(n_frames=48, window_hop=24)
 
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory):
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("embedding")
     for seed in range(2):
         machine = random_machine(seed)
@@ -72,7 +73,7 @@ def test_the_scale_follows_the_batch_and_stays_finite() -> None:
     assert 1.0 <= loss.scale < 100.0
 
 
-def test_phases_are_separated_and_level_does_not_matter():
+def test_phases_are_separated_and_level_does_not_matter() -> None:
     log_mel = torch.full((1, 100, 16), -60.0)
     log_mel[:, 30:70] = -30.0
     log_mel[:, 30:70, 3] = -20.0
@@ -90,7 +91,7 @@ def test_silence_has_phases() -> None:
     assert torch.isfinite(PhaseStatistics()(torch.zeros(2, 50, 16))).all()
 
 
-def test_a_memory_bank_scores_what_differs_in_one_view_above_its_own():
+def test_a_memory_bank_scores_what_differs_in_one_view_above_its_own() -> None:
     rng = np.random.default_rng(0)
     views = [rng.normal(0.0, 1.0, (60, 5)), rng.normal(0.0, 3.0, (60, 4))]
     memory_bank = fit_memory_bank(views, np.repeat(np.arange(20), 3))
@@ -116,14 +117,14 @@ def test_shifted_devices_are_other_classes_and_mixed_rows_share() -> None:
     assert shifted(np.arange(8, dtype=np.float32)[None], 2).tolist() == [[0, 0, 0, 1, 2, 3, 4, 5]]
 
 
-def test_folds_hold_every_recording_out_once():
+def test_folds_hold_every_recording_out_once() -> None:
     recordings = [DeviceRecording(str(n), np.empty((0, 4), np.float32)) for n in range(10)]
     folds = folds_of(recordings, 3)
     assert sorted(int(one.name) for _, held_out in folds for one in held_out) == list(range(10))
     assert all(not set(map(id, learned)) & set(map(id, held_out)) for learned, held_out in folds)
 
 
-def test_the_embedding_of_a_pair_is_trained_on_neither_of_the_two():
+def test_the_embedding_of_a_pair_is_trained_on_neither_of_the_two() -> None:
     rng = np.random.default_rng(0)
     devices = [
         TrainingDevice(
@@ -138,7 +139,7 @@ def test_the_embedding_of_a_pair_is_trained_on_neither_of_the_two():
         def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
             return log_mel.mean(dim=1)[:, :4]
 
-    def train_on(devices):
+    def train_on(devices: Any) -> Any:
         trained_on.append({device.name for device in devices})
         return Flat()
 
@@ -148,7 +149,7 @@ def test_the_embedding_of_a_pair_is_trained_on_neither_of_the_two():
     assert 0.0 <= table["both"]["worst"] <= table["both"]["mean"] <= 1.0
 
 
-def test_blocks_hold_out_contiguous_recordings():
+def test_blocks_hold_out_contiguous_recordings() -> None:
     recordings = [DeviceRecording(f"{n:02}", np.zeros((1, 64), np.float32)) for n in range(10)]
     held_out = [[int(one.name) for one in held] for _, held in folds_of(recordings, 1, blocks=True)]
     assert held_out == [[0, 1, 2], [3, 4], [5, 6, 7], [8, 9]]
@@ -159,7 +160,7 @@ def test_blocks_hold_out_contiguous_recordings():
         assert len(learned) + len(held) == 10
 
 
-def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
+def test_sound_of_devices_becomes_one_file_for_one_of_them(machines: Path, tmp_path: Path) -> None:
     trained = EmbeddingRecipe().train(machines, 3, {**TINY, "device": "unit1", "embedding": "yes"})
     path = write(trained, tmp_path, 3, "1.0.0")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -176,7 +177,7 @@ def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
     assert {one.name for one in tmp_path.glob("*.png")} == {f"embedding-{what}.png" for what in shown}
 
 
-def test_a_device_without_faults_is_compared_with_the_others(machines, tmp_path):
+def test_a_device_without_faults_is_compared_with_the_others(machines: Path, tmp_path: Path) -> None:
     data = shutil.copytree(machines, tmp_path / "set")
     for folder in data.glob("*/abnormal"):
         shutil.rmtree(folder)
@@ -185,7 +186,7 @@ def test_a_device_without_faults_is_compared_with_the_others(machines, tmp_path)
     assert [one.title for one in trained.examples][2:] == ["other devices, lowest", "other devices, highest"]
 
 
-def test_recordings_too_short_are_not_counted_as_training_data(machines, tmp_path):
+def test_recordings_too_short_are_not_counted_as_training_data(machines: Path, tmp_path: Path) -> None:
     data = shutil.copytree(machines, tmp_path / "set")
     for unit, labels in (("unit1", ("normal", "abnormal")), ("unit2", ("normal",))):
         for label in labels:
@@ -197,8 +198,10 @@ def test_recordings_too_short_are_not_counted_as_training_data(machines, tmp_pat
     assert (trained.report["devices"], trained.report["recordings_too_short"]) == (2, 3)
 
 
-def test_too_few_windows_are_reported_before_anything_is_trained(machines, monkeypatch):
-    def trained(*_):
+def test_too_few_windows_are_reported_before_anything_is_trained(
+    machines: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(*_: object) -> Trained:
         raise AssertionError("trained first")
 
     monkeypatch.setattr(embedding_recipe, "train_embedding", trained)
@@ -208,24 +211,24 @@ def test_too_few_windows_are_reported_before_anything_is_trained(machines, monke
         EmbeddingRecipe().train(machines, 3, {"embedding": "yes", "seconds": "2.45"})
 
 
-def test_a_score_that_falls_with_faults_is_refused(machines, monkeypatch):
+def test_a_score_that_falls_with_faults_is_refused(machines: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forward = MemoryBankNet.forward
     monkeypatch.setattr(MemoryBankNet, "forward", lambda self, log_mel: -forward(self, log_mel))
     with pytest.raises(ScoreInverted, match="generated anomalies"):
         EmbeddingRecipe().train(machines, 3, {**TINY, "embedding": "no"})
 
 
-def test_the_direction_is_checked_on_held_out_recordings(machines, monkeypatch):
+def test_the_direction_is_checked_on_held_out_recordings(machines: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     devices, _ = load_devices(machines, spec_of(1.2))
     fitted_to = []
 
-    def recorded(recordings, *others):
+    def recorded(recordings: Path, *others: Any) -> Any:
         fitted_to.append([one.name for one in recordings])
         return memory_bank_of(recordings, *others)
 
     lengths = []
 
-    def checked(model, spec, normal, seed, **named):
+    def checked(model: str, spec: FeatureSpec, normal: list[npt.NDArray[np.float32]], seed: int, **named: Any) -> Any:
         lengths.extend(len(samples) for samples in normal)
         return ensure_score_direction(model, spec, normal, seed, **named)
 
@@ -236,7 +239,7 @@ def test_the_direction_is_checked_on_held_out_recordings(machines, monkeypatch):
     assert lengths == [40_000]
 
 
-def test_without_an_embedding_the_memory_bank_alone_is_the_model(machines, tmp_path):
+def test_without_an_embedding_the_memory_bank_alone_is_the_model(machines: Path, tmp_path: Path) -> None:
     trained = EmbeddingRecipe().train(machines, 3, {**TINY, "pairs": "yes"})
     assert not trained.losses
     assert trained.model.parameters == 4 * (64 + 64 * 64)
@@ -273,7 +276,7 @@ def test_plain_folders_are_as_careful_as_sets(
     assert "fan_2.wav" in str(caught.value)
 
 
-def test_unusable_data_and_settings_are_reported(machines):
+def test_unusable_data_and_settings_are_reported(machines: Path) -> None:
     with pytest.raises(InputError, match="--data"):
         EmbeddingRecipe().train(None, 3, {})
     with pytest.raises(SettingsError, match="unit7"):

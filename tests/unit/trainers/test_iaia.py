@@ -95,7 +95,7 @@ def test_an_archive_gives_figures_and_no_model(archive: Path, tmp_path: Path) ->
     assert 0.0 <= figures["report"]["false_alarms"]["lof"]["6 dB"]["share_of_normal_clips"] <= 1.0
 
 
-def test_clean_trains_on_no_test_clip_and_source_scales_by_them(archive):
+def test_clean_trains_on_no_test_clip_and_source_scales_by_them(archive: Path) -> None:
     cells = load_cells(archive, "fan", density=False)
     for snr_db in (6.0, -6.0):
         cells.cell(snr_db, "id_00").normal[:10] += 100.0
@@ -138,7 +138,7 @@ def test_an_export_that_orders_otherwise_is_refused() -> None:
         wrong.agreement(rows, 0.0)
 
 
-def test_unusable_data_and_settings_are_reported(archive, tmp_path):
+def test_unusable_data_and_settings_are_reported(archive: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--data"):
         IaiaRecipe().train(None, 3, {})
     with pytest.raises(SettingsError, match="toaster"):

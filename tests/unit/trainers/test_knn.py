@@ -22,6 +22,7 @@ from tocsin.cli.commands.train import train
 from trainers.evaluation import direction
 from trainers.evaluation.direction import generated_anomalies
 from trainers.export.artefact import write
+from trainers.recipe import Trained
 from trainers.recipes.knn.data import ContinuousAudio, excerpts, windows_in
 from trainers.recipes.knn.model import KnnModel, summarise
 from trainers.recipes.knn.neighbours import fit
@@ -42,12 +43,12 @@ def sound(seed: int, first_s: float, seconds: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def trained():
+def trained() -> Trained:
     return train_knn([ContinuousAudio(sound(4, 0, 60), RATE, "0" * 64)], "knn", "a pump", 7, OPTIONS)
 
 
 @pytest.fixture(scope="module")
-def file(trained, tmp_path_factory):
+def file(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(trained, tmp_path_factory.mktemp("knn"), 7, "1.0")
 
 
@@ -129,7 +130,7 @@ def test_what_lasts_for_three_rows_of_ten_hardly_moves_a_summary_and_what_lasts_
     assert moved[0, 10:30].min() > 15.0
 
 
-def test_rows_that_are_left_out_are_left_out_of_the_file_as_well():
+def test_rows_that_are_left_out_are_left_out_of_the_file_as_well() -> None:
     spec = spec_of(KnnOptions(window=10, mels=64))
     windows = np.abs(np.random.default_rng(1).normal(5, 2, (40, 10, 128))).astype(np.float32)
     windows[20:, 3:6] *= 3.0
@@ -139,7 +140,7 @@ def test_rows_that_are_left_out_are_left_out_of_the_file_as_well():
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_windows_never_cross_a_gap():
+def test_windows_never_cross_a_gap() -> None:
     spans = [ContinuousAudio(sound(4, start, 5), RATE, "") for start in (0, 50)]
     windows = windows_in(spans, SPEC)
     alone = np.concatenate([windows_in([span], SPEC).features for span in spans])
@@ -148,7 +149,7 @@ def test_windows_never_cross_a_gap():
     assert windows.start[2] - windows.start[1] >= SPEC.n_frames
 
 
-def test_excerpts_are_whole_and_spread_over_the_sound():
+def test_excerpts_are_whole_and_spread_over_the_sound() -> None:
     long = ContinuousAudio(np.arange(60 * RATE, dtype=np.float32), RATE, "")
     short = ContinuousAudio(np.zeros(2 * RATE, dtype=np.float32), RATE, "")
     chosen = excerpts([short, long], SPEC, 3)
@@ -156,7 +157,7 @@ def test_excerpts_are_whole_and_spread_over_the_sound():
     assert all(piece.seconds > SPEC.window_seconds for piece in chosen)
 
 
-def test_too_little_sound_says_how_much_there_is_and_how_much_is_needed():
+def test_too_little_sound_says_how_much_there_is_and_how_much_is_needed() -> None:
     with pytest.raises(TooLittleSound, match=r"20 s of sound in 1 spans without gaps.*at least 37 s"):
         train_knn([ContinuousAudio(sound(4, 0, 20), RATE, "")], "knn", "", 7, OPTIONS)
 

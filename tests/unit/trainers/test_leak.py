@@ -87,7 +87,7 @@ def test_pink_noise_loses_three_decibels_an_octave() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_anomaly_changes_its_input(kind):
+def test_every_kind_of_anomaly_changes_its_input(kind: str) -> None:
     rng = np.random.default_rng(4)
     if kind in SOUND_KINDS:
         before = (0.1 * rng.standard_normal(5_000)).astype(np.float32)
@@ -104,14 +104,14 @@ def test_every_kind_of_anomaly_changes_its_input(kind):
         assert np.array_equal(np.sort(after), np.sort(before))
 
 
-def test_the_extractor_ends_at_the_last_convolution():
+def test_the_extractor_ends_at_the_last_convolution() -> None:
     extractor = Extractor(EXTRACTORS[0]).eval()
     assert extractor.shape == (960, 7, 7)
     assert extractor(torch.zeros(1, 1, 224, 224)).shape == (1, 960, 7, 7)
 
 
 @pytest.mark.parametrize("shape", [(960, 7, 7), (1, 44, 86), (1, 64, 86)])
-def test_autoencoders_keep_the_size_and_range_of_their_input(shape):
+def test_autoencoders_keep_the_size_and_range_of_their_input(shape: tuple[int, ...]) -> None:
     for net in (ConvAutoencoder(shape).eval(), DenseVae(shape if shape[0] == 1 else (960, 1, 1)).eval()):
         given = torch.rand(2, *(shape if isinstance(net, ConvAutoencoder) or shape[0] == 1 else (960, 1, 1)))
         rebuilt = net(given)
@@ -121,7 +121,7 @@ def test_autoencoders_keep_the_size_and_range_of_their_input(shape):
 
 
 @pytest.mark.parametrize("model", AUTOENCODERS)
-def test_every_autoencoder_trains(model):
+def test_every_autoencoder_trains(model: str) -> None:
     torch.manual_seed(0)
     maps = 0.5 + 0.4 * torch.sin(torch.arange(64)[:, None] * torch.linspace(0.1, 1.0, 192)).view(64, 1, 12, 16)
     _, losses = train_autoencoder(model, maps, 1, 60, 16, 2e-3)
@@ -150,7 +150,7 @@ def test_names_become_a_file_and_loggers_are_not_split(loggers: Path, tmp_path: 
     assert all(len(one.audio) == SPEC.window_samples for one in trained.examples)
 
 
-def test_unusable_data_and_settings_are_reported(loggers, tmp_path):
+def test_unusable_data_and_settings_are_reported(loggers: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--data"):
         LeakRecipe().train(None, 3, {})
     for option, value in (("features", "cqt"), ("model", "gan"), ("two_sided", "maybe"), ("extractor", "vgg")):

@@ -35,14 +35,14 @@ def _by_libraries(samples: np.ndarray) -> np.ndarray:
 
 @pytest.mark.filterwarnings("ignore:Empty filters:UserWarning")
 @pytest.mark.parametrize("level", [0.5, 0.001])
-def test_features_match_the_libraries(level):
+def test_features_match_the_libraries(level: float) -> None:
     samples = _sound(level)
     features, expected = clip_features(samples, density=True), _by_libraries(samples)
     assert features.shape == (WIDTH,)
     assert np.allclose(features, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_entropy_in_bits_is_between_zero_and_eight():
+def test_entropy_in_bits_is_between_zero_and_eight() -> None:
     ramp = np.linspace(-0.5, 0.5, 25_600)
     assert clip_features(ramp, density=False)[-1] == pytest.approx(8.0, abs=0.01)
     assert clip_features(np.zeros(16_000), density=False)[-1] == pytest.approx(0.0, abs=1e-6)

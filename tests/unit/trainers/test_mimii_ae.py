@@ -63,14 +63,14 @@ def test_vectors_are_five_frames_one_after_the_other() -> None:
     assert torch.equal(vectors[0, 3], frames[0, 3:8].flatten())
 
 
-def test_features_equal_the_baselines_for_the_same_frames():
+def test_features_equal_the_baselines_for_the_same_frames() -> None:
     sound = 0.1 * np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
     mel = librosa.feature.melspectrogram(y=sound, sr=16_000, n_fft=1024, hop_length=512, n_mels=64, center=False)
     wanted = 20.0 / 2.0 * np.log10(mel + np.finfo(float).eps)
     assert np.abs(rows_of(sound, 16_000, SPEC) - wanted.T).max() < 1e-3
 
 
-def test_a_windows_score_is_its_mean_error_and_bands_show_its_distribution():
+def test_a_windows_score_is_its_mean_error_and_bands_show_its_distribution() -> None:
     net = VectorAutoencoder()
     window = torch.randn(3, 64, 64)
     score, bands = VectorErrorScore(net)(window)

@@ -19,5 +19,5 @@ def test_every_recipe_has_a_small_preset(name: str) -> None:
         recipe(name).train(None, 7, {"preset": "huge"})
 
 
-def test_the_study_has_one_too():
+def test_the_study_has_one_too() -> None:
     assert TransferOptions.parse({"preset": "small"}) != TransferOptions()

@@ -19,6 +19,7 @@ from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, read_metadata
 from trainers.export.artefact import install, write
 from trainers.export.onnx_export import export
 from trainers.export.torch_model import TorchModel
+from trainers.recipe import Trained
 from trainers.recipes.machine.options import MachineOptions
 from trainers.recipes.machine.recipe import SPEC as MACHINE_SPEC
 from trainers.recipes.machine.recipe import MachineRecipe
@@ -100,7 +101,7 @@ def test_the_score_is_the_error_of_the_bands_in_decibels(machine: tuple[Trained,
     assert np.allclose(score, 10.0 * np.log10(bands.mean(axis=1) + 1e-6), atol=1e-3)
 
 
-def test_a_machine_model_shows_reconstructions_of_held_out_machines(machine):
+def test_a_machine_model_shows_reconstructions_of_held_out_machines(machine: tuple[Trained, Path]) -> None:
     trained, path = machine
     shown = {"loss", "scores", "roc", "confusion", "examples"}
     assert {one.name for one in path.parent.glob("*.png")} == {f"machine-{what}.png" for what in shown}
@@ -168,7 +169,9 @@ def test_screams_need_recordings_of_enough_sources(recordings: Path) -> None:
         (0.3 * np.sin(np.arange(8_000) / 7.0), 4_000, "4000 Hz"),
     ],
 )
-def test_unusable_recordings_of_screams_are_named(recordings, tmp_path, samples, rate, said):
+def test_unusable_recordings_of_screams_are_named(
+    recordings: Path, tmp_path: Path, samples: npt.NDArray[np.floating], rate: int, said: str
+) -> None:
     data = shutil.copytree(recordings, tmp_path / "set")
     bad = data / "scream" / "positive" / "bad.wav"
     soundfile.write(bad, samples, rate)
@@ -179,7 +182,7 @@ def test_unusable_recordings_of_screams_are_named(recordings, tmp_path, samples,
     assert str(bad) in str(raised.value)
 
 
-def test_settings_are_read_or_refused():
+def test_settings_are_read_or_refused() -> None:
     assert MachineOptions.parse({"steps": "3", "seconds": "4.5"}).seconds == 4.5
     with pytest.raises(SettingsError, match=r"no option 'patience'; there are batch, .*width"):
         MachineOptions.parse({"patience": "3"})
@@ -199,7 +202,7 @@ def test_recipes_are_found_by_name() -> None:
         recipe("toaster")
 
 
-def test_former_names_are_accepted_and_not_listed():
+def test_former_names_are_accepted_and_not_listed() -> None:
     assert [recipe(name).name for name in ("quick", "fleet")] == ["knn", "embedding"]
     with pytest.raises(SettingsError) as caught:
         recipe("toaster")

@@ -10,6 +10,7 @@ import pytest
 
 from schemas.errors import OutputError, SettingsError
 from synthesis.recording import RecordingSite
+from trainers.data.loaders.clip import Clip
 from trainers.data.loaders.layout import load_clips
 from trainers.data.synthetic_set import LAYOUTS, SetOptions, write_set
 
@@ -32,7 +33,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_set_is_read_by_the_loader_of_its_layout(sets, layout):
+def test_a_set_is_read_by_the_loader_of_its_layout(sets: tuple[Path, dict[str, int]], layout: str) -> None:
     root, written = sets
     clips = load_clips(root / layout)
     assert len(clips) == written[layout]
@@ -82,7 +83,7 @@ def test_noise_is_stronger_at_a_lower_snr(sets: tuple[Path, dict[str, int]]) -> 
     assert 0.2 < likeness < 0.98
 
 
-def test_a_fault_has_its_severity_and_does_not_change_the_level():
+def test_a_fault_has_its_severity_and_does_not_change_the_level() -> None:
     station = RecordingSite(5, "fan")
     sounds = {db: station.clip(0, 2.0, 60.0, faulty=True, severity_db=db).astype(float) for db in (-60.0, -12.0, 6.0)}
     still = sounds[-60.0]
@@ -97,7 +98,7 @@ def _first_fan(clip: Clip) -> bool:
     return (clip.machine, clip.unit, clip.label, clip.path.stem) == ("fan", "id_00", "normal", "00000000")
 
 
-def test_invalid_options_are_named_before_anything_is_written(tmp_path):
+def test_invalid_options_are_named_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="'tape'"):
         write_set("tape", tmp_path / "x", SMALL)
     with pytest.raises(SettingsError, match="'toaster'"):

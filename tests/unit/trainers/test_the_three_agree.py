@@ -59,7 +59,7 @@ def eye_scream(name: str) -> tuple[TorchModel, FeatureSpec]:
     return TorchModel(network(name, "log-mel", 8, 0.2).eval()), spec
 
 
-def knn():
+def knn() -> Any:
     trained = train_knn([ContinuousAudio(sound(50.0), RATE, "")], "knn", "", 7, KnnOptions(window=2))
     return trained.model, trained.spec
 

@@ -20,7 +20,7 @@ from tocsin.cli.commands.experiment import study
 from trainers.data.loaders.layout import load_clips
 from trainers.data.synthetic_set import SetOptions, write_set
 from trainers.experiments.transfer import experiment as transfer
-from trainers.experiments.transfer.experiment import TransferOptions, TransferRun, run_all
+from trainers.experiments.transfer.experiment import Run, TransferOptions, TransferRun, run_all
 from trainers.experiments.transfer.report import plot_of, rows_of, table_of
 from trainers.recipes.mimii_ae.data import vectors_of
 
@@ -42,7 +42,7 @@ def runs(data: Path) -> list[Run]:
     return run_all(load_clips(data), TINY, (5.0, 100.0), 3)
 
 
-def test_every_plan_pretrains_on_its_sources(runs):
+def test_every_plan_pretrains_on_its_sources(runs: list[Run]) -> None:
     by_plan = {
         plan: {(run.target, run.source) for run in runs if run.plan == plan} for plan in ("v1", "v2", "v3", "v4")
     }
@@ -68,12 +68,12 @@ def test_every_arm_has_every_share_and_seed_and_one_from_scratch(runs: list[Run]
             assert run.tuned_on == max(2, round(0.05 * whole[run.target]))
 
 
-def test_fine_tuning_starts_from_the_pretrained_weights(data, monkeypatch):
+def test_fine_tuning_starts_from_the_pretrained_weights(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fine-tuned model starts from pretrained weights; one from scratch does not."""
     initial_weights = []
     train = transfer._train
 
-    def spy(initial, rows, options, steps, seed):
+    def spy(initial: Any, rows: Any, options: Any, steps: Any, seed: int) -> Any:
         initial_weights.append(initial)
         return train(initial, rows, options, steps, seed)
 
@@ -95,7 +95,7 @@ def test_the_same_seed_gives_the_same_runs(data: Path) -> None:
 def test_every_training_of_a_target_takes_as_many_steps(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: dict[int, set[int]] = {}
 
-    def spy(net, loss_of, rows, validation, schedule, label, *, shown):
+    def spy(net: Any, loss_of: Any, rows: Any, validation: Any, schedule: Any, label: str, *, shown: Any) -> Any:
         extended = schedule.extended(len(rows))
         taken.setdefault(len(rows), set()).add(extended.epochs * -(-len(rows) // extended.batch))
         return {}
@@ -108,13 +108,13 @@ def test_every_training_of_a_target_takes_as_many_steps(data: Path, monkeypatch:
     assert taken[3] == taken[26] == taken[52] == {24}
 
 
-def test_few_combinations_still_use_every_type(data):
+def test_few_combinations_still_use_every_type(data: Path) -> None:
     runs = run_all(load_clips(data), replace(TINY, seeds=1, sources=1), (100.0,), 3)
     assert len({run.source for run in runs if run.plan == "v1"}) >= 3
     assert {plan: sum(run.plan == plan for run in runs) for plan in ("v1", "v3", "v4")} == {"v1": 4, "v3": 4, "v4": 4}
 
 
-def test_transfer_needs_two_types(data):
+def test_transfer_needs_two_types(data: Path) -> None:
     with pytest.raises(WrongLayout, match="fan alone"):
         run_all([clip for clip in load_clips(data) if clip.machine == "fan"], TINY, (100.0,), 3)
 
@@ -131,7 +131,7 @@ def test_a_clip_that_is_too_short_for_a_vector_is_named(data: Path, tmp_path: Pa
     assert len(vectors_of([clip for clip in load_clips(spoilt) if clip.path == path], "first")) == 1
 
 
-def _runs(plan, aucs, share=1.0):
+def _runs(plan: str, aucs: Sequence[float], share: float = 1.0) -> list[Run]:
     return [TransferRun(plan, "", "fan/id_00", share, seed, auc, 10) for seed, auc in enumerate(aucs)]
 
 

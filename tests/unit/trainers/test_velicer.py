@@ -16,7 +16,7 @@ def test_as_many_components_as_there_are_factors(factors: int) -> None:
     assert components_by_map(rows) == factors
 
 
-def test_a_constant_column_is_accepted():
+def test_a_constant_column_is_accepted() -> None:
     rows = np.random.default_rng(0).standard_normal((50, 5))
     rows[:, 2] = 1.0
     assert 1 <= components_by_map(rows) <= 4
