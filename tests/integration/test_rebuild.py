@@ -89,10 +89,10 @@ async def test_feedback_given_in_mid_stream_stands_in_the_states_read_back(
 
     found = await states_in(redis_url, list(fleet.states))
     assert found == {one: state.model_copy(update={"outbox": ()}) for one, state in undisturbed.items()}
-    assert found[key].said >= 1
-    learned = found[key].learned
-    assert learned is not None
-    episodes = [learned.rule.book.open, *learned.rule.book.past]
+    assert found[key].last_feedback_offset >= 1
+    calibration = found[key].current_model
+    assert calibration is not None
+    episodes = [calibration.block_state.book.open, *calibration.block_state.book.past]
     assert [one.number for one in episodes if one is not None and getattr(one, "judgement", "") == "false-alarm"] == [1]
 
 

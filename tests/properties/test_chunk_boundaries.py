@@ -94,7 +94,8 @@ def scores(
     models: Mapping[str, ScoringModel], samples: np.ndarray, rate: int, edges: list[int]
 ) -> dict[str, list[float]]:
     segment = Segment("d", "s", rate, 0, {Slot(name, "champion"): model for name, model in models.items()})
-    scorer, got = BatchScorer(), {name: [] for name in models}
+    scorer = BatchScorer()
+    got: dict[str, list[float]] = {name: [] for name in models}
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
         chunk = Chunk("d", "s", number, first, rate, 1, 0, samples[first:last].tobytes())
         for scored in scorer.score([(segment, chunk, number)], {"d": 0}):

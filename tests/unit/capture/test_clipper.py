@@ -11,7 +11,7 @@ from tocsin.capture.clipper import Clipper
 
 
 def firsts(clipper: Clipper, *chunks: object) -> list[int]:
-    return [clip.first_sample for chunk in chunks for clip in clipper.take(chunk)]  # type: ignore[arg-type]
+    return [clip.first_sample for chunk in chunks for clip in clipper.take(chunk)]
 
 
 def test_a_run_that_begins_within_the_grid_gives_its_first_whole_clip() -> None:

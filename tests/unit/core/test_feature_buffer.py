@@ -71,7 +71,8 @@ def test_a_ten_second_window_needs_ten_rows_and_the_chunks_of_its_frames() -> No
         assert device.segment is not None
         windows += extractor.extract([(device.segment, piece, number)])
         held = {
-            cutter.model.name: cutter.buffer.end_row - cutter.buffer.first_row for cutter in device.segment._cutters()
+            cutter.model.name: cutter.buffer.end_row - cutter.buffer.first_row  # type: ignore[attr-defined]
+            for cutter in device.segment._cutters()
         }
         assert held["pooled"] <= 10
         assert held["plain"] <= 32

@@ -291,7 +291,7 @@ def shaped_by_data(operator: str, **attributes: int) -> ModelProto:
     nodes = [
         helper.make_node("Cast", ["log_mel"], ["numbers"], to=TensorProto.INT64),
         helper.make_node("Gather", ["numbers", "axes"], ["shape"]),
-        helper.make_node(operator, ["weight", "shape"], ["large"], **attributes),  # type: ignore[arg-type]
+        helper.make_node(operator, ["weight", "shape"], ["large"], **attributes),
         *ENDING,
     ]
     return described(graph(nodes), scores=NO_SCORES)

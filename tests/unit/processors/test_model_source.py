@@ -59,7 +59,7 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def counted(path: Path, artefact: Artefact, *rest: object) -> object:
         made.append(artefact.version)
-        return check(path, artefact, *rest)  # type: ignore[arg-type]
+        return check(path, artefact, *rest)
 
     monkeypatch.setattr(model_source, "check_artefact", counted)
     return made

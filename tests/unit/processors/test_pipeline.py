@@ -108,7 +108,7 @@ def chunk(device: str, number: int, session: str = "s", **changes: object) -> Re
         "device_id": device, "session_id": session, "sequence": number, "first_sample": number * SAMPLES,
         "sample_rate": 16_000, "channels": 1, "captured_ns": number * 500_000_000, "pcm": pcm,
     }  # fmt: skip
-    return encode_chunk(Chunk(**(fields | changes)))  # type: ignore[arg-type]
+    return encode_chunk(Chunk(**(fields | changes)))
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ async def test_hostile_records_become_dead_letters_and_the_stream_continues(benc
 async def test_a_chunk_that_contradicts_its_session_is_a_dead_letter(
     bench: Bench, changes: dict[str, object], name: bytes
 ) -> None:
-    await bench.handle(chunk("a", 0), chunk("a", 1), chunk("a", 2, **changes))  # type: ignore[arg-type]
+    await bench.handle(chunk("a", 0), chunk("a", 1), chunk("a", 2, **changes))
 
     assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.dead_letters()] == [name]
 

@@ -170,6 +170,6 @@ async def test_lost_samples_are_counted_and_leave_a_gap() -> None:
         yield Block(np.zeros((100, 1), dtype=np.int16), lost=50)
 
     sink, tally = MemorySink(), ProducerStats()
-    await play_session(blocks(), Session("d", 8_000, 1, started_ns=0), sink, tally, realtime=False)
+    await play_session(blocks(), Session("d", 8_000, 1, started_ns=0), sink, tally, realtime=False)  # type: ignore[no-untyped-call]
     assert tally.lost == 50
     assert [(chunk.sequence, chunk.first_sample) for chunk in sink.chunks] == [(0, 0), (1, 150)]

@@ -254,7 +254,7 @@ def test_refusing_what_is_huge_takes_no_memory(record: Record) -> None:
 )
 def test_a_producer_cannot_write_what_no_reader_accepts(change: dict[str, object], error: type[ContractError]) -> None:
     with pytest.raises(ContractError) as caught:
-        encode_chunk(replace(CHUNK, **change))  # type: ignore[arg-type]
+        encode_chunk(replace(CHUNK, **change))
     assert caught.type is error
 
 
@@ -283,7 +283,7 @@ def test_a_regime_is_reported_or_left_out() -> None:
 )
 def test_a_regime_is_a_short_name_or_refused(value: bytes | None, error: type[ContractError]) -> None:
     with pytest.raises(ContractError, match="ce_regime") as caught:
-        decode_chunk(replace(CHUNK_RECORD, headers=(*CHUNK_RECORD.headers, ("ce_regime", value))))  # type: ignore[arg-type]
+        decode_chunk(replace(CHUNK_RECORD, headers=(*CHUNK_RECORD.headers, ("ce_regime", value))))
     assert caught.type is error
 
 

@@ -107,7 +107,7 @@ def test_alerts_of_a_week_are_counted_by_verdict_and_by_whether_the_device_was_l
     for one, judgement in zip(opened, ("false-alarm", "real", "false-alarm", None), strict=True):
         log.add_alert(one)
         if judgement is not None:
-            log.add_verdict(verdict(one, judgement))  # type: ignore[arg-type]
+            log.add_verdict(verdict(one, judgement))
     log.add_verdict(verdict(opened[2], "real", 5.0))
 
     found = log.opened_since(0)["pump-1"]

@@ -222,11 +222,11 @@ def test_the_direction_is_checked_on_held_out_recordings(machines: Path, monkeyp
     devices, _ = load_devices(machines, spec_of(1.2))
     fitted_to = []
 
-    def recorded(recordings: Path, *others: Any) -> Any:
+    def recorded(recordings: Any, *others: Any) -> Any:
         fitted_to.append([one.name for one in recordings])
         return memory_bank_of(recordings, *others)
 
-    lengths = []
+    lengths: list[int] = []
 
     def checked(model: str, spec: FeatureSpec, normal: list[npt.NDArray[np.float32]], seed: int, **named: Any) -> Any:
         lengths.extend(len(samples) for samples in normal)

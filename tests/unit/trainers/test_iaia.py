@@ -44,7 +44,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
             arrays[f"{snr}/{unit}/normal"] = rng.normal(0.0, 1.0, (40, WIDTH)).astype(np.float32)
             arrays[f"{snr}/{unit}/abnormal"] = rng.normal(1.0, 1.0, (10, WIDTH)).astype(np.float32)
     path = tmp_path_factory.mktemp("archive") / "fan.npz"
-    np.savez(path, **arrays)  # type: ignore[arg-type]
+    np.savez(path, **arrays)
     return path
 
 
@@ -66,7 +66,7 @@ def test_sound_becomes_one_file_that_scores_sound_as_scikit_learn_does(sound: Pa
     assert [one.title.split(",")[0] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
     assert all(one.features.shape == one.reconstruction.shape == (1, WIDTH) for one in trained.examples)
     clips = {clip.samples(16_000).tobytes(): clip.label for clip in load_mimii(sound)}
-    assert [clips[one.audio.tobytes()] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
+    assert [clips[one.samples.tobytes()] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
 
 
 @pytest.mark.parametrize("detector", ["if", "ocsvm", "lof"])
@@ -150,6 +150,6 @@ def test_unusable_data_and_settings_are_reported(archive: Path, tmp_path: Path) 
     with pytest.raises(SettingsError, match="'loud'; it must be a number of dB"):
         IaiaRecipe().train(archive, 3, {"snr_db": "loud"})
     few = tmp_path / "fan.npz"
-    np.savez(few, **{f"6dB/id_00/{kind}": np.ones((3, WIDTH), np.float32) for kind in ("normal", "abnormal")})  # type: ignore[arg-type]
+    np.savez(few, **{f"6dB/id_00/{kind}": np.ones((3, WIDTH), np.float32) for kind in ("normal", "abnormal")})
     with pytest.raises(WrongLayout, match="at least 4"):
         IaiaRecipe().train(few, 3, TINY)

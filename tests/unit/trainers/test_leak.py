@@ -147,7 +147,7 @@ def test_names_become_a_file_and_loggers_are_not_split(loggers: Path, tmp_path: 
     ]
     # 44 coefficients of 86 frames, low ones first, and the sound they are of.
     assert all(one.features.shape == one.reconstruction.shape == (86, 44) for one in trained.examples)
-    assert all(len(one.audio) == SPEC.window_samples for one in trained.examples)
+    assert all(len(one.samples) == SPEC.window_samples for one in trained.examples)
 
 
 def test_unusable_data_and_settings_are_reported(loggers: Path, tmp_path: Path) -> None:

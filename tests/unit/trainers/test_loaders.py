@@ -234,7 +234,7 @@ def test_an_archive_of_features_is_read_by_snr_and_unit(tmp_path: Path) -> None:
         )
     }
     path = tmp_path / "fan.npz"
-    np.savez(path, **arrays)  # type: ignore[arg-type]
+    np.savez(path, **arrays)
     cells = load_archive(path)
     assert [(cell.snr_db, cell.unit) for cell in cells] == [
         (6.0, "id_00"), (6.0, "id_02"), (-6.0, "id_00"), (-6.0, "id_02"),

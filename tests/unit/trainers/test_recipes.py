@@ -107,7 +107,7 @@ def test_a_machine_model_shows_reconstructions_of_held_out_machines(machine: tup
     assert {one.name for one in path.parent.glob("*.png")} == {f"machine-{what}.png" for what in shown}
     assert [one.title.split(",")[0] for one in trained.examples] == ["normal", "normal", "faulty", "faulty"]
     for one in trained.examples:
-        error = np.square((one.features - one.reconstruction).T.reshape(64, -1, 8).mean(axis=2)).mean()
+        error = np.square((one.features - one.reconstruction).T.reshape(64, -1, 8).mean(axis=2)).mean()  # type: ignore[operator]
         assert one.score == pytest.approx(10.0 * np.log10(error + 1e-6), abs=1e-3)
 
 

@@ -41,7 +41,7 @@ def test_each_becomes_onnx_and_does_not_depend_on_gain(name: str, features: str)
 
 
 def test_kernels_have_the_shape_of_their_type() -> None:
-    reach = {name: network(name, "log-mel", 8, 0.0).eval().body[0][0].weight.shape[2:] for name in ("A", "B", "C")}
+    reach = {name: network(name, "log-mel", 8, 0.0).eval().body[0][0].weight.shape[2:] for name in ("A", "B", "C")}  # type: ignore[index]
     assert (reach["A"][1], reach["B"][0]) == (1, 1)
     assert min(reach["A"][0], reach["B"][1], *reach["C"]) > 1
 

@@ -55,7 +55,7 @@ def _labels(fitted: list[tuple[str, int, float]]) -> list[str]:
 
 
 def test_a_finished_fold_is_taken_from_its_checkpoint(
-    recordings: Path, fitted: list[tuple[str, int, float]], tmp_path: Path
+    recordings: Any, fitted: list[tuple[str, int, float]], tmp_path: Path
 ) -> None:
     options = with_options(OPTIONS, checkpoints=str(tmp_path / "kept"))
     first = train_resumable(recordings, SPEC, 5, options, "first", "digest")
@@ -72,7 +72,7 @@ def test_a_finished_fold_is_taken_from_its_checkpoint(
 
 
 def test_a_run_that_is_broken_off_goes_on_with_the_folds_that_are_done(
-    recordings: Path, fitted: list[tuple[str, int, float]], tmp_path: Path
+    recordings: Any, fitted: list[tuple[str, int, float]], tmp_path: Path
 ) -> None:
     def run(folds: Sequence[int]) -> Any:
         with resumable(tmp_path, {"run": 1}) as folder:
@@ -91,7 +91,7 @@ def test_a_run_that_is_broken_off_goes_on_with_the_folds_that_are_done(
 
 
 def test_a_further_cycle_goes_on_from_the_one_before_and_gives_what_both_in_one_run_give(
-    recordings: Path, fitted: list[tuple[str, int, float]], tmp_path: Path
+    recordings: Any, fitted: list[tuple[str, int, float]], tmp_path: Path
 ) -> None:
     both = with_options(OPTIONS, steps=18, cycles=2)
     whole = train_resumable(recordings, SPEC, 5, both, "whole", "digest")
@@ -108,14 +108,14 @@ def test_a_further_cycle_goes_on_from_the_one_before_and_gives_what_both_in_one_
     assert len(fitted) == 2
 
 
-def test_the_same_seed_gives_the_same_network(recordings: Path, fitted: list[tuple[str, int, float]]) -> None:
+def test_the_same_seed_gives_the_same_network(recordings: Any, fitted: list[tuple[str, int, float]]) -> None:
     first, again = (train_resumable(recordings, SPEC, 5, OPTIONS, "", "digest") for _ in range(2))
     assert len(fitted) == 2
     assert _same(first, again)
     assert not _same(first, train_resumable(recordings, SPEC, 6, OPTIONS, "", "digest"))
 
 
-def test_a_broken_checkpoint_is_named(recordings: Path, tmp_path: Path) -> None:
+def test_a_broken_checkpoint_is_named(recordings: Any, tmp_path: Path) -> None:
     options = with_options(OPTIONS, checkpoints=str(tmp_path))
     train_resumable(recordings, SPEC, 5, options, "first", "digest")
     (path,) = tmp_path.iterdir()
@@ -124,7 +124,7 @@ def test_a_broken_checkpoint_is_named(recordings: Path, tmp_path: Path) -> None:
         train_resumable(recordings, SPEC, 5, options, "again", "digest")
 
 
-def test_telling_kinds_apart_teaches_and_can_be_left_out(recordings: Path) -> None:
+def test_telling_kinds_apart_teaches_and_can_be_left_out(recordings: Any) -> None:
     with_kinds, without = (
         train_resumable(recordings, SPEC, 5, with_options(OPTIONS, kinds=weight), "", "digest") for weight in (0.3, 0.0)
     )

@@ -82,7 +82,7 @@ def test_recordings_in_an_uncertain_folder_are_neither_trained_on_nor_counted() 
 def test_labels_scale_with_the_speed() -> None:
     recording = labelled_recording(_recording("positive"), [Label(1.0, 2.0, "scream")])
     faster = recording.at_speed(recording.samples[::2], 2.0)
-    (label,) = faster.labels
+    (label,) = faster.labels  # type: ignore[misc]
     assert (label.start_s, label.end_s) == pytest.approx((0.8, 1.3))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from tocsin.cli.commands.experiment import study
 from trainers.data.loaders.layout import load_clips
 from trainers.data.synthetic_set import SetOptions, write_set
 from trainers.experiments.transfer import experiment as transfer
-from trainers.experiments.transfer.experiment import Run, TransferOptions, TransferRun, run_all
+from trainers.experiments.transfer.experiment import TransferOptions, TransferRun, run_all
 from trainers.experiments.transfer.report import plot_of, rows_of, table_of
 from trainers.recipes.mimii_ae.data import vectors_of
 
@@ -38,11 +37,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(data: Path) -> list[Run]:
+def runs(data: Path) -> list[TransferRun]:
     return run_all(load_clips(data), TINY, (5.0, 100.0), 3)
 
 
-def test_every_plan_pretrains_on_its_sources(runs: list[Run]) -> None:
+def test_every_plan_pretrains_on_its_sources(runs: list[TransferRun]) -> None:
     by_plan = {
         plan: {(run.target, run.source) for run in runs if run.plan == plan} for plan in ("v1", "v2", "v3", "v4")
     }
@@ -56,7 +55,7 @@ def test_every_plan_pretrains_on_its_sources(runs: list[Run]) -> None:
         assert not any(target.split("/")[0] in source.split("+") for target, source in pairs)
 
 
-def test_every_arm_has_every_share_and_seed_and_one_from_scratch(runs: list[Run]) -> None:
+def test_every_arm_has_every_share_and_seed_and_one_from_scratch(runs: list[TransferRun]) -> None:
     arms = {(run.plan, run.source, run.target) for run in runs}
     assert len(arms) == 4 * (1 + 1 + 3 + 3 + 1)
     assert len(runs) == len(arms) * 2 * 2
@@ -79,7 +78,7 @@ def test_fine_tuning_starts_from_the_pretrained_weights(data: Path, monkeypatch:
 
     monkeypatch.setattr(transfer, "_train", spy)
     clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
-    run_all(clips, replace(TINY, seeds=1), (100.0,), 3)
+    run_all(clips, TINY.model_copy(update={"seeds": 1}), (100.0,), 3)
     pretrained = [weights for weights in initial_weights if weights is not None]
     # Two targets: scratch, the same type's other machine and the other type each; four pretrained models.
     assert (len(initial_weights), len(pretrained)) == (10, 4)
@@ -102,14 +101,14 @@ def test_every_training_of_a_target_takes_as_many_steps(data: Path, monkeypatch:
 
     monkeypatch.setattr(transfer, "fit_epochs", spy)
     clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
-    run_all(clips, replace(TINY, seeds=1, epochs=6, batch=16), (5.0, 50.0, 100.0), 3)
+    run_all(clips, TINY.model_copy(update={"seeds": 1, "epochs": 6, "batch": 16}), (5.0, 50.0, 100.0), 3)
     # A clip of a second has 26 vectors; two clips are for training. Pretraining has two machines.
     assert sorted(taken) == [3, 26, 52, 104]
     assert taken[3] == taken[26] == taken[52] == {24}
 
 
 def test_few_combinations_still_use_every_type(data: Path) -> None:
-    runs = run_all(load_clips(data), replace(TINY, seeds=1, sources=1), (100.0,), 3)
+    runs = run_all(load_clips(data), TINY.model_copy(update={"seeds": 1, "sources": 1}), (100.0,), 3)
     assert len({run.source for run in runs if run.plan == "v1"}) >= 3
     assert {plan: sum(run.plan == plan for run in runs) for plan in ("v1", "v3", "v4")} == {"v1": 4, "v3": 4, "v4": 4}
 
@@ -131,7 +130,7 @@ def test_a_clip_that_is_too_short_for_a_vector_is_named(data: Path, tmp_path: Pa
     assert len(vectors_of([clip for clip in load_clips(spoilt) if clip.path == path], "first")) == 1
 
 
-def _runs(plan: str, aucs: Sequence[float], share: float = 1.0) -> list[Run]:
+def _runs(plan: str, aucs: Sequence[float], share: float = 1.0) -> list[TransferRun]:
     return [TransferRun(plan, "", "fan/id_00", share, seed, auc, 10) for seed, auc in enumerate(aucs)]
 
 
