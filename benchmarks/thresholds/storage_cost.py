@@ -20,6 +20,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from benchmarks.thresholds.distributions import days
 from benchmarks.thresholds.rule_run import run_rule
+from processors.adapters.models.detectors import load_detectors
 from processors.adapters.models.onnx_model import load_shipped
 from processors.adapters.redis.redis_states import RedisStates
 from processors.adapters.redis.state_codec import StateTexts, deflate_state
@@ -36,9 +37,10 @@ from processors.core.windowing.window import Window
 from processors.stream.decision_contexts import context_of
 from processors.stream.states import States
 from tocsin.stack import ports
+from tocsin.stack.parts import components_folder
 from tocsin.stack.programs import find_redis
 from tocsin.stack.redis_service import RedisService
-from tocsin.stack.service import Hold
+from tocsin.stack.service import ServiceTies
 
 Figures = dict[str, Any]
 
@@ -78,8 +80,9 @@ def _redis() -> Iterator[str]:
     """A temporary Redis server, started as the local stack starts it."""
     with tempfile.TemporaryDirectory() as folder:
         lock = os.open(folder, os.O_RDONLY)
-        hold = Hold(lock, tied=True, changed=lambda: None)
-        service = RedisService(Path(folder) / "redis", ports.choose(None, ()), find_redis(), hold)
+        ties = ServiceTies(lock, tied=True, changed=lambda: None)
+        redis = find_redis(components_folder(), print)
+        service = RedisService(Path(folder) / "redis", ports.choose(None, ()), redis, ties)
         try:
             service.start()
             yield service.address
@@ -96,7 +99,7 @@ def storage(devices: int = DEVICES) -> Figures:
 
 async def _storage(url: str, devices: int) -> Figures:
     model = load_shipped("machine")
-    context = context_of("machine", model, "tocsin.audio.v1")
+    context = context_of(load_detectors()["machine"], model, "tocsin.audio.v1")
     scores = np.random.default_rng(5).standard_gamma(4.0, _WINDOWS).tolist()
     rows = np.zeros((model.spec.n_frames, model.spec.width), np.float32)
 
