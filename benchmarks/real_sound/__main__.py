@@ -30,15 +30,16 @@ from benchmarks.real_sound.devices import SCENES
 from benchmarks.real_sound.match import DetectionLog, TimedEvent, figures_of
 from benchmarks.real_sound.scene import Scene, sessions
 from benchmarks.result import save
+from processors.adapters.models.detectors import load_detectors
 from processors.adapters.models.onnx_model import OnnxModel, load_model, load_shipped
 from processors.core.alerting.decision_context import hop_of
-from processors.core.alerting.detectors import DETECTORS
 from producers.pcm import Block, to_block
 from synthesis.draws import seed_of
 from tocsin.scoring import FileScorer
 from trainers.export.artefact import write
-from trainers.recipes.knn.data import Run
-from trainers.recipes.knn.recipe import QuickOptions, learn
+from trainers.recipes.knn.data import ContinuousAudio
+from trainers.recipes.knn.options import KnnOptions
+from trainers.recipes.knn.recipe import train_knn
 
 Figures = dict[str, Any]
 
@@ -55,7 +56,7 @@ RUNS = {
     "motor, own model": ("motor", "knn"),
     "bearing, own model": ("bearing", "knn"),
 }
-"""Scene and model of each run; ``knn`` is trained on ten minutes of the device's own sound."""
+"""Scene and model of each run; ``knn`` is learned from ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,15 @@ class Session:
 
 
 def own_model(data: Path, device: str) -> OnnxModel:
-    """A model trained by the knn recipe, with default options, on ten minutes of the device's normal sound.
+    """What the knn recipe learns of ten minutes of the device's normal sound, with its default options.
 
     These are another loop of the recordings than the scored one: scores on the training audio itself would be lower.
     """
     scene = SCENES[device](data, 1.0, SEED + 1)
     first = to_block(scene.at(0, TRAINING_S * scene.rate)[:, None]).samples
-    trained = learn([Run(first, scene.rate, "")], f"knn-{device}", "ten minutes of its own", SEED, QuickOptions())
+    trained = train_knn(
+        [ContinuousAudio(first, scene.rate, "")], f"knn-{device}", "ten minutes of its own", SEED, KnnOptions()
+    )
     with tempfile.TemporaryDirectory() as folder:
         return load_model(write(trained, Path(folder), SEED, "0"))
 
@@ -118,7 +121,7 @@ def run(data: Path, name: str, hours: float, progress: Progress) -> Figures:
             log.add(output.score, start / scene.rate)
             log.notices += sum(notice.kind == "drift" for notice in output.notices)
             progress.update(task, completed=start + output.score.end_sample)
-    detector, spec = DETECTORS[model.manifest.detector], model.spec
+    detector, spec = load_detectors()[model.manifest.detector], model.spec
     grace_s = spec.window_seconds + detector.window_count * hop_of(spec) / 1e9
     events = [
         TimedEvent(event.kind, event.wanted, event.start / scene.rate, event.end / scene.rate) for event in scene.events

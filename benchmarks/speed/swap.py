@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -28,13 +27,14 @@ from schemas.assignment import ModelStatus
 from schemas.chunk import Chunk, decode_chunk, encode_chunk
 from schemas.device import Device
 from schemas.manifest import MANIFEST_KEY, Manifest
+from schemas.scope import Scope
 from schemas.score import Score
 from schemas.topics import AUDIO, DEVICES, MODEL_STATUS, SCORES
 from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
-from tocsin.models.publish import announce_artefact, keep
+from tocsin.models.publish import announce_artefact, store_model
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
-from tocsin.worker_processes import supervised
+from tocsin.worker_processes import worker_supervisor
 
 RATE = 16_000
 CHUNK_S = 0.5
@@ -57,7 +57,7 @@ class Phase:
 
 def versions(folder: Path, count: int) -> list[Path]:
     """Copies of the shipped machine model with other versions."""
-    made = []
+    paths = []
     for number in range(count):
         with resources.as_file(resources.files("processors.shipped_models") / "machine.onnx") as path:
             model = onnx.load(str(path))
@@ -65,9 +65,9 @@ def versions(folder: Path, count: int) -> list[Path]:
             if prop.key == MANIFEST_KEY:
                 manifest = Manifest.model_validate_json(prop.value)
                 prop.value = manifest.model_copy(update={"version": f"swap-{number}"}).model_dump_json()
-        made.append(folder / f"{number}.onnx")
-        made[-1].write_bytes(model.SerializeToString())
-    return made
+        paths.append(folder / f"{number}.onnx")
+        paths[-1].write_bytes(model.SerializeToString())
+    return paths
 
 
 async def publish(kafka: str, devices: int, stop: asyncio.Event) -> None:
@@ -96,11 +96,11 @@ def _now_ms() -> float:
 async def run(stack: Stack, folder: Path, devices: int, seconds: float, swaps: int) -> tuple[Phase, Phase]:
     """Runs a phase without swaps and one with."""
     store = ArtefactStore(folder / "store")
-    artefacts = [keep(path, store, None)[0] for path in versions(folder, swaps + 1)]
+    artefacts = [store_model(path, store, None)[0] for path in versions(folder, swaps + 1)]
     options = WorkerOptions(stack.bootstrap, stack.redis_url, model_store=store.url, model_cache=folder / "cache")
-    workers = supervised(options, 2)
+    workers = worker_supervisor(options, 2)
     stop = asyncio.Event()
-    await announce_artefact(artefacts[0], stack.bootstrap, "all", "champion", "")
+    await announce_artefact(artefacts[0], stack.bootstrap, Scope("all"), "champion", "")
     running = asyncio.create_task(workers.run())
     publishing = asyncio.create_task(publish(stack.bootstrap, devices, stop))
     quiet, busy = Phase(), Phase()
@@ -112,7 +112,7 @@ async def run(stack: Stack, folder: Path, devices: int, seconds: float, swaps: i
         quiet.ended_ms = busy.began_ms = _now_ms()
         for artefact in artefacts[1:]:
             busy.swaps[artefact.sha256] = _now_ms()
-            await announce_artefact(artefact, stack.bootstrap, "all", "champion", "")
+            await announce_artefact(artefact, stack.bootstrap, Scope("all"), "champion", "")
             await asyncio.sleep(seconds / swaps)
         await asyncio.sleep(_SETTLE_S)
         busy.ended_ms = _now_ms()
@@ -193,4 +193,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

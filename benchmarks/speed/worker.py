@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ from schemas.topics import AUDIO, DEVICES, SCORES
 from tocsin.client.topic_reader import consumer_of
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
-from tocsin.worker_processes import supervised
+from tocsin.worker_processes import worker_supervisor
 
 RATE = 16_000
 _TIMEOUT_S = 300.0
@@ -84,7 +83,7 @@ def main() -> None:
         create_topics(stack.bootstrap)
         asyncio.run(publish(stack.bootstrap, options.devices, options.seconds))
         expected = expected_windows(options.devices, options.seconds)
-        workers = supervised(WorkerOptions(stack.bootstrap, stack.redis_url), options.processes)
+        workers = worker_supervisor(WorkerOptions(stack.bootstrap, stack.redis_url), options.processes)
         taken = asyncio.run(measure(workers, stack.bootstrap, expected))
     audio_s = options.devices * options.seconds
     save(
@@ -97,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

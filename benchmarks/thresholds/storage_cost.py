@@ -20,6 +20,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from benchmarks.thresholds.distributions import days
 from benchmarks.thresholds.rule_run import run_rule
+from processors.adapters.models.detectors import load_detectors
 from processors.adapters.models.onnx_model import load_shipped
 from processors.adapters.redis.redis_states import RedisStates
 from processors.adapters.redis.state_codec import StateTexts, deflate_state
@@ -39,7 +40,7 @@ from tocsin.stack import ports
 from tocsin.stack.parts import components_folder
 from tocsin.stack.programs import find_redis
 from tocsin.stack.redis_service import RedisService
-from tocsin.stack.service import Hold
+from tocsin.stack.service import ServiceTies
 
 Figures = dict[str, Any]
 
@@ -79,9 +80,9 @@ def _redis() -> Iterator[str]:
     """A temporary Redis server, started as the local stack starts it."""
     with tempfile.TemporaryDirectory() as folder:
         lock = os.open(folder, os.O_RDONLY)
-        hold = Hold(lock, tied=True, changed=lambda: None)
+        ties = ServiceTies(lock, tied=True, changed=lambda: None)
         redis = find_redis(components_folder(), print)
-        service = RedisService(Path(folder) / "redis", ports.choose(None, ()), redis, hold)
+        service = RedisService(Path(folder) / "redis", ports.choose(None, ()), redis, ties)
         try:
             service.start()
             yield service.address
@@ -98,7 +99,7 @@ def storage(devices: int = DEVICES) -> Figures:
 
 async def _storage(url: str, devices: int) -> Figures:
     model = load_shipped("machine")
-    context = context_of("machine", model, "tocsin.audio.v1")
+    context = context_of(load_detectors()["machine"], model, "tocsin.audio.v1")
     scores = np.random.default_rng(5).standard_gamma(4.0, _WINDOWS).tolist()
     rows = np.zeros((model.spec.n_frames, model.spec.width), np.float32)
 
@@ -167,7 +168,7 @@ def _grown(context: DecisionContext, first: ScoredWindow, regimes: int = 1) -> D
 
 def _swapped(state: DetectorState) -> DetectorState:
     """The same after a model change with a full reference for the new model, and the maximum of past sessions."""
-    old = state.current_model and state.current_model._replace(block_state=state.current_model.rule.compacted())
+    old = state.current_model and state.current_model._replace(block_state=state.current_model.block_state.compacted())
     sessions = tuple(hashlib.sha256(bytes([n])).hexdigest()[:32] for n in range(16))
     return state.model_copy(update={"previous_model": old, "past_sessions": sessions})
 

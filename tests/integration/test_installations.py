@@ -31,7 +31,7 @@ from tests.integration.worker_process import WorkerProcess
 from tocsin.stack.parts import components_folder
 from tocsin.stack.stack import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "synthesis", "producers", "processors", "trainers", "tocsin")
@@ -202,7 +202,7 @@ def test_the_stack_starts_and_stops(install: Callable[[str], Installation], tmp_
     data = tmp_path / "data"
     local = install("stack")
 
-    started = local.tocsin("up", "--data", data, "--parts", components_folder(), "--json")
+    started = local.tocsin("up", "--data", data, "--components", components_folder(), "--json")
     try:
         assert started.returncode == 0, started.stderr
         assert {part["state"] for part in json.loads(started.stdout)["parts"]} == {"running"}

@@ -1,4 +1,4 @@
-"""A real worker in a process of its own, to be stopped in every way there is."""
+"""A real worker process, to be stopped in every way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class WorkerProcess:
     """One ``tocsin worker``.
 
     Args:
-        kafka, redis_url, group: what it is told.
+        kafka, redis_url, group: its options.
         log: file its output is added to.
         module: another program in its place, run with the same options.
         python: another environment's, with the working directory its own.

@@ -15,7 +15,7 @@ import typer.main
 import yaml
 
 from schemas.topics import TOPICS
-from tocsin.__main__ import app
+from tocsin.cli.main import app
 from tocsin.settings import PREFIX, Settings
 from tocsin.stack.jars import KAFKA_VERSION
 

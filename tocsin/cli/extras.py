@@ -7,7 +7,7 @@ from schemas.errors import ExtraMissing
 COMMAND_EXTRAS = {
     "demo": "producer,worker,stack",
     "up": "stack",
-    "parts": "stack",
+    "fetch": "stack",
     "worker": "worker",
     "produce": "producer",
     "models": "worker",
@@ -16,7 +16,7 @@ COMMAND_EXTRAS = {
     "learn": "worker",
     "label": "worker",
     "train": "train",
-    "study": "train",
+    "experiment": "train",
     "dataset": "worker",
     "retrain": "worker",
 }

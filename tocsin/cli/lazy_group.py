@@ -1,4 +1,4 @@
-"""A group of commands whose modules are read when one is called: `tocsin status` need not wait for faust."""
+"""A group of commands whose modules are imported when one is called: `tocsin status` need not wait for faust."""
 
 from __future__ import annotations
 
@@ -17,29 +17,32 @@ COMMANDS = {
     "down": "tocsin.cli.commands.stack:down",
     "status": "tocsin.cli.commands.stack:status",
     "topics": "tocsin.cli.commands.stack:topics",
-    "parts": "tocsin.cli.commands.stack:parts",
+    "fetch": "tocsin.cli.commands.stack:fetch",
     "worker": "tocsin.cli.commands.worker:worker",
-    "produce": "tocsin.cli.commands.produce:produce",
+    "produce": "tocsin.cli.commands.produce.group:produce",
     "alerts": "tocsin.cli.commands.alerts:alerts",
-    "devices": "tocsin.cli.commands.devices:devices",
-    "models": "tocsin.cli.commands.models:models",
+    "devices": "tocsin.cli.commands.devices.group:devices",
+    "models": "tocsin.cli.commands.models.group:models",
     "replay": "tocsin.cli.commands.replay:replay",
     "score": "tocsin.cli.commands.score:score",
     "learn": "tocsin.cli.commands.learn:learn",
     "label": "tocsin.cli.commands.label:label",
     "train": "tocsin.cli.commands.train:train",
-    "study": "tocsin.cli.commands.experiment:study",
-    "dataset": "tocsin.cli.commands.dataset:dataset",
+    "experiment": "tocsin.cli.commands.experiment:experiment",
+    "dataset": "tocsin.cli.commands.dataset.group:dataset",
     "retrain": "tocsin.cli.commands.retrain:retrain",
 }
 """Where each command is, in the order of ``--help``: a function, or a typer app of its own."""
 
+OLD_NAMES = {"parts": "fetch", "study": "experiment"}
+"""Former names of commands: they still work, and ``--help`` does not list them."""
+
 
 class LazyGroup(TyperGroup):
-    """Looks commands up in :data:`COMMANDS`."""
+    """Imports the commands of :data:`COMMANDS` on demand."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
-        """Names, in their order."""
+        """Names, in the order of ``--help``."""
         return list(COMMANDS)
 
     def get_command(  # type: ignore[override]
@@ -47,10 +50,11 @@ class LazyGroup(TyperGroup):
         ctx: typer.Context,  # noqa: ARG002
         cmd_name: str,
     ) -> TyperCommand | TyperGroup | None:
-        """The command, its module read now; None where there is none of this name.
+        """The command of a name, imported now; None if there is no such command.
 
-        One whose extra is not installed is listed all the same, and says what to install however it is called.
+        A command whose extra is not installed is listed all the same, and says which one to install when it is called.
         """
+        cmd_name = OLD_NAMES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
@@ -68,7 +72,7 @@ class LazyGroup(TyperGroup):
         found.rich_markup_mode = None
         command = typer.main.get_command(found)
         if not isinstance(command, TyperCommand | TyperGroup):
-            raise TypeError(f"{COMMANDS[cmd_name]} is no command")
+            raise TypeError(f"{COMMANDS[cmd_name]} is not a command")
         command.name = cmd_name
         return command
 

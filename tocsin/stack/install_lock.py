@@ -1,4 +1,4 @@
-"""One install at a time in a parts folder, and the digest that tells whether a file is the pinned one."""
+"""One install at a time in a components folder, and the digest that tells whether a file is the pinned one."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def digest(path: Path) -> str:
 
 
 @contextmanager
-def installing(parts: Path) -> Iterator[None]:
-    """Hold the parts folder, made where it is not; faults of the file system in the block are told of it.
+def installing(components: Path) -> Iterator[None]:
+    """Hold the components folder, made where it is not; faults of the file system in the block are told of it.
 
     Raises:
-        OutputError: the parts folder cannot be written.
+        OutputError: the components folder cannot be written.
         StackBusy: another install has held the folder for ten minutes.
     """
     try:
-        parts.mkdir(parents=True, exist_ok=True)
-        lock = FolderLock(parts / "install.lock", f"the parts folder {parts}")
+        components.mkdir(parents=True, exist_ok=True)
+        lock = FolderLock(components / "install.lock", f"the components folder {components}")
         lock.acquire(wait_s=INSTALL_WAIT_SECONDS)
         with lock:
             yield
     except OSError as error:
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
         raise OutputError(
-            f"cannot write the parts folder {parts}: {reason}; make room or choose another with --parts"
+            f"cannot write the components folder {components}: {reason}; make room or choose another with --components"
         ) from error

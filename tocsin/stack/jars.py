@@ -1,4 +1,4 @@
-"""Kafka's jars: fetched by their coordinates, checked against a pinned list of digests, put in place in one step."""
+"""Kafka's jars: fetched by their coordinates, checked against a pinned list of digests, installed atomically."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def read_pins() -> list[Pin]:
 
 
 class Jars:
-    """Kafka's jars in a parts folder.
+    """Kafka's jars in the components folder.
 
     A stamp of sizes and modification times, written after every digest was right, spares reading 44 MB at each start;
     a file that differs from the stamp is read in full.
 
     Args:
-        parts: the parts folder; made at install.
+        parts: the components folder; made at install.
         pins: what must be there.
     """
 
@@ -91,7 +91,7 @@ class Jars:
 
         Raises:
             ComponentMissing: a jar cannot be fetched, or is not the pinned one.
-            OutputError: the parts folder cannot be written.
+            OutputError: the components folder cannot be written.
             StackBusy: another install has held the folder for ten minutes.
         """
         if not self.verify():
@@ -181,5 +181,5 @@ def _not_fetched(pin: Pin, error: Exception) -> ComponentMissing:
     reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     return ComponentMissing(
         f"{pin.name} of Kafka {KAFKA_VERSION} could not be fetched ({reason}): connect this machine to the network and "
-        "run `tocsin parts` again, or name a running Kafka with TOCSIN_KAFKA"
+        "run `tocsin fetch` again, or name a running Kafka with TOCSIN_KAFKA"
     )

@@ -1,4 +1,4 @@
-"""Everything the stack runs, found or fetched."""
+"""Components of the stack: Java, Kafka's jars and Redis, found or fetched."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tocsin.stack.programs import Program, find_java, find_redis
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """The parts as they lie on this machine.
+    """The components on this machine.
 
     Attributes:
-        folder: the parts folder, absolute.
-        java: what runs Kafka.
+        folder: of fetched components, absolute.
+        java: the Java that runs Kafka.
         jars: Kafka itself.
         redis: redis-server or valkey-server.
     """

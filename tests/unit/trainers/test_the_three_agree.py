@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 import soundfile
 import torch
 
-from processors.adapters.models.onnx_model import load_shipped_models
+from processors.adapters.models.onnx_model import load_shipped
 from processors.core.audio.recording import rows_of, windows_of
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration, Manifest
@@ -23,14 +26,17 @@ from trainers.export.onnx_export import export
 from trainers.export.torch_model import TorchModel
 from trainers.recipes.conv_ae.features import front_of
 from trainers.recipes.conv_ae.features import spec_of as conv_ae_spec
-from trainers.recipes.conv_ae.network import ConvAutoencoder, DenseAutoencoder, ErrorScore
-from trainers.recipes.knn.data import Run
-from trainers.recipes.knn.recipe import QuickOptions, learn
+from trainers.recipes.conv_ae.network import ConvAeScore, ConvAutoencoder, DenseAutoencoder
+from trainers.recipes.knn.data import ContinuousAudio
+from trainers.recipes.knn.options import KnnOptions
+from trainers.recipes.knn.recipe import train_knn
 from trainers.recipes.machine.network import MachineNet
 from trainers.recipes.machine.recipe import SPEC as MACHINE
 from trainers.recipes.scream.network_family import network
 from trainers.recipes.scream.options import SPEC as SCREAM
 from trainers.recipes.scream.options import ScreamOptions, spec_of
+
+pytestmark = pytest.mark.train
 
 RATE = 16_000
 
@@ -44,7 +50,7 @@ def conv_ae(features: str) -> tuple[TorchModel, FeatureSpec]:
     )
     front = front_of(features, "correct", 1)
     bands = spec.transform == "log_mel"
-    whole = ErrorScore(front, net, decibels=features == "raw", bands=bands).eval()
+    whole = ConvAeScore(front, net, decibels=features == "raw", bands=bands).eval()
     return TorchModel(whole, has_bands=bands, transform=spec.transform), spec
 
 
@@ -53,18 +59,18 @@ def eye_scream(name: str) -> tuple[TorchModel, FeatureSpec]:
     return TorchModel(network(name, "log-mel", 8, 0.2).eval()), spec
 
 
-def quick():
-    trained = learn([Run(sound(50.0), RATE, "")], "quick", "", 7, QuickOptions(window=2))
+def knn() -> Any:
+    trained = train_knn([ContinuousAudio(sound(50.0), RATE, "")], "knn", "", 7, KnnOptions(window=2))
     return trained.model, trained.spec
 
 
-MADE = {
+MADE: dict[str, Callable[[], tuple[Any, FeatureSpec]]] = {
     "machine": lambda: (TorchModel(MachineNet().eval(), has_bands=True), MACHINE),
     "scream": lambda: (TorchModel(network("compact", "log-mel", 8, 0.2).eval()), SCREAM),
     "Eye-SCREAM, recurrent": lambda: eye_scream("C-RNN"),
     "conv-ae, log-mel": lambda: conv_ae("log-mel"),
     "conv-ae, raw": lambda: conv_ae("raw"),
-    "quick": quick,
+    "knn": knn,
 }
 
 
@@ -73,18 +79,18 @@ def sound(seconds: float) -> np.ndarray:
 
 
 @pytest.fixture
-def wav(tmp_path):
+def wav(tmp_path: Path) -> Path:
     path = tmp_path / "fan.wav"
     soundfile.write(path, sound(5.0), RATE, subtype="PCM_16")
     return path
 
 
-def told(capsys) -> np.ndarray:
+def told(capsys: pytest.CaptureFixture[str]) -> np.ndarray:
     return np.array([json.loads(line)["score"] for line in capsys.readouterr().out.splitlines()])
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_to_a_hundred_thousandth(name, wav, tmp_path, capsys):
+def test_to_a_hundred_thousandth(name: str, wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(3)
     model, spec = MADE[name]()
     detector = "scream" if "cream" in name else "machine"
@@ -111,11 +117,13 @@ def test_to_a_hundred_thousandth(name, wav, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("detector", ["machine", "scream"])
-def test_the_shipped_files_score_librosas_features_alike(detector, wav, capsys):
+def test_the_shipped_files_score_librosas_features_alike(
+    detector: str, wav: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The whole way from a file's samples to a score, with nothing of ours but the network."""
     score([wav], detector=detector, json=True)
     served = told(capsys)
-    model = load_shipped_models()[detector]
+    model = load_shipped(detector)
     spec = model.spec
     samples, _ = soundfile.read(wav, dtype="float32")
     mel = librosa.feature.melspectrogram(

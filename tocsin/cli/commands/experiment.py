@@ -1,4 +1,4 @@
-"""`tocsin study`: questions to many trainings at once."""
+"""`tocsin experiment`: multi-training experiments."""
 
 from __future__ import annotations
 
@@ -10,53 +10,57 @@ from typing import Annotated
 import typer
 
 from schemas.errors import SettingsError
-from tocsin.cli.commands.train import pairs_of
+from tocsin.cli.options import key_values
 
-study = typer.Typer(name="study", add_completion=False, help="Ask many trainings a question.", no_args_is_help=True)
+experiment = typer.Typer(name="experiment", add_completion=False, no_args_is_help=True)
 
 
-@study.callback()
+@experiment.callback()
 def _group() -> None:
-    """Ask many trainings a question."""
+    """Run multi-training experiments."""
 
 
-@study.command("transfer")
+@experiment.command("transfer")
 def transfer(
-    data: Annotated[Path, typer.Option(help="A set of several types of machines, normal and abnormal clips.")],
-    out: Annotated[Path, typer.Option(help="Folder for runs, table and plot.")] = Path("transfer"),
+    data: Annotated[Path, typer.Option(help="A set of several machine types, with normal and abnormal clips.")],
+    out: Annotated[Path, typer.Option(help="Folder for the runs, the table and the plot.")] = Path("transfer"),
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="The same seed gives the same figures.")] = 7,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option, such as preset=small.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as preset=small; repeatable."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the table's rows as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the rows of the table as JSON.")] = False,
 ) -> None:
-    """Does a model that has heard other machines need less of a new one? Four plans, each beside one from scratch."""
-    # Training's libraries load in seconds; no other command should wait for them.
+    """Measure what pretraining on other machines saves.
+
+    Does a pretrained model need less sound of a new machine? Four transfer plans are trained on growing shares of the
+    new machine's sound, each beside a model from scratch.
+    """
+    # Imported late: the training libraries take seconds to load.
     from trainers.data.loaders.layout import load_clips
     from trainers.data.synthetic_set import is_synthetic
-    from trainers.experiments.transfer.experiment import PRESETS, TransferOptions, run_all
+    from trainers.experiments.transfer.experiment import TransferOptions, run_all
     from trainers.experiments.transfer.report import plot_of, rows_of, table_of
     from trainers.files import write_all_atomically
-    from trainers.recipe import with_settings
-    from trainers.recipes.one_class.clips import chosen
+    from trainers.recipes.one_class.data import select_clips
 
-    options = with_settings(TransferOptions(), pairs_of(settings or []), PRESETS)
+    options = TransferOptions.parse(key_values(settings))
     shares = _shares(options.shares)
     clips = load_clips(data)
     levels = [clip.snr_db for clip in clips if clip.snr_db is not None]
     snr = options.snr or (f"{min(levels):g}" if levels else "")
-    runs = run_all(chosen(clips, "", "", snr), options, shares, seed)
+    runs = run_all(select_clips(clips, "", "", snr), options, shares, seed)
     rows = rows_of(runs)
     kind = "synthetic recordings" if is_synthetic(data) else "recordings"
     title = f"Transfer on {kind}" + (f" at {snr} dB" if snr else "")
     heading = (
-        f"{title}: AUC of clips with its 95 % interval over {options.seeds} seeds; in brackets what it lies above the"
+        f"{title}: AUC of clips with its 95 % interval over {options.seeds} seeds; in brackets the difference to the"
         " model from scratch"
     )
     figures = {
         "synthetic": is_synthetic(data),
         "snr_db": snr,
-        "options": asdict(options),
+        "options": options.model_dump(),
         "seed": seed,
         "rows": [asdict(row) for row in rows],
         "runs": [asdict(run) for run in runs],
@@ -77,5 +81,5 @@ def _shares(text: str) -> list[float]:
     except ValueError:
         shares = []
     if not shares or not all(0.0 < share <= 100.0 for share in shares):
-        raise SettingsError(f"option 'shares' is {text!r}, which are no per cents such as 1,5,20,100")
+        raise SettingsError(f"option 'shares' is {text!r}: give percentages such as 1,5,20,100")
     return shares

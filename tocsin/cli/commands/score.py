@@ -1,4 +1,4 @@
-"""`tocsin score`: files, offline, with the core that scores the stream."""
+"""`tocsin score`: score files offline, with the code that scores the stream."""
 
 from __future__ import annotations
 
@@ -11,47 +11,46 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from processors.adapters.models.onnx_model import OnnxModel, load_model, load_shipped
-from processors.core.alerting.detectors import DETECTORS
-from producers.source import Source
-from producers.sources.file import AudioFile
-from producers.sources.sensor import SensorOptions, read_sensor
-from schemas.errors import InputError, SettingsError
+from producers.sources.sensor import SensorOptions
+from schemas.errors import InputError
 from schemas.score_text import score_text
-from tocsin.models.model_file import examine_given
-from tocsin.scoring import FileScorer
+from tocsin.cli.options import JsonLines
+from tocsin.scoring import FileScorer, detector_model, source_of
 
 _TABLES = {".npz", ".csv"}
 
 
 def score(
     files: Annotated[list[Path], typer.Argument(readable=False, help="Audio files, or npz and CSV waveforms.")],
-    detector: Annotated[str | None, typer.Option(help="scream or machine: the model that ships for it.")] = None,
-    model: Annotated[Path | None, typer.Option(help="A model file, in the shipped one's place.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON line a window.")] = False,
+    detector: Annotated[
+        str | None, typer.Option(help="Detector to score with, by its shipped model: scream or machine.")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Model file to use instead of the shipped one.")] = None,
+    json: JsonLines = False,
     rate: Annotated[
-        int | None, typer.Option(min=1, help="Sample rate in Hz, where a CSV or npz does not say it.")
+        int | None, typer.Option(min=1, help="Sample rate in Hz, if a CSV or npz file does not contain it.")
     ] = None,
     column: Annotated[
-        str | None, typer.Option(help="Which array or column of a CSV or npz, by name or by number from 1.")
+        str | None, typer.Option(help="Array or column of a CSV or npz file, by name or by number from 1.")
     ] = None,
     one_device: Annotated[
-        bool, typer.Option("--one-device", help="Score the files as sessions of one device, threshold and all.")
+        bool, typer.Option("--one-device", help="Score the files as sessions of one device, which share a threshold.")
     ] = False,
 ) -> None:
-    """Score files as a device would be scored that sends them: the same windows, features, model and threshold.
+    """Score files offline, as the stream would.
 
-    A file shorter than a window is filled up at its own noise floor, and that is said on standard error.
-    A file that cannot be read is named, the others are scored, and the exit code is 2.
+    Windows, features, model and threshold are the same as for a device that sends the files. A file shorter than one
+    window is extended at its own noise floor, which is reported on standard error. A file that cannot be read is
+    reported, the others are scored, and the exit code is 2.
     """
-    scorer = FileScorer(_model(detector, model))
+    scorer = FileScorer(detector_model(detector, model))
     table = Table(
         Column("file", overflow="fold"), "windows", "alarms", "alerts", "median score", "highest score", "at second"
     )
     options, refused = SensorOptions(column=column, sample_rate=rate), 0
     for file in files:
         if not one_device:
-            scorer.forget()
+            scorer.reset()
         try:
             _score_file(scorer, file, options, json=json, table=table)
         except InputError as error:
@@ -63,24 +62,9 @@ def score(
         raise typer.Exit(InputError.exit_code)
 
 
-def _model(detector: str | None, file: Path | None) -> OnnxModel:
-    if detector is None and file is None:
-        raise SettingsError(f"name --detector {' or '.join(DETECTORS)}, or --model FILE")
-    if detector is not None and detector not in DETECTORS:
-        raise SettingsError(f"--detector {detector!r}: there are {', '.join(DETECTORS)}")
-    if file is None:
-        return load_shipped(str(detector))
-    # The file may come from anywhere: it is tried elsewhere before it is loaded here.
-    report = examine_given(file)
-    its = report.manifest.detector
-    if its not in DETECTORS or detector not in (None, its):
-        raise SettingsError(f"{file} is a model for {its!r}; wanted is {detector or ' or '.join(DETECTORS)}")
-    return load_model(file, report.sha256)
-
-
 def _score_file(scorer: FileScorer, file: Path, options: SensorOptions, *, json: bool, table: Table) -> None:
     scores, alerts = [], 0
-    source = _source(file, options)
+    source = source_of(file, options)
     filled = scorer.missing(source)
     if filled:
         lasts, filled_s = (one / source.sample_rate for one in (source.n_samples or 0, filled))
@@ -116,9 +100,3 @@ def _score_file(scorer: FileScorer, file: Path, options: SensorOptions, *, json:
     table.add_row(
         file.name, str(len(scores)), str(alarms), str(alerts), score_text(median), score_text(highest), f"{at:.2f}"
     )
-
-
-def _source(file: Path, options: SensorOptions) -> Source:
-    if file.suffix.lower() in _TABLES:
-        return read_sensor(file, options)
-    return AudioFile.probe(file)
