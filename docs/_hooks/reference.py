@@ -1,0 +1,141 @@
+"""Generates the reference pages of the site from the code: settings, commands, and the JSON Schema of every topic.
+
+MkDocs loads this file as a hook. The pages are made at build time and never committed, so they cannot fall behind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import typer.main
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from pydantic_core import PydanticUndefined
+
+from schemas.alert import Alert
+from schemas.assignment import Assignment, ModelStatus
+from schemas.chunk import CONTENT_TYPE, MAX_BYTES, MAX_CHANNELS, MAX_SAMPLE_RATE, MAX_SECONDS, MIN_SAMPLE_RATE
+from schemas.device import Device
+from schemas.event import Event
+from schemas.feedback import AlertFeedback, DeviceFeedback
+from schemas.notice import Notice
+from schemas.policy import Policy
+from schemas.score import Score
+from schemas.topics import TOPICS
+
+RECORDS: tuple[type[Event], ...] = (
+    Score, Alert, Notice, Device, Policy, AlertFeedback, DeviceFeedback, Assignment, ModelStatus,
+)  # fmt: skip
+"""Every JSON record type; the test of the site holds this list to the contract."""
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the generated pages to the site."""
+    pages = {
+        "reference/configuration.md": configuration(),
+        "reference/command-line.md": command_line(),
+        "reference/contract.md": contract(),
+    }
+    for path, text in pages.items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def configuration() -> str:
+    """The settings page, from :class:`tocsin.settings.Settings`."""
+    from tocsin.settings import PREFIX, Settings
+
+    described = dict(_attributes(Settings.__doc__ or ""))
+    lines = [
+        "# Configuration reference",
+        "",
+        "Every setting is an environment variable. An option of a command takes precedence over it; an unknown"
+        f" `{PREFIX}` variable is refused.",
+        "",
+        "| variable | type | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "none" if field.default in (None, PydanticUndefined) else f"`{field.default}`"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {_type(field.annotation)} | {default} | {described[name]} |")
+    return "\n".join(lines) + "\n"
+
+
+def _type(annotation: Any) -> str:
+    choices = [choice for choice in get_args(annotation) if isinstance(choice, str)]
+    if choices:
+        return ", ".join(f"`{choice}`" for choice in choices)
+    kinds = [kind for kind in get_args(annotation) if kind is not type(None)] or [annotation]
+    return " or ".join({"str": "text", "Path": "path"}.get(kind.__name__, kind.__name__) for kind in kinds)
+
+
+def _attributes(docstring: str) -> Iterator[tuple[str, str]]:
+    """Name and description of each entry in a docstring's ``Attributes`` section."""
+    name, text = "", ""
+    for line in docstring.partition("Attributes:")[2].splitlines():
+        body = line.strip()
+        indent = len(line) - len(line.lstrip())
+        head, colon, rest = body.partition(":")
+        if body and indent == 8 and colon and head.isidentifier():
+            if name:
+                yield name, text
+            name, text = head, rest.strip()
+        elif body:
+            text += " " + body
+    if name:
+        yield name, text
+
+
+def command_line() -> str:
+    """The command reference, from the same objects that print ``--help``."""
+    from tocsin.__main__ import app
+
+    root = typer.main.get_command(app)
+    lines = ["# Command-line reference", "", "Each entry is what `--help` prints for that command.", ""]
+    for name, command, context in _commands("tocsin", root, None):
+        text = command.get_help(context)
+        lines += [f"## `{name}`", "", "```text", text.strip(), "```", ""]
+    return "\n".join(lines)
+
+
+def _commands(name: str, command: Any, parent: Any) -> Iterator[tuple[str, Any, Any]]:
+    # Typer brings its own copy of click, so that a group is known by what it can do.
+    context = command.context_class(command, info_name=name.rsplit(" ", 1)[-1], parent=parent, terminal_width=100)
+    yield name, command, context
+    for child in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        found = command.get_command(context, child)
+        if found is not None and not found.hidden:
+            yield from _commands(f"{name} {child}", found, context)
+
+
+def contract() -> str:
+    """The contract: the topic table, the audio record, and the JSON Schema of every JSON record."""
+    lines = [
+        "# Contract reference",
+        "",
+        "Records follow CloudEvents 1.0 in Kafka's binary mode: attributes in `ce_*` headers, the data is the value.",
+        "",
+        "## Topics",
+        "",
+        "| topic | partitions | cleanup | retention | largest record | key |",
+        "|---|---|---|---|---|---|",
+    ]
+    for topic in TOPICS:
+        days = "unlimited" if topic.retention_ms < 0 else f"{topic.retention_ms / 3_600_000:g} h"
+        lines.append(
+            f"| `{topic.name}` | {topic.partitions} | {topic.cleanup} | {days} | {topic.max_bytes:,} B | {topic.key} |"
+        )
+    lines += [
+        "",
+        "## Audio records",
+        "",
+        f"The value is raw PCM of content type `{CONTENT_TYPE}`, at most {MAX_BYTES:,} bytes and {MAX_SECONDS} s; 1 to {MAX_CHANNELS} channels at"
+        f" {MIN_SAMPLE_RATE:,} to {MAX_SAMPLE_RATE:,} Hz. docs/architecture.md describes the headers.",
+        "",
+    ]
+    for record in RECORDS:
+        schema = json.dumps(record.model_json_schema(), indent=2)
+        lines += [f"## `{record.event_type}`", "", f"```json\n{schema}\n```", ""]
+    return "\n".join(lines)
