@@ -1,1 +1,1 @@
-"""Speed, measured: `python -m benchmarks.NAME` prints one JSON object and keeps it in `benchmarks/results/`."""
+"""Benchmarks: `python -m benchmarks.NAME` prints a result as JSON and saves it in `benchmarks/results/`."""

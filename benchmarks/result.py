@@ -1,4 +1,4 @@
-"""A result with the machine it was measured on."""
+"""Benchmark results, saved with the machine they were measured on."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 _FOLDER = Path(__file__).parent / "results"
 
 
-def keep(name: str, figures: dict[str, Any]) -> None:
-    """Prints a result and keeps it as ``results/NAME.json``."""
+def save(name: str, figures: dict[str, Any]) -> None:
+    """Prints a result and saves it as ``results/NAME.json``."""
     result = {
         "benchmark": name,
         "machine": machine(),
@@ -28,7 +28,7 @@ def keep(name: str, figures: dict[str, Any]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """The machine this runs on."""
+    """CPU, cores and system of this machine."""
     cpu = next(
         (line.partition(":")[2].strip() for line in _cpuinfo().splitlines() if line.startswith("model name")), "unknown"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from producers.source import PlaybackJob, Source
-from producers.sources.file import SUFFIXES
+from schemas.audio_files import AUDIO_SUFFIXES
 from schemas.device import Device, DeviceKind
 from schemas.errors import InputError, NotAudio, SettingsError, UnreadableInput
 from schemas.identity import is_name, is_regime
@@ -79,12 +79,14 @@ def expand(paths: Iterable[Path]) -> list[Path]:
             files.append(path)
             continue
         try:
-            inside = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and entry.is_file())
+            inside = sorted(
+                entry for entry in path.iterdir() if entry.suffix.lower() in AUDIO_SUFFIXES and entry.is_file()
+            )
         except OSError as error:
             raise UnreadableInput.of(path, error) from None
         if not inside:
             raise NotAudio(
-                f"folder {path} holds no audio file ({', '.join(sorted(SUFFIXES))}); subfolders are not read"
+                f"folder {path} holds no audio file ({', '.join(sorted(AUDIO_SUFFIXES))}); subfolders are not read"
             )
         files += inside
     return files

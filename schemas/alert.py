@@ -33,11 +33,11 @@ class Band(BaseModel):
 
 
 class AudioSpan(BaseModel):
-    """Where the sound lies.
+    """Position of the sound on its topic.
 
     Attributes:
         topic, partition: of the audio.
-        first_offset, last_offset: records that hold the window that made this revision, both included.
+        first_offset, last_offset: records that hold the window behind this revision, inclusive.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,11 +56,11 @@ class Alert(Event):
         dedup_key: ``device_id/detector``: at most one alert is open under it.
         state: ``opened``, ``updated`` or ``closed``.
         revision: 0 when opened, then 1, 2, ...
-        severity: ``critical`` when the peak passes the threshold by twice the device's usual margin.
-        device_id, detector: whose.
-        session_id: of the window that made this revision; a device that restarts goes on with its alert.
+        severity: ``critical`` once a score lies twice as far above the usual one as its threshold, or more.
+        device_id, detector: of the scores.
+        session_id: of the window behind this revision; an alert continues across a restart of its device.
         opened_session_id, opened_first_sample: of the window that opened it.
-        first_sample: first sample of the window that made this revision.
+        first_sample: first sample of the window behind this revision.
         sample_rate: the device's rate, Hz.
         opened_ns: capture time of the opening window's first sample, nanoseconds since 1970.
         captured_ns: capture time of this revision's window.
@@ -68,14 +68,15 @@ class Alert(Event):
         peak_score: the largest score so far.
         confirmations: windows above their threshold among the last ``window_count``.
         window_count: how many windows confirmation looks at.
-        kind: ``peak``: single scores exceed; ``level``: the minute as a whole does.
-        level, level_threshold: of the minute under way, above the device's usual score; None where it is not judged.
-        p_value: how often normal minutes of this device come this high, as ranked.
-        threshold_state: ``learning`` while the device's threshold is not yet its own.
-        progress: of learning, 0 to 1.
+        kind: ``peak``: single scores exceed their threshold; ``level``: the minute as a whole does.
+        level, level_threshold: of the current minute, above the device's usual score; None where levels are not
+            evaluated.
+        p_value: how often normal minutes of this device score at least this high, by rank.
+        threshold_state: ``calibrating`` while the device's threshold is not yet its own.
+        calibration_progress: 0 to 1; 1 when ready.
         degraded: True when Redis was away.
         bands: the mel bands that explain the score most, largest first.
-        audio: where the sound lies, or None where it was not read from a topic.
+        audio: position of the sound; None where it was not read from a topic.
         model: which model scored.
         summary: one line for people.
     """
@@ -106,7 +107,7 @@ class Alert(Event):
     level_threshold: float | None = None
     p_value: Annotated[float, Field(ge=0, le=1)] | None = None
     threshold_state: ThresholdState
-    progress: Annotated[float, Field(ge=0, le=1)] | None = None
+    calibration_progress: Annotated[float, Field(ge=0, le=1)] | None = None
     degraded: bool = False
     bands: tuple[Band, ...] = ()
     audio: AudioSpan | None = None
@@ -129,6 +130,6 @@ class Alert(Event):
         return self.captured_ns
 
     def to_state_record(self) -> Record:
-        """The same revision for the compacted topic, keyed so that one open alert a detector stays."""
+        """The same revision for the compacted topic, which keeps the newest per device and detector."""
         record = self.to_record()
         return Record(self.dedup_key.encode(), record.value, record.headers)

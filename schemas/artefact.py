@@ -1,4 +1,4 @@
-"""A published model file: what it is, where it lies and who vouches for it."""
+"""A published model file: its identity, location and signature."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Artefact(BaseModel):
         detector, model_id, version: as in the file's manifest.
         sha256: digest of the file, hexadecimal.
         size: of the file, bytes.
-        url: where it lies; the last part of it is ``<sha256>.onnx``.
-        features_hash: of the manifest, so that a reader sees without fetching that it cannot compute the features.
-        signature: ed25519 over :meth:`signed_bytes`, base64; None where nobody signed.
+        url: its address, which ends in ``<sha256>.onnx``.
+        features_hash: of the manifest, so that a reader knows without fetching whether it can compute the features.
+        signature: ed25519 over :meth:`signed_bytes`, base64; None when unsigned.
         published_ns: when it was published, nanoseconds since 1970.
     """
 
@@ -41,11 +41,11 @@ class Artefact(BaseModel):
 
     @property
     def ref(self) -> ModelRef:
-        """How scores name it."""
+        """The reference that scores carry."""
         return ModelRef(name=self.model_id, version=self.version, sha256=self.sha256)
 
     def signed_bytes(self) -> bytes:
-        """What a signature covers: which file it is and what it is for, not where it lies."""
+        """The bytes that a signature covers: identity and role of the file, not its location."""
         return "\n".join(
             ("tocsin.artefact.v1", self.detector, self.model_id, self.version, self.sha256, str(self.size))
         ).encode()

@@ -10,24 +10,20 @@ from schemas.artefact import Artefact
 from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
-from schemas.identity import NAME
-
-ALL = "all"
-Scope = Annotated[str, Field(pattern=rf"^(all|kind:{NAME}|device:{NAME})$")]
-"""``all``, ``kind:<device kind>`` or ``device:<device_id>``; the narrower holds."""
+from schemas.scope import Scope
 
 MAX_PREVIOUS = 16
 
 
 class Assignment(Event):
-    """All that is announced for one detector and scope; the newest record under a key holds, and says everything.
+    """The models of one detector and scope; the newest record under a key applies, and is complete.
 
     Attributes:
         detector: the role.
-        scope: the devices it holds for.
+        scope: the devices it applies to.
         champion: the model whose scores may alert; None leaves the wider scope's, or the shipped one, in place.
-        shadow: a model scored beside it, never alerting; None where there is none.
-        previous: champions before, the newest first, for rollback.
+        shadow: a model that scores beside it and never alerts, or None.
+        previous: earlier champions, the newest first, for rollback.
         revision: counts up with every change.
         note: for people.
         announced_ns: nanoseconds since 1970.
@@ -45,7 +41,7 @@ class Assignment(Event):
     announced_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
 
     @model_validator(mode="after")
-    def _of_one_detector(self) -> Assignment:
+    def _models_match_detector(self) -> Assignment:
         for artefact in (self.champion, self.shadow, *self.previous):
             if artefact is not None and artefact.detector != self.detector:
                 raise ValueError(f"a model for {artefact.detector!r} is assigned to {self.detector!r}")
@@ -68,16 +64,16 @@ ModelState = Literal["ready", "refused", "waiting"]
 
 
 class ModelStatus(Event):
-    """What one worker made of an announced model, on the status topic.
+    """One worker's report on an assigned model, on the status topic.
 
     Attributes:
-        worker: its name.
+        worker: the worker's name.
         detector, scope, revision: of the assignment.
         stage: ``champion`` or ``shadow``.
         sha256, version: of the model.
-        state: ``ready`` scores from now on; ``refused`` never will, the last good one goes on; ``waiting`` could not
-            be fetched yet.
-        error: class of the error, from :mod:`schemas.errors`; empty where there is none.
+        state: ``ready``: it scores from now on; ``refused``: it never will, and the last good one continues;
+            ``waiting``: it could not be fetched yet.
+        error: class of the error, from :mod:`schemas.errors`; empty without one.
         message: for people.
         at_ns: nanoseconds since 1970.
     """

@@ -1,4 +1,4 @@
-"""A chunk: what a device sends, numbered, as raw PCM inside a CloudEvent."""
+"""A chunk: a numbered piece of a device's audio, raw PCM inside a CloudEvent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FULL_SCALE = 32_768
 _EXTENSIONS = ("partitionkey", "sessionid", "sequence", "firstsample", "samplerate", "channels", "time")
 _MAX_INT64 = 2**63 - 1
 MAX_CAPTURED_NS = MAX_NS - 3_600 * 1_000_000_000
-"""Latest capture time: an hour before times end, so that the times of windows inside a chunk are times as well."""
+"""Latest capture time: an hour before :data:`MAX_NS`, so that the times of windows in a chunk are valid as well."""
 MAX_SAMPLE = 2**48
 """Largest sample index: 46 years at 192 kHz, and small enough that resampling stays within int64."""
 
@@ -55,7 +55,7 @@ class Chunk:
         channels: 1 to 8.
         captured_ns: when the first sample was captured, nanoseconds since 1970, by the device's clock.
         pcm: signed 16-bit little-endian samples, channels interleaved.
-        regime: the device's way of working while it was captured, such as ``night`` or ``fast``; "" where it says none.
+        regime: the device's operating regime during capture, such as ``night`` or ``fast``; "" where it reports none.
     """
 
     device_id: str
@@ -79,15 +79,15 @@ class Chunk:
         return self.first_sample + self.n_samples
 
     def samples(self) -> npt.NDArray[np.int16]:
-        """The samples, shape (n_samples, channels), dtype int16; a view of the bytes where they lie."""
+        """The samples, shape (n_samples, channels), dtype int16; a view, not a copy."""
         return np.frombuffer(self.pcm, dtype="<i2").reshape(-1, self.channels)
 
 
 def encode_chunk(chunk: Chunk) -> Record:
-    """The record a chunk travels as.
+    """The Kafka record of a chunk.
 
     Raises:
-        ContractError: the chunk breaks a limit, so that no reader would take it.
+        ContractError: the chunk exceeds a limit, so that no reader would accept it.
     """
     _check(chunk)
     extensions = {
@@ -126,7 +126,7 @@ def decode_chunk(record: Record) -> Chunk:
     if attributes["content-type"] != CONTENT_TYPE:
         raise UnknownEncoding(f"content-type {attributes['content-type']!r}; this build decodes {CONTENT_TYPE!r}")
     if attributes.get("regime") == "":
-        raise MalformedHeader("ce_regime is empty: leave it out where there is nothing to say")
+        raise MalformedHeader("ce_regime is empty: leave the header out where no regime is reported")
     device_id = attributes["partitionkey"]
     if record.key != device_id.encode():
         key = None if record.key is None else record.key[:80]
@@ -177,7 +177,7 @@ def _check(chunk: Chunk) -> None:
     if size > MAX_BYTES:
         raise OversizedValue(f"{size} bytes; a chunk holds at most {MAX_BYTES}: send shorter chunks")
     if size % (2 * chunk.channels):
-        raise TruncatedValue(f"{size} bytes are no whole number of {chunk.channels}-channel 16-bit sample frames")
+        raise TruncatedValue(f"{size} bytes are not a whole number of {chunk.channels}-channel 16-bit sample frames")
     if chunk.n_samples > MAX_SECONDS * chunk.sample_rate:
         seconds = chunk.n_samples / chunk.sample_rate
         raise OversizedValue(f"{seconds:.3f} s of sound; a chunk holds at most {MAX_SECONDS} s: send shorter chunks")

@@ -19,7 +19,7 @@ MAX_HEADERS = 64
 MAX_HEADER_BYTES = 1024
 
 MAX_NS = 253_402_300_799_999_999_999
-"""The last nanosecond of the year 9999, which RFC 3339 can still write."""
+"""The last nanosecond of the year 9999, the last that RFC 3339 can express."""
 
 # ASCII: \d would take every digit of Unicode.
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
@@ -51,11 +51,11 @@ def encode_headers(
 
 
 def decode_headers(headers: Headers, *, event_type: str, required: tuple[str, ...] = ()) -> dict[str, str]:
-    """Attributes by name, without ``ce_``; the content type as ``content-type``. Other headers are passed over.
+    """Attributes by name, without ``ce_``; the content type as ``content-type``. Other headers are ignored.
 
     Raises:
         HeaderFlood: more than 64 headers, or one of more than 1,024 bytes.
-        RepeatedHeader: an attribute stands twice.
+        RepeatedHeader: an attribute occurs twice.
         MissingHeader: one of CloudEvents' four, the content type or one of ``required`` is missing or empty.
         MalformedHeader: an attribute is not UTF-8.
         UnsupportedVersion: another CloudEvents version, or another version of the same type.
@@ -72,7 +72,7 @@ def decode_headers(headers: Headers, *, event_type: str, required: tuple[str, ..
             raise HeaderFlood(f"header {name[:64]!r} is {size}; it must hold 1 to {MAX_HEADER_BYTES} bytes")
         short = name.removeprefix("ce_")
         if short in found:
-            raise RepeatedHeader(f"header {name[:64]!r} stands more than once; send it once")
+            raise RepeatedHeader(f"header {name[:64]!r} occurs more than once; send it once")
         try:
             found[short] = value.decode()
         except UnicodeDecodeError:
@@ -99,7 +99,7 @@ def format_time(ns: int) -> str:
 
 @lru_cache(maxsize=4_096)
 def _second(seconds: int) -> str:
-    """Devices that are heard at once share their seconds."""
+    """Cached, since chunks of many devices share their seconds."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
@@ -119,5 +119,5 @@ def parse_time(text: str) -> int:
     except (ValueError, OverflowError):
         raise malformed from None
     if whole < 0:
-        raise MalformedHeader(f"ce_time {text!r} lies before 1970")
+        raise MalformedHeader(f"ce_time {text!r} is before 1970")
     return whole * 1_000_000_000 + int((match[7] or "0").ljust(9, "0"))

@@ -1,4 +1,4 @@
-"""Dead letters: the original record byte for byte, and why it was set aside."""
+"""Dead letters: the original record byte for byte, and why it was rejected."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _MAX_MESSAGE_BYTES = 1024
 
 
 def dead_letter(record: Record, error: ContractError, *, topic: str, partition: int, offset: int) -> Record:
-    """The record for the dead letter topic: key, value and headers as they came, then ``tocsin_error_*`` headers.
+    """The record for the dead letter topic: key, value and headers unchanged, then ``tocsin_error_*`` headers.
 
     Args:
-        record: what could not be read.
+        record: the record that was rejected.
         error: why.
-        topic, partition, offset: where it stands.
+        topic, partition, offset: its position.
     """
     added = {
         "class": type(error).__name__,
@@ -35,6 +35,6 @@ def _cut(text: str) -> bytes:
 
 def original(record: Record) -> Record:
     """The record as it was before it became a dead letter."""
-    own = [index for index, (name, _) in enumerate(record.headers) if name == PREFIX + "class"]
+    starts = [index for index, (name, _) in enumerate(record.headers) if name == PREFIX + "class"]
     # The last run of our headers is ours; a dead letter of a dead letter keeps the earlier ones.
-    return Record(record.key, record.value, record.headers[: own[-1]] if own else record.headers)
+    return Record(record.key, record.value, record.headers[: starts[-1]] if starts else record.headers)

@@ -1,4 +1,4 @@
-"""What a device says of itself, on the compacted devices topic."""
+"""A device's manifest, on the compacted devices topic."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 
 
 class Device(Event):
-    """One device's manifest. The newest one under a key holds.
+    """One device's manifest. The newest one under a key applies.
 
     Attributes:
         device_id: the key.
-        kind: what it listens to; decides the detectors unless ``detectors`` names them.
+        kind: what it records; selects the detectors unless ``detectors`` names them.
         detectors: names of the detectors to run; None takes the kind's defaults.
-        sample_rate: Hz of what it sends, or None where the producer decides per session.
+        sample_rate: Hz of the audio it sends, or None where the producer decides per session.
         unit: what a sample measures: ``full scale`` for sound, ``g`` for acceleration.
         full_scale: the value in ``unit`` that the largest PCM step stands for, > 0.
         description: for people.

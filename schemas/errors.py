@@ -1,24 +1,24 @@
 """Every error Tocsin raises on purpose, in one tree.
 
 TocsinError
-├── UserError                   the person at the command line acts; exit code 2
+├── UserError                   the user at the command line acts; exit code 2
 │   ├── SettingsError           a setting is unknown or out of range
 │   ├── InputError              a file or folder cannot be used
 │   │   ├── UnreadableInput     it does not exist, or may not be read
-│   │   ├── NotAudio            it holds no sound we can decode
+│   │   ├── NotAudio            it holds no audio that can be decoded
 │   │   ├── EmptyAudio          it decodes to no sample, or to none that is finite
 │   │   ├── UnusableAudio       it decodes, but is clipped, of another rate than its set, or far too short
 │   │   ├── WrongLayout         names or folders are not those of the layout, or a class is empty
-│   │   └── TooLittleSound      it is too short to learn from or to measure with
+│   │   └── TooLittleSound      it is too short to train on or to measure with
 │   ├── CaptureError            the microphone cannot be opened
 │   ├── OutputError             a result cannot be written (no space, no permission)
-│   └── ExportError             a model as exported answers otherwise than as trained
-├── StackError                  the local Kafka or Redis cannot run; the person acts
-│   ├── ComponentMissing             Java, Kafka or Redis is not to be had on this platform
-│   ├── PortInUse               another program listens where a part should
+│   └── ExportError             an exported model scores differently from the trained one
+├── StackError                  the local Kafka or Redis cannot run; the user acts
+│   ├── ComponentMissing        Java, Kafka or Redis is not available on this platform
+│   ├── PortInUse               another program listens on a service's port
 │   ├── StackBusy               another stack runs in the same data folder
-│   ├── ServiceDied                a part ended by itself; carries the end of its log
-│   └── WorkerRefused           a worker process ended with exit code 2; its own line says why
+│   ├── ServiceDied             a service ended by itself; carries the end of its log
+│   └── WorkerRefused           a worker process ended with exit code 2; its own line of log says why
 ├── Unavailable                 a service does not answer; retried by itself
 │   ├── BrokerUnavailable
 │   ├── RedisUnavailable
@@ -28,10 +28,11 @@ TocsinError
 │   ├── UnsupportedVersion · UnknownType · UnknownEncoding
 │   ├── EmptyValue · TruncatedValue · OversizedValue
 │   ├── WrongSampleRate · WrongChannelCount · WrongKey
-│   └── MalformedRecord         JSON that is not what its type says
-└── ModelRefused                an artefact is not loaded; the last good one goes on
+│   └── MalformedRecord         JSON that does not match its type
+└── ModelRefused                an artefact is not loaded; the last good one continues
     ├── DigestMismatch · SizeMismatch · Unsigned · WrongSignature
-    ├── ManifestInvalid · FeatureMismatch · ShapeMismatch · GoldenMismatch · ScoreInverted
+    ├── ManifestInvalid · FeatureMismatch · ShapeMismatch · GoldenMismatch
+    ├── ScoreInverted · ScoreNotFinite
     ├── ExternalData · UnsafePath · ForbiddenOperator
     └── TooLarge · TooSlow · LoadStuck · LoadCrashed
 """
@@ -50,7 +51,7 @@ class TocsinError(Exception):
 
 
 class UserError(TocsinError):
-    """The person who gave the command can mend it."""
+    """The user who gave the command can fix it."""
 
     exit_code = 2
 
@@ -68,13 +69,13 @@ class UnreadableInput(InputError):
 
     @classmethod
     def of(cls, path: Path, error: OSError) -> UnreadableInput:
-        """What the system says of a path, and the way out."""
-        ways = {errno.ENOENT: ": check its name", errno.EACCES: ": give yourself permission to read it"}
-        return cls(f"{path} cannot be read: {error.strerror or error}{ways.get(error.errno or 0, '')}")
+        """The operating system's error on a path, with a hint."""
+        hints = {errno.ENOENT: ": check its name", errno.EACCES: ": give yourself permission to read it"}
+        return cls(f"{path} cannot be read: {error.strerror or error}{hints.get(error.errno or 0, '')}")
 
 
 class NotAudio(InputError):
-    """The file holds no sound or waveform that can be decoded."""
+    """The file holds no audio or waveform that can be decoded."""
 
 
 class EmptyAudio(InputError):
@@ -86,11 +87,11 @@ class UnusableAudio(InputError):
 
 
 class WrongLayout(InputError):
-    """A name does not say what its layout says with names, or a class that is needed is empty."""
+    """A name does not follow the layout, or a required class is empty."""
 
 
 class TooLittleSound(InputError):
-    """There is sound, but too little to learn from or to measure with."""
+    """There is sound, but too little to train on or to measure with."""
 
 
 class CaptureError(UserError):
@@ -102,7 +103,7 @@ class OutputError(UserError):
 
 
 class ExportError(UserError):
-    """A model as exported answers otherwise than as trained; the same training would end alike."""
+    """An exported model scores differently from the trained one; training again gives the same."""
 
 
 class StackError(TocsinError):
@@ -112,7 +113,7 @@ class StackError(TocsinError):
 
 
 class ComponentMissing(StackError):
-    """Java, Kafka or Redis cannot be had on this platform without the user's help."""
+    """Java, Kafka or Redis are not available on this platform without the user's help."""
 
 
 class PortInUse(StackError):
@@ -124,13 +125,13 @@ class StackBusy(StackError):
 
 
 class ServiceDied(StackError):
-    """A part of the stack ended by itself; the message carries the end of its log."""
+    """A service of the stack ended by itself; the message carries the end of its log."""
 
     exit_code = 1
 
 
 class WorkerRefused(StackError):
-    """A worker process could not start; its own line says why."""
+    """A worker process could not start; its own line of log says why."""
 
 
 class Unavailable(TocsinError):
@@ -153,23 +154,23 @@ class StoreUnavailable(Unavailable):
 
 
 class ContractError(TocsinError):
-    """A message breaks the contract; it is kept in the dead letters and the stream goes on."""
+    """A message breaks the contract; it becomes a dead letter and the stream goes on."""
 
 
 class MissingHeader(ContractError):
-    """A header the type requires is not there."""
+    """A header that the type requires is missing."""
 
 
 class RepeatedHeader(ContractError):
-    """A header stands twice, so that its meaning is open."""
+    """A header occurs twice, so that its value is ambiguous."""
 
 
 class MalformedHeader(ContractError):
-    """A header's value cannot be read as what it must be."""
+    """A header's value cannot be parsed, or is out of range."""
 
 
 class HeaderFlood(ContractError):
-    """More headers, or larger ones, than any message of ours carries."""
+    """More headers, or larger ones, than the contract allows."""
 
 
 class UnsupportedVersion(ContractError):
@@ -205,11 +206,11 @@ class WrongChannelCount(ContractError):
 
 
 class WrongKey(ContractError):
-    """The record's key is not the device it speaks of."""
+    """The record's key does not match its content."""
 
 
 class MalformedRecord(ContractError):
-    """A JSON value does not parse as its type."""
+    """A JSON value does not match its type."""
 
 
 class ModelRefused(TocsinError):
@@ -221,15 +222,15 @@ class DigestMismatch(ModelRefused):
 
 
 class ManifestInvalid(ModelRefused):
-    """The file says nothing of itself, or nothing this build can read."""
+    """The file has no manifest, or none that this build can read."""
 
 
 class FeatureMismatch(ModelRefused):
-    """The model wants features this build does not compute."""
+    """The model needs features that this build does not compute."""
 
 
 class ShapeMismatch(ModelRefused):
-    """Inputs or outputs differ from what the manifest says."""
+    """Inputs or outputs differ from the manifest."""
 
 
 class GoldenMismatch(ModelRefused):
@@ -241,7 +242,7 @@ class SizeMismatch(ModelRefused):
 
 
 class Unsigned(ModelRefused):
-    """Nobody vouches for the file, and signatures are asked for."""
+    """The file is not signed, and a signature is required."""
 
 
 class WrongSignature(ModelRefused):
@@ -253,11 +254,11 @@ class ScoreInverted(ModelRefused):
 
 
 class ScoreNotFinite(ModelRefused):
-    """The model gave a score that is no number."""
+    """The model returned a score that is not finite."""
 
 
 class ExternalData(ModelRefused):
-    """The model wants data from beside its file."""
+    """The model refers to data outside its file."""
 
 
 class UnsafePath(ModelRefused):
@@ -273,12 +274,12 @@ class TooLarge(ModelRefused):
 
 
 class TooSlow(ModelRefused):
-    """It takes longer for a window than it may."""
+    """Scoring a window takes longer than allowed."""
 
 
 class LoadStuck(ModelRefused):
-    """Loading it did not end in the time allowed."""
+    """Loading it did not end within the time allowed."""
 
 
 class LoadCrashed(ModelRefused):
-    """The process that tried it ended by itself."""
+    """The process that checked it crashed."""

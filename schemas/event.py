@@ -14,9 +14,9 @@ CONTENT_TYPE = "application/json"
 
 
 class Event(BaseModel):
-    """Base of all that travels as JSON. Fields a reader does not know are passed over; numbers are finite.
+    """Base of all JSON records. Unknown fields are ignored; numbers are finite.
 
-    Subclasses name their CloudEvents type, give their key and id, and say when the thing happened.
+    Subclasses define their CloudEvents type, key, id, origin and time.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, protected_namespaces=())
@@ -29,7 +29,7 @@ class Event(BaseModel):
         raise TypeError(f"{type(self).__name__} has no key")
 
     def record_keys(self) -> tuple[str, ...]:
-        """The Kafka keys a record of it may have."""
+        """The Kafka keys that a record of it may have."""
         return (self.key(),)
 
     def event_id(self) -> str:
@@ -37,15 +37,15 @@ class Event(BaseModel):
         raise TypeError(f"{type(self).__name__} has no id")
 
     def source(self) -> str:
-        """A URI reference naming who says this."""
+        """A URI reference that names the origin."""
         raise TypeError(f"{type(self).__name__} has no source")
 
     def time_ns(self) -> int:
-        """When it happened, nanoseconds since 1970."""
+        """Time of the event, nanoseconds since 1970."""
         raise TypeError(f"{type(self).__name__} has no time")
 
     def to_record(self) -> Record:
-        """The record this travels as."""
+        """The Kafka record of this event."""
         headers = encode_headers(
             event_type=self.event_type,
             event_id=self.event_id(),
@@ -58,7 +58,7 @@ class Event(BaseModel):
 
     @classmethod
     def from_record(cls, record: Record) -> Self:
-        """The model in a record.
+        """The event in a record.
 
         Raises:
             ContractError: the record breaks the contract; the class names how.

@@ -1,4 +1,4 @@
-"""The feature specification: all that decides what a model is fed, hashed into its manifest."""
+"""The feature specification: everything that determines a model's input, hashed into its manifest."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _FRONT_END_EXCLUDES = {"level", "pool", "n_frames", "window_hop"}
-# Fields that came later: left out of the digest where they say what was always so, so that older models keep theirs.
+# Fields added later: left out of the digest at their defaults, so that older models keep theirs.
 _LATER = {"transform": "log_mel", "pool": 1}
 
 
 class FeatureSpec(BaseModel):
-    """How sound becomes a model's input: frames, transformed, summarised in rows; windows of rows.
+    """How audio becomes a model's input: frames, transformed, summarised in rows; windows of rows.
 
     Attributes:
-        transform: ``log_mel`` makes a frame its log-mels; ``waveform`` leaves its samples as they are, frame by frame
-            without overlap, and the model does the rest.
+        transform: ``log_mel`` computes a frame's log-mels; ``waveform`` leaves its samples unchanged, in frames
+            without overlap.
         pool: frames in a row. With 1 a row is a frame; with more it is the mean of each column over the row's frames,
             then their population standard deviation. Row r holds frames r * pool to r * pool + pool - 1.
         sample_rate: Hz the sound is resampled to.
@@ -27,12 +27,12 @@ class FeatureSpec(BaseModel):
         n_fft, win_length, hop: samples; a frame is ``n_fft`` samples, every ``hop``.
         window: ``hann`` is the periodic Hann window.
         centre: False: the first frame starts at sample 0, nothing is padded.
-        n_mels, fmin, fmax: mel bands and their edges, Hz; these and all up to ``log_floor`` matter to log-mels alone.
+        n_mels, fmin, fmax: mel bands and their edges, Hz; these and all up to ``log_floor`` apply to log-mels only.
         mel_scale, mel_norm: ``slaney`` as in Slaney's Auditory Toolbox (1998).
         power: exponent of the magnitude spectrum.
         log: ``db`` is 10 log10.
-        log_floor: power below which the logarithm is not taken.
-        level: ``window-mean`` subtracts each window's mean, so that gain does not matter; ``none`` keeps the level.
+        log_floor: lower bound of the power before the logarithm.
+        level: ``window-mean`` subtracts each window's mean, so that gain has no effect; ``none`` preserves the level.
         n_frames: rows in a window.
         window_hop: rows from one window's start to the next.
         dtype: of the features.
@@ -71,7 +71,7 @@ class FeatureSpec(BaseModel):
         if not self.fmin < self.fmax <= self.sample_rate / 2:
             raise ValueError(f"fmin {self.fmin} < fmax {self.fmax} <= {self.sample_rate / 2} Hz must hold")
         if self.window_hop > self.n_frames:
-            raise ValueError(f"window_hop {self.window_hop} > n_frames {self.n_frames} would leave sound unheard")
+            raise ValueError(f"window_hop {self.window_hop} > n_frames {self.n_frames} would skip sound")
         if self.transform == "waveform" and (self.hop, self.level, self.pool) != (self.n_fft, "none", 1):
             raise ValueError(
                 f"a waveform of hop {self.hop}, level {self.level!r} and pool {self.pool} is not computed: hop must be"
@@ -104,7 +104,7 @@ class FeatureSpec(BaseModel):
         return _digest(self.model_dump(mode="json"))
 
     def front_end(self) -> str:
-        """sha256 over the fields that decide a frame: specs with equal front ends share frames, pooled or not."""
+        """sha256 over the fields that determine a frame: specs with equal front ends share frames, pooled or not."""
         return _digest(self.model_dump(mode="json", exclude=_FRONT_END_EXCLUDES))
 
 

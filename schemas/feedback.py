@@ -1,4 +1,4 @@
-"""What people say of alerts, on the feedback topic."""
+"""Operator feedback on alerts and devices, on the feedback topic."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from schemas.device import Name
 from schemas.event import Event
 
 Judgement = Literal["false-alarm", "real"]
-Word = Literal["normal", "undo"]
+Action = Literal["normal", "undo"]
 
 
 class AlertFeedback(Event):
-    """An operator's verdict on an alert. The newest one of an alert holds.
+    """An operator's judgement of an alert. The newest one on an alert applies.
 
     Attributes:
         alert_id, device_id, detector: of the alert.
-        judgement: ``false-alarm``: it was normal sound; ``real``: it was not.
+        judgement: ``false-alarm``: the sound was normal; ``real``: it was not.
         note: for people.
-        by: who says so; free text.
+        by: who gave it; free text.
         given_ns: nanoseconds since 1970.
     """
 
-    event_type: ClassVar[str] = "tocsin.verdict.v1"
+    event_type: ClassVar[str] = "tocsin.alert-feedback.v1"
 
     alert_id: Annotated[str, Field(min_length=1, max_length=64)]
     device_id: Name
@@ -49,22 +49,22 @@ class AlertFeedback(Event):
 
 
 class DeviceFeedback(Event):
-    """An operator's "this is normal" on a device's sound as a whole, or its undoing.
+    """An operator's "this is normal" on a device's sound as a whole, or its reversal.
 
     Attributes:
-        device_id, detector: whose.
-        word: ``normal``: what sounds now, or has sounded today, is the usual sound from now on; ``undo`` takes the
-            last one back.
+        device_id, detector: of the sound.
+        action: ``normal``: what sounds now, or has sounded today, is the usual sound from now on; ``undo`` reverses
+            the last ``normal``.
         note: for people.
-        by: who says so; free text.
+        by: who gave it; free text.
         given_ns: nanoseconds since 1970.
     """
 
-    event_type: ClassVar[str] = "tocsin.acceptance.v1"
+    event_type: ClassVar[str] = "tocsin.device-feedback.v1"
 
     device_id: Name
     detector: Name
-    word: Word
+    action: Action
     note: Annotated[str, Field(max_length=2_000)] = ""
     by: Annotated[str, Field(max_length=200)] = ""
     given_ns: Annotated[int, Field(ge=0, le=MAX_NS)]

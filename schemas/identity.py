@@ -1,4 +1,4 @@
-"""Names and derived ids: a replay repeats every id, so that consumers can tell what they have seen."""
+"""Names and derived ids: a replay repeats every id, so that consumers can recognise duplicates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 """Device ids, session ids and detector names: 1 to 100 letters, digits, ``.``, ``_``, ``-``."""
 
 REGIME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
-"""Ways of working: 1 to 32 letters, digits, ``.``, ``_``, ``-``."""
+"""Operating regimes: 1 to 32 letters, digits, ``.``, ``_``, ``-``."""
 
 _NAME, _REGIME = re.compile(NAME), re.compile(REGIME)
 _ROOT = uuid.uuid5(uuid.NAMESPACE_URL, "urn:tocsin")
@@ -22,20 +22,20 @@ def is_name(text: str) -> bool:
 
 
 def is_regime(text: str) -> bool:
-    """Whether ``text`` may name a device's way of working."""
+    """Whether ``text`` may name an operating regime."""
     return _REGIME.fullmatch(text) is not None
 
 
 def window_id(
     device_id: str, detector: str, session_id: str, first_sample: int, n_samples: int, *, shadow: bool = False
 ) -> str:
-    """Id of one window's score: UUID version 5 (RFC 9562) of its place in the stream.
+    """Id of one window's score: UUID version 5 (RFC 9562) of its position in the stream.
 
-    The length belongs to the place: a model with longer windows may take over and begin where an earlier one began. A
-    shadow's score of the same window has an id of its own.
+    The length is part of the position: a model with longer windows may take over and begin where an earlier one began.
+    A shadow's score of the same window has an id of its own.
     """
-    place = f"{device_id}/{detector}/{session_id}/{first_sample}+{n_samples}"
-    return _uuid5(f"{'shadow' if shadow else 'window'}/{place}")
+    position = f"{device_id}/{detector}/{session_id}/{first_sample}+{n_samples}"
+    return _uuid5(f"{'shadow' if shadow else 'window'}/{position}")
 
 
 def alert_id(device_id: str, detector: str, session_id: str, first_sample: int, n_samples: int) -> str:

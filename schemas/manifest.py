@@ -1,4 +1,4 @@
-"""A model's manifest: what an artefact says of itself, in the ONNX file's ``metadata_props``."""
+"""A model's manifest: its description, in the ONNX file's ``metadata_props``."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ GOLDEN_SCORES_KEY = "tocsin.golden.scores"
 SCORE_OUTPUT = "score"
 """Model output: float32 (batch,), higher is more anomalous."""
 BANDS_OUTPUT = "bands"
-"""Optional output of a model of log-mels: float32 (batch, n_mels), >= 0, how much each mel band adds to the score."""
+"""Optional output of a model of log-mels: float32 (batch, n_mels), >= 0, each mel band's contribution to the score."""
 
 MAX_GOLDEN_WINDOWS = 64
 
 
 class Calibration(BaseModel):
-    """How the model scores normal sound it did not learn from.
+    """How the model scores normal sound that it was not trained on.
 
     Attributes:
-        transfer: ``absolute`` scores mean the same on every device, so ``threshold`` holds from the first window;
-            ``relative`` ones do not, so a device learns its own level first; ``own`` ones come from a model of this
-            very device: ``threshold`` holds from the first window, and the device's own sound may raise it, by six
-            spreads at most.
+        transfer: ``absolute`` scores mean the same on every device, so ``threshold`` applies from the first window;
+            ``relative`` ones do not, so a threshold is calibrated on each device first; ``own`` ones come from a model
+            of this very device: ``threshold`` applies from the first window, and the device's own sound may raise it,
+            by six spreads at most.
         threshold: score above which a window counts, before a device has its own.
         spread: the scores' usual spread on normal sound (a standard deviation), > 0.
         n: how many windows this was measured on.
@@ -52,16 +52,16 @@ class Calibration(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What an artefact says of itself.
+    """The description in a model file.
 
     Attributes:
         model_id: the model's name.
         version: its version, as text.
-        detector: the role it plays.
-        features: what it is fed.
+        detector: its role.
+        features: its input.
         features_hash: ``features.hash()`` of the trainer; a reader refuses a file whose hash it cannot reproduce.
         calibration: see :class:`Calibration`.
-        trained_on: which sound it learned from, for people.
+        trained_on: its training data, for people.
         training_digest: sha256 over the training data.
         code_revision: of the trainer.
         seed: of the training run.
@@ -96,9 +96,9 @@ def write_metadata(
     """The ``metadata_props`` of an artefact.
 
     Args:
-        manifest: what it says of itself.
+        manifest: of the model.
         features: golden inputs, float32 (n, n_frames, width), 1 <= n <= 64.
-        scores: what the model answered, float32 (n,).
+        scores: the model's scores of them, float32 (n,).
     """
     return {
         MANIFEST_KEY: manifest.model_dump_json(),

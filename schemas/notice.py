@@ -1,4 +1,4 @@
-"""What people should know and need not act on at once: a slow drift, alerts kept back."""
+"""Notices, which need no immediate action: a slow drift, suppressed alerts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Notice(Event):
     """A notice on a device's detector.
 
     Attributes:
-        device_id, detector, session_id: whose.
-        kind: ``drift``: the usual sound has moved slowly away from what it was; ``suppressed``: the alert budget kept
-            alerts back.
-        count: alerts kept back; 1 for a drift.
-        end_sample: end of the window that brought it, as a session index.
+        device_id, detector, session_id: of the window behind it.
+        kind: ``drift``: the usual sound has slowly moved away from its baseline; ``suppressed``: the alert budget
+            suppressed alerts.
+        count: alerts suppressed; 1 for a drift.
+        end_sample: end of that window, as a session index.
         captured_ns: that window's capture time, nanoseconds since 1970.
         summary: one line for people.
     """

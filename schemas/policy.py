@@ -1,30 +1,31 @@
-"""How many false alarms are allowed, on the compacted policies topic."""
+"""Policies: false-alarm budgets and operating regimes, on the compacted policies topic."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from schemas.assignment import Scope
 from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
+from schemas.scope import Scope, scopes_of
 
 ANY = "any"
 DEFAULT_FALSE_ALARMS_PER_WEEK = 1.0
 
 
 class Policy(Event):
-    """A promise for a detector and a scope. The newest under a key holds; a tombstone takes it back.
+    """The false-alarm budget of a detector and a scope. The newest under a key applies; a tombstone removes it.
 
     Attributes:
-        detector: the role, or ``any``.
-        scope: ``all``, ``kind:<device kind>`` or ``device:<device_id>``.
+        detector: its name, or ``any``.
+        scope: the devices it applies to.
         false_alarms_per_week: at most so many on each device, > 0.
-        regime_hours: hours of the day (UTC) at which another way of working begins, two or three, ascending; each has
-            a reference of its own. Empty: there is one.
-        regime_tags: whether each way of working that the producer sends has a reference of its own.
+        regime_hours: hours of the day (UTC) at which another operating regime begins, two or three, ascending; each has
+            a reference of its own. Empty: there is one regime.
+        use_reported_regime: whether each operating regime that the producer sends has a reference of its own.
         note: for people.
         set_ns: nanoseconds since 1970.
     """
@@ -35,7 +36,7 @@ class Policy(Event):
     scope: Scope
     false_alarms_per_week: Annotated[float, Field(gt=0, le=1_000)]
     regime_hours: Annotated[tuple[Annotated[int, Field(ge=0, le=23)], ...], Field(max_length=3)] = ()
-    regime_tags: bool = False
+    use_reported_regime: bool = False
     note: Annotated[str, Field(max_length=500)] = ""
     set_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
 
@@ -47,9 +48,12 @@ class Policy(Event):
         return hours
 
     @model_validator(mode="after")
-    def _hours_or_tags(self) -> Self:
-        if self.regime_hours and self.regime_tags:
-            raise ValueError(f"ways of working go by the hours {self.regime_hours} or by tags, not by both")
+    def _hours_or_reported(self) -> Self:
+        if self.regime_hours and self.use_reported_regime:
+            raise ValueError(
+                f"operating regimes follow the hours {self.regime_hours} or what the producer reports, not both: "
+                "leave one of them out"
+            )
         return self
 
     def key(self) -> str:
@@ -66,6 +70,17 @@ class Policy(Event):
 
 
 def keys_for(device_id: str, kind: str, detector: str) -> tuple[str, ...]:
-    """Keys of the policies that may hold for a device's detector, the one that decides first."""
-    scopes = (f"device:{device_id}", f"kind:{kind}", "all")
-    return tuple(f"{role}/{scope}" for scope in scopes for role in (detector, ANY))
+    """Keys of the policies that may apply to a device's detector, in order of precedence."""
+    return tuple(f"{role}/{scope}" for scope in scopes_of(device_id, kind) for role in (detector, ANY))
+
+
+def applicable(policies: Mapping[str, Policy], device_id: str, kind: str, detector: str) -> Policy | None:
+    """The policy that applies to a device's detector; None where the default applies.
+
+    Args:
+        policies: by key.
+        device_id, kind, detector: of the device and detector.
+    """
+    if not policies:
+        return None
+    return next((policies[key] for key in keys_for(device_id, kind, detector) if key in policies), None)

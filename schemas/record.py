@@ -1,4 +1,4 @@
-"""A Kafka record as bytes, whatever client read it."""
+"""A Kafka record as bytes, independent of the client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Record:
     Attributes:
         key: the record's key, or None.
         value: the record's value; None is a tombstone.
-        headers: name and value in their order; a name may stand more than once.
+        headers: name and value in their order; a name may occur more than once.
     """
 
     key: bytes | None

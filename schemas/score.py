@@ -11,7 +11,7 @@ from schemas.device import Name
 from schemas.event import Event
 from schemas.identity import window_id
 
-ThresholdState = Literal["learning", "ready"]
+ThresholdState = Literal["calibrating", "ready"]
 Stage = Literal["champion", "shadow"]
 
 
@@ -32,20 +32,20 @@ class ModelRef(BaseModel):
 
 
 class ScoreExplanation(BaseModel):
-    """ScoreExplanation a score did, or did not, raise an alert.
+    """Why a score did, or did not, raise an alert.
 
     Attributes:
-        confirmed: what was compared with the threshold: the m-th largest of the last n scores; None before there are m.
-        level: of the minute under way, above the device's usual score; in the score's unit.
-        level_threshold: what the level was compared with; None while there is none, or where levels are not judged.
-        p_value: (1 + reference minutes at least as high) / (n + 1).
-        n: minutes ranked against; scores in a device's first hour.
-        block: number of the minute since the device was first heard.
-        progress: of learning, 0 to 1.
-        kind: what exceeds: ``peak``, ``level``, or "" in quiet.
-        episode: number of the episode under way; 0 in quiet.
-        suppressed: what kept an alert back: ``budget``, ``cooldown`` or "".
-        per_week: the promise: at most so many false alarms a week.
+        confirmed: compared with the threshold: the m-th largest of the last n scores; None before there are m.
+        level: of the current minute, above the device's usual score; in the score's unit.
+        level_threshold: compared with the level; None while there is none, or where levels are not evaluated.
+        p_value: (1 + reference minutes at least as high) / (reference_blocks + 1).
+        reference_blocks: minutes ranked against; scores in a device's first hour.
+        block: number of the minute since the device was first observed.
+        calibration_progress: 0 to 1; 1 when ready.
+        kind: what exceeds its threshold: ``peak``, ``level``, or "" outside an episode.
+        episode: number of the current episode; 0 outside one.
+        suppressed: what suppressed an alert: ``budget``, ``cooldown`` or "".
+        false_alarms_per_week: the budget: at most so many on this device.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -54,35 +54,36 @@ class ScoreExplanation(BaseModel):
     level: float
     level_threshold: float | None
     p_value: float
-    n: int
+    reference_blocks: int
     block: int
-    progress: float
+    calibration_progress: float
     kind: Literal["", "peak", "level"] = ""
     episode: int = 0
     suppressed: Literal["", "budget", "cooldown"] = ""
-    per_week: float
+    false_alarms_per_week: float
 
 
 class Score(Event):
-    """What one detector heard in one window.
+    """One detector's score of one window.
 
     Attributes:
-        device_id, detector, session_id: whose window.
+        device_id, detector, session_id: of the window.
         first_sample: index of the window's first sample in its session, at the device's own rate.
         n_samples: the window's length in samples at the device's own rate.
         sample_rate: the device's rate, Hz.
         captured_ns: when the first sample was captured, nanoseconds since 1970, by the device's clock.
         score: higher is more anomalous; the scale is the model's.
-        threshold: what the score was compared with; None while there is none yet.
+        threshold: compared with the score; None while there is none yet.
         exceeds: whether score > threshold.
-        threshold_state: ``learning`` until the device's own sound decides.
+        threshold_state: ``calibrating`` until a week of the device's own sound decides.
         degraded: True when Redis was away and the last known threshold was used.
         level_dbfs: RMS level of the window, dB relative to full scale, -120 and up.
         model: which model scored.
         stage: ``champion`` scores may alert, ``shadow`` scores never do.
-        hop_ns: new sound the window brings, ns.
-        regime: the device's way of working it was judged in; "" where it has one only.
-        tag: the way of working that its producer sent with the sound where the window begins; "" where it sent none.
+        hop_ns: new audio in the window, ns.
+        regime: the operating regime whose threshold was used; "" where the device has only one.
+        reported_regime: the operating regime its producer sent with the sound where the window begins; "" where it sent
+            none.
         explanation: what the decision rests on; None from workers before 0.2.
     """
 
@@ -105,7 +106,7 @@ class Score(Event):
     stage: Stage = "champion"
     hop_ns: Annotated[int, Field(ge=0)] = 0
     regime: Annotated[str, Field(max_length=32)] = ""
-    tag: Annotated[str, Field(max_length=32)] = ""
+    reported_regime: Annotated[str, Field(max_length=32)] = ""
     explanation: ScoreExplanation | None = None
 
     def key(self) -> str:

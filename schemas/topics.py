@@ -19,8 +19,8 @@ class Topic:
         cleanup: Kafka's ``cleanup.policy``.
         retention_ms: how long records stay; ``-1`` for ever.
         max_bytes: Kafka's ``max.message.bytes``.
-        key: what the record's key is.
-        timestamps: ``LogAppendTime`` where the broker's clock must order records, whatever a device's clock says.
+        key: meaning of the record's key.
+        timestamps: ``LogAppendTime`` where the broker's clock must order records, independent of devices' clocks.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Topic:
     timestamps: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
 
     def config(self) -> dict[str, str]:
-        """Topic configuration in Kafka's own words."""
+        """Topic configuration by Kafka's names."""
         return {
             "cleanup.policy": self.cleanup,
             "retention.ms": str(self.retention_ms),
@@ -51,8 +51,8 @@ MODEL_STATUS = Topic("tocsin.model-status.v1", 1, "delete", 30 * DAY_MS, 64 * 10
 DEVICES = Topic("tocsin.devices.v1", 1, "compact", -1, 64 * 1024, "device_id")
 POLICIES = Topic("tocsin.policies.v1", 1, "compact", -1, 64 * 1024, "detector/scope")
 FEEDBACK = Topic("tocsin.feedback.v1", 1, "delete", -1, 64 * 1024, "device_id")
-# A dead letter is the original record and a few headers more, however large the original was.
+# A dead letter is the original record and a few more headers, however large the original was.
 DEADLETTER = Topic("tocsin.deadletter.v1", 8, "delete", 14 * DAY_MS, 2 * 1024 * 1024, "as the original")
 
 TOPICS = (AUDIO, SCORES, ALERTS, NOTICES, ALERT_STATE, MODELS, MODEL_STATUS, DEVICES, POLICIES, FEEDBACK, DEADLETTER)
-"""All of them, in the order they are created."""
+"""All topics, in the order of their creation."""

@@ -28,7 +28,7 @@ class FileScorer:
         detector = model.manifest.detector
         self._roster = {Slot(detector, "champion"): model}
         self._judge = context_of(detector, model, None)
-        self._listener = BatchScorer()
+        self._scorer = BatchScorer()
         self._state = DetectorState()
         self._sessions = 0
 
@@ -50,6 +50,6 @@ class FileScorer:
             samples = block.samples
             chunk = Chunk(_DEVICE, session, number, first, source.sample_rate, source.channels, 0, samples.tobytes())
             first += len(samples)
-            scored = self._listener.hear([(segment, chunk, number)], {_DEVICE: 0})
+            scored = self._scorer.score([(segment, chunk, number)], {_DEVICE: 0})
             self._state, outputs = decide(self._state, lambda _: self._judge, scored)
             yield from outputs

@@ -1,4 +1,4 @@
-"""Measures rows and writes the page; see ``docs/quality.md``."""
+"""Measures recipes on data sets and writes ``docs/quality.md``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.quality.page import PAGE, page_of
-from benchmarks.quality.row import Row, keep_row, kept_rows
+from benchmarks.quality.row import Row, save_row, saved_rows
 from trainers.recipes.registry import RECIPES
 
 TRANSFER = Path(__file__).parents[1] / "results" / "transfer" / "transfer.md"
-"""Where ``tocsin study transfer --out benchmarks/results/transfer`` puts its table."""
+"""The table that ``tocsin experiment transfer --out benchmarks/results/transfer`` writes."""
 
 Measure = Callable[[Path | None], Row | None]
 
@@ -32,11 +32,11 @@ MODULES = (
     "benchmarks.quality.quick",
     "benchmarks.quality.scream",
 )
-"""Each has ``ROWS``: a function a row, given the folder of real sets or None; None where its set is not there."""
+"""Each has ``ROWS``: a function per row that takes the folder of real sets, or None, and gives None without its set."""
 
 
 def rows_to_measure() -> dict[str, Measure]:
-    """All rows there are, by name."""
+    """All known rows, by name."""
     rows: dict[str, Measure] = {}
     for module in MODULES:
         rows |= import_module(module).ROWS
@@ -44,25 +44,25 @@ def rows_to_measure() -> dict[str, Measure]:
 
 
 def main() -> None:
-    """Measures the rows that were asked for, keeps each at once, and writes the page."""
+    """Measures the requested rows, saves each as soon as it is measured, and writes the page."""
     known = rows_to_measure()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(known)}; all, unless some are named")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"any of {', '.join(known)}; default: all")
     parser.add_argument("--data", type=Path, help="folder of real sets")
-    parser.add_argument("--page", action="store_true", help="write the page from what is kept, measure nothing")
-    asked = parser.parse_args()
-    unknown = set(asked.rows) - set(known)
+    parser.add_argument("--page", action="store_true", help="write the page from the saved rows, measure nothing")
+    chosen = parser.parse_args()
+    unknown = set(chosen.rows) - set(known)
     if unknown:
-        parser.error(f"no row {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    for name in [] if asked.page else asked.rows or list(known):
-        row = known[name](asked.data)
+        parser.error(f"unknown row {', '.join(sorted(unknown))}; known rows: {', '.join(known)}")
+    for name in [] if chosen.page else chosen.rows or list(known):
+        row = known[name](chosen.data)
         if row is None:
-            print(f"{name}: its set is not there, passed over", file=sys.stderr)
+            print(f"{name}: skipped, its data set is missing", file=sys.stderr)
             continue
-        keep_row(name, row)
-        print(name, *(f"{what} {figure.mean:.3f}" for what, figure in row.figures.items()), sep="  ")
+        save_row(name, row)
+        print(name, *(f"{label} {figure.mean:.3f}" for label, figure in row.figures.items()), sep="  ")
     transfer = TRANSFER.read_text(encoding="utf-8") if TRANSFER.exists() else ""
-    rows = kept_rows()
+    rows = saved_rows()
     unmeasured = [name for name in known if name not in rows]
     PAGE.write_text(page_of(rows, [*RECIPES, "label"], transfer, unmeasured), encoding="utf-8")
 

@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 from benchmarks.quality.row import Figure, Row, cost_of, figure_of
-from processors.adapters.models.onnx_model import OnnxModel
-from processors.app.faust_app import load_models
+from processors.adapters.models.onnx_model import OnnxModel, load_shipped
 from trainers.recipes.machine.data import hear_many
 from trainers.recipes.machine.quality import auc_by_fault, bearing_aucs, motor_aucs, score_machines
 from trainers.recipes.machine.recipe import SPEC
@@ -35,7 +34,7 @@ class Shipped(nn.Module):
 
 def synthetic(_data: Path | None) -> Row:
     """Machines drawn with other seeds than those it learned from."""
-    net = Shipped(load_models()["machine"])
+    net = Shipped(load_shipped("machine"))
     figures: dict[str, Figure] = {}
     for severity, text in ((0.0, "as loud"), (-6.0, "6 dB below")):
         tables = []
@@ -53,7 +52,7 @@ def bearing(data: Path | None) -> Row | None:
     """A real bearing."""
     if data is None or not (data / "bearing").is_dir():
         return None
-    values = list(bearing_aucs(Shipped(load_models()["machine"]), data / "bearing", SPEC).values())
+    values = list(bearing_aucs(Shipped(load_shipped("machine")), data / "bearing", SPEC).values())
     figures = {
         "faults mean AUC": Figure(round(statistics.fmean(values), 4), round(statistics.stdev(values), 4), len(values)),
         "faults lowest AUC": figure_of([min(values)]),
@@ -66,7 +65,7 @@ def motor(data: Path | None) -> Row | None:
     """A real motor."""
     if data is None or not (data / "motor").is_dir():
         return None
-    found = motor_aucs(Shipped(load_models()["machine"]), data / "motor", SPEC)
+    found = motor_aucs(Shipped(load_shipped("machine")), data / "motor", SPEC)
     figures = {"pairs, either way round, mean AUC": figure_of([found["mean_separation"]])}
     on = "electric motor, each of five states in turn as normal against each other (20 pairs)"
     note = (
@@ -86,7 +85,7 @@ def _row(
         variant="the shipped file",
         on=on,
         synthetic=synthetic,
-        parameters=load_models()["machine"].manifest.parameters,
+        parameters=load_shipped("machine").manifest.parameters,
         file_kb=size,
         window_ms=cost,
         figures=figures,

@@ -1,69 +1,68 @@
-"""``docs/quality.md`` from the rows that are kept."""
+"""``docs/quality.md``, rendered from the saved rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.quality import aims, ships
+from benchmarks.quality import shipped, targets
 from benchmarks.quality.row import Figure, Row
 
 PAGE = Path(__file__).parents[2] / "docs" / "quality.md"
 
 _HEAD = """# How good the recipes are
 
-Every recipe on all it can have here. Made by one command; a part can be measured again alone, and the page is then made
-from all that is kept in `benchmarks/results/quality/`:
+Every recipe on every data set available to it. One command measures everything; single rows can be measured again, and
+the page is then rendered from all rows saved in `benchmarks/results/quality/`:
 
 ```sh
 python -m benchmarks.quality --data RECORDINGS          # everything
 python -m benchmarks.quality --data RECORDINGS NAME...  # some rows, by name
-python -m benchmarks.quality --page                     # the page alone
+python -m benchmarks.quality --page                     # the page only
 
 tocsin dataset synthesize --layout mimii --out SET --ids 2 --snr=-6 --clips 14 --anomalies 6 --channels 1
-tocsin study transfer --data SET --out benchmarks/results/transfer --set preset=small
+tocsin experiment transfer --data SET --out benchmarks/results/transfer --set preset=small
 ```
 
-RECORDINGS holds the real sets, none of which is distributed with Tocsin; rows on sets that are not there are passed
-over. Figures are means, with the standard deviation over seeds and folds where there are several. "window" is one
-core's time for one window alone in onnxruntime on one thread. "level auc" is what loudness alone reaches, either way
-round.
+RECORDINGS holds the real sets, none of which is distributed with Tocsin; rows whose set is missing are skipped. Figures
+are means, with the standard deviation over seeds and folds if there are several. "window" is the onnxruntime time of a
+single window on one thread. "level auc" is the AUC of loudness alone, in whichever direction is better.
 
-**Rows marked *synthetic* were measured on sound made by `tocsin dataset synthesize`: they show that a recipe works, and
-compare recipes with each other on the same sound. They say nothing of how well it would do on real machines.**
+**Rows marked *synthetic* were measured on sound from `tocsin dataset synthesize`: they show that a recipe works, and
+compare recipes on the same sound. They do not predict quality on real machines.**
 """
 
 
-_AIMS = """
-## What was to be reached
+_TARGETS = """
+## Targets
 
 """
 
-_SAID = {
-    "conv-ae": """One model learns four machines here, and each scores otherwise when it is well: "clip auc" lays their
-clips together, where a well pump may lie above a faulty fan; "within a machine" is the mean over machines, and what a
-worker meets, which gives each device a threshold of its own. Rows without it were measured before it was told apart.
-The form batchnorm began 30 dB above what it heard and spent most of a short training on coming down; since it begins at
-the level of what it hears, its rows of one second went from .55 and .54 to .64 and .60, and are .77 and .71 within a
-machine, where loudness alone, either way round, comes to .74: the faults lie 9 dB below machines that are 6 dB below
-their noise. On the motor (`conv-ae-motor`) two of three seeds gave a model that was refused; now none does.
-The form plain on powers (mel) ended at 0 whatever it heard, and now begins at their level too; it tells these faults no
-better for it (.46 and .38 within a machine).""",
-    "leak": """`preset=small` shows an extractor, begun at random, 160 images; what a MobileNet taps is then no feature
-of leaks, which may even rebuild better than normal sound (AUC below .5), as they did in the source (.03). In one run
-each the larger ResNet50 and DenseNet121 told them apart all the same. The generated anomalies that check the score's
-direction can rise where leaks do not: training says so where leaks score below normal sound. Without an extractor these
-leaks are found: `features=gfcc`, `features=mfcc`, or `extractor=none`.""",
+_REMARKS = {
+    "conv-ae": """One model is trained on four machines here, each with its own normal score level: "clip auc" pools
+their clips, where a normal pump may score above a faulty fan; "within a machine" is the mean over machines, which is
+what counts in a worker, since each device has its own threshold. Rows without it are older than this distinction.
+The form batchnorm started 30 dB above its input and spent most of a short training on closing that gap; now that its
+initial output has the input's level, its rows of one second rose from .55 and .54 to .64 and .60, and reach .77 and .71
+within a machine, where loudness alone, in the better direction, reaches .74: the faults are 9 dB below machines that
+are 6 dB below their noise. On the motor (`conv-ae-motor`) two of three seeds gave a rejected model; now none does.
+The form plain on powers (mel) converged to an output of 0 for any input, and now starts at the input's level too; that
+does not improve detection of these faults (.46 and .38 within a machine).""",
+    "leak": """`preset=small` trains a randomly initialised extractor on 160 images; then a MobileNet's features do not
+represent leaks, which may even be reconstructed better than normal sound (AUC below .5), as in the source (.03). In one
+run each the larger ResNet50 and DenseNet121 separated them all the same. Scores of the generated anomalies that check
+the score's direction can rise where those of leaks do not: training warns if leaks score below normal sound. Without an
+extractor these leaks are found: `features=gfcc`, `features=mfcc`, or `extractor=none`.""",
 }
-"""By recipe, what must be known to read its rows on synthetic sound."""
+"""By recipe, remarks needed to read its rows on synthetic sound."""
 
 _TRANSFER = """
 ## Transfer
 
-`tocsin study transfer` asks whether a model that has heard other machines needs less of a new one's sound: the four
-plans of Sound-Anomaly-Detection, which had five training clips and ten test clips a machine and no model from scratch
-to compare with. The table gives what each reaches with a share of the new machine's own sound. On this set a model
-from scratch has caught up at 5 %: from there on no plan is better than it by more than the error of measuring.
+`tocsin experiment transfer` tests whether a model pretrained on other machines needs less audio of a new one: the four
+plans of Sound-Anomaly-Detection, which had five training clips and ten test clips per machine and no model from scratch
+to compare with. The table gives the AUC of each plan with a share of the new machine's own audio. On this set a model
+from scratch catches up at 5 %: from there on no plan is better by more than the measurement error.
 
 """
 
@@ -73,15 +72,15 @@ _PLOT = """
 
 
 def page_of(rows: Mapping[str, Row], order: list[str], transfer: str = "", unmeasured: Sequence[str] = ()) -> str:
-    """The page: aims, real sets, synthetic ones, transfer, and what ships; recipes in the order given.
+    """The page: targets, real sets, synthetic sets, transfer and shipped models; recipes in the order given.
 
     Args:
         rows: by name.
         order: of recipes.
-        transfer: the table that ``tocsin study transfer`` wrote.
-        unmeasured: names of rows that could be measured and were not.
+        transfer: the table that ``tocsin experiment transfer`` wrote.
+        unmeasured: names of known rows without a saved measurement.
     """
-    parts = [_HEAD, _AIMS + aims.table_of(rows)] if rows else [_HEAD]
+    parts = [_HEAD, _TARGETS + targets.table_of(rows)] if rows else [_HEAD]
     for synthetic, heading in ((False, "Real recordings"), (True, "Synthetic sound")):
         these = {name: row for name, row in rows.items() if row.synthetic is synthetic}
         if not these:
@@ -94,29 +93,29 @@ def page_of(rows: Mapping[str, Row], order: list[str], transfer: str = "", unmea
                 key=lambda item: (item[1].order, item[0]),
             )
             if mine:
-                parts.append(_section(recipe, mine, _SAID.get(recipe, "") if synthetic else ""))
+                parts.append(_section(recipe, mine, _REMARKS.get(recipe, "") if synthetic else ""))
     if transfer:
         parts.append(_TRANSFER + transfer + _PLOT)
     if rows:
-        parts.append(ships.section(rows))
+        parts.append(shipped.section(rows))
     if unmeasured:
         names = ", ".join(f"`{name}`" for name in unmeasured)
         parts.append(
-            f"\n## Not measured\n\nThe command knows these rows too; nobody has let it measure them yet: {names}.\n"
+            f"\n## Not measured\n\nThe command knows these rows too, but they have no saved measurement yet: {names}.\n"
         )
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
-def _section(recipe: str, rows: list[tuple[str, Row]], said: str) -> str:
+def _section(recipe: str, rows: list[tuple[str, Row]], remarks: str) -> str:
     mark = " (synthetic)" if rows[0][1].synthetic else ""
     lines = [
         f"### {recipe}{mark}\n",
-        *([f"{said}\n"] if said else []),
-        "| what | on | quality | known | parameters | file | window | row |",
+        *([f"{remarks}\n"] if remarks else []),
+        "| variant | data set | quality | known | parameters | file | window | row |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, row in rows:
-        quality = "<br>".join(f"{what} {_text(figure)}" for what, figure in row.figures.items())
+        quality = "<br>".join(f"{label} {_text(figure)}" for label, figure in row.figures.items())
         cells = [
             row.variant,
             row.on + (" *(synthetic)*" if row.synthetic else ""),

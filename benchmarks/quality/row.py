@@ -1,4 +1,4 @@
-"""A row of the table of quality, and where it is kept."""
+"""A row of the quality tables, and its file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _TURNS = 40
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure with its spread.
+    """A measured figure with its spread.
 
     Attributes:
         mean: over the runs.
-        sd: standard deviation over them, None where there was one.
+        sd: standard deviation over the runs; None for a single run.
         runs: seeds, folds, or both.
     """
 
@@ -37,20 +37,20 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A model and what it reaches on a set.
+    """A model and its figures on a data set.
 
     Attributes:
         recipe: its name.
-        variant: what was set, for people.
-        on: the set, and the protocol.
-        synthetic: whether the set was made, not recorded.
-        parameters: weights.
-        file_kb: of the ONNX file; None where there is none.
-        window_ms: of one core, a window alone, in onnxruntime on one thread; None likewise.
-        figures: by name, in the order in which they are to be read.
-        known: what others, or the source, reach; for people.
-        note: what must be known to read the row.
-        order: rows of a recipe stand in this order.
+        variant: its settings, for people.
+        on: data set and protocol, for people.
+        synthetic: whether the set is synthetic, not recorded.
+        parameters: number of weights.
+        file_kb: size of the ONNX file, kB; None without one.
+        window_ms: onnxruntime time of a single window on one thread, ms; None without a file.
+        figures: by name, in display order.
+        known: published or earlier results, for people.
+        note: remarks needed to read the row.
+        order: sort key within a recipe.
     """
 
     recipe: str
@@ -73,24 +73,24 @@ def figure_of(values: Sequence[float]) -> Figure:
 
 
 def cost_of(path: Path) -> tuple[float, float]:
-    """Size of a model's file in kB, and milliseconds of one core for one window alone: the median of forty."""
+    """Size of a model file, kB, and CPU time of a single window, ms: the median of forty runs."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     manifest, windows, _ = read_metadata(dict(session.get_modelmeta().custom_metadata_map))
     one = {manifest.features.transform: np.ascontiguousarray(windows[:1])}
-    taken = []
+    seconds = []
     for turn in range(_TURNS + 3):
-        # The processor's time, not the clock's: other work on the machine is not the model's cost.
+        # CPU time, not wall time: other work on the machine is not the model's cost.
         began = time.process_time()
         session.run(None, one)
         if turn >= 3:
-            taken.append(time.process_time() - began)
-    return round(path.stat().st_size / 1_000, 1), round(1e3 * statistics.median(taken), 3)
+            seconds.append(time.process_time() - began)
+    return round(path.stat().st_size / 1_000, 1), round(1e3 * statistics.median(seconds), 3)
 
 
-def keep_row(name: str, row: Row) -> None:
-    """Keeps a row, with the machine it was measured on, in place of the last one of this name."""
+def save_row(name: str, row: Row) -> None:
+    """Saves a row with the machine it was measured on; replaces the last one of this name."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"row": asdict(row), "machine": machine()}, indent=1) + "\n"
     part = FOLDER / f".{name}.part"
@@ -98,8 +98,8 @@ def keep_row(name: str, row: Row) -> None:
     part.replace(FOLDER / f"{name}.json")
 
 
-def kept_rows() -> dict[str, Row]:
-    """All rows that were kept, by name."""
+def saved_rows() -> dict[str, Row]:
+    """All saved rows, by name."""
     rows = {}
     for path in sorted(FOLDER.glob("*.json")):
         fields = json.loads(path.read_text(encoding="utf-8"))["row"]

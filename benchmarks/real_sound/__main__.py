@@ -1,9 +1,9 @@
-"""Thresholds on real sound: recordings looped for a day through the shipped models and the serving core.
+"""Thresholds on real recordings, looped for a day through the shipped models and the serving core.
 
-``python -m benchmarks.real_sound DATA`` keeps ``results/real_sound.json`` and writes its table into
-``docs/thresholds.md``; ``--only`` measures some devices anew and keeps the others' figures, ``--hours`` sets how long,
-``--quick`` runs one hour of everything and keeps nothing, ``--redraw`` writes the table from the kept result. DATA
-holds ``ambience``, ``sounds``, ``scream/positive``, ``scream/negative``, ``motor/<state>_<number>.flac`` and
+``python -m benchmarks.real_sound DATA`` saves ``results/real_sound.json`` and writes its tables into
+``docs/thresholds.md``; ``--only`` measures some devices and leaves the others' figures, ``--hours`` sets the simulated
+time, ``--quick`` runs one hour of everything and saves nothing, ``--redraw`` writes the tables from the saved result.
+DATA holds ``ambience``, ``sounds``, ``scream/positive``, ``scream/negative``, ``motor/<state>_<number>.flac`` and
 ``bearing/*.npz`` with ``acceleration_g`` and ``sample_rate_hz``, one of them ``normal.npz``.
 """
 
@@ -27,9 +27,9 @@ from rich.progress import Progress
 
 from benchmarks.real_sound import table
 from benchmarks.real_sound.devices import SCENES
-from benchmarks.real_sound.match import Happening, Log, figures_of
+from benchmarks.real_sound.match import DetectionLog, TimedEvent, figures_of
 from benchmarks.real_sound.scene import Scene, sessions
-from benchmarks.result import keep
+from benchmarks.result import save
 from processors.adapters.models.onnx_model import OnnxModel, load_model, load_shipped
 from processors.core.alerting.decision_step import hop_of
 from processors.core.alerting.detectors import DETECTORS
@@ -47,20 +47,20 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "thresholds.md"
 
 SEED = 20
 HOURS = 24.0
-BLOCK_S, LEARNED_S = 30, 600
+BLOCK_S, TRAINING_S = 30, 600
 RUNS = {
     "room": ("room", "scream"),
     "motor": ("motor", "machine"),
     "bearing": ("bearing", "machine"),
-    "motor, own model": ("motor", "quick"),
-    "bearing, own model": ("bearing", "quick"),
+    "motor, own model": ("motor", "knn"),
+    "bearing, own model": ("bearing", "knn"),
 }
-"""Scene and model of each run; ``quick`` is learned from ten minutes."""
+"""Scene and model of each run; ``knn`` is trained on ten minutes of the device's own sound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A part of a scene as a source; see :class:`producers.source.Source`."""
+    """An interval of a scene as a source; see :class:`producers.source.Source`."""
 
     scene: Scene
     start: int
@@ -81,11 +81,11 @@ class Session:
 
     @property
     def n_samples(self) -> int:
-        """All of it."""
+        """Length of the session."""
         return self.end - self.start
 
     def blocks(self) -> Iterator[Block]:
-        """Half a minute at a time: the scores are those of smaller blocks, for less."""
+        """Blocks of half a minute: the scores equal those of smaller blocks, at less cost."""
         step = BLOCK_S * self.scene.rate
         for start in range(self.start, self.end, step):
             stop = min(start + step, self.end)
@@ -93,25 +93,24 @@ class Session:
 
 
 def own_model(data: Path, device: str) -> OnnxModel:
-    """What the quick recipe learns of ten minutes of the device's normal sound, with its default options.
+    """A model trained by the knn recipe, with default options, on ten minutes of the device's normal sound.
 
-    They are another looping of the recordings than the one that is scored: a device does not hear the very minutes
-    again that its model learned from, on which scores are lower.
+    These are another loop of the recordings than the scored one: scores on the training audio itself would be lower.
     """
     scene = SCENES[device](data, 1.0, SEED + 1)
-    first = to_block(scene.at(0, LEARNED_S * scene.rate)[:, None]).samples
-    trained = learn([Run(first, scene.rate, "")], f"quick-{device}", "ten minutes of its own", SEED, QuickOptions())
+    first = to_block(scene.at(0, TRAINING_S * scene.rate)[:, None]).samples
+    trained = learn([Run(first, scene.rate, "")], f"knn-{device}", "ten minutes of its own", SEED, QuickOptions())
     with tempfile.TemporaryDirectory() as folder:
         return load_model(write(trained, Path(folder), SEED, "0"))
 
 
 def run(data: Path, name: str, hours: float, progress: Progress) -> Figures:
-    """One device over all its hours."""
+    """Figures of one device over all its hours."""
     scene_name, model_name = RUNS[name]
     scene = SCENES[scene_name](data, hours, SEED)
-    model = own_model(data, scene_name) if model_name == "quick" else load_shipped(model_name)
+    model = own_model(data, scene_name) if model_name == "knn" else load_shipped(model_name)
     parts = sessions(scene.n_samples, scene.rate, seed_of(SEED, 3))
-    log, scorer = Log(), FileScorer(model)
+    log, scorer = DetectionLog(), FileScorer(model)
     task = progress.add_task(name, total=scene.n_samples)
     began = time.process_time()
     for start, end in parts:
@@ -121,10 +120,10 @@ def run(data: Path, name: str, hours: float, progress: Progress) -> Figures:
             progress.update(task, completed=start + output.score.end_sample)
     detector, spec = DETECTORS[model.manifest.detector], model.spec
     grace_s = spec.window_seconds + detector.among * hop_of(spec) / 1e9
-    happenings = [
-        Happening(event.kind, event.wanted, event.start / scene.rate, event.end / scene.rate) for event in scene.events
+    events = [
+        TimedEvent(event.kind, event.wanted, event.start / scene.rate, event.end / scene.rate) for event in scene.events
     ]
-    figures = figures_of(log, happenings, grace_s, hours)
+    figures = figures_of(log, events, grace_s, hours)
     return {
         "model": model_name,
         "model_version": model.manifest.version,
@@ -137,35 +136,35 @@ def run(data: Path, name: str, hours: float, progress: Progress) -> Figures:
 
 
 def main() -> None:
-    """Runs the devices one after the other and keeps each as it is done."""
+    """Runs the devices one after the other and saves each result at once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, nargs="?")
-    parser.add_argument("--hours", type=float, default=HOURS, help="of sound that each device hears, 1 or more")
+    parser.add_argument("--hours", type=float, default=HOURS, help="of audio per device, 1 or more")
     parser.add_argument("--only", nargs="+", choices=RUNS, default=list(RUNS), metavar="DEVICE")
-    parser.add_argument("--quick", action="store_true", help="one hour of everything; nothing is kept")
-    parser.add_argument("--redraw", action="store_true", help="the table from the kept result")
+    parser.add_argument("--quick", action="store_true", help="one hour of everything; nothing is saved")
+    parser.add_argument("--redraw", action="store_true", help="tables from the saved result")
     chosen = parser.parse_args()
     if chosen.redraw:
-        table.write(_kept(), DOCUMENT)
+        table.write(_saved(), DOCUMENT)
         return
     if chosen.data is None:
         parser.error("DATA is missing: the folder that holds the recordings")
     if chosen.hours < 1.0:
-        parser.error(f"--hours {chosen.hours:g}: the faults of a machine take an hour")
+        parser.error(f"--hours {chosen.hours:g} is too short: the faults of a machine take an hour; give 1 or more")
     found: Figures = {}
     with Progress(console=Console(stderr=True)) as progress:
         for name in chosen.only:
             found[name] = run(chosen.data, name, 1.0 if chosen.quick else chosen.hours, progress)
             if not chosen.quick:
-                kept = _kept() | {name: found[name]}
-                keep("real_sound", {one: kept[one] for one in RUNS if one in kept})
-                table.write(_kept(), DOCUMENT)
+                saved = _saved() | {name: found[name]}
+                save("real_sound", {one: saved[one] for one in RUNS if one in saved})
+                table.write(_saved(), DOCUMENT)
     if chosen.quick:
         print(json.dumps(found, indent=1))
         print(table.of(found))
 
 
-def _kept() -> Figures:
+def _saved() -> Figures:
     figures: Figures = json.loads(RESULT.read_text(encoding="utf-8"))["figures"] if RESULT.exists() else {}
     return figures
 

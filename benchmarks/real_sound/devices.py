@@ -1,4 +1,4 @@
-"""The devices of the benchmark on real sound: what each hears as usual, and what happens to it when."""
+"""The benchmark's devices: the usual sound of each, and its events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from synthesis.draws import seed_of
 from trainers.data.recordings import Recording, read_folder
 
 RATE = 16_000
-# A motor at -68 dBFS is brought to where steps of 16 bits do not matter; 8 g are the accelerometer's full scale.
+# Raises a motor at -68 dBFS above 16-bit quantisation noise; 8 g is the accelerometer's full scale.
 _MOTOR_GAIN_DB, _FULL_SCALE_G = 30.0, 8.0
 _EPISODE_HOURS = (2, 8, 16, 22)
 _PAUSE_S = 300.0
@@ -23,7 +23,7 @@ _CRIES = ("infant-cry", "baby-cry")
 
 
 def room(data: Path, hours: float, seed: int) -> Scene:
-    """A room with something in it every three minutes: four of five harmless, infants' cries and screams as often."""
+    """A room with an event every three minutes: 80 % harmless sounds, 10 % infants' cries, 10 % screams."""
     n_samples = int(hours * 3_600 * RATE)
     rng = np.random.default_rng(seed_of(seed, 0))
     usual = [one.samples for one in read_folder(data / "ambience", (), RATE)]
@@ -34,8 +34,8 @@ def room(data: Path, hours: float, seed: int) -> Scene:
         harmless.setdefault(_kind(one), []).append(one.samples)
     cries = [clip for kind in _CRIES for clip in harmless.pop(kind)]
     kinds = sorted(harmless)
-    next_of = {"scream": _turns(screams, rng), "cry": _turns(cries, rng)}
-    next_of |= {kind: _turns(clips, rng) for kind, clips in harmless.items()}
+    next_of = {"scream": _shuffled(screams, rng), "cry": _shuffled(cries, rng)}
+    next_of |= {kind: _shuffled(clips, rng) for kind, clips in harmless.items()}
     events: list[Event] = []
     start = int(_EVENT_GAPS_S[0] * RATE)
     while True:
@@ -63,7 +63,7 @@ def motor(data: Path, hours: float, seed: int) -> Scene:
 
 
 def bearing(data: Path, hours: float, seed: int) -> Scene:
-    """A motor's bearing, heard by an accelerometer; each fault for half a minute."""
+    """A motor's bearing, measured by an accelerometer; each fault for half a minute."""
     clips: dict[str, list[Float32]] = {}
     rate = 0
     for path in sorted((data / "bearing").glob("*.npz")):
@@ -80,7 +80,7 @@ SCENES: dict[str, Callable[[Path, float, int], Scene]] = {"room": room, "motor":
 def _machine(
     usual: list[Float32], faults: dict[str, list[Float32]], rate: int, length_s: float, hours: float, seed: int
 ) -> Scene:
-    """Every fault in turn, five minutes apart, after 2, 8, 16 and 22 hours of each day; after 15 minutes of an hour."""
+    """Every fault in turn, five minutes apart, after 2, 8, 16 and 22 hours of each day; else after 15 minutes."""
     n_samples, length = int(hours * 3_600 * rate), int(length_s * rate)
     days = int(-(-hours // 24))
     begins = [24 * day + hour for day in range(days) for hour in _EPISODE_HOURS if 24 * day + hour + 1 <= hours]
@@ -89,7 +89,7 @@ def _machine(
         start = int(begin * 3_600 * rate)
         for kind, clips in faults.items():
             sound = Loop(clips, rate, length, seed_of(seed, 10 + len(events)))
-            events.append(Event(kind, True, start, start + length, sound, instead=True))
+            events.append(Event(kind, True, start, start + length, sound, replaces=True))
             start += length + int(_PAUSE_S * rate)
     return Scene(Loop(usual, rate, n_samples, seed_of(seed, 1)), events, rate, n_samples, seed_of(seed, 2))
 
@@ -100,13 +100,13 @@ def _kind(one: Recording) -> str:
     return one.kind
 
 
-def _turns(clips: list[Float32], rng: np.random.Generator) -> Callable[[], Float32]:
-    """Clips in random order, all of them before any comes again."""
+def _shuffled(clips: list[Float32], rng: np.random.Generator) -> Callable[[], Float32]:
+    """Clips in random order; all are used before any repeats."""
     order: list[int] = []
 
-    def take() -> Float32:
+    def next_clip() -> Float32:
         if not order:
             order.extend(rng.permutation(len(clips)).tolist())
         return clips[order.pop()]
 
-    return take
+    return next_clip

@@ -1,4 +1,4 @@
-"""A device's day out of a few recordings: looped in random order, mixed, at a wandering level, with events put in."""
+"""A device's day made of a few recordings: looped in random order, mixed, with level drift and inserted events."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class Sound(Protocol):
 
 
 class Loop:
-    """Recordings without end.
+    """An endless sound made of recordings.
 
-    Pieces of half a recording to a whole one follow each other, every recording once before any comes again; every
-    other piece, by chance, is mixed with a piece of another one, 0 to 6 dB below it and as loud together as it was
-    alone. A single recording is mixed with a part of itself a second away or more: what is nearer is an echo, with a
-    comb of notches that no machine makes. Joins are crossfaded at constant power.
+    Pieces of half a recording to a whole one follow each other, every recording once before any repeats; half
+    of the pieces, at random, are mixed with a piece of another one, 0 to 6 dB below, keeping the level of the first.
+    A single recording is mixed with a part of itself a second away or more: a shorter delay is an echo,
+    a comb filter that no machine has. Joins are crossfaded at constant power.
 
     Args:
         clips: float32 (n,) each, one or more, longer than four fades.
         rate: Hz.
-        n_samples: how much there is of it.
+        n_samples: its length.
         seed: of order, cuts and pairs.
     """
 
@@ -92,7 +92,7 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A recording, once."""
+    """A recording played once."""
 
     samples: Float32
 
@@ -103,14 +103,14 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happens at a known time.
+    """A sound event with known start and end.
 
     Attributes:
-        kind: what.
-        wanted: whether an alert is right.
-        start, end: samples of heard sound.
-        sound: what is heard, ``end - start`` samples of it.
-        instead: whether it is heard instead of the usual sound, not added to it.
+        kind: its name.
+        wanted: whether an alert is correct.
+        start, end: sample indices.
+        sound: ``end - start`` samples.
+        replaces: whether it replaces the usual sound instead of being added to it.
     """
 
     kind: str
@@ -118,17 +118,17 @@ class Event:
     start: int
     end: int
     sound: Sound
-    instead: bool = False
+    replaces: bool = False
 
 
 class Scene:
-    """All that a device hears: its usual sound, events, and a level that wanders within 6 dB, over minutes.
+    """All sound at a device: its usual sound, events, and a level that drifts within ±6 dB over minutes.
 
     Args:
         usual: its normal sound.
         events: in order of time, none overlapping another.
         rate: Hz.
-        n_samples: how long it is heard.
+        n_samples: its length.
         seed: of the level.
     """
 
@@ -145,7 +145,7 @@ class Scene:
         self._gains = (10.0 ** (np.interp(points, knots, levels) / 20.0)).astype(np.float32)
 
     def at(self, start: int, stop: int) -> Float32:
-        """Samples ``start`` to ``stop``, float32; the same however they are asked for."""
+        """Samples ``start`` to ``stop``, float32; independent of how they are requested."""
         out = self._usual.at(start, stop)
         for event in self.events[bisect_right(self._ends, start) :]:
             if event.start >= stop:
@@ -153,7 +153,7 @@ class Scene:
             low, high = max(start, event.start), min(stop, event.end)
             here = out[low - start : high - start]
             sound = event.sound.at(low - event.start, high - event.start)
-            if event.instead:
+            if event.replaces:
                 share = self._share(event, low, high)
                 here *= np.sqrt(1.0 - share * share)
                 here += share * sound
@@ -165,14 +165,14 @@ class Scene:
         return out
 
     def _share(self, event: Event, low: int, high: int) -> Float32:
-        """Amplitude of what is heard instead: 1 but for the fades."""
+        """Amplitude of the replacing sound: 1 except in the fades."""
         at = np.arange(low, high)
         inside = np.minimum(at - event.start, event.end - 1 - at) / (FADE_S * self.rate)
         return np.sin(np.minimum(inside, 1.0) * (np.pi / 2.0)).astype(np.float32)
 
 
 def sessions(n_samples: int, rate: int, seed: int) -> list[tuple[int, int]]:
-    """Sessions of 20 to 120 minutes, first and last sample (exclusive); what is lost in the gaps was never heard."""
+    """Sessions of 20 to 120 minutes, first and last sample (exclusive), without gaps between them."""
     rng = np.random.default_rng(seed)
     found, start = [], 0
     while start < n_samples:
@@ -183,7 +183,7 @@ def sessions(n_samples: int, rate: int, seed: int) -> list[tuple[int, int]]:
 
 
 def level_of(samples: Float32, rate: int) -> float:
-    """RMS of what sounds: pieces of 50 ms within 20 dB of the loudest; float32 (n,), n >= a piece."""
+    """RMS of the active parts: pieces of 50 ms within 20 dB of the loudest; float32 (n,), n >= a piece."""
     length = rate // 20
     power = np.square(samples[: len(samples) // length * length].reshape(-1, length)).mean(axis=1, dtype=np.float64)
     return float(np.sqrt(power[power >= power.max() / 10.0 ** (_LOUD_DB / 10.0)].mean()))

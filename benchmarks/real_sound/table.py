@@ -1,4 +1,4 @@
-"""The tables of a run on real sound, as Markdown."""
+"""The result tables as Markdown."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _BEGIN, _END = "<!-- real sound -->", "<!-- end of real sound -->"
 def of(figures: Figures) -> str:
     """False alarms of each device, then recall by kind."""
     lines = [
-        "| device, model | hours | false alarms a day, first 24 h | after | with nothing put in | drift notices |",
+        "| device, model | hours | false alarms a day, first 24 h | after | without an event | drift notices |",
         "|---|---|---|---|---|---|",
     ]
     for name, one in figures.items():
         false = one["false_alarms"]
         cells = [_name(name, one), f"{one['hours']:g}"]
-        cells += [_rate(false[key]) for key in ("first_24_h_a_day", "after_a_day", "nothing_put_in_a_day")]
+        cells += [_rate(false[key]) for key in ("first_24_h_a_day", "after_a_day", "without_event_a_day")]
         lines.append(_line([*cells, str(one["drift_notices"])]))
-    lines += ["", "| device, model | put in | found | told | median delay | median score; threshold; usual score |"]
+    lines += ["", "| device, model | event | found | alerts | median delay | median score; threshold; usual score |"]
     lines.append("|---|---|---|---|---|---|")
     for name, one in figures.items():
         for kind, of_kind in one["wanted"].items():
@@ -29,17 +29,17 @@ def of(figures: Figures) -> str:
             scores = (of_kind["median_score"], of_kind["median_threshold"], one["usual_score"])
             levels = of_kind.get("by_level", 0)
             found = f"{of_kind['found']} of {of_kind['events']}" + (f", {levels} by level" if levels else "")
-            cells = [_name(name, one), kind, found, str(of_kind["told"]), delay]
+            cells = [_name(name, one), kind, found, str(of_kind["alerts"]), delay]
             lines.append(_line([*cells, "; ".join("-" if s is None else f"{s:.1f}" for s in scores)]))
     for name, one in figures.items():
         if one["harmless"]:
-            called = [f"{kind} {hit} of {n}" for kind, (hit, n) in one["harmless"].items()]
-            lines += ["", f"Harmless sounds that raised an alarm in the {name}: {', '.join(called)}."]
+            counts = [f"{kind} {hit} of {n}" for kind, (hit, n) in one["harmless"].items()]
+            lines += ["", f"Harmless sounds that raised an alarm in the {name}: {', '.join(counts)}."]
     return "\n".join(lines)
 
 
 def write(figures: Figures, document: Path) -> None:
-    """Puts the tables between the two marks of a document; the document appears whole or not at all."""
+    """Replaces the text between the document's two markers, atomically."""
     before, mark, rest = document.read_text(encoding="utf-8").partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not (mark and end):
@@ -59,7 +59,7 @@ def _rate(rate: dict[str, float] | None) -> str:
     return (
         f"{rate['alarms']:.1f}"
         if rate["alarms"] == rate["alerts"]
-        else f"{rate['alarms']:.1f} ({rate['alerts']:.1f} told)"
+        else f"{rate['alarms']:.1f} ({rate['alerts']:.1f} alerts)"
     )
 
 

@@ -16,8 +16,8 @@ from collections.abc import Callable
 import librosa
 import numpy as np
 
-from benchmarks.result import keep
-from processors.app.faust_app import load_models
+from benchmarks.result import save
+from processors.adapters.models.onnx_model import load_shipped
 from processors.core.audio.mel import LogMel
 from processors.core.audio.resample import Resampler
 from processors.core.models.model import Slot
@@ -79,19 +79,22 @@ def resampling() -> dict[str, float]:
 
 def listening(detector: str) -> dict[str, float]:
     """Chunks to scores, batched over devices as a worker does: ms of one core a second of a device's sound."""
-    model_set = {Slot(detector, "champion"): load_models()[detector]}
+    model_set = {Slot(detector, "champion"): load_shipped(detector)}
     pcm = np.random.default_rng(3).normal(0, 1_000, RATE // 2).astype(np.int16).tobytes()
 
-    def run(hear: Callable[[list[tuple[Segment, Chunk, int]]], object]) -> None:
+    def run(process: Callable[[list[tuple[Segment, Chunk, int]]], object]) -> None:
         segments = [Segment(f"d{n}", "s", RATE, 0, model_set) for n in range(DEVICES)]
         for number in range(2 * SECONDS):
             chunk = [Chunk(s.device_id, "s", number, number * RATE // 2, RATE, 1, 0, pcm) for s in segments]
-            hear([(segment, c, number) for segment, c in zip(segments, chunk, strict=True)])
+            process([(segment, c, number) for segment, c in zip(segments, chunk, strict=True)])
 
-    homes = {f"d{n}": 0 for n in range(DEVICES)}
-    extractor, listener = Extractor(), BatchScorer()
+    partition_by_device = {f"d{n}": 0 for n in range(DEVICES)}
+    extractor, scorer = Extractor(), BatchScorer()
     taken = timed(
-        {"windows": lambda: run(extractor.extract), "scores": lambda: run(lambda jobs: listener.hear(jobs, homes))}
+        {
+            "windows": lambda: run(extractor.extract),
+            "scores": lambda: run(lambda jobs: scorer.score(jobs, partition_by_device)),
+        }
     )
     each = {name: 1e3 * seconds / (DEVICES * SECONDS) for name, seconds in taken.items()}
     return {
@@ -102,7 +105,7 @@ def listening(detector: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    keep(
+    save(
         "core",
         {
             "features": features(),

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from benchmarks.result import keep
+from benchmarks.result import save
 from processors.core.audio.recording import rows_of, windows_of
 from schemas.features import FeatureSpec
 from synthesis.machine import random_machine
@@ -162,7 +162,7 @@ def main(data: Path) -> None:
         figures["bearing"] = bearing(data / "bearing")
     for path in sorted((data / "mimii-features").glob("*.npz")):
         figures[f"mimii_{path.stem}"] = mimii(path)
-    keep("quick", figures)
+    save("quick", figures)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 from aiokafka import AIOKafkaProducer
 
-from benchmarks.result import keep as keep_result
+from benchmarks.result import save
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.app.options import WorkerOptions
 from schemas.artefact import Artefact
@@ -189,7 +189,7 @@ def main() -> None:
         create_topics(stack.bootstrap)
         phases = asyncio.run(run(stack, Path(folder), options.devices, options.seconds, options.swaps))
         found = asyncio.run(figures(stack.bootstrap, *phases))
-    keep_result("swap", {"devices": options.devices, "swaps": options.swaps, "phase_s": options.seconds, **found})
+    save("swap", {"devices": options.devices, "swaps": options.swaps, "phase_s": options.seconds, **found})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from aiokafka import AIOKafkaProducer
 
-from benchmarks.result import keep
+from benchmarks.result import save
 from processors.app.options import WorkerOptions
 from processors.app.supervisor import Supervisor
 from schemas.chunk import Chunk, encode_chunk
@@ -87,7 +87,7 @@ def main() -> None:
         workers = supervised(WorkerOptions(stack.bootstrap, stack.redis_url), options.processes)
         taken = asyncio.run(measure(workers, stack.bootstrap, expected))
     sound = options.devices * options.seconds
-    keep(
+    save(
         "worker",
         {
             "devices": options.devices, "seconds_each": options.seconds, "processes": options.processes,

@@ -1,1 +1,1 @@
-"""Simulated devices under the serving rule and its rivals."""
+"""Simulated devices under the serving threshold rule and under baseline rules."""

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import structlog
 
-_QUIET_S = 30.0
-_FOREIGN = ("aiokafka", "faust", "mode", "asyncio")
-# mode names a service's logger after the module of its class, which for the transport is ours.
+_INTERVAL_S = 30.0
+_LIBRARIES = ("aiokafka", "faust", "mode", "asyncio")
+# mode names a service's logger after the module of its class; the transport's class is ours.
 _TRANSPORT = "processors.app.transport"
 
 
@@ -33,16 +33,16 @@ class RateLimit(logging.Filter):
         now = self._clock()
         if now < self._next.get(kind, 0.0):
             return False
-        self._next[kind] = now + _QUIET_S
+        self._next[kind] = now + _INTERVAL_S
         return True
 
 
 def configure_logs(level: int = logging.INFO, *, json: bool | None = None) -> None:
-    """Sets up logging for this process; once, at its start.
+    """Configures logging of this process; once, at its start.
 
     Args:
-        level: of our own records; libraries log from WARNING on.
-        json: JSON lines; None decides by whether standard error is a terminal.
+        level: of Tocsin's own records; libraries log from WARNING on.
+        json: JSON lines; None: plain text on a terminal, else JSON.
     """
     as_json = not sys.stderr.isatty() if json is None else json
     renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
@@ -69,13 +69,13 @@ def configure_logs(level: int = logging.INFO, *, json: bool | None = None) -> No
     )
     handler.addFilter(_ours_or_limited(RateLimit()))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in (*_FOREIGN, _TRANSPORT):
+    for name in (*_LIBRARIES, _TRANSPORT):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _ours_or_limited(limit: RateLimit) -> Callable[[logging.LogRecord], bool]:
     def passes(record: logging.LogRecord) -> bool:
-        foreign = record.name == _TRANSPORT or record.name.partition(".")[0] in _FOREIGN
-        return not foreign or limit.filter(record)
+        of_library = record.name == _TRANSPORT or record.name.partition(".")[0] in _LIBRARIES
+        return not of_library or limit.filter(record)
 
     return passes

@@ -1,4 +1,4 @@
-"""What a worker is told."""
+"""Worker options."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class WorkerOptions:
         redis_url: ``redis://host:port/db``.
         group: consumer group; workers of one group share the partitions.
         instance_id: static membership, unique among live workers; None joins dynamically.
-        default_kind: what a device without a manifest is taken for.
-        batch_chunks: most chunks scored together.
-        batch_wait_s: longest a chunk waits for others to be scored with, seconds.
-        model_store: where published models lie, a folder or ``s3://``.
+        default_kind: the kind of a device without a manifest.
+        batch_chunks: most chunks in a batch.
+        batch_wait_s: longest time that a chunk waits for its batch to fill, seconds.
+        model_store: the store of published models, a folder or ``s3://``.
         model_cache: local folder of the models this worker has fetched; several workers may share it.
-        model_trusted: public key, or a folder of them; when set, only models signed with one of them are loaded.
-        stall_s: a batch that takes longer, or work that waits longer, ends the process, seconds.
+        model_trusted: a public key, or a folder of them; when set, only models signed with one of them are loaded.
+        stall_s: a batch that takes longer, or work that waits longer, ends the process; seconds.
     """
 
     kafka: str

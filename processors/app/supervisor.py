@@ -14,7 +14,7 @@ from schemas.errors import WorkerRefused
 
 _log = structlog.get_logger(__name__)
 
-_USERS_MISTAKE = 2
+_USER_ERROR_EXIT = 2
 _FIRST_BACKOFF_S = 0.5
 _MAX_BACKOFF_S = 30.0
 _STEADY_S = 60.0
@@ -24,7 +24,7 @@ _STOP_S = 20.0
 class Supervisor:
     """Keeps ``count`` processes of one command running.
 
-    A child reads its standard input to the end: when this process is gone, however it ended, its children stop.
+    A child reads its standard input to the end: when this process ends, in whatever way, its children stop.
 
     Args:
         command: program and arguments of one worker.
@@ -52,24 +52,24 @@ class Supervisor:
         """Runs until :meth:`stop`.
 
         Raises:
-            WorkerRefused: a child says that the user must act (exit code 2); its own message stands in the log.
+            WorkerRefused: a child ends with exit code 2, because the user must act; its own message is in the log.
         """
-        keepers = [asyncio.create_task(self._keep(index)) for index in range(self._count)]
-        told = asyncio.create_task(self._stopping.wait())
+        tasks = [asyncio.create_task(self._keep_running(index)) for index in range(self._count)]
+        stopping = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait([told, *keepers], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._stopping.set()
-            told.cancel()
-            await self._end(keepers)
-        await asyncio.gather(*keepers)
+            stopping.cancel()
+            await self._end(tasks)
+        await asyncio.gather(*tasks)
 
     def stop(self) -> None:
-        """Asks all children to drain and end; :meth:`run` returns when they have."""
+        """Stops all children in order; :meth:`run` returns when they have ended."""
         self._stopping.set()
         self._signal(signal.SIGTERM)
 
-    async def _keep(self, index: int) -> None:
+    async def _keep_running(self, index: int) -> None:
         backoff = _FIRST_BACKOFF_S
         while not self._stopping.is_set():
             started = time.monotonic()
@@ -79,7 +79,7 @@ class Supervisor:
                 stdout=self._log,
                 stderr=self._log,
                 env=self._environment,
-                # A Ctrl-C at the terminal goes to this process alone, which then stops the children in order.
+                # Ctrl-C at the terminal reaches this process alone, which then stops the children in order.
                 start_new_session=True,
             )
             self._children[index] = child
@@ -88,7 +88,7 @@ class Supervisor:
             code = await child.wait()
             if self._stopping.is_set():
                 return
-            if code == _USERS_MISTAKE:
+            if code == _USER_ERROR_EXIT:
                 raise WorkerRefused("a worker could not start; its own line above says why")
             backoff = _FIRST_BACKOFF_S if time.monotonic() - started > _STEADY_S else min(2 * backoff, _MAX_BACKOFF_S)
             _log.error("worker ended, starting it again", pid=child.pid, exit_code=code, in_s=backoff)
@@ -102,10 +102,10 @@ class Supervisor:
             if child.returncode is None:
                 child.send_signal(number)
 
-    async def _end(self, keepers: list[asyncio.Task[None]]) -> None:
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         self._signal(signal.SIGTERM)
-        _, late = await asyncio.wait(keepers, timeout=_STOP_S)
+        _, late = await asyncio.wait(tasks, timeout=_STOP_S)
         if late:
             _log.warning("workers did not end in time and are killed", waited_s=_STOP_S)
             self._signal(signal.SIGKILL)
-            await asyncio.wait(keepers)
+            await asyncio.wait(tasks)

@@ -1,4 +1,4 @@
-"""Faust's app and Kafka transport with the changes that lost no data on a real broker."""
+"""Faust's app and Kafka transport, with the changes that avoid data loss on a real broker."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ _COMMIT_S = 3.0
 
 
 class App(faust.App):
-    """Leaves no folder where it is started: nothing of ours is kept on disk."""
+    """Creates no folder in the working directory: the worker stores nothing on disk."""
 
     def _create_directories(self) -> None:
         pass
 
 
 class Consumer(FaustConsumer):
-    """Commits what is acknowledged before its bookkeeping is dropped at a rebalance."""
+    """Commits acknowledged offsets before a rebalance drops them."""
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
-        """Bounded, because a rebalance waits for it."""
+        """Bounded in time, because the rebalance waits for it."""
         try:
             await asyncio.wait_for(self.commit(), _COMMIT_S)
         except Exception as error:
-            # Nothing is lost without this commit: the next owner reads a little more again.
+            # Nothing is lost without this commit: the next owner reads some records again.
             _log.warning("no commit before the rebalance", error=repr(error))
         await super().on_partitions_revoked(revoked)
 
 
 class Producer(FaustProducer):
-    """Idempotent, confirmed by all replicas; faust has no setting for it."""
+    """Idempotent, acknowledged by all replicas; Faust has no setting for it."""
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
 
 
 class Transport(FaustTransport):
-    """Uses both."""
+    """A transport with both."""
 
     Consumer = Consumer
     Producer = Producer
 
 
 def install(app: faust.App) -> None:
-    """Gives an app this transport; before it starts."""
+    """Installs this transport in an app that has not started."""
     read_any_header_name()
     app.transport = Transport(app.conf.broker_consumer, app)
     app.producer_transport = Transport(app.conf.broker_producer, app)

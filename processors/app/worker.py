@@ -12,22 +12,10 @@ import structlog
 from processors.adapters.kafka.ready import wait_for_topics
 from processors.app.faust_app import Worker
 from processors.app.options import WorkerOptions
-from schemas.topics import (
-    ALERT_STATE,
-    ALERTS,
-    AUDIO,
-    DEADLETTER,
-    DEVICES,
-    FEEDBACK,
-    MODEL_STATUS,
-    MODELS,
-    NOTICES,
-    POLICIES,
-    SCORES,
-)
+from schemas.topics import TOPICS
 
 _log = structlog.get_logger(__name__)
-_GRACE_S = 20.0
+_PARENT_GONE_S = 20.0
 
 
 def run_worker(options: WorkerOptions, *, with_parent: bool = False) -> None:
@@ -38,15 +26,13 @@ def run_worker(options: WorkerOptions, *, with_parent: bool = False) -> None:
         with_parent: stop when standard input ends, that is, when the supervisor is gone.
 
     Raises:
-        SettingsError: a topic is missing, an address is none, or a key that models must be signed with cannot be read.
+        SettingsError: a topic is missing, an address is invalid, or a key that models must be signed with cannot be
+            read.
         ModelRefused: a shipped model does not pass its checks.
     """
     if with_parent:
         threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
-    needed = (
-        AUDIO, SCORES, ALERTS, NOTICES, ALERT_STATE, MODELS, MODEL_STATUS, DEVICES, POLICIES, FEEDBACK, DEADLETTER,
-    )  # fmt: skip
-    asyncio.run(wait_for_topics(options.kafka, needed, lambda text: _log.warning(text)))
+    asyncio.run(wait_for_topics(options.kafka, TOPICS, lambda text: _log.warning(text)))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     program = Worker(options).app.Worker(loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
@@ -59,5 +45,5 @@ def _stop_with_parent() -> None:
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait(_GRACE_S)
+    threading.Event().wait(_PARENT_GONE_S)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""The listener: chunks in, scored windows out; all of a worker's arithmetic, in one call off the event loop."""
+"""Chunks in, scored windows out: all of a worker's signal processing and inference, in one call off the event loop."""
 
 from __future__ import annotations
 
@@ -15,41 +15,43 @@ from schemas.chunk import Chunk
 
 
 class BatchScorer:
-    """Extracts windows and scores them, batched over devices."""
+    """Extracts windows and scores them, in batches over devices."""
 
     def __init__(self) -> None:
         self._extractor = Extractor()
 
-    def hear(self, arrivals: Sequence[tuple[Segment, Chunk, int]], partitions: Mapping[str, int]) -> list[ScoredWindow]:
+    def score(
+        self, arrivals: Sequence[tuple[Segment, Chunk, int]], partition_by_device: Mapping[str, int]
+    ) -> list[ScoredWindow]:
         """Scores the windows that the chunks complete, each with its own model.
 
         Args:
             arrivals: segment, its next chunk, and the chunk's offset, in stream order.
-            partitions: of each device.
+            partition_by_device: of the audio topic.
 
         Returns:
             Scored windows; those of one device and slot are in order of their ends.
         """
         windows = self._extractor.extract(arrivals)
         by_model: dict[str, list[int]] = {}
-        for place, window in enumerate(windows):
-            by_model.setdefault(window.model.ref.sha256, []).append(place)
+        for index, window in enumerate(windows):
+            by_model.setdefault(window.model.ref.sha256, []).append(index)
         scored: dict[int, ScoredWindow] = {}
-        for places in by_model.values():
-            together = [windows[place] for place in places]
-            scored.update(zip(places, _score(together, partitions), strict=True))
-        # In their order again: where a model takes over within a batch, the old one's windows come first.
-        return [scored[place] for place in range(len(windows))]
+        for indices in by_model.values():
+            of_one_model = [windows[index] for index in indices]
+            scored.update(zip(indices, _score(of_one_model, partition_by_device), strict=True))
+        # Back in their order: where a model takes over within a batch, the old one's windows come first.
+        return [scored[index] for index in range(len(windows))]
 
 
-def _score(windows: Sequence[Window], partitions: Mapping[str, int]) -> list[ScoredWindow]:
+def _score(windows: Sequence[Window], partition_by_device: Mapping[str, int]) -> list[ScoredWindow]:
     model = windows[0].model
     features = normalise_level(np.stack([window.rows for window in windows]), model.spec)
     scores, bands = model.score(features)
     return [
         ScoredWindow(
             window=window,
-            partition=partitions[window.device_id],
+            partition=partition_by_device[window.device_id],
             score=float(scores[row]),
             bands=None if bands is None else bands[row],
         )

@@ -1,4 +1,4 @@
-"""What decides on each window: its model, and the promise made for its device."""
+"""Decision contexts: what a decision needs of a window's detector, model and policy."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from schemas.errors import SettingsError
 from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy
 
 _log = structlog.get_logger(__name__)
-_MOST_JUDGES = 10_000
+_MAX_CONTEXTS = 10_000
 
 
-class _Terms(NamedTuple):
-    """What a policy says; see :func:`context_of`."""
+class _PolicyTerms(NamedTuple):
+    """The part of a policy that decisions depend on; see :func:`context_of`."""
 
-    per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK
+    false_alarms_per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK
     hours: tuple[int, ...] = ()
-    by_tag: bool = False
+    use_reported_regime: bool = False
 
 
 class PolicySource(Protocol):
-    """Knows which policy holds; see :class:`processors.adapters.kafka.policies.Policies`."""
+    """Knows which policy applies; see :class:`processors.adapters.kafka.policies.Policies`."""
 
     def policy(self, device_id: str, kind: str, detector: str) -> Policy | None:
-        """The narrowest policy for a device's detector, None where the fleet's default holds."""
+        """The narrowest policy for a device's detector; None where the default applies."""
         ...
 
 
 class NoPolicies:
-    """The fleet's default for every device: for files, and where there is no topic of policies."""
+    """The default for every device: for files, and where there is no topic of policies."""
 
     def policy(self, device_id: str, kind: str, detector: str) -> Policy | None:  # noqa: ARG002
         """See :class:`PolicySource`."""
@@ -47,73 +47,73 @@ def context_of(
     detector: str,
     model: ScoringModel,
     topic: str | None,
-    per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK,
+    false_alarms_per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK,
     hours: tuple[int, ...] = (),
     *,
-    by_tag: bool = False,
+    use_reported_regime: bool = False,
 ) -> DecisionContext:
-    """What decides on a model's scores as a detector's.
+    """The context of decisions on a model's scores as a detector's.
 
     Args:
         detector: its name.
-        model: which scores.
-        topic: where the audio comes from; None for files.
-        per_week: the promise, false alarms a week.
-        hours, by_tag: see :class:`processors.core.alerting.decision_step.DecisionContext`.
+        model: computes the scores.
+        topic: of the audio; None for files.
+        false_alarms_per_week: the budget, on each device.
+        hours, use_reported_regime: see :class:`processors.core.alerting.decision_step.DecisionContext`.
 
     Raises:
-        SettingsError: the promise cannot be kept.
+        SettingsError: no threshold can keep this budget.
     """
     role = DETECTORS[detector]
     return DecisionContext(
         detector=role,
-        plan=plan(per_week, sustained=role.sustained),
+        plan=plan(false_alarms_per_week, sustained=role.sustained),
         calibration=model.calibration,
         model=model.ref,
         spec=model.spec,
         topic=topic,
         hours=hours,
-        by_tag=by_tag,
+        use_reported_regime=use_reported_regime,
     )
 
 
 class DecisionContexts:
-    """Judges by window, made once for each model and promise.
+    """Decision contexts by window, computed once for each model, detector and policy.
 
     Args:
-        promises: policies.
+        policies: which policy applies.
         kind_of: a device's kind.
-        topic: where the audio comes from.
+        topic: of the audio.
     """
 
-    def __init__(self, promises: PolicySource, kind_of: Callable[[str], str], topic: str) -> None:
-        self._promises, self._kind_of, self._topic = promises, kind_of, topic
-        self._judges: dict[tuple[str, str, _Terms], DecisionContext] = {}
+    def __init__(self, policies: PolicySource, kind_of: Callable[[str], str], topic: str) -> None:
+        self._policies, self._kind_of, self._topic = policies, kind_of, topic
+        self._contexts: dict[tuple[str, str, _PolicyTerms], DecisionContext] = {}
 
     def of(self, window: Window) -> DecisionContext:
-        """What decides on a window."""
+        """The context of a window's decision."""
         return self.of_model(window.device_id, window.slot.detector, window.model)
 
     def of_model(self, device_id: str, detector: str, model: ScoringModel) -> DecisionContext:
-        """What decides on a model's scores of a device, as a detector's."""
-        policy = self._promises.policy(device_id, self._kind_of(device_id), detector)
-        terms = _Terms() if policy is None else _terms(policy)
+        """The context of decisions on a model's scores of a device, as a detector's."""
+        policy = self._policies.policy(device_id, self._kind_of(device_id), detector)
+        terms = _PolicyTerms() if policy is None else _terms_of(policy)
         key = (model.ref.sha256, detector, terms)
-        if key not in self._judges:
-            if len(self._judges) >= _MOST_JUDGES:
-                self._judges.clear()
-            self._judges[key] = self._judge(detector, model, terms)
-        return self._judges[key]
+        if key not in self._contexts:
+            if len(self._contexts) >= _MAX_CONTEXTS:
+                self._contexts.clear()
+            self._contexts[key] = self._compute(detector, model, terms)
+        return self._contexts[key]
 
-    def _judge(self, detector: str, model: ScoringModel, terms: _Terms) -> DecisionContext:
-        hours, by_tag = terms.hours, terms.by_tag
+    def _compute(self, detector: str, model: ScoringModel, terms: _PolicyTerms) -> DecisionContext:
+        budget, hours, reported = terms
         try:
-            return context_of(detector, model, self._topic, terms.per_week, hours, by_tag=by_tag)
+            return context_of(detector, model, self._topic, budget, hours, use_reported_regime=reported)
         except SettingsError as error:
             # The command refuses such a policy; a record may have come another way.
-            _log.warning("policy ignored, the fleet's default holds", error=str(error))
-            return context_of(detector, model, self._topic, hours=hours, by_tag=by_tag)
+            _log.warning("policy ignored, the default budget applies", error=str(error))
+            return context_of(detector, model, self._topic, hours=hours, use_reported_regime=reported)
 
 
-def _terms(policy: Policy) -> _Terms:
-    return _Terms(policy.false_alarms_per_week, policy.regime_hours, policy.regime_tags)
+def _terms_of(policy: Policy) -> _PolicyTerms:
+    return _PolicyTerms(policy.false_alarms_per_week, policy.regime_hours, policy.use_reported_regime)

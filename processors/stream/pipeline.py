@@ -1,4 +1,4 @@
-"""A chunk's way through a worker: decode, hear, decide, send, release."""
+"""A chunk's way through a worker: decode, admit to its device's stream, score, decide, send, acknowledge."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Delivery:
     """One record of the audio topic.
 
     Attributes:
-        partition, offset: where it stands.
+        partition, offset: its position.
         timestamp_ms: the broker's time, milliseconds since 1970.
         record: key, value, headers.
-        acknowledge: marks it as done; in offset order within the partition.
+        acknowledge: marks it as handled; called in offset order within the partition.
     """
 
     partition: int
@@ -51,15 +51,18 @@ class Delivery:
     acknowledge: Callable[[], object]
 
 
-class Registry(Protocol):
-    """Knows devices' manifests."""
+class DeviceManifests(Protocol):
+    """Knows devices' manifests; a :class:`processors.adapters.kafka.compacted_topic.CompactedTopicFollower`."""
 
     def get(self, device_id: str) -> Device | None:
         """A device's manifest, as far as known."""
         ...
 
-    async def settle(self) -> None:
-        """Returns once all manifests announced so far are known."""
+    async def catch_up(self) -> object:
+        """Returns once all manifests announced so far are known, or cannot be read for now.
+
+        A producer announces its device before its first chunk, so a device unknown after this has no manifest.
+        """
         ...
 
 
@@ -68,7 +71,7 @@ class ModelSets(Protocol):
 
     @property
     def revision(self) -> int:
-        """Counts up with every change of any model_set."""
+        """Counts up with every change of any model set."""
         ...
 
     def model_set(self, device_id: str, kind: DeviceKind, detectors: Sequence[str]) -> ModelSet:
@@ -79,7 +82,9 @@ class ModelSets(Protocol):
 class WindowScorer(Protocol):
     """Scores the windows that chunks complete; see :class:`processors.stream.batch_scorer.BatchScorer`."""
 
-    def hear(self, arrivals: Sequence[tuple[Segment, Chunk, int]], partitions: Mapping[str, int]) -> list[ScoredWindow]:
+    def score(
+        self, arrivals: Sequence[tuple[Segment, Chunk, int]], partition_by_device: Mapping[str, int]
+    ) -> list[ScoredWindow]:
         """Scored windows; those of one device and slot are in order of their ends."""
         ...
 
@@ -88,35 +93,35 @@ class Pipeline:
     """Handles batches, one at a time.
 
     Args:
-        ears: scores windows; called in ``executor``.
-        judges: what decides on windows.
-        feedback_of: what people have said of a device's detector.
+        scorer: scores windows; called in ``executor``.
+        contexts: the decision context of each window.
+        feedback_of: the operators' feedback on a device's detector.
         states: thresholds and alerts.
-        registry: manifests.
-        model_sets: which models score a device; a change holds from the device's next chunk on.
+        manifests: of devices.
+        model_sets: which models score a device; a change applies from the device's next chunk on.
         send: see :data:`Send`.
         executor: one thread is enough: batches do not overlap.
-        default_kind: what a device without a manifest is taken for.
+        default_kind: the kind of a device without a manifest.
     """
 
     def __init__(
         self,
         *,
-        ears: WindowScorer,
-        judges: DecisionContexts,
+        scorer: WindowScorer,
+        contexts: DecisionContexts,
         feedback_of: Callable[[str, str], Sequence[OperatorFeedback]],
         states: States,
-        registry: Registry,
+        manifests: DeviceManifests,
         model_sets: ModelSets,
         send: Send,
         executor: Executor,
         default_kind: DeviceKind,
     ) -> None:
-        self._ears = ears
-        self._judges = judges
+        self._scorer = scorer
+        self._contexts = contexts
         self._feedback_of = feedback_of
         self._states = states
-        self._registry = registry
+        self._manifests = manifests
         self._model_sets = model_sets
         self._send = send
         self._executor = executor
@@ -125,7 +130,7 @@ class Pipeline:
         self._all_sent = True
 
     def forget(self) -> None:
-        """Drops all partitions: they come anew, from their frontier."""
+        """Drops all partitions: they are read again from their frontiers."""
         self._partitions = {}
         self._states.forget()
 
@@ -135,25 +140,25 @@ class Pipeline:
             await self._states.confirm()
 
     async def handle(self, batch: Sequence[Delivery], is_current: Callable[[], bool]) -> None:
-        """Takes a batch all the way.
+        """Handles a batch from decoding to acknowledgement.
 
         Args:
             batch: records in offset order within each partition.
             is_current: False once the partitions were revoked; then nothing is acknowledged.
         """
+        # A rebalance meanwhile replaces the dictionary: this batch goes on with the old one.
         partitions = self._partitions
         self._all_sent = False
-        letters: list[tuple[Topic, Record]] = []
-        chunks = self._decode(batch, letters)
-        await self._meet(chunks)
-        arrivals, homes = self._admit(chunks, partitions, letters)
-        loop = asyncio.get_running_loop()
-        scored = await loop.run_in_executor(self._executor, self._ears.hear, arrivals, homes) if arrivals else []
+        dead_letters: list[tuple[Topic, Record]] = []
+        chunks = self._decode(batch, dead_letters)
+        await self._await_manifests(chunks)
+        arrivals, partition_by_device = self._admit(chunks, partitions, dead_letters)
+        scored = await self._score(arrivals, partition_by_device)
         if not is_current():
             return
-        outputs = await self._states.apply(self._judges.of, scored, self._feedback_of) if scored else []
-        if outputs or letters:
-            await self._send([*letters, *(message for output in outputs for message in _messages(output))])
+        outputs = await self._states.apply(self._contexts.of, scored, self._feedback_of) if scored else []
+        if outputs or dead_letters:
+            await self._send([*dead_letters, *(message for output in outputs for message in _messages(output))])
         self._all_sent = True
         if not is_current():
             return
@@ -161,33 +166,37 @@ class Pipeline:
             for acknowledge in partitions[number].release():
                 acknowledge()
 
-    def _decode(self, batch: Sequence[Delivery], letters: list[tuple[Topic, Record]]) -> list[tuple[Delivery, Chunk]]:
+    def _decode(
+        self, batch: Sequence[Delivery], dead_letters: list[tuple[Topic, Record]]
+    ) -> list[tuple[Delivery, Chunk]]:
         chunks = []
         for delivery in batch:
             partition = self._partitions.setdefault(delivery.partition, Partition())
-            # Kept until the frontier passes: the acknowledgement, not the sound.
+            # Stored until the frontier passes: the acknowledgement, not the sound.
             partition.append(delivery.offset, delivery.timestamp_ms, delivery.acknowledge)
             try:
                 chunks.append((delivery, decode_chunk(delivery.record)))
             except ContractError as error:
-                letters.append(_letter(delivery, error))
+                dead_letters.append(_dead_letter(delivery, error))
         return chunks
 
-    async def _meet(self, chunks: Sequence[tuple[Delivery, Chunk]]) -> None:
-        """Makes sure that devices met for the first time have their manifests read, if they have any."""
-        if any(self._registry.get(chunk.device_id) is None for _, chunk in chunks if not self._knows(chunk.device_id)):
-            await self._registry.settle()
+    async def _await_manifests(self, chunks: Sequence[tuple[Delivery, Chunk]]) -> None:
+        """Makes sure that the manifests of devices without a stream are read, if they have any."""
+        new = (chunk.device_id for _, chunk in chunks if not self._has_stream(chunk.device_id))
+        if any(self._manifests.get(device_id) is None for device_id in new):
+            await self._manifests.catch_up()
 
-    def _knows(self, device_id: str) -> bool:
+    def _has_stream(self, device_id: str) -> bool:
         return any(device_id in partition.members for partition in self._partitions.values())
 
     def _admit(
         self,
         chunks: Sequence[tuple[Delivery, Chunk]],
         partitions: Mapping[int, Partition[Callable[[], object]]],
-        letters: list[tuple[Topic, Record]],
+        dead_letters: list[tuple[Topic, Record]],
     ) -> tuple[list[tuple[Segment, Chunk, int]], dict[str, int]]:
-        arrivals, homes = [], {}
+        """Chunks that continue or begin a segment, each with its segment and offset; and each device's partition."""
+        arrivals, partition_by_device = [], {}
         for delivery, chunk in chunks:
             partition = partitions[delivery.partition]
             stream = partition.stream(chunk.device_id, delivery.timestamp_ms)
@@ -195,33 +204,41 @@ class Pipeline:
                 stream = self._stream(chunk.device_id, stream)
                 arrival = stream.admit(chunk)
             except ContractError as error:
-                letters.append(_letter(delivery, error))
+                dead_letters.append(_dead_letter(delivery, error))
                 continue
             partition.seen(stream, delivery.timestamp_ms)
             if arrival is Arrival.GAP:
                 _log.warning("gap", device=chunk.device_id, session=chunk.session_id, first_sample=chunk.first_sample)
             if arrival is not Arrival.DUPLICATE and stream.segment is not None:
                 arrivals.append((stream.segment, chunk, delivery.offset))
-                homes[chunk.device_id] = delivery.partition
-        return arrivals, homes
+                partition_by_device[chunk.device_id] = delivery.partition
+        return arrivals, partition_by_device
 
     def _stream(self, device_id: str, known: DeviceStream | None) -> DeviceStream:
         """The device's stream; a new one where it is new or its manifest has changed."""
-        device = self._registry.get(device_id) or Device(device_id=device_id, kind=self._default_kind)
+        device = self._manifests.get(device_id) or Device(device_id=device_id, kind=self._default_kind)
         try:
-            names = detectors_of(device)
+            detectors = detectors_of(device)
         except SettingsError as error:
-            names = detectors_of(device.model_copy(update={"detectors": None}))
+            detectors = detectors_of(device.model_copy(update={"detectors": None}))
             if known is None:
-                _log.warning("defaults of its kind taken", error=str(error))
+                _log.warning("the default detectors of the device's kind are used", error=str(error))
         models_revision = (self._model_sets.revision, device.kind)
-        if known is not None and known.detectors == names and known.sample_rate == device.sample_rate:
+        if known is not None and known.detectors == detectors and known.sample_rate == device.sample_rate:
             if known.models_revision != models_revision:
-                known.set_models(self._model_sets.model_set(device_id, device.kind, names))
+                known.set_models(self._model_sets.model_set(device_id, device.kind, detectors))
                 known.models_revision = models_revision
             return known
-        model_set = self._model_sets.model_set(device_id, device.kind, names)
+        model_set = self._model_sets.model_set(device_id, device.kind, detectors)
         return DeviceStream(device_id, model_set, device.sample_rate, device.announced_ns, models_revision)
+
+    async def _score(
+        self, arrivals: Sequence[tuple[Segment, Chunk, int]], partition_by_device: Mapping[str, int]
+    ) -> list[ScoredWindow]:
+        if not arrivals:
+            return []
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, self._scorer.score, arrivals, partition_by_device)
 
 
 def _messages(output: Output) -> list[tuple[Topic, Record]]:
@@ -232,7 +249,7 @@ def _messages(output: Output) -> list[tuple[Topic, Record]]:
     return messages
 
 
-def _letter(delivery: Delivery, error: ContractError) -> tuple[Topic, Record]:
+def _dead_letter(delivery: Delivery, error: ContractError) -> tuple[Topic, Record]:
     _log.warning(
         "dead letter",
         error=type(error).__name__,
@@ -240,5 +257,6 @@ def _letter(delivery: Delivery, error: ContractError) -> tuple[Topic, Record]:
         partition=delivery.partition,
         offset=delivery.offset,
     )
-    letter = dead_letter(delivery.record, error, topic=AUDIO.name, partition=delivery.partition, offset=delivery.offset)
-    return DEADLETTER, letter
+    return DEADLETTER, dead_letter(
+        delivery.record, error, topic=AUDIO.name, partition=delivery.partition, offset=delivery.offset
+    )

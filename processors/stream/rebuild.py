@@ -1,4 +1,4 @@
-"""Rebuilding: states from the scores topic, where Redis has lost them."""
+"""Rebuilding states from the scores topic, where Redis has lost them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from schemas.score import Score
 _log = structlog.get_logger(__name__)
 
 SINCE_MS = 7 * 24 * 3_600_000
-"""How far back scores are read: a device that has heard a week keeps its promise by its own sound."""
+"""How far back scores are read: after a week a device's thresholds rest on its own sound alone."""
 _SLICE = 200
-_TOLD_EVERY = 100_000
+_REPORT_EVERY = 100_000
 
 
 class RebuildableStore(StateStore, Protocol):
-    """A store that knows whether it holds all that was ever stored in it."""
+    """A store that knows whether it still holds everything that was stored in it."""
 
     async def is_whole(self) -> bool:
         """Whether it was marked as whole and has lost nothing since."""
         ...
 
     def claim(self) -> AbstractAsyncContextManager[bool]:
-        """Whether the caller is the one to rebuild it; nobody else is inside the block, nor long after a death in it.
+        """Whether the caller is to rebuild it: no other process is in the block meanwhile, unless this one dies in it.
 
         Raises:
             RedisUnavailable: the store does not answer.
@@ -42,12 +42,12 @@ class RebuildableStore(StateStore, Protocol):
         ...
 
     async def mark_whole(self) -> None:
-        """From now on what is missing was never there."""
+        """Marks it as whole: from now on a missing state was never stored."""
         ...
 
 
 ContextOf = Callable[[Score], DecisionContext | None]
-"""What decides on a score; None where its model is not the one in place."""
+"""The decision context of a score; None where its model no longer scores the device."""
 
 
 async def rebuild(
@@ -57,36 +57,35 @@ async def rebuild(
     feedback_of: Callable[[str, str], Sequence[OperatorFeedback]],
     now_ms: int | None = None,
 ) -> int:
-    """Reads a week of scores and stores the states they lead to; what stands in the store is left as it is.
+    """Reads a week of scores and stores the resulting states; those in the store are left unchanged.
 
     Args:
         store: the states.
         consumer: of the scores topic, started.
         context_of: see :data:`ContextOf`.
-        feedback_of: what people have said of a device's detector.
-        now_ms: milliseconds since 1970; now unless given.
+        feedback_of: the operators' feedback on a device's detector.
+        now_ms: milliseconds since 1970; the present unless given.
 
     Returns:
-        How many states were read back.
+        The number of states rebuilt.
 
     Raises:
         RedisUnavailable: the store does not answer.
         aiokafka.errors.KafkaError: Kafka does not answer.
     """
     states: dict[StateKey, DetectorState] = {}
-    since = round(time.time() * 1_000) if now_ms is None else now_ms
+    now = round(time.time() * 1_000) if now_ms is None else now_ms
 
-    def told(count: int) -> None:
-        if count % _TOLD_EVERY == 0:
+    def report(count: int) -> None:
+        if count % _REPORT_EVERY == 0:
             _log.info("reading scores to rebuild states", scores=count, states=len(states))
 
-    async for score in scores_since(consumer, since - SINCE_MS, progress=told):
-        judge = context_of(score)
-        if judge is None:
+    async for score in scores_since(consumer, now - SINCE_MS, progress=report):
+        context = context_of(score)
+        if context is None:
             continue
         key = state_key(score.device_id, Slot(score.detector, score.stage))
-        said = feedback_of(*key)
-        for state, _ in replay_scores(judge, (score,), said, states.get(key)):
+        for state, _ in replay_scores(context, (score,), feedback_of(*key), states.get(key)):
             states[key] = state
     changes = [Change(key, None, state) for key, state in states.items()]
     for start in range(0, len(changes), _SLICE):

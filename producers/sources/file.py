@@ -11,10 +11,8 @@ import soundfile
 
 from producers.pcm import Block, to_block
 from producers.session import DEFAULT_CHUNK_SECONDS, chunk_samples
-from schemas.errors import EmptyAudio, InputError, NotAudio, UnreadableInput
-
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64", ".rf64"})
-"""What counts as audio inside a folder."""
+from schemas.audio_files import decode_errors
+from schemas.errors import EmptyAudio, InputError, NotAudio
 
 _EXACT = frozenset({"PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW"})
 """Codings that 16 bits hold exactly; all others are read as float32."""
@@ -101,16 +99,6 @@ class AudioFile:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """The open file; the library's errors come out as ours."""
-    try:
-        # Opened by ourselves first, so that "no such file" and "no permission" are told apart from "not audio".
-        path.open("rb").close()
-        if path.is_file() and path.stat().st_size == 0:
-            raise EmptyAudio(f"{path} is empty: record it again or leave it out")
-        with soundfile.SoundFile(path) as sound:
-            yield sound
-    except OSError as error:
-        raise UnreadableInput.of(path, error) from None
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.strip().rstrip(".")
-        raise NotAudio(f"{path} is not audio that can be read ({reason}): give WAV, FLAC, Ogg or MP3") from None
+    """The open file; errors as of :func:`schemas.audio_files.decode_errors`."""
+    with decode_errors(path, soundfile.LibsndfileError), soundfile.SoundFile(path) as sound:
+        yield sound

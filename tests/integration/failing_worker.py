@@ -13,6 +13,7 @@ from processors.app import worker
 from processors.app.faust_app import Worker
 from processors.core.alerting.decision import ScoredWindow
 from processors.core.windowing.segment import Segment
+from processors.stream.batch_scorer import BatchScorer
 from processors.stream.pipeline import WindowScorer
 from schemas.chunk import Chunk
 from schemas.record import Record
@@ -43,14 +44,16 @@ class WorkerFailingToSend(Worker):
 class FailingOnce:
     """Raises at the fifth batch unless it has done so in an earlier life."""
 
-    def __init__(self, ears: WindowScorer) -> None:
-        self._ears = ears
+    def __init__(self, scorer: WindowScorer) -> None:
+        self._scorer = scorer
         self._mark = Path(os.environ[MARK])
         self._batches = 0
 
-    def hear(self, arrivals: Sequence[tuple[Segment, Chunk, int]], partitions: Mapping[str, int]) -> list[ScoredWindow]:
+    def score(
+        self, arrivals: Sequence[tuple[Segment, Chunk, int]], partition_by_device: Mapping[str, int]
+    ) -> list[ScoredWindow]:
         self._batches += 1
-        scored = self._ears.hear(arrivals, partitions)
+        scored = self._scorer.score(arrivals, partition_by_device)
         if self._batches == _BATCH and not self._mark.exists():
             self._mark.touch()
             raise RuntimeError("the scorer fails, as the test wants it")
@@ -59,7 +62,7 @@ class FailingOnce:
 
 if __name__ == "__main__":
     if os.environ[WHERE] == "scorer":
-        worker.Worker = lambda options: Worker(options, FailingOnce)  # type: ignore[assignment,misc]
+        worker.Worker = lambda options: Worker(options, FailingOnce(BatchScorer()))  # type: ignore[assignment,misc]
     else:
         worker.Worker = WorkerFailingToSend  # type: ignore[misc]
     main()

@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 from aiokafka import AIOKafkaProducer
 
+from processors.adapters.models.onnx_model import load_shipped_models
 from processors.adapters.redis.state_store import StateKey
-from processors.app.faust_app import load_models
 from processors.core.alerting.decision import decide
 from processors.core.alerting.detector_state import DetectorState, Output
 from processors.core.alerting.detectors import detectors_of
@@ -117,9 +117,9 @@ class Fleet:
 
     def expected(self) -> list[Output]:
         """What an undisturbed worker gives, from the core alone."""
-        models = load_models()
+        models = load_shipped_models()
         judges = {name: context_of(name, model, AUDIO.name) for name, model in models.items()}
-        listener = BatchScorer()
+        scorer = BatchScorer()
         outputs: list[Output] = []
         for device in self.devices.values():
             model_set = {Slot(name, "champion"): models[name] for name in detectors_of(device)}
@@ -127,7 +127,7 @@ class Fleet:
             for session in _sessions(self.chunks[device.device_id]):
                 segment = Segment(device.device_id, session[0].session_id, RATE, 0, model_set)
                 arrivals = [(segment, chunk, number) for number, chunk in enumerate(session)]
-                scored = listener.hear(arrivals, {device.device_id: 0})
+                scored = scorer.score(arrivals, {device.device_id: 0})
                 for slot in model_set:
                     mine = [window for window in scored if window.window.slot == slot]
                     states[slot], out = decide(states[slot], lambda window: judges[window.slot.detector], mine)

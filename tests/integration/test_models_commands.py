@@ -359,11 +359,11 @@ def score(device: str, number: int, value: float, limit: float, ref: ModelRef, s
         level=0.0,
         level_threshold=None,
         p_value=0.5,
-        n=100,
+        reference_blocks=100,
         block=1,
-        progress=1.0,
+        calibration_progress=1.0,
         episode=rise,
-        per_week=1.0,
+        false_alarms_per_week=1.0,
     )
     return Score(
         device_id=device,

@@ -80,7 +80,7 @@ async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked
     await _until_windows(kafka, device, len([o for o in fleet.expected() if o.score.device_id == device]))
 
     (state,) = (await states_in(redis_url, [(device, opened.detector)])).values()
-    assert state.said >= 0
+    assert state.last_feedback_offset >= 0
     assert state.learned is not None
     assert state.learned.per_week == 7.0
     episodes = [state.learned.rule.book.open, *state.learned.rule.book.past]
@@ -88,7 +88,7 @@ async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked
 
     told = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)
     assert told.returncode == 0, told.stderr
-    for part in ("p-value", "learning", "at most 7 false alarms a week", "window of"):
+    for part in ("p-value", "calibrating", "at most 7 false alarms a week", "window of"):
         assert part in told.stdout
     replayed = await asyncio.to_thread(
         tocsin,

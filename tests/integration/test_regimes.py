@@ -52,6 +52,6 @@ async def test_a_tag_reaches_the_score_that_is_judged_by_it(
     while len(found := await scores(kafka, device)) < 2 * 4:
         assert time.monotonic() < deadline, f"{len(found)} scores"
         await asyncio.sleep(0.3)
-    assert {(score.tag, score.regime) for score in found} == {("slow", "slow"), ("fast", "fast")}
+    assert {(score.reported_regime, score.regime) for score in found} == {("slow", "slow"), ("fast", "fast")}
     told = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)
     assert "judged against its regime 'fast'" in told.stdout

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from processors.adapters.models.onnx_model import load_model
-from processors.app.faust_app import load_models
+from processors.adapters.models.onnx_model import load_model, load_shipped_models
 from processors.core.audio.recording import rows_of, windows_of
 from processors.core.models.model import Slot
 from processors.core.windowing.segment import Segment
@@ -63,7 +62,7 @@ def models(tmp_path_factory):
     sound = random_machine(3, "pump").sound.at(0, 50 * 16_000).astype(np.float32)
     trained = learn([Run(sound, 16_000, "")], "quick", "", 7, QuickOptions(window=3))
     quick = load_model(write(trained, tmp_path_factory.mktemp("quick"), 7, "1.0.0"))
-    shipped = load_models()
+    shipped = load_shipped_models()
     assert set(shipped) == {"machine", "scream"}
     return {**shipped, "quick": quick, "eye-scream": Spread(EYE_SCREAM), "waveform": Spread(WAVEFORM)}
 
@@ -88,10 +87,10 @@ def cuts_of(number: int, length: int) -> list[int]:
 
 def scores(models, samples: np.ndarray, rate: int, edges: list[int]) -> dict[str, list[float]]:
     segment = Segment("d", "s", rate, 0, {Slot(name, "champion"): model for name, model in models.items()})
-    listener, got = BatchScorer(), {name: [] for name in models}
+    scorer, got = BatchScorer(), {name: [] for name in models}
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
         chunk = Chunk("d", "s", number, first, rate, 1, 0, samples[first:last].tobytes())
-        for scored in listener.hear([(segment, chunk, number)], {"d": 0}):
+        for scored in scorer.score([(segment, chunk, number)], {"d": 0}):
             got[scored.window.slot.detector].append(scored.score)
     return got
 

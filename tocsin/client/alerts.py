@@ -82,7 +82,7 @@ class AlertLog:
         said = [verdict.judgement for one in alerts if (verdict := self.verdict(one.alert_id)) is not None]
         return {
             "alerts_7d": len(alerts),
-            "while_learning_7d": sum(one.threshold_state == "learning" for one in alerts),
+            "while_learning_7d": sum(one.threshold_state == "calibrating" for one in alerts),
             "judged_false_7d": said.count("false-alarm"),
             "judged_real_7d": said.count("real"),
         }

@@ -7,10 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from schemas.device import Device
-from schemas.errors import ContractError
 from schemas.topics import DEVICES
-from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
-from tocsin.diagnostics import say_passed_over
+from tocsin.client.topic_reader import read_newest
 
 _NEAR = 5
 
@@ -21,19 +19,7 @@ async def read_fleet(bootstrap: str) -> dict[str, Device]:
     Raises:
         BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
-    found: dict[str, Device] = {}
-    async with consumer_of(bootstrap, [DEVICES]) as consumer:
-        async for message in read_to_end(consumer):
-            if message.value is None:
-                found.pop((message.key or b"").decode(errors="replace"), None)
-                continue
-            try:
-                device = Device.from_record(record_of(message))
-            except ContractError as error:
-                say_passed_over(message, "device manifest", error)
-                continue
-            found[device.device_id] = device
-    return {name: found[name] for name in sorted(found)}
+    return await read_newest(bootstrap, DEVICES, Device, "device manifest")
 
 
 def matches(device_id: str, patterns: Iterable[str]) -> bool:

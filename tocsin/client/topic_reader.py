@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
+from processors.adapters.kafka.compacted_topic import NewestByKey
+from processors.adapters.kafka.messages import read_to_end, record_of
 from processors.adapters.kafka.records import read_any_header_name
-from schemas.errors import BrokerUnavailable, SettingsError
-from schemas.record import Record
+from schemas.errors import BrokerUnavailable, ContractError, SettingsError
+from schemas.event import Event
 from schemas.topics import Topic
+from tocsin.diagnostics import say_passed_over
+
+__all__ = ["consumer_of", "follow", "read_newest", "read_to_end", "record_of"]
+
+E = TypeVar("E", bound=Event)
 
 _CONNECT_S = 10.0
 
@@ -61,18 +68,23 @@ async def follow(consumer: AIOKafkaConsumer) -> AsyncIterator[Any]:
             yield message
 
 
-async def read_to_end(consumer: AIOKafkaConsumer) -> AsyncIterator[Any]:
-    """Records that stand in the consumer's partitions now."""
-    partitions = list(consumer.assignment())
-    ends = await consumer.end_offsets(partitions)
-    while [tp for tp in partitions if await consumer.position(tp) < ends[tp]]:
-        batches = await consumer.getmany(timeout_ms=250)
-        for tp, batch in batches.items():
-            for message in batch:
-                if message.offset < ends[tp]:
-                    yield message
+async def read_newest(bootstrap: str, topic: Topic, event: type[E], what: str) -> dict[str, E]:
+    """The newest event under each key of a compacted topic, in the order of the keys.
 
+    Args:
+        bootstrap: Kafka's address.
+        topic: compacted.
+        event: the class of its events.
+        what: one of them is, for people; what breaks the contract is reported as "no ``what``" and ignored.
 
-def record_of(message: Any) -> Record:
-    """A consumed message as a record."""
-    return Record(message.key, message.value, tuple(message.headers))
+    Raises:
+        BrokerUnavailable, SettingsError: as in :func:`consumer_of`.
+    """
+    newest = NewestByKey(event)
+    async with consumer_of(bootstrap, [topic]) as consumer:
+        async for message in read_to_end(consumer):
+            try:
+                newest.apply(message)
+            except ContractError as error:
+                say_passed_over(message, what, error)
+    return {key: newest.events[key] for key in sorted(newest.events)}

@@ -10,7 +10,7 @@ from schemas.artefact import Artefact
 from schemas.assignment import Assignment
 from schemas.errors import ContractError, SettingsError
 from schemas.topics import MODELS
-from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
+from tocsin.client.topic_reader import consumer_of, read_newest, read_to_end, record_of
 from tocsin.client.topic_writer import write_records
 from tocsin.diagnostics import say_passed_over
 
@@ -37,13 +37,7 @@ async def read_assignments(bootstrap: str) -> dict[str, Assignment]:
     Raises:
         BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
-    found: dict[str, Assignment] = {}
-    for key, assignment in await _history(bootstrap):
-        if assignment is None:
-            found.pop(key, None)
-        else:
-            found[key] = assignment
-    return {key: found[key] for key in sorted(found)}
+    return await read_newest(bootstrap, MODELS, Assignment, "assignment")
 
 
 async def announce(bootstrap: str, key: str, change: Change) -> Announced:
@@ -66,11 +60,8 @@ async def announce(bootstrap: str, key: str, change: Change) -> Announced:
     await write_records(bootstrap, [(MODELS, assignment.to_record())])
     others = [
         other
-        for other_key, other in await _history(bootstrap)
-        if other_key == key
-        and other is not None
-        and other.revision >= assignment.revision
-        and other.event_id() != assignment.event_id()
+        for other in await _history(bootstrap, key)
+        if other.revision >= assignment.revision and other.event_id() != assignment.event_id()
     ]
     return Announced(assignment, others[-1] if others else None)
 
@@ -97,18 +88,18 @@ def artefacts_of(assignments: dict[str, Assignment]) -> dict[str, Artefact]:
     }
 
 
-async def _history(bootstrap: str) -> list[tuple[str, Assignment | None]]:
-    """All that stands on the topic, in its order; None takes an assignment back."""
-    found: list[tuple[str, Assignment | None]] = []
+async def _history(bootstrap: str, key: str) -> list[Assignment]:
+    """The assignments under a key that the topic still holds, oldest first."""
+    found: list[Assignment] = []
     async with consumer_of(bootstrap, [MODELS]) as consumer:
         async for message in read_to_end(consumer):
             if message.value is None:
-                found.append(((message.key or b"").decode(errors="replace"), None))
                 continue
             try:
                 assignment = Assignment.from_record(record_of(message))
             except ContractError as error:
                 say_passed_over(message, "assignment", error)
                 continue
-            found.append((assignment.key(), assignment))
+            if assignment.key() == key:
+                found.append(assignment)
     return found

@@ -5,11 +5,12 @@ from __future__ import annotations
 from schemas.artefact import Artefact
 from schemas.assignment import MAX_PREVIOUS, Assignment
 from schemas.errors import SettingsError
+from schemas.scope import Scope
 from schemas.score import Stage
 
 
 def published(
-    current: Assignment | None, artefact: Artefact, scope: str, stage: Stage, note: str, now_ns: int
+    current: Assignment | None, artefact: Artefact, scope: Scope, stage: Stage, note: str, now_ns: int
 ) -> Assignment:
     """With a new champion, the old one remembered; or with a new shadow.
 

@@ -12,8 +12,9 @@ from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.check.artefact import CheckReport
 from processors.adapters.models.signing import sign
 from schemas.artefact import Artefact
-from schemas.assignment import ALL, Assignment
+from schemas.assignment import Assignment
 from schemas.errors import DigestMismatch, SettingsError
+from schemas.scope import ALL, Scope
 from schemas.score import Stage
 from tocsin.models.assignments import Announced, announce
 from tocsin.models.changes import published
@@ -25,7 +26,7 @@ def publish(
     *,
     store: ArtefactStore,
     kafka: str,
-    scope: str = ALL,
+    scope: Scope = ALL,
     stage: Stage = "champion",
     key: Ed25519PrivateKey | None = None,
     note: str = "",
@@ -36,7 +37,7 @@ def publish(
         path: the ONNX file.
         store: where workers fetch it.
         kafka: bootstrap address.
-        scope: ``all``, ``kind:<kind>`` or ``device:<device_id>``.
+        scope: the devices that it scores.
         stage: ``champion`` or ``shadow``.
         key: signs it.
         note: for people, at most 500 characters.
@@ -80,7 +81,7 @@ def keep(
     return artefact if key is None else sign(artefact, key), report
 
 
-async def announce_artefact(artefact: Artefact, kafka: str, scope: str, stage: Stage, note: str) -> Announced:
+async def announce_artefact(artefact: Artefact, kafka: str, scope: Scope, stage: Stage, note: str) -> Announced:
     """Announces what :func:`keep` kept; as :func:`publish`."""
 
     def change(current: Assignment | None, now_ns: int) -> Assignment:

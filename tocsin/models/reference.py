@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 
 from processors.adapters.models.artefact_store import ArtefactStore
 from schemas.artefact import Artefact
-from schemas.assignment import ALL, Assignment
+from schemas.assignment import Assignment
 from schemas.errors import SettingsError
+from schemas.scope import ALL
 from schemas.score import Stage
 from tocsin.models.assignments import artefacts_of, named
 

@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.check.artefact import check_artefact
 from processors.adapters.models.onnx_model import OnnxModel, load_model, load_shipped
-from processors.core.models.assignments import scopes_of
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment
 from schemas.device import DeviceKind
 from schemas.errors import ManifestInvalid
+from schemas.scope import scopes_of
 
 
 def champions_of(

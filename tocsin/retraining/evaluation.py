@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from processors.adapters.models.onnx_model import OnnxModel
 from processors.core.audio.recording import rows_of, to_mono, windows_of
-from schemas.errors import NotAudio, SettingsError, UnreadableInput
+from schemas.errors import SettingsError
 from synthesis.draws import seed_of
 from synthesis.fault import FAULTS, random_fault
 from synthesis.machine import Machine
@@ -19,6 +18,7 @@ from synthesis.scream import scream
 from synthesis.sound import SAMPLE_RATE, Mix
 from tocsin.capture.progress import steps
 from tocsin.retraining.sound_set import SoundFile, Split
+from trainers.data.decoding import decode
 from trainers.data.recordings import resampled
 from trainers.evaluation.compare import DeviceScores, Timed, calibrated_threshold, on_the_same_windows
 
@@ -197,10 +197,5 @@ def _mixed(
 
 
 def _read(one: SoundFile) -> Float32:
-    try:
-        samples, rate = soundfile.read(one.path, dtype="float32", always_2d=True)
-    except OSError as error:
-        raise UnreadableInput(f"{one.path} cannot be read: {error.strerror}") from None
-    except soundfile.LibsndfileError as error:
-        raise NotAudio(f"{one.path} cannot be decoded: {error}") from None
-    return resampled(to_mono(samples), int(rate), SAMPLE_RATE)
+    samples, rate = decode(one.path)
+    return resampled(to_mono(samples), rate, SAMPLE_RATE)

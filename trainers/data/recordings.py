@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from processors.core.audio.recording import to_mono
 from processors.core.audio.resample import Resampler
-from schemas.errors import EmptyAudio, NotAudio, UnreadableInput
+from schemas.audio_files import AUDIO_SUFFIXES
+from schemas.errors import EmptyAudio, UnreadableInput
+from trainers.data.decoding import decode
 from trainers.progress import track
-
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"})
 
 _FULL_SCALE = 0.999
 _CONTRIBUTOR = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -69,11 +68,11 @@ def read_folder(root: Path, folders: Sequence[str], sample_rate: int) -> list[Re
         raise UnreadableInput(f"{root} is not a folder: give the folder that holds the recordings")
     present = [root / folder for folder in folders if (root / folder).is_dir()] or [root]
     paths = sorted(
-        {path for folder in present for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES},
+        {path for folder in present for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES},
         key=lambda path: path.relative_to(root).as_posix(),
     )
     if not paths:
-        known = ", ".join(sorted(SUFFIXES))
+        known = ", ".join(sorted(AUDIO_SUFFIXES))
         where = f" in {', '.join(folders)}" if folders else ""
         raise UnreadableInput(f"{root} holds no recording ({known}){where} or below")
     return [_read(root, path, sample_rate) for path in track(paths, "reading")]
@@ -110,13 +109,8 @@ def _read(root: Path, path: Path, sample_rate: int) -> Recording:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise UnreadableInput(f"{path} cannot be read: {error.strerror}") from None
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise NotAudio(
-            f"{path} cannot be decoded: {error.error_string} Remove it or convert it to WAV or FLAC"
-        ) from None
+        raise UnreadableInput.of(path, error) from None
+    samples, rate = decode(path)
     mono = to_mono(samples)
     if mono.size == 0:
         raise EmptyAudio(f"{path} holds no sample: remove it from the folder")
@@ -127,9 +121,9 @@ def _read(root: Path, path: Path, sample_rate: int) -> Recording:
         name=name.as_posix(),
         kind=name.parent.name or root.name,
         source=source_of(name.parent.name, path.stem),
-        samples=resampled(mono, int(rate), sample_rate),
+        samples=resampled(mono, rate, sample_rate),
         sample_rate=sample_rate,
         digest=hashlib.sha256(raw).hexdigest(),
-        file_rate=int(rate),
+        file_rate=rate,
         full_scale=float(np.mean(np.abs(mono) >= _FULL_SCALE)),
     )

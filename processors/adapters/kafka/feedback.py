@@ -1,57 +1,46 @@
-"""The feedback topic, followed by every worker for itself: what people have said of each device."""
+"""The feedback topic, followed by every worker for itself: what operators report of each device and its alerts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from processors.adapters.kafka.messages import record_of
 from processors.adapters.kafka.topic_follower import TopicFollower
 from processors.core.alerting.decision_step import OperatorFeedback
 from schemas.errors import UnknownType
 from schemas.feedback import AlertFeedback, DeviceFeedback
-from schemas.record import Record
 from schemas.topics import FEEDBACK
 
-_REMEMBERED = 64
+_MAX_PER_DETECTOR = 64
 
 
-class FeedbackFollower:
-    """What was said, by device and detector, the newest last.
+class FeedbackFollower(TopicFollower):
+    """Operator feedback by device and detector, oldest first.
 
     Args:
         bootstrap: Kafka's address.
     """
 
     def __init__(self, bootstrap: str) -> None:
-        self._said: dict[tuple[str, str], tuple[OperatorFeedback, ...]] = {}
-        self._follower = TopicFollower(bootstrap, FEEDBACK, self._take)
-
-    async def start(self) -> None:
-        """Reads the topic to its end, then follows it."""
-        await self._follower.start()
-
-    async def stop(self) -> None:
-        """Stops following."""
-        await self._follower.stop()
+        super().__init__(bootstrap, FEEDBACK, self._append)
+        self._feedback: dict[tuple[str, str], tuple[OperatorFeedback, ...]] = {}
 
     def of(self, device_id: str, detector: str) -> Sequence[OperatorFeedback]:
-        """What was said of a device's detector, oldest first; the latest 64."""
-        return self._said.get((device_id, detector), ())
+        """The feedback on a device's detector, oldest first; the latest 64."""
+        return self._feedback.get((device_id, detector), ())
 
-    def _take(self, message: Any) -> None:
-        record = Record(message.key, message.value, tuple(message.headers))
+    def _append(self, message: Any) -> None:
+        record = record_of(message)
         try:
-            verdict = AlertFeedback.from_record(record)
+            event: AlertFeedback | DeviceFeedback = AlertFeedback.from_record(record)
         except UnknownType:
-            acceptance = DeviceFeedback.from_record(record)
-            self._add(acceptance.device_id, acceptance.detector, OperatorFeedback(message.offset, acceptance.word))
-        else:
-            self._add(
-                verdict.device_id,
-                verdict.detector,
-                OperatorFeedback(message.offset, verdict.judgement, verdict.alert_id),
-            )
+            event = DeviceFeedback.from_record(record)
+        key = (event.device_id, event.detector)
+        self._feedback[key] = (*self.of(*key), _operator_feedback(message.offset, event))[-_MAX_PER_DETECTOR:]
 
-    def _add(self, device_id: str, detector: str, one: OperatorFeedback) -> None:
-        key = (device_id, detector)
-        self._said[key] = (*self._said.get(key, ()), one)[-_REMEMBERED:]
+
+def _operator_feedback(offset: int, event: AlertFeedback | DeviceFeedback) -> OperatorFeedback:
+    if isinstance(event, AlertFeedback):
+        return OperatorFeedback(offset, event.judgement, event.alert_id)
+    return OperatorFeedback(offset, event.action)

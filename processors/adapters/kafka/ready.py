@@ -1,4 +1,4 @@
-"""Before a worker starts: is the broker there, and has it our topics?"""
+"""Readiness of Kafka before a worker starts: the broker answers, and every topic exists."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from schemas.topics import Topic
 _RETRY_S = 2.0
 
 
-async def wait_for_topics(bootstrap: str, topics: Iterable[Topic], say: Callable[[str], None]) -> None:
+async def wait_for_topics(bootstrap: str, topics: Iterable[Topic], report: Callable[[str], None]) -> None:
     """Returns once the broker answers and every topic exists.
 
     Args:
         bootstrap: ``host:port[,host:port]``.
         topics: that must exist.
-        say: told once when the broker does not answer, and once when it is back.
+        report: called once when the broker does not answer, and once when it is back.
 
     Raises:
         SettingsError: the broker answers and a topic is missing.
     """
-    told = False
+    reported = False
     while (names := await _topic_names(bootstrap)) is None:
-        if not told:
-            say(f"No Kafka broker answers at {bootstrap}; waiting for it. Is the address right? `tocsin up` starts one")
-            told = True
+        if not reported:
+            report(
+                f"No Kafka broker answers at {bootstrap}; waiting for it. Is the address right? `tocsin up` starts one"
+            )
+            reported = True
         await asyncio.sleep(_RETRY_S)
-    if told:
-        say(f"The Kafka broker at {bootstrap} answers")
+    if reported:
+        report(f"The Kafka broker at {bootstrap} answers")
     if missing := [topic.name for topic in topics if topic.name not in names]:
         raise SettingsError(
             f"the broker at {bootstrap} has no topic {', '.join(missing)}: create them with"

@@ -1,4 +1,4 @@
-"""Records as Kafka has them: a header's name need not be UTF-8, though the client reads no others."""
+"""Records whose header names are not UTF-8: Kafka accepts them, and its Python client cannot read them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _BEFORE_LENGTH_ENDS = 12
 def read_any_header_name() -> None:
     """Makes every consumer of this process read records whose header names are not UTF-8.
 
-    The broker takes such records, and the client cannot: its consumer would stand still before one for ever. Their
+    The broker accepts such records, and the client cannot read them: its consumer would never get past one. Their
     names come with each such byte written as ``\\xNN``.
     """
     fetcher.MemoryRecords = _Batches
 
 
 class _Batches:
-    """The client's own reader of a fetch response, batch by batch, with a second reader for what it cannot read.
+    """The client's own reader of a fetch response, batch by batch, with a fallback for what it cannot read.
 
     Args:
         data: the response's record batches.
@@ -74,7 +74,7 @@ class _Batch:
 
 
 def _lenient(data: bytes) -> Any:
-    """The client's reader in Python, over bytes whose text is read whatever it is."""
+    """The client's reader in Python, over bytes that decode whatever they hold."""
     batch = default_records._DefaultRecordBatchPy(data)  # noqa: SLF001
     iter(batch)  # decompresses
     batch._buffer = _Bytes(batch._buffer)  # noqa: SLF001

@@ -7,15 +7,14 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 from aiokafka import AIOKafkaConsumer
 
+from processors.adapters.kafka.messages import key_of, read_to_end, record_of
 from processors.adapters.kafka.records import read_any_header_name
 from schemas.errors import ContractError
-from schemas.record import Record
 from schemas.score import Score
 from schemas.topics import SCORES
 
 _log = structlog.get_logger(__name__)
-_POLL_MS = 250
-_TOLD_EVERY = 1_000
+_REPORT_EVERY = 1_000
 
 
 def score_consumer(bootstrap: str) -> AIOKafkaConsumer:
@@ -32,13 +31,13 @@ async def scores_since(
     wanted: Callable[[str], bool] = lambda _: True,
     progress: Callable[[int], None] = lambda _: None,
 ) -> AsyncIterator[Score]:
-    """Scores that stand on the topic now, each once, those of one device in order.
+    """Scores from a moment to the present end of the topic, each once, those of one device in order.
 
     Args:
         consumer: of all partitions, started.
         since_ms: by the broker's clock, milliseconds since 1970.
         wanted: whether a device is.
-        progress: told how many records were read, now and then.
+        progress: called with the number of records read, every thousand.
 
     Raises:
         aiokafka.errors.KafkaError: Kafka does not answer.
@@ -48,24 +47,22 @@ async def scores_since(
     starts = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
     for tp in partitions:
         consumer.seek(tp, ends[tp] if starts[tp] is None else starts[tp].offset)
-    seen: dict[tuple[str, str, str], tuple[str, int]] = {}
+    newest: dict[tuple[str, str, str], tuple[str, int]] = {}
     read = 0
-    while [tp for tp in partitions if await consumer.position(tp) < ends[tp]]:
-        for tp, batch in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
-            for message in batch:
-                read += 1
-                if read % _TOLD_EVERY == 0:
-                    progress(read)
-                if message.offset >= ends[tp] or not wanted((message.key or b"").decode(errors="replace")):
-                    continue
-                try:
-                    score = Score.from_record(Record(message.key, message.value, tuple(message.headers)))
-                except ContractError as error:
-                    _log.warning("not a score", partition=tp.partition, offset=message.offset, error=str(error))
-                    continue
-                # What was sent again after a crash ends no later than what came before in its session.
-                key = (score.device_id, score.detector, score.stage)
-                session, end = seen.get(key, ("", -1))
-                if score.session_id != session or score.end_sample > end:
-                    seen[key] = (score.session_id, score.end_sample)
-                    yield score
+    async for message in read_to_end(consumer):
+        read += 1
+        if read % _REPORT_EVERY == 0:
+            progress(read)
+        if not wanted(key_of(message)):
+            continue
+        try:
+            score = Score.from_record(record_of(message))
+        except ContractError as error:
+            _log.warning("not a score", partition=message.partition, offset=message.offset, error=str(error))
+            continue
+        # What was sent again after a crash ends no later than what came before in its session.
+        key = (score.device_id, score.detector, score.stage)
+        session, end = newest.get(key, ("", -1))
+        if score.session_id != session or score.end_sample > end:
+            newest[key] = (score.session_id, score.end_sample)
+            yield score

@@ -15,25 +15,28 @@ from schemas.errors import ContractError
 from schemas.topics import Topic
 
 _log = structlog.get_logger(__name__)
-_SETTLE_S = 5.0
+_CATCH_UP_S = 5.0
+_POLL_MS = 500
+_RETRY_S = 1.0
 
 
 class TopicFollower:
-    """Hands every record on, in order.
+    """Applies every message of a topic, in order.
 
     Args:
         bootstrap: Kafka's address.
         topic: of one partition.
-        take: called for each message; a :class:`schemas.errors.ContractError` it raises is logged and passed over.
+        apply: called for each message; a :class:`schemas.errors.ContractError` it raises is logged and the message
+            ignored.
     """
 
-    def __init__(self, bootstrap: str, topic: Topic, take: Callable[[Any], None]) -> None:
+    def __init__(self, bootstrap: str, topic: Topic, apply: Callable[[Any], None]) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
-        self._take = take
+        self._apply = apply
         self._consumer: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
-        self._moved = asyncio.Condition()
+        self._progress = asyncio.Condition()
 
     async def start(self) -> None:
         """Reads the topic to its end, then follows it."""
@@ -48,20 +51,20 @@ class TopicFollower:
         await consumer.start()
         self._consumer = consumer
         self._task = asyncio.create_task(self._follow(consumer), name=self._topic.name)
-        await self.settle()
+        await self.catch_up()
 
-    async def settle(self) -> bool:
-        """Returns once all that stands on the topic now has been read, or False when that takes longer than 5 s."""
+    async def catch_up(self) -> bool:
+        """Returns once the topic is applied up to its present end; False when that takes longer than 5 s."""
         consumer = self._consumer
         if consumer is None:
             return False
         partition = TopicPartition(self._topic.name, 0)
         try:
-            async with asyncio.timeout(_SETTLE_S):
+            async with asyncio.timeout(_CATCH_UP_S):
                 end = (await consumer.end_offsets([partition]))[partition]
-                async with self._moved:
+                async with self._progress:
                     while await consumer.position(partition) < end:
-                        await self._moved.wait()
+                        await self._progress.wait()
         except (KafkaError, TimeoutError) as error:
             _log.warning("topic not read to its end", topic=self._topic.name, error=str(error) or type(error).__name__)
             return False
@@ -78,15 +81,15 @@ class TopicFollower:
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             try:
-                batches = await consumer.getmany(timeout_ms=500)
+                batches = await consumer.getmany(timeout_ms=_POLL_MS)
             except KafkaError as error:
                 _log.warning("topic not readable", topic=self._topic.name, error=str(error))
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_RETRY_S)
                 continue
             for message in (message for batch in batches.values() for message in batch):
                 try:
-                    self._take(message)
+                    self._apply(message)
                 except ContractError as error:
                     _log.warning("record ignored", topic=self._topic.name, offset=message.offset, error=str(error))
-            async with self._moved:
-                self._moved.notify_all()
+            async with self._progress:
+                self._progress.notify_all()

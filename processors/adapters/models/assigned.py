@@ -1,4 +1,4 @@
-"""The models topic, followed by every worker for itself: what is assigned becomes what scores."""
+"""The models topic, followed by every worker for itself: assigned models become the ones that score."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from typing import Any
 
 import structlog
 
+from processors.adapters.kafka.messages import key_of, record_of
 from processors.adapters.kafka.topic_follower import TopicFollower
-from processors.adapters.models.keeper import ModelKeeper, Source, Wanted
+from processors.adapters.models.keeper import ModelKeeper, ModelProvider, Wanted
 from processors.core.alerting.detectors import DETECTORS
 from processors.core.models.assignments import ModelAssignments, Target
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelState, ModelStatus
+from schemas.errors import MalformedRecord
 from schemas.record import Record
+from schemas.scope import Scope
 from schemas.score import Stage
 from schemas.topics import MODELS
 
@@ -26,58 +29,58 @@ _log = structlog.get_logger(__name__)
 _STAGES: tuple[Stage, ...] = ("champion", "shadow")
 _MAX_TARGETS = 10_000
 _MAX_UNSENT = 1_000
-_AT_ONCE = 2
-_SAY_S = 5.0
+_MAX_LOADING = 2
+_REPORT_S = 5.0
 _SEND_S = 30.0
 
 
 class AssignedModels:
-    """Keeps the fleet's models what the topic says.
+    """Keeps the models of all targets as the topic assigns them.
 
     Args:
         bootstrap: Kafka's address.
-        models: told what scores.
-        source: where models come from.
+        models: receives the models that score.
+        provider: of models.
         send: sends a status; it may fail.
-        worker: this worker's name; None takes host and process id.
+        worker: this worker's name; host and process id unless given.
     """
 
     def __init__(
         self,
         bootstrap: str,
         models: ModelAssignments,
-        source: Source,
+        provider: ModelProvider,
         send: Callable[[Record], Awaitable[None]],
         worker: str | None = None,
     ) -> None:
         self._models = models
-        self._source = source
+        self._provider = provider
         self._send = send
         self._worker = worker or f"{socket.gethostname()}-{os.getpid()}"
-        self._follower = TopicFollower(bootstrap, MODELS, self.take)
-        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._follower = TopicFollower(bootstrap, MODELS, self.apply)
+        self._load_slots = asyncio.Semaphore(_MAX_LOADING)
         self._keepers: dict[Target, ModelKeeper] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._unsent: asyncio.Queue[ModelStatus] = asyncio.Queue(_MAX_UNSENT)
 
     async def start(self) -> None:
-        """Returns once every assigned champion can score, its last good one in its place if need be.
+        """Returns once every assigned champion, or its target's last good one, can score.
 
-        A champion that can neither be fetched nor recalled is waited for: nothing may be scored by another model than
-        the fleet was told.
+        A champion that can neither be fetched nor recalled is waited for: nothing may be scored by a model other than
+        the assigned one.
         """
-        self._tasks.append(asyncio.create_task(self._report(), name="model-status"))
+        self._tasks.append(asyncio.create_task(self._send_statuses(), name="model-status"))
         await self._follower.start()
-        while not await self._follower.settle():
-            _log.warning("what models are assigned is not known yet; nothing is scored meanwhile")
-        waiting = {keeper.target: keeper.settled for keeper in self._keepers.values()}
-        while waiting := {target: settled for target, settled in waiting.items() if not settled.is_set()}:
-            pending = [asyncio.create_task(settled.wait()) for settled in waiting.values()]
-            done, late = await asyncio.wait(pending, timeout=_SAY_S)
+        while not await self._follower.catch_up():
+            _log.warning("the assigned models are not known yet; nothing is scored meanwhile")
+        waiting = {keeper.target: keeper.resolved for keeper in self._keepers.values()}
+        while waiting := {target: resolved for target, resolved in waiting.items() if not resolved.is_set()}:
+            pending = [asyncio.create_task(resolved.wait()) for resolved in waiting.values()]
+            done, late = await asyncio.wait(pending, timeout=_REPORT_S)
             for task in late:
                 task.cancel()
             if not done:
-                _log.warning("models are waited for; nothing is scored meanwhile", targets=sorted(waiting)[:5])
+                _log.warning("waiting for models; nothing is scored meanwhile", targets=sorted(waiting)[:5])
 
     async def stop(self) -> None:
         """Stops following."""
@@ -86,24 +89,28 @@ class AssignedModels:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def take(self, message: Any) -> None:
-        """Takes note of a record of the topic.
+    def apply(self, message: Any) -> None:
+        """Applies a message of the topic.
 
         Raises:
-            ContractError: it is no assignment.
+            ContractError: it is not an assignment.
         """
         if message.value is None:
-            detector, _, scope = (message.key or b"").decode(errors="replace").partition("/")
+            detector, _, scope = key_of(message).partition("/")
+            try:
+                retired = Scope(scope)
+            except ValueError as error:
+                raise MalformedRecord(f"a tombstone's key is detector/scope: {error}") from None
             for stage in _STAGES:
-                self._want(Target(detector, scope, stage), Wanted(None, -1))
+                self._want(Target(detector, retired, stage), Wanted(None, -1))
             return
-        said = Assignment.from_record(Record(message.key, message.value, tuple(message.headers)))
-        if said.detector not in DETECTORS:
-            _log.warning("assignment ignored: this build has no such detector", detector=said.detector)
+        assignment = Assignment.from_record(record_of(message))
+        if assignment.detector not in DETECTORS:
+            _log.warning("assignment ignored: this build has no such detector", detector=assignment.detector)
             return
-        artefacts: dict[Stage, Artefact | None] = {"champion": said.champion, "shadow": said.shadow}
+        artefacts: dict[Stage, Artefact | None] = {"champion": assignment.champion, "shadow": assignment.shadow}
         for stage, artefact in artefacts.items():
-            self._want(Target(said.detector, said.scope, stage), Wanted(artefact, said.revision))
+            self._want(Target(assignment.detector, assignment.scope, stage), Wanted(artefact, assignment.revision))
 
     def _want(self, target: Target, wanted: Wanted) -> None:
         keeper = self._keepers.get(target)
@@ -113,12 +120,12 @@ class AssignedModels:
             if len(self._keepers) >= _MAX_TARGETS:
                 _log.error("assignment ignored: too many targets", target=target, most=_MAX_TARGETS)
                 return
-            keeper = ModelKeeper(target, self._models, self._source, self._say, self._turn)
+            keeper = ModelKeeper(target, self._models, self._provider, self._report, self._load_slots)
             self._keepers[target] = keeper
             self._tasks.append(asyncio.create_task(keeper.run(), name=f"model {target}"))
         keeper.want(wanted)
 
-    def _say(self, target: Target, wanted: Wanted, state: ModelState, error: Exception | None) -> None:
+    def _report(self, target: Target, wanted: Wanted, state: ModelState, error: Exception | None) -> None:
         artefact = wanted.artefact
         if artefact is None:
             return
@@ -135,8 +142,8 @@ class AssignedModels:
             message="" if error is None else str(error)[:2_000],
             at_ns=time.time_ns(),
         )
-        tell = _log.info if state == "ready" else _log.error
-        tell(
+        log = _log.info if state == "ready" else _log.error
+        log(
             f"model {state}",
             detector=target.detector,
             scope=target.scope,
@@ -149,13 +156,13 @@ class AssignedModels:
         try:
             self._unsent.put_nowait(status)
         except asyncio.QueueFull:
-            _log.warning("a model's status is not sent: too many wait already", state=state, version=artefact.version)
+            _log.warning("a model's status is not sent: the queue is full", state=state, version=artefact.version)
 
-    async def _report(self) -> None:
+    async def _send_statuses(self) -> None:
         while True:
             status = await self._unsent.get()
             try:
                 await asyncio.wait_for(self._send(status.to_record()), _SEND_S)
             except Exception as error:
-                # A status is for people; what scores does not depend on it.
+                # A status is for people; scoring does not depend on it.
                 _log.warning("a model's status was not sent", state=status.state, error=repr(error))

@@ -1,4 +1,4 @@
-"""The local folder of model files: what was fetched, what of it was checked, and the last good model of each target."""
+"""The local cache of model files: fetched files, records of their checks, and the last good model of each target."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _MAX_BYTES = 1024 * 1024 * 1024
 
 
 class _Note(BaseModel):
-    """A file beside the models.
+    """A JSON file beside the models.
 
     Attributes:
-        artefact: what it is about.
-        by: of a check: what made it, see :meth:`ModelCache.is_checked`.
+        artefact: the model that it is about.
+        by: of a check: its checker, see :meth:`ModelCache.is_checked`.
     """
 
     artefact: Artefact
@@ -33,11 +33,11 @@ class _Note(BaseModel):
 
 
 class ModelCache:
-    """Files named by their digest. Several workers may share the folder: every file is written whole, then renamed.
+    """Files named by their digest. Several workers may share the folder: every file is written atomically.
 
     Args:
-        folder: made when the first file comes.
-        max_bytes: what the models in it may take together; those in use stay whatever they take.
+        folder: created with the first file.
+        max_bytes: bound on all models in it; those in use stay in any case.
     """
 
     def __init__(self, folder: Path, max_bytes: int = _MAX_BYTES) -> None:
@@ -45,30 +45,30 @@ class ModelCache:
         self._max_bytes = max_bytes
 
     def path(self, sha256: str) -> Path:
-        """Where a model lies, or would."""
+        """The path of a model's file, cached or not."""
         return self.folder / f"{sha256}.onnx"
 
     def is_checked(self, artefact: Artefact, by: str) -> bool:
-        """Whether this very announcement was checked here.
+        """Whether this very artefact was checked here.
 
         Args:
-            artefact: what was announced.
-            by: stands for what checks: its version and limits; a check by another does not count.
+            artefact: as announced.
+            by: identifies the checker: its version and limits; a check by another does not count.
         """
         note = _read(self._checked(artefact.sha256))
         return note is not None and note.by == by and _same(note.artefact, artefact)
 
     def note_checked(self, artefact: Artefact, by: str) -> None:
-        """Remembers that a model passed."""
+        """Records that a model passed."""
         _write(self._checked(artefact.sha256), _Note(artefact=artefact, by=by))
 
     def last_good(self, target: Target) -> Artefact | None:
-        """The model that scored a target last, if that is known."""
+        """The model that scored a target last, if known."""
         note = _read(self._good(target))
         return None if note is None else note.artefact
 
     def remember(self, target: Target, artefact: Artefact | None) -> None:
-        """Notes what scores a target from now on; None forgets it."""
+        """Records the model that scores a target from now on; None deletes the record."""
         path = self._good(target)
         if artefact is not None:
             _write(path, _Note(artefact=artefact))
@@ -76,10 +76,10 @@ class ModelCache:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
 
-    def shrink(self, used: Collection[str]) -> None:
-        """Removes the models used longest ago beyond the bound, but none in ``used`` and no target's last good one."""
+    def evict(self, used: Collection[str]) -> None:
+        """Deletes the least recently used models beyond the bound, except ``used`` and the targets' last good ones."""
         notes = (_read(path) for path in self.folder.glob("good-*.json"))
-        stay = {*used, *(note.artefact.sha256 for note in notes if note is not None)}
+        protected = {*used, *(note.artefact.sha256 for note in notes if note is not None)}
         found = []
         for path in self.folder.glob("*.onnx"):
             with contextlib.suppress(OSError):
@@ -89,7 +89,7 @@ class ModelCache:
         for _, size, sha256 in sorted(found):
             if total <= self._max_bytes:
                 return
-            if sha256 not in stay:
+            if sha256 not in protected:
                 with contextlib.suppress(OSError):
                     self._checked(sha256).unlink(missing_ok=True)
                     self.path(sha256).unlink(missing_ok=True)
@@ -99,7 +99,7 @@ class ModelCache:
         return self.folder / f"checked-{sha256}.json"
 
     def _good(self, target: Target) -> Path:
-        # A digest, because scopes hold characters that file systems do not.
+        # A digest, because scopes hold characters that file names cannot.
         name = hashlib.sha256("/".join(target).encode()).hexdigest()[:32]
         return self.folder / f"good-{target.detector}-{target.stage}-{name}.json"
 
@@ -127,5 +127,5 @@ def _write(path: Path, note: _Note) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        # Models are then checked again, and a worker that starts while the store is away waits for it.
+        # Models are then checked again, and a worker that starts while the store is unavailable waits for it.
         _log.warning("the cache of models cannot be written", path=str(path), error=error.strerror)

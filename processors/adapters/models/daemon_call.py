@@ -1,4 +1,4 @@
-"""A blocking call beside the event loop, in a thread that holds up no process's end."""
+"""A blocking call beside the event loop, in a thread that does not delay the end of the process."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ T = TypeVar("T")
 
 
 async def daemon_call(call: Callable[[], T]) -> T:
-    """The call's result. When the caller is cancelled the thread goes on alone, and what it finds is dropped.
+    """The call's result. When the caller is cancelled, the thread continues and its result is dropped.
 
-    ``asyncio.to_thread`` will not do: the interpreter waits at its end for what runs there.
+    ``asyncio.to_thread`` is not an option: at its end the interpreter waits for such threads.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
-    def settle(result: T | None, error: BaseException | None) -> None:
+    def resolve(result: T | None, error: BaseException | None) -> None:
         if done.cancelled():
             return
         if error is not None:
@@ -35,7 +35,7 @@ async def daemon_call(call: Callable[[], T]) -> T:
         except BaseException as error:
             failed = error
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(settle, result, failed)
+            loop.call_soon_threadsafe(resolve, result, failed)
 
     threading.Thread(target=work, name="models", daemon=True).start()
     return await done

@@ -1,4 +1,4 @@
-"""Keeps one target's model what is announced for it: fetched, checked and warm before it scores."""
+"""Keeps one target on its assigned model: fetched, checked and warmed up before it scores."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from schemas.errors import ModelRefused
 
 _log = structlog.get_logger(__name__)
 
-_MAX_REST_S = 60.0
-_MAX_PASSED_OVER = 3
+_MAX_PAUSE_S = 60.0
+_MAX_SUPERSEDED = 3
 
 
-class Source(Protocol):
-    """Makes announced models ready; see :class:`processors.adapters.models.source.ModelSource`. Its calls block."""
+class ModelProvider(Protocol):
+    """Makes assigned models ready; see :class:`processors.adapters.models.source.ModelSource`. Its calls block."""
 
     def obtain(self, artefact: Artefact) -> ScoringModel:
-        """The model, from wherever it is to be had."""
+        """The model, from the cache or the store."""
         ...
 
     def recall(self, artefact: Artefact) -> ScoringModel:
-        """The model, if it is at hand."""
+        """The model, from the cache alone."""
         ...
 
     def last_good(self, target: Target) -> Artefact | None:
-        """What scored a target last."""
+        """The model that scored a target last, if known."""
         ...
 
     def remember(self, target: Target, artefact: Artefact | None) -> None:
-        """Notes what scores it from now on."""
+        """Notes the model that scores a target from now on."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is announced for a target.
+    """What is assigned to a target.
 
     Attributes:
-        artefact: None leaves it to the wider scope.
+        artefact: the model; None leaves the target to the wider scope.
         revision: of the assignment.
     """
 
@@ -57,142 +57,145 @@ class Wanted:
     revision: int
 
 
-Say = Callable[[Target, Wanted, ModelState, Exception | None], None]
-"""Reports what became of an announcement, and why."""
+Report = Callable[[Target, Wanted, ModelState, Exception | None], None]
+"""Reports the outcome for an assignment, with the error if there is one."""
 
 
 class ModelKeeper:
-    """One target's keeper. Of announcements that come faster than they can be followed, the newest is acted upon.
+    """Keeps one target on its assigned model. Of assignments that arrive faster than they can be followed, the newest
+    counts.
 
-    A model that cannot be had or does not pass changes nothing: what scored goes on. At a start nothing scores yet;
-    then the target's last good model is recalled from the cache. A file that was refused is tried again only under a
-    new revision, and each time later.
+    A model that is unavailable or does not pass changes nothing: the one that scores continues. At a start none scores
+    yet; then the target's last good model is recalled from the cache. A refused file is tried again only under a new
+    revision, each time after a longer pause.
 
     Args:
-        target: whose.
-        models: told what scores.
-        source: see there.
-        say: see :data:`Say`.
-        turn: how many models are tried at once, in the whole worker.
-        rest_s: shortest time between two attempts, seconds; after failures it doubles.
+        target: the target.
+        models: receives the model that scores.
+        provider: of models.
+        report: see :data:`Report`.
+        load_slots: bounds how many models are loaded at once in the whole worker.
+        pause_s: shortest time between two attempts, seconds; after failures it doubles.
     """
 
     def __init__(
         self,
         target: Target,
         models: ModelAssignments,
-        source: Source,
-        say: Say,
-        turn: asyncio.Semaphore,
-        rest_s: float = 0.25,
+        provider: ModelProvider,
+        report: Report,
+        load_slots: asyncio.Semaphore,
+        pause_s: float = 0.25,
     ) -> None:
         self.target = target
-        self.settled = asyncio.Event()
-        """Set once the target has a model, or can do without."""
+        self.resolved = asyncio.Event()
+        """Set once the target has a model, or needs none."""
         self._models = models
-        self._source = source
-        self._say = say
-        self._turn = turn
-        self._rest_s = rest_s
+        self._provider = provider
+        self._report = report
+        self._load_slots = load_slots
+        self._pause_s = pause_s
         self._wanted = Wanted(None, -1)
         self._changed = asyncio.Event()
         self._refused: Wanted | None = None
-        self._waiting: Wanted | None = None
+        self._unavailable: Wanted | None = None
         self._failures = 0
-        self._not_before = 0.0
-        self._passed_over = 0
+        self._retry_at = 0.0
+        self._superseded = 0
         self._may_recall = True
 
     def want(self, wanted: Wanted) -> None:
-        """Takes note of an announcement."""
+        """Sets what the target should run."""
         if wanted != self._wanted:
             self._wanted = wanted
             self._changed.set()
 
     async def run(self) -> None:
-        """Follows what is wanted, until cancelled."""
-        rest: float | None = None
+        """Follows the assignments until cancelled."""
+        pause: float | None = None
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), rest)
+                await asyncio.wait_for(self._changed.wait(), pause)
             self._changed.clear()
-            rest = await self._follow(self._wanted)
-            await asyncio.sleep(self._rest_s)
+            pause = await self._follow(self._wanted)
+            await asyncio.sleep(self._pause_s)
 
     async def _follow(self, wanted: Wanted) -> float | None:
-        """Brings the target to what is wanted; returns after how many seconds to try again, None where need not be."""
+        """Brings the target to its assignment; returns seconds until the next attempt, or None."""
         if wanted.artefact is None:
-            await self._take(wanted, None)
+            await self._assign(wanted, None)
             return None
         if self._refused is not None and _same_file(self._refused, wanted):
             if self._refused == wanted:
                 return None
-            if (left := self._not_before - asyncio.get_running_loop().time()) > 0:
+            if (left := self._retry_at - asyncio.get_running_loop().time()) > 0:
                 return left
         try:
-            async with self._turn:
-                model = await daemon_call(partial(self._source.obtain, wanted.artefact))
+            async with self._load_slots:
+                model = await daemon_call(partial(self._provider.obtain, wanted.artefact))
         except ModelRefused as error:
             await self._refuse(wanted, error)
             return None
         except Exception as error:
-            # Also what nobody foresaw: a model must not end a worker.
-            return await self._wait(wanted, error)
-        if not _same_file(self._wanted, wanted) and self._passed_over < _MAX_PASSED_OVER:
-            # Announcements that never rest are not followed for ever without taking one.
-            self._passed_over += 1
+            # Any error: a model must not end a worker.
+            return await self._note_unavailable(wanted, error)
+        if not _same_file(self._wanted, wanted) and self._superseded < _MAX_SUPERSEDED:
+            # Where assignments keep changing, one is taken all the same after a few.
+            self._superseded += 1
             return 0.0
-        await self._take(wanted, model)
-        self._say(self.target, wanted, "ready", None)
+        await self._assign(wanted, model)
+        self._report(self.target, wanted, "ready", None)
         return None
 
-    async def _take(self, wanted: Wanted, model: ScoringModel | None) -> None:
+    async def _assign(self, wanted: Wanted, model: ScoringModel | None) -> None:
         self._models.put(self.target, model)
-        self._refused, self._waiting = None, None
-        self._failures = self._passed_over = 0
-        self.settled.set()
-        await daemon_call(partial(self._source.remember, self.target, wanted.artefact))
+        self._refused, self._unavailable = None, None
+        self._failures = self._superseded = 0
+        self.resolved.set()
+        await daemon_call(partial(self._provider.remember, self.target, wanted.artefact))
 
     async def _refuse(self, wanted: Wanted, error: ModelRefused) -> None:
         again = self._refused is not None and _same_file(self._refused, wanted)
         self._failures = self._failures + 1 if again else 1
         self._refused = wanted
-        self._not_before = asyncio.get_running_loop().time() + self._backoff()
-        self._say(self.target, wanted, "refused", error)
+        self._retry_at = asyncio.get_running_loop().time() + self._backoff()
+        self._report(self.target, wanted, "refused", error)
         await self._recall(wanted)
-        self.settled.set()
+        self.resolved.set()
 
-    async def _wait(self, wanted: Wanted, error: Exception) -> float:
-        again = self._waiting is not None and _same_file(self._waiting, wanted)
+    async def _note_unavailable(self, wanted: Wanted, error: Exception) -> float:
+        again = self._unavailable is not None and _same_file(self._unavailable, wanted)
         self._failures = self._failures + 1 if again else 1
-        if self._waiting != wanted:
-            self._waiting = wanted
-            self._say(self.target, wanted, "waiting", error)
+        if self._unavailable != wanted:
+            self._unavailable = wanted
+            self._report(self.target, wanted, "waiting", error)
         if await self._recall(wanted) or self.target.stage == "shadow":
-            self.settled.set()
+            self.resolved.set()
         return self._backoff()
 
     async def _recall(self, wanted: Wanted) -> bool:
-        """Whether the target has a model, its last good one where it would have none."""
+        """Whether the target has a model: its last good one where it would have none."""
         if self._models.get(self.target) is not None:
             return True
         if not self._may_recall:
             return False
         self._may_recall = False
-        good = await daemon_call(partial(self._source.last_good, self.target))
-        if good is None or (wanted.artefact is not None and good.sha256 == wanted.artefact.sha256):
+        last_good = await daemon_call(partial(self._provider.last_good, self.target))
+        if last_good is None or (wanted.artefact is not None and last_good.sha256 == wanted.artefact.sha256):
             return False
         try:
-            model = await daemon_call(partial(self._source.recall, good))
+            model = await daemon_call(partial(self._provider.recall, last_good))
         except Exception as error:
             _log.warning("the last good model cannot be recalled", target=self.target, error=repr(error))
             return False
         self._models.put(self.target, model)
-        _log.warning("the last good model goes on", target=self.target, version=good.version, sha256=good.sha256)
+        _log.warning(
+            "the last good model continues", target=self.target, version=last_good.version, sha256=last_good.sha256
+        )
         return True
 
     def _backoff(self) -> float:
-        return float(min(self._rest_s * 2.0 ** min(self._failures, 16), _MAX_REST_S))
+        return float(min(self._pause_s * 2.0 ** min(self._failures, 16), _MAX_PAUSE_S))
 
 
 def _same_file(one: Wanted, other: Wanted) -> bool:

@@ -1,4 +1,4 @@
-"""ONNX models: verified, then scored on one thread."""
+"""ONNX models: verified, then run on one thread."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from processors.core.alerting.detectors import DETECTORS
 from schemas.errors import DigestMismatch, FeatureMismatch, GoldenMismatch, ManifestInvalid, ShapeMismatch
 from schemas.features import FeatureSpec
 from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, Calibration, Manifest, read_metadata
@@ -19,10 +20,10 @@ from schemas.score import ModelRef
 
 Float32 = npt.NDArray[np.float32]
 
-# Golden scores come from another machine's arithmetic; measured differences are about 1e-6.
+# Golden scores were computed on another machine; measured differences are about 1e-6.
 _GOLDEN_RTOL = 1e-4
 _GOLDEN_ATOL = 1e-4
-# A batch's activations stay within the second-level cache, where a window costs least.
+# A batch's activations then stay within the second-level cache, where a window costs least.
 MAX_BATCH = 16
 
 
@@ -31,7 +32,7 @@ class OnnxModel:
     """A model that passed its checks.
 
     Attributes:
-        manifest: what it says of itself.
+        manifest: its description.
         sha256: digest of the file.
         session: onnxruntime's session, one thread.
     """
@@ -42,12 +43,12 @@ class OnnxModel:
 
     @property
     def ref(self) -> ModelRef:
-        """How scores name it."""
+        """The reference that scores carry."""
         return ModelRef(name=self.manifest.model_id, version=self.manifest.version, sha256=self.sha256)
 
     @property
     def spec(self) -> FeatureSpec:
-        """What it is fed."""
+        """Its input features."""
         return self.manifest.features
 
     @property
@@ -62,7 +63,7 @@ class OnnxModel:
             features: float32 (n, n_frames, width), level-normalised.
 
         Returns:
-            Scores float32 (n,), and float32 (n, n_mels) how much each band adds, or None where the model has no such
+            Scores float32 (n,), and float32 (n, n_mels) each band's contribution, or None where the model has no such
             output.
         """
         names = [output.name for output in self.session.get_outputs()]
@@ -81,13 +82,13 @@ def load_model(path: Path, sha256: str | None = None) -> OnnxModel:
 
     Args:
         path: the ONNX file.
-        sha256: what its digest must be, hexadecimal; None takes the file as it is.
+        sha256: its expected digest, hexadecimal; None accepts any.
 
     Raises:
         DigestMismatch: the file is not the one announced. Nothing of it was parsed.
-        ManifestInvalid: not an ONNX file, or it says nothing of itself.
+        ManifestInvalid: not an ONNX file, or without a manifest.
         FeatureMismatch: this build does not compute its features.
-        ShapeMismatch: inputs or outputs are not what the manifest says.
+        ShapeMismatch: inputs or outputs differ from the manifest.
         GoldenMismatch: it does not reproduce its golden scores.
     """
     try:
@@ -112,20 +113,20 @@ def open_session(data: bytes, name: str) -> onnxruntime.InferenceSession:
         ManifestInvalid: onnxruntime cannot read it.
     """
     options = onnxruntime.SessionOptions()
-    # Parallelism comes from batches and processes; threads of their own would fight over the cores.
+    # Parallelism comes from batches and processes; further threads would compete for the cores.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Left to guess, onnxruntime takes some files for a format of its own, which nobody has looked into.
+    # Without it, onnxruntime reads some files as its own format, which the checks do not cover.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        # onnxruntime's exceptions share no base but Exception.
+        # onnxruntime's exceptions have no common base but Exception.
         raise ManifestInvalid(f"{name}: onnxruntime cannot read it: {str(error)[:300]}") from None
 
 
 def verified(session: onnxruntime.InferenceSession, digest: str, name: str) -> OnnxModel:
-    """A session that does what its manifest says.
+    """The model of a session that behaves as its manifest says.
 
     Args:
         session: of the file.
@@ -159,6 +160,15 @@ def load_shipped(detector: str) -> OnnxModel:
     if model.manifest.detector != detector:
         raise ManifestInvalid(f"{path.name} is a model for {model.manifest.detector!r}, not {detector!r}")
     return model
+
+
+def load_shipped_models() -> dict[str, OnnxModel]:
+    """The shipped model of every detector, by detector, verified.
+
+    Raises:
+        ModelRefused: one does not pass its checks.
+    """
+    return {name: load_shipped(name) for name in DETECTORS}
 
 
 def _check_features(name: str, manifest: Manifest) -> None:

@@ -28,16 +28,16 @@ _MAX_KEY_BYTES = 16 * 1024
 
 
 def write_keys(folder: Path) -> tuple[Path, Path]:
-    """Makes a pair of keys: the private one readable by its owner alone.
+    """Creates a pair of keys; the private one is readable by its owner alone.
 
     Args:
-        folder: made if need be; keys that are there are never overwritten.
+        folder: created where needed; existing keys are never overwritten.
 
     Returns:
         The private key's file and the public key's.
 
     Raises:
-        OutputError: a key is there already, or the folder cannot be written.
+        OutputError: a key exists already, or the folder cannot be written.
     """
     key = Ed25519PrivateKey.generate()
     private, public = folder / PRIVATE_NAME, folder / PUBLIC_NAME
@@ -50,7 +50,7 @@ def write_keys(folder: Path) -> tuple[Path, Path]:
             private.unlink()
             raise
     except FileExistsError as error:
-        raise OutputError(f"{error.filename} is there already: a key is never overwritten") from None
+        raise OutputError(f"{error.filename} exists already: a key is never overwritten") from None
     except OSError as error:
         raise OutputError(f"{folder} cannot be written: {error.strerror}") from None
     return private, public
@@ -60,25 +60,27 @@ def load_private_key(path: Path) -> Ed25519PrivateKey:
     """The key to sign with.
 
     Raises:
-        SettingsError: the file cannot be read or is no ed25519 private key without a password.
+        SettingsError: the file cannot be read or is not an ed25519 private key without a password.
     """
     try:
         key = load_pem_private_key(_read(path), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
-        raise SettingsError(f"{path} is no ed25519 private key as PEM without a password: see `tocsin models keygen`")
+        raise SettingsError(
+            f"{path} is not an ed25519 private key as PEM without a password: see `tocsin models keygen`"
+        )
     return key
 
 
 def load_trusted_keys(path: Path) -> tuple[Ed25519PublicKey, ...]:
-    """The keys whose models are taken.
+    """The public keys that models may be signed with.
 
     Args:
         path: a public key as PEM, or a folder of ``*.pem``.
 
     Raises:
-        SettingsError: there is no key, or a file is none: signing that was asked for is never quietly off.
+        SettingsError: there is no key, or a file is not a key: a required signature is never silently skipped.
     """
     files = sorted(path.glob("*.pem")) if path.is_dir() else [path]
     if not files:
@@ -87,17 +89,17 @@ def load_trusted_keys(path: Path) -> tuple[Ed25519PublicKey, ...]:
 
 
 def sign(artefact: Artefact, key: Ed25519PrivateKey) -> Artefact:
-    """The artefact, vouched for."""
+    """The artefact with its signature."""
     signature = base64.b64encode(key.sign(artefact.signed_bytes())).decode()
     return artefact.model_copy(update={"signature": signature})
 
 
 def verify(artefact: Artefact, trusted: Sequence[Ed25519PublicKey]) -> None:
-    """Whether one of the trusted keys vouches for the artefact; without trusted keys everything passes.
+    """Checks that one of the trusted keys signed the artefact; without trusted keys everything passes.
 
     Raises:
-        Unsigned: nobody signed it.
-        WrongSignature: none of these keys did.
+        Unsigned: it has no signature.
+        WrongSignature: none of these keys signed it.
     """
     if not trusted:
         return
@@ -125,7 +127,9 @@ def _public_key(path: Path) -> Ed25519PublicKey:
     except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PublicKey):
-        raise SettingsError(f"{path} is no ed25519 public key as PEM: trust the *.pub.pem of `tocsin models keygen`")
+        raise SettingsError(
+            f"{path} is not an ed25519 public key as PEM: trust the *.pub.pem of `tocsin models keygen`"
+        )
     return key
 
 

@@ -1,4 +1,4 @@
-"""Where announced models come from: fetched, checked, loaded and warmed up."""
+"""The source of assigned models: fetched, checked, loaded and warmed up."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _FETCH_S = 20.0
 
 
 class ModelSource:
-    """Makes announced models ready to score. Its calls block; several threads may make them.
+    """Makes assigned models ready to score. Its calls block; several threads may call it.
 
     Args:
-        store: where they are published.
-        cache: where they are kept.
-        trusted: who must have signed them; with none, nobody need have.
+        store: of published models.
+        cache: of fetched ones.
+        trusted: keys of which one must have signed a model; without any, signatures are not checked.
         limits: of the check.
     """
 
@@ -42,7 +42,8 @@ class ModelSource:
         self._store = store
         self._trusted = tuple(trusted)
         self._limits = limits or CheckLimits()
-        self._by = f"tocsin {metadata.version('tocsin')}, onnxruntime {metadata.version('onnxruntime')}, {self._limits}"
+        versions = f"tocsin {metadata.version('tocsin')}, onnxruntime {metadata.version('onnxruntime')}"
+        self._checker = f"{versions}, {self._limits}"
         self._loaded: WeakValueDictionary[str, OnnxModel] = WeakValueDictionary()
         self._lock = threading.Lock()
 
@@ -51,7 +52,7 @@ class ModelSource:
 
         Raises:
             ModelRefused: it does not pass; the class names why.
-            StoreUnavailable: it is not in the cache and the store does not give it.
+            StoreUnavailable: it is not in the cache and cannot be fetched from the store.
             UnreadableInput: it was removed from the cache meanwhile.
         """
         verify(artefact, self._trusted)
@@ -62,7 +63,7 @@ class ModelSource:
         """The model from the cache alone.
 
         Raises:
-            ModelRefused: it does not pass, or is not there.
+            ModelRefused: it does not pass, or is not cached.
             UnreadableInput: it was removed meanwhile.
         """
         verify(artefact, self._trusted)
@@ -78,20 +79,20 @@ class ModelSource:
 
     def _ready(self, artefact: Artefact) -> OnnxModel:
         path, sha256 = self._cache.path(artefact.sha256), artefact.sha256
-        checked = self._cache.is_checked(artefact, self._by)
+        checked = self._cache.is_checked(artefact, self._checker)
         with self._lock:
             model = self._loaded.get(sha256)
         if checked and model is not None:
             return model
         if not checked:
             check_artefact(path, artefact, self._limits, self._trusted)
-            self._cache.note_checked(artefact, self._by)
+            self._cache.note_checked(artefact, self._checker)
         model = load_model(path, sha256)
-        # The first batch of its largest size asks for memory and picks kernels; not in the stream's time.
+        # The first batch of the largest size allocates memory and selects kernels: here, not in the stream's time.
         model.score(np.zeros((MAX_BATCH, model.spec.n_frames, model.spec.width), np.float32))
         with self._lock:
             self._loaded[sha256] = model
             used = set(self._loaded)
         path.touch()
-        self._cache.shrink(used)
+        self._cache.evict(used)
         return model

@@ -1,4 +1,4 @@
-"""Who rebuilds lost states: one worker at a time, and nobody for long who does not live."""
+"""The lease on rebuilding lost states: one worker at a time, free again soon after its holder dies."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from redis.asyncio.lock import Lock
 from schemas.errors import RedisUnavailable
 
 LEASE_S = 15
-"""So long after its holder's last sign of life a claim is free again."""
+"""Time after its holder's last renewal until the lease is free, seconds."""
 _RENEW_S = 4.0
 
 
 @asynccontextmanager
-async def held(lock: Lock, bounded: Callable[[Awaitable[Any]], Awaitable[Any]]) -> AsyncIterator[bool]:
-    """Holds a lock for as long as the block lasts, however long: its lease is renewed, and it is free afterwards.
+async def lease(lock: Lock, with_timeout: Callable[[Awaitable[Any]], Awaitable[Any]]) -> AsyncIterator[bool]:
+    """Holds a lock for as long as the block lasts: it is renewed meanwhile, and released afterwards.
 
-    A lease that runs out all the same, with Redis away, lets another worker rebuild too: that costs time only, for
-    what stands in the store is never replaced.
+    A lock that expires all the same, with Redis unavailable, lets another worker rebuild too: that costs time only,
+    since states in the store are never replaced.
 
     Args:
         lock: with a timeout of :data:`LEASE_S`, not blocking.
-        bounded: awaits a call to Redis, not too long.
+        with_timeout: awaits a call to Redis within a bound.
 
     Yields:
-        Whether the caller has it; False where another does.
+        Whether the caller holds it; False where another does.
 
     Raises:
-        RedisUnavailable: Redis does not answer when it is asked for.
+        RedisUnavailable: Redis does not answer when the lock is acquired.
     """
-    if not await bounded(lock.acquire()):
+    if not await with_timeout(lock.acquire()):
         yield False
         return
-    renewing = asyncio.create_task(_renew(lock, bounded))
+    renewing = asyncio.create_task(_renew(lock, with_timeout))
     try:
         yield True
     finally:
         renewing.cancel()
         with suppress(RedisUnavailable):
-            await bounded(lock.release())
+            await with_timeout(lock.release())
 
 
-async def _renew(lock: Lock, bounded: Callable[[Awaitable[Any]], Awaitable[Any]]) -> None:
+async def _renew(lock: Lock, with_timeout: Callable[[Awaitable[Any]], Awaitable[Any]]) -> None:
     while True:
         await asyncio.sleep(_RENEW_S)
         with suppress(RedisUnavailable):
-            await bounded(lock.reacquire())
+            await with_timeout(lock.reacquire())

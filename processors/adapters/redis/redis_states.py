@@ -1,4 +1,4 @@
-"""Detector states in Redis: one record a device and slot, one script, one round trip a batch."""
+"""Detector states in Redis: one record per device and slot, one script, one round trip per batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from processors.adapters.redis.rebuild_lease import LEASE_S, held
+from processors.adapters.redis.rebuild_lease import LEASE_S, lease
 from processors.adapters.redis.state_codec import StateTexts, packed, unpacked
 from processors.adapters.redis.state_store import Change, StateKey
 from processors.core.alerting.detector_state import DetectorState
@@ -38,14 +38,14 @@ class RedisStates:
 
     Args:
         url: ``redis://host:port/db`` or ``rediss://``.
-        timeout_s: longest a round trip may take, seconds.
+        timeout_s: longest time of a round trip, seconds.
 
     Raises:
-        SettingsError: the address is none.
+        SettingsError: the address is invalid.
     """
 
     def __init__(self, url: str, timeout_s: float = 1.0) -> None:
-        self._shown, self._timeout = without_password(url), timeout_s
+        self._display_url, self._timeout = without_password(url), timeout_s
         try:
             self._redis = redis.asyncio.Redis.from_url(
                 url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
@@ -53,20 +53,20 @@ class RedisStates:
         except ValueError:
             # The library's own text may quote a part of the password.
             raise SettingsError(
-                f"Redis address {self._shown!r} cannot be read: write it as redis://host:6379/0"
+                f"Redis address {self._display_url!r} cannot be read: write it as redis://host:6379/0"
             ) from None
         self._script = resources.files("processors.adapters.redis").joinpath("store_state.lua").read_text()
         self._texts = StateTexts()
         self._sha = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
 
     async def load(self, keys: Sequence[StateKey]) -> dict[StateKey, DetectorState]:
-        """See the port. A record that cannot be read counts as missing, and is removed."""
+        """See the port. An unreadable record counts as missing, and is deleted."""
         if not keys:
             return {}
         async with self._redis.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.hget(_name(key), "body")
-            bodies = await self._bounded(pipe.execute())
+            bodies = await self._with_timeout(pipe.execute())
         return await self._read({key: body for key, body in zip(keys, bodies, strict=True) if body is not None})
 
     async def store(self, changes: Sequence[Change]) -> dict[StateKey, DetectorState]:
@@ -74,35 +74,35 @@ class RedisStates:
         if not changes:
             return {}
         async with self._redis.pipeline(transaction=False) as pipe:
-            # Loading it again costs 1 KB and no round trip, and holds after a restart of Redis as well.
+            # Loading it with each batch costs 1 KB and no round trip, and works after a restart of Redis as well.
             pipe.script_load(self._script)
             for change in changes:
                 pipe.evalsha(self._sha, 1, _name(change.key), *self._arguments(change))
-            _, *bodies = await self._bounded(pipe.execute())
-        standing = {change.key: body for change, body in zip(changes, bodies, strict=True) if body is not None}
-        states = await self._read(standing)
-        return {key: states.get(key, DetectorState()) for key in standing}
+            _, *bodies = await self._with_timeout(pipe.execute())
+        conflicting = {change.key: body for change, body in zip(changes, bodies, strict=True) if body is not None}
+        states = await self._read(conflicting)
+        return {key: states.get(key, DetectorState()) for key in conflicting}
 
     async def is_whole(self) -> bool:
-        """Whether it was marked as whole, and has not been emptied since."""
-        return bool(await self._bounded(self._redis.exists(_WHOLE)))
+        """See :class:`processors.stream.rebuild.RebuildableStore`."""
+        return bool(await self._with_timeout(self._redis.exists(_WHOLE)))
 
     def claim(self) -> AbstractAsyncContextManager[bool]:
         """See the port."""
-        return held(self._redis.lock(_CLAIM, timeout=LEASE_S, blocking=False), self._bounded)
+        return lease(self._redis.lock(_CLAIM, timeout=LEASE_S, blocking=False), self._with_timeout)
 
     async def mark_whole(self) -> None:
-        """From now on what is missing was never there."""
-        await self._bounded(self._redis.set(_WHOLE, "1"))
+        """See :class:`processors.stream.rebuild.RebuildableStore`."""
+        await self._with_timeout(self._redis.set(_WHOLE, "1"))
 
     async def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection."""
         await self._redis.aclose()
 
     def _arguments(self, change: Change) -> tuple[str | int | bytes, ...]:
         base, position = change.base, change.state.position
         if position is None:
-            raise ValueError(f"{change.key}: a state without a position is not stored")
+            raise ValueError(f"{change.key}: a state without a position cannot be stored")
         before = ("", "") if base is None else (base.session_id, str(base.end_sample))
         body = packed(self._texts.of(change.key, change.state))
         return (*before, position.session_id, position.end_sample, body, _FORGET_AFTER_S)
@@ -115,21 +115,21 @@ class RedisStates:
             except ValueError:
                 unreadable.append(key)
         if unreadable:
-            _log.warning("unreadable states removed; these devices learn anew", keys=unreadable)
-            await self._bounded(self._redis.delete(*map(_name, unreadable)))
+            _log.warning("unreadable states removed; these devices calibrate anew", keys=unreadable)
+            await self._with_timeout(self._redis.delete(*map(_name, unreadable)))
         return states
 
-    async def _bounded(self, call: Awaitable[T]) -> T:
+    async def _with_timeout(self, call: Awaitable[T]) -> T:
         try:
             return await asyncio.wait_for(call, self._timeout)
         except (RedisError, OSError, TimeoutError) as error:
-            # Refused within a script, this has no error class of its own.
+            # Raised within a script, this has no error class of its own.
             if _FULL in str(error):
                 raise RedisUnavailable(
-                    f"Redis at {self._shown} is full: give it more memory, it refuses to store (maxmemory)"
+                    f"Redis at {self._display_url} is full: give it more memory, it refuses to store (maxmemory)"
                 ) from None
             reason = str(error) or type(error).__name__
-            raise RedisUnavailable(f"Redis at {self._shown} does not answer: {reason}") from None
+            raise RedisUnavailable(f"Redis at {self._display_url} does not answer: {reason}") from None
 
 
 def _name(key: StateKey) -> str:

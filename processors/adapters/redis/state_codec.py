@@ -1,4 +1,4 @@
-"""States as JSON: what has not changed since the last time is not written anew, and what is long is deflated."""
+"""Detector states as JSON: unchanged parts are not encoded again, and long states are deflated."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from processors.core.threshold.limits import Limits, Prior
 from processors.core.threshold.reference import Reference
 from processors.core.threshold.warm_up import WarmUp
 
-_MOST_STATES = 20_000
-_MOST_PLAIN = 8_192
+_MAX_CACHED_STATES = 20_000
+_MAX_PLAIN_BYTES = 8_192
 
 _LIMITS: TypeAdapter[Limits] = TypeAdapter(Limits)
 _EARLY: TypeAdapter[WarmUp | None] = TypeAdapter(WarmUp | None)
@@ -34,40 +34,40 @@ _OUTBOX: TypeAdapter[tuple[Output, ...]] = TypeAdapter(tuple[Output, ...])
 
 
 class StateTexts:
-    """Writes states as ``DetectorState.model_dump_json`` does, in a third of its time.
+    """Encodes states as ``DetectorState.model_dump_json`` does, in a third of its time.
 
     A device's reference changes once a minute, its thresholds once an hour, and a batch comes several times a second.
-    Parts are values that never change, so that the same object is the same text.
+    Parts are immutable, so that the same object has the same text.
     """
 
     def __init__(self) -> None:
-        self._known: dict[StateKey, dict[str, tuple[object, str]]] = {}
+        self._cache: dict[StateKey, dict[str, tuple[object, str]]] = {}
 
     def of(self, key: StateKey, state: DetectorState) -> str:
         """A state's JSON.
 
         Args:
-            key: whose; the parts written last are remembered under it.
-            state: to be written.
+            key: of the state; the parts encoded last are cached under it.
+            state: to encode.
         """
         learned = state.learned
         if learned is None:
             return state.model_dump_json()
-        if key not in self._known and len(self._known) >= _MOST_STATES:
-            self._known.clear()
-        known = self._known.setdefault(key, {})
+        if key not in self._cache and len(self._cache) >= _MAX_CACHED_STATES:
+            self._cache.clear()
+        cached = self._cache.setdefault(key, {})
 
         def part(name: str, value: object, adapter: TypeAdapter[Any]) -> str:
-            found = known.get(name)
+            found = cached.get(name)
             if found is None or found[0] is not value:
-                found = known[name] = (value, adapter.dump_json(value).decode())
+                found = cached[name] = (value, adapter.dump_json(value).decode())
             return found[1]
 
         rule: BlockState = learned.rule
         memory = (
             f"[{rule.version},{_RUN.dump_json(rule.run).decode()},{part('limits', rule.limits, _LIMITS)},"
             f"{part('early', rule.early, _EARLY)},{part('reference', rule.reference, _REFERENCE)},"
-            f"{part('book', rule.book, _BOOK)},{_string(rule.tag)},{part('shelf', rule.shelf, _SHELF)},"
+            f"{part('book', rule.book, _BOOK)},{_string(rule.regime)},{part('shelf', rule.shelf, _SHELF)},"
             f"{part('place', rule.previous, _PLACE)}]"
         )
         position = "null"
@@ -78,25 +78,25 @@ class StateTexts:
             f'{{"version":{state.version},"position":{position},"past_sessions":[{sessions}],'
             f'"learned":[{_string(learned.sha256)},{memory},{part("prior", learned.prior, _PRIOR)},'
             f'{float(learned.per_week)!r}],"previous":{part("previous", state.previous, _LEARNED)},'
-            f'"life":{part("life", state.life, _LIFE)},"said":{state.said},'
+            f'"life":{part("life", state.life, _LIFE)},"last_feedback_offset":{state.last_feedback_offset},'
             f'"outbox":{_OUTBOX.dump_json(state.outbox).decode()}}}'
         )
 
 
 def packed(text: str) -> bytes:
-    """A state's JSON as it is kept: deflated (RFC 1950) where it is longer than 8 KB.
+    """A state's JSON as stored: deflated (RFC 1950) where it is longer than 8 KB.
 
-    That is so with several regimes, mostly after a change of model, and when a batch held many windows of a device.
+    That is so with several regimes, mostly after a change of model, and where a batch held many windows of a device.
     """
     body = text.encode()
-    return body if len(body) <= _MOST_PLAIN else zlib.compress(body, 1)
+    return body if len(body) <= _MAX_PLAIN_BYTES else zlib.compress(body, 1)
 
 
 def unpacked(body: bytes) -> DetectorState:
-    """A state as it was kept, deflated or not.
+    """A state as stored, deflated or not.
 
     Raises:
-        ValueError: it is no state.
+        ValueError: it is not a state.
     """
     if body.startswith(b"{"):
         return DetectorState.model_validate_json(body)

@@ -1,4 +1,4 @@
-"""Where detector states are kept: the port, and its twin in memory."""
+"""The store of detector states: the port, and an implementation in memory."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from processors.core.alerting.detector_state import DetectorState, Position
 from processors.core.models.model import Slot
 
 StateKey = tuple[str, str]
-"""device_id, and the detector, of a shadow followed by ``~shadow``."""
+"""device_id and detector; a shadow's detector is followed by ``~shadow``."""
 
 _SHADOW = "~shadow"
 
 
 def state_key(device_id: str, slot: Slot) -> StateKey:
-    """Where a slot's state is kept."""
+    """The key of a slot's state."""
     return device_id, slot.detector + (_SHADOW if slot.stage == "shadow" else "")
 
 
@@ -31,8 +31,8 @@ class Change:
     """One state to store.
 
     Attributes:
-        key: whose.
-        base: the position the stored state is known to have; None when nothing is known to be stored.
+        key: of the state.
+        base: the position that the stored state is known to have; None when nothing is known to be stored.
         state: the new state; its position is not None.
     """
 
@@ -45,7 +45,7 @@ class StateStore(Protocol):
     """Stores states with compare and set."""
 
     async def load(self, keys: Sequence[StateKey]) -> dict[StateKey, DetectorState]:
-        """The states there are, in one round trip.
+        """The stored states of these keys, in one round trip.
 
         Raises:
             RedisUnavailable: the store does not answer.
@@ -53,10 +53,10 @@ class StateStore(Protocol):
         ...
 
     async def store(self, changes: Sequence[Change]) -> dict[StateKey, DetectorState]:
-        """Stores every change whose base is what stands there, or is newer than it; in one round trip.
+        """Stores every change whose base is the stored position, or is newer; in one round trip.
 
         Returns:
-            For the changes that were refused, the state that stands there.
+            For the changes that were refused, the state that is stored.
 
         Raises:
             RedisUnavailable: the store does not answer; any part may have been stored.
@@ -64,12 +64,12 @@ class StateStore(Protocol):
         ...
 
     async def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection."""
         ...
 
 
 class MemoryStates:
-    """The twin in memory, for tests and for scoring files."""
+    """A store in memory, for tests and for scoring files."""
 
     def __init__(self) -> None:
         self.states: dict[StateKey, DetectorState] = {}
@@ -83,7 +83,7 @@ class MemoryStates:
         refused = {}
         for change in changes:
             stored = self.states.get(change.key)
-            if stored is None or stored.position is None or _yields(stored.position, change.base):
+            if stored is None or stored.position is None or _may_be_replaced(stored.position, change.base):
                 self.states[change.key] = change.state
             else:
                 refused[change.key] = stored
@@ -93,5 +93,5 @@ class MemoryStates:
         """See :class:`StateStore`."""
 
 
-def _yields(stored: Position, base: Position | None) -> bool:
+def _may_be_replaced(stored: Position, base: Position | None) -> bool:
     return base is not None and stored.session_id == base.session_id and stored.end_sample <= base.end_sample

@@ -1,7 +1,7 @@
 -- Compare and set, guarded by the last window applied.
 -- KEYS[1] the record; ARGV: session and end of the window the writer built on ('' and '' for none), session and end of
 -- the new one, the new body, seconds until an untouched record is forgotten.
--- Returns false when stored, else the body that stands there.
+-- Returns false when stored, else the body that is stored.
 local stored = redis.call('HMGET', KEYS[1], 'session_id', 'end_sample', 'body')
 if stored[1] then
   local same = stored[1] == ARGV[1] and stored[2] == ARGV[2]

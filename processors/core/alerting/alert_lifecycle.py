@@ -183,7 +183,7 @@ def _revision(
         level_threshold=None if why is None else why.level_threshold,
         p_value=None if why is None else why.p_value,
         threshold_state=score.threshold_state,
-        progress=None if why is None else why.progress,
+        calibration_progress=None if why is None else why.calibration_progress,
         degraded=score.degraded,
         bands=evidence.bands,
         audio=evidence.audio,
@@ -199,9 +199,11 @@ def _summary(alert: OpenAlert, state: AlertState, detector: Detector, score: Sco
     if alert.kind == "level" and why is not None and why.level_threshold is not None:
         level, limit = score_text(why.level), score_text(why.level_threshold)
         what = f"the minute lies {level} above usual, limit {limit}, peak {peak}"
-    learning = "" if score.threshold_state == "ready" or why is None else f", learning ({why.progress:.0%})"
+    calibrating = (
+        "" if score.threshold_state == "ready" or why is None else f", calibrating ({why.calibration_progress:.0%})"
+    )
     start = score.first_sample / score.sample_rate
     return (
-        f"{detector.title} {'over' if state == 'closed' else 'at'} {score.device_id}: {what}{learning}, "
+        f"{detector.title} {'over' if state == 'closed' else 'at'} {score.device_id}: {what}{calibrating}, "
         f"{start:.1f} s into the session"
     )

@@ -95,7 +95,7 @@ def decide(
             captured_ns=window.captured_ns,
             level_dbfs=round(window.level_dbfs, 2),
             score=round(scored.score, _DECIMALS),
-            tag=window.regime,
+            reported_regime=window.regime,
         )
         judge = context_of(window)
         current, output = step(

@@ -20,7 +20,7 @@ from processors.core.threshold.reference import Reference
 from processors.core.threshold.regime import entered
 from schemas.construct import construct_unchecked
 from schemas.features import FeatureSpec
-from schemas.feedback import Word
+from schemas.feedback import Action
 from schemas.manifest import Calibration
 from schemas.notice import Notice
 from schemas.score import ModelRef, Score, ScoreExplanation, Stage
@@ -43,7 +43,7 @@ class DecisionContext:
         spec: its features.
         topic: where the audio came from; None for files.
         hours: hours of the day (UTC) at which another regime begins, ascending; fewer than two make one regime.
-        by_tag: whether each tag that the producer sends is a regime.
+        use_reported_regime: whether each regime that the producer reports is one.
     """
 
     detector: Detector
@@ -53,7 +53,7 @@ class DecisionContext:
     spec: FeatureSpec
     topic: str | None = None
     hours: tuple[int, ...] = ()
-    by_tag: bool = False
+    use_reported_regime: bool = False
 
 
 class ScoredObservation(NamedTuple):
@@ -69,7 +69,7 @@ class ScoredObservation(NamedTuple):
     captured_ns: int
     level_dbfs: float
     score: float
-    tag: str = ""
+    reported_regime: str = ""
 
 
 class OperatorFeedback(NamedTuple):
@@ -82,7 +82,7 @@ class OperatorFeedback(NamedTuple):
     """
 
     offset: int
-    word: Word | Literal["false-alarm", "real"]
+    word: Action | Literal["false-alarm", "real"]
     alert_id: str = ""
 
 
@@ -110,15 +110,15 @@ def step(
     memory = learned.rule
     if learned.per_week != judge.plan.per_week:
         memory = rule.refreshed(memory)
-    memory = entered(rule, memory, _regime(judge, heard, memory.tag), lambda tag: _is_foreign(judge, tag))
-    said = state.said
+    memory = entered(rule, memory, _regime(judge, heard, memory.regime), lambda regime: _is_foreign(judge, regime))
+    last_offset = state.last_feedback_offset
     for one in feedback:
-        if one.offset > said:
-            memory, said = _told(rule, memory, life, one), one.offset
+        if one.offset > last_offset:
+            memory, last_offset = _told(rule, memory, life, one), one.offset
     hop_ns = hop_of(judge.spec)
     fresh = is_new or (state.position is not None and heard.first_sample > state.position.end_sample)
     memory, decision = rule.step(memory, heard.score, hop_ns, fresh=fresh)
-    score = _score(heard, judge, decision, hop_ns, memory.tag, degraded=degraded)
+    score = _score(heard, judge, decision, hop_ns, memory.regime, degraded=degraded)
     above = sum(one > score.threshold for one in memory.run.recent) if score.threshold is not None else 0
     life, alert = advance(life, judge.detector, score, decision, above, evidence)
     after = construct_unchecked(
@@ -129,7 +129,7 @@ def step(
         learned=ModelCalibration(judge.model.sha256, memory, learned.prior, judge.plan.per_week),
         previous=previous,
         life=life,
-        said=said,
+        last_feedback_offset=last_offset,
         outbox=(),
     )
     if heard.stage == "shadow":
@@ -166,22 +166,22 @@ def _rule(detector: Detector, plan: Plan, prior: Prior) -> BlockRule:
 def _regime(judge: DecisionContext, heard: ScoredObservation, present: str) -> str:
     """The regime a window belongs to; "" where there is one only.
 
-    It is the tag sent with the sound where the window begins, or the hour-of-day band that it begins in, named by the
-    band's first hour. Sound without a tag goes on in the regime heard last.
+    It is the regime reported with the sound where the window begins, or the hour-of-day band that it begins in, named
+    by the band's first hour. Sound without a reported regime goes on in the regime heard last.
     """
-    if judge.by_tag:
-        return heard.tag or present
+    if judge.use_reported_regime:
+        return heard.reported_regime or present
     if len(judge.hours) < 2:
         return ""
     hour = heard.captured_ns // _HOUR_NS % 24
     return _BAND.format(judge.hours[bisect_right(judge.hours, hour) - 1])
 
 
-def _is_foreign(judge: DecisionContext, tag: str) -> bool:
+def _is_foreign(judge: DecisionContext, regime: str) -> bool:
     """Whether a regime is none of those that the policy makes: it comes from before there was one."""
-    if judge.by_tag:
-        return tag in _OTHERS
-    return tag not in {_BAND.format(hour) for hour in judge.hours}
+    if judge.use_reported_regime:
+        return regime in _OTHERS
+    return regime not in {_BAND.format(hour) for hour in judge.hours}
 
 
 def _told(rule: BlockRule, memory: BlockState, life: AlertLifecycle, one: OperatorFeedback) -> BlockState:
@@ -206,13 +206,13 @@ def _score(
         level=round(decision.level, _DECIMALS),
         level_threshold=None if limits.level >= FAR else round(limits.level, _DECIMALS),
         p_value=round(decision.p_value, 9),
-        n=limits.n,
+        reference_blocks=limits.n,
         block=decision.block,
-        progress=min(limits.progress, 1.0),
+        calibration_progress=min(limits.progress, 1.0),
         kind=decision.kind,
         episode=decision.episode,
         suppressed=decision.suppressed,
-        per_week=judge.plan.per_week,
+        false_alarms_per_week=judge.plan.per_week,
     )
     return construct_unchecked(
         Score,
@@ -233,7 +233,7 @@ def _score(
         stage=heard.stage,
         hop_ns=hop_ns,
         regime=regime,
-        tag=heard.tag,
+        reported_regime=heard.reported_regime,
         explanation=why,
     )
 

@@ -62,7 +62,7 @@ class DetectorState(BaseModel):
         learned: what is remembered of the model that scores; None before the first window.
         previous: the same of the model before, so that a rollback goes on where it was; None where there was none.
         life: the alert's.
-        said: offset of the last record of the feedback topic that has been taken in; -1 before the first.
+        last_feedback_offset: of the last record of the feedback topic that has been applied; -1 before the first.
         outbox: what the last batch sends. A replay sends it again word for word, because the worker may have stopped
             after storing it and before Kafka had it. What earlier batches sent, Kafka had confirmed before this
             state was stored.
@@ -76,7 +76,7 @@ class DetectorState(BaseModel):
     learned: ModelCalibration | None = None
     previous: ModelCalibration | None = None
     life: AlertLifecycle = AlertLifecycle()
-    said: int = -1
+    last_feedback_offset: int = -1
     outbox: tuple[Output, ...] = ()
 
     def is_past(self, session_id: str, end_sample: int) -> bool:

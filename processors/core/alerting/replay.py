@@ -50,5 +50,5 @@ def observation_of(score: Score) -> ScoredObservation:
         captured_ns=score.captured_ns,
         level_dbfs=score.level_dbfs,
         score=score.score,
-        tag=score.tag,
+        reported_regime=score.reported_regime,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from processors.core.models.model import ScoringModel, Slot
+from schemas.scope import Scope, scopes_of
 from schemas.score import Stage
 
 
@@ -14,18 +15,13 @@ class Target(NamedTuple):
 
     Attributes:
         detector: the role.
-        scope: ``device:<id>``, ``kind:<kind>`` or ``all``.
+        scope: the devices that it scores.
         stage: ``champion`` or ``shadow``.
     """
 
     detector: str
-    scope: str
+    scope: Scope
     stage: Stage
-
-
-def scopes_of(device_id: str, kind: str) -> tuple[str, ...]:
-    """The scopes a device lies in, the narrowest first."""
-    return f"device:{device_id}", f"kind:{kind}", "all"
 
 
 class ModelAssignments:
@@ -74,6 +70,6 @@ class ModelAssignments:
                 found[Slot(detector, "shadow")] = shadow
         return found
 
-    def _narrowest(self, detector: str, stage: Stage, scopes: Sequence[str]) -> ScoringModel | None:
+    def _narrowest(self, detector: str, stage: Stage, scopes: Sequence[Scope]) -> ScoringModel | None:
         found = (self._assigned.get(Target(detector, scope, stage)) for scope in scopes)
         return next((model for model in found if model is not None), None)

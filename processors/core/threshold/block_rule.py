@@ -75,7 +75,7 @@ class BlockRule:
         Returns:
             The state after, and what was decided and why.
         """
-        version, run, limits, early, reference, book, tag, shelf, previous = state
+        version, run, limits, early, reference, book, regime, shelf, previous = state
         heard_ns, filled_ns, total, highest, square, peak, tainted, recent = run
         now, filled = heard_ns + step_ns, filled_ns + step_ns
         confirmed = score
@@ -100,9 +100,9 @@ class BlockRule:
             before, early = early, heard(early, location + peak_limit, score, confirmed, step_ns)
             if is_due(early, before):
                 limits = first_limits(early, self.plan, self.prior)
-            after = _new(BlockState, (version, run, limits, early, reference, book, tag, shelf, previous))
+            after = _new(BlockState, (version, run, limits, early, reference, book, regime, shelf, previous))
         else:
-            after = _new(BlockState, (version, run, limits, early, reference, book, tag, shelf, previous))
+            after = _new(BlockState, (version, run, limits, early, reference, book, regime, shelf, previous))
             if busy:
                 after, decision = self._judge(after, decision, top, step_ns)
             if after.early is not None:

@@ -57,12 +57,12 @@ class InactiveRegime(NamedTuple):
     """A regime that is not heard now.
 
     Attributes:
-        tag: its name.
+        regime: its name.
         early, reference: as in :class:`BlockState`.
         previous: as there.
     """
 
-    tag: str
+    regime: str
     early: WarmUp | None
     reference: Reference | None
     previous: Location | None
@@ -78,7 +78,7 @@ class BlockState(NamedTuple):
         early: the first hour's memory, None afterwards.
         reference: the normal sound, None in the first hour.
         book: episodes.
-        tag: the regime heard now.
+        regime: the regime heard now.
         shelf: the others.
         previous: the place before the operator's last "this is normal".
     """
@@ -89,7 +89,7 @@ class BlockState(NamedTuple):
     early: WarmUp | None = WarmUp()
     reference: Reference | None = None
     book: EpisodeLog = EpisodeLog()
-    tag: str = ""
+    regime: str = ""
     shelf: tuple[InactiveRegime, ...] = ()
     previous: Location | None = None
 
@@ -147,8 +147,8 @@ class Decision(NamedTuple):
 
     @property
     def state(self) -> ThresholdState:
-        """``learning`` until a week of own sound decides."""
-        return "ready" if self.limits.progress >= 1.0 else "learning"
+        """``calibrating`` until a week of own sound decides."""
+        return "ready" if self.limits.progress >= 1.0 else "calibrating"
 
     @property
     def p_value(self) -> float:

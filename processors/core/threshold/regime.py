@@ -17,28 +17,28 @@ def most_regimes(rule: BlockRule) -> int:
 
 
 def entered(
-    rule: BlockRule, state: BlockState, tag: str, foreign: Callable[[str], bool] = lambda _: False
+    rule: BlockRule, state: BlockState, regime: str, foreign: Callable[[str], bool] = lambda _: False
 ) -> BlockState:
-    """The state as a device goes on in the regime ``tag``: an hour-of-day band, or what its producer sends.
+    """The state as a device goes on in the regime ``regime``: an hour-of-day band, or what its producer sends.
 
     The minute under way is given up; each regime keeps the promise for its own minutes. An open episode stays open.
-    Sound under more tags than :func:`most_regimes` is judged in the regime heard last, unless one of those known is
+    Sound under more regimes than :func:`most_regimes` is judged in the regime heard last, unless one of those known is
     ``foreign``, of an earlier policy: then the new one takes its place.
     """
-    if tag == state.tag:
+    if regime == state.regime:
         return state
-    found = next((shelf for shelf in state.shelf if shelf.tag == tag), None)
+    found = next((shelf for shelf in state.shelf if shelf.regime == regime), None)
     if found is None:
-        found = InactiveRegime(tag, WarmUp(), None, None)
-    left = InactiveRegime(state.tag, state.early, state.reference, state.previous)
-    shelf = (*(one for one in state.shelf if one.tag != tag), left)
+        found = InactiveRegime(regime, WarmUp(), None, None)
+    left = InactiveRegime(state.regime, state.early, state.reference, state.previous)
+    shelf = (*(one for one in state.shelf if one.regime != regime), left)
     if len(shelf) >= most_regimes(rule):
-        shelf = tuple(one for one in shelf if not foreign(one.tag))
+        shelf = tuple(one for one in shelf if not foreign(one.regime))
         if len(shelf) >= most_regimes(rule):
             return state
     run = BlockAccumulator(heard_ns=state.run.heard_ns, tainted=state.book.open is not None)
     return rule.refreshed(
         state._replace(
-            run=run, early=found.early, reference=found.reference, previous=found.previous, tag=tag, shelf=shelf
+            run=run, early=found.early, reference=found.reference, previous=found.previous, regime=regime, shelf=shelf
         )
     )

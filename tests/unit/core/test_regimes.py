@@ -1,4 +1,4 @@
-"""Regimes: the hour or the producer's tag says against which of its sounds a device is judged."""
+"""Regimes: the hour or the producer's report says against which of its sounds a device is judged."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from schemas.score import Score
 from .judging import judge, window
 
 RNG = np.random.default_rng(8)
-TAGGED = replace(judge(), by_tag=True)
+TAGGED = replace(judge(), use_reported_regime=True)
 
 
 def windows(*stretches: tuple[str, int, float]) -> list[ScoredWindow]:
-    """Windows a second apart: (tag, how many, where their scores lie)."""
-    tagged = [(tag, level) for tag, n, level in stretches for _ in range(n)]
-    return [window(i, float(RNG.normal(level, 0.2)), regime=tag) for i, (tag, level) in enumerate(tagged)]
+    """Windows a second apart: (reported, how many, where their scores lie)."""
+    tagged = [(reported, level) for reported, n, level in stretches for _ in range(n)]
+    return [window(i, float(RNG.normal(level, 0.2)), regime=reported) for i, (reported, level) in enumerate(tagged)]
 
 
 def hear(
@@ -45,7 +45,7 @@ def test_each_tag_has_its_own_sound_where_the_policy_says_so() -> None:
 
     assert opened(together) >= 1
     assert opened(apart) == 0
-    assert [output.score.tag for output in together[399:401]] == ["slow", "fast"]
+    assert [output.score.reported_regime for output in together[399:401]] == ["slow", "fast"]
     assert {output.score.regime for output in together} == {""}
     assert [output.score.regime for output in apart[399:401]] == ["slow", "fast"]
 
@@ -57,17 +57,17 @@ def test_a_fault_in_one_regime_is_the_normal_sound_of_another() -> None:
     assert (opened(usual), opened(outputs)) == (0, 1)
 
 
-def late(tag: str, n: int, level: float) -> list[ScoredWindow]:
-    return [window(len(SHIFTS) + i, level, regime=tag) for i in range(n)]
+def late(reported: str, n: int, level: float) -> list[ScoredWindow]:
+    return [window(len(SHIFTS) + i, level, regime=reported) for i in range(n)]
 
 
 def test_sound_without_a_tag_goes_on_in_the_regime_heard_last() -> None:
     state, _ = hear(windows(("slow", 60, 0.0)), TAGGED)
     after, outputs = hear(late("", 5, 9.0), TAGGED, state)
     assert {output.score.regime for output in outputs} == {"slow"}
-    assert {output.score.tag for output in outputs} == {""}
+    assert {output.score.reported_regime for output in outputs} == {""}
     assert after.learned is not None
-    assert after.learned.rule.tag == "slow"
+    assert after.learned.rule.regime == "slow"
 
 
 def test_what_was_learned_before_there_were_regimes_makes_room_for_them() -> None:
@@ -105,9 +105,9 @@ def test_a_policy_on_tags_reaches_the_judge() -> None:
         def policy(self, device_id: str, kind: str, detector: str) -> Policy | None:  # noqa: ARG002
             if device_id != "d1":
                 return None
-            return Policy(detector=detector, scope="all", false_alarms_per_week=2.0, regime_tags=True, set_ns=0)
+            return Policy(detector=detector, scope="all", false_alarms_per_week=2.0, use_reported_regime=True, set_ns=0)
 
     judges = DecisionContexts(Promised(), lambda _: "machine", "tocsin.audio.v1")
     tagged, plain = judges.of(window(0, 0.0).window), judges.of(window(0, 0.0, device="d2").window)
-    assert (tagged.by_tag, tagged.plan.per_week) == (True, 2.0)
-    assert (plain.by_tag, plain.plan.per_week) == (False, 1.0)
+    assert (tagged.use_reported_regime, tagged.plan.per_week) == (True, 2.0)
+    assert (plain.use_reported_regime, plain.plan.per_week) == (False, 1.0)

@@ -46,7 +46,7 @@ def test_scores_say_why() -> None:
     _, outputs = decide(DetectorState(), context_of, WINDOWS)
     whys = [output.score.explanation for output in outputs]
 
-    assert all(why is not None and why.per_week == 1.0 for why in whys)
+    assert all(why is not None and why.false_alarms_per_week == 1.0 for why in whys)
     quiet, loud = whys[299], whys[315]
     assert quiet is not None
     assert loud is not None
@@ -55,7 +55,7 @@ def test_scores_say_why() -> None:
     assert loud.kind in ("peak", "level")
     assert loud.episode == 1
     assert loud.p_value < quiet.p_value
-    assert 0.0 < loud.progress < 0.01
+    assert 0.0 < loud.calibration_progress < 0.01
 
 
 @pytest.mark.parametrize(("word", "kept"), [("false-alarm", "false-alarm"), ("real", "real")])
@@ -72,7 +72,7 @@ def test_a_verdict_reaches_the_episode_of_its_alert_once(word: str, kept: str) -
     again, _ = decide(after, context_of, WINDOWS[321:322], feedback=[OperatorFeedback(5, "real", alert_id)])
 
     for one in (after, again):
-        assert one.said == 6
+        assert one.last_feedback_offset == 6
         assert one.learned is not None
         assert one.learned.rule.book.open is not None
         assert one.learned.rule.book.open.judgement == kept

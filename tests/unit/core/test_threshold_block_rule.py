@@ -247,7 +247,7 @@ def test_a_device_never_heard_has_no_threshold_for_eight_scores() -> None:
     _, decisions = hear(RULE.begin(), normal(12))
 
     assert [decision.threshold is None for decision in decisions] == [True] * 8 + [False] * 4
-    assert decisions[-1].state == "learning"
+    assert decisions[-1].state == "calibrating"
 
 
 def test_after_half_a_minute_the_threshold_is_near_enough_to_hear() -> None:

@@ -1,4 +1,4 @@
-"""The check of model files: what a stranger may send is refused by name, and nobody else suffers."""
+"""The check of model files: untrusted files are refused by an error class, and do no harm outside the check."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ from tests.unit.processors.crafted import (
 )
 
 SHIPPED = Path(__file__).parents[3] / "processors" / "shipped_models"
-KEY, STRANGER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+KEY, UNTRUSTED = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 TRUSTED = (KEY.public_key(),)
 NO_SCORES = np.zeros(3, np.float32)
-# Of processor time, after which a process has long begun to load; libraries take a fourth of it.
+# Processor time after which a process has begun to load; libraries take a fourth of it.
 _LOADING_S = 2.0
 
 
 def test_a_good_file_passes_every_check(tmp_path: Path) -> None:
     path, passed = good(tmp_path), []
 
-    report = examine(path, sign(announced(path), KEY), trusted_keys=TRUSTED, tell=passed.append)
+    report = examine(path, sign(announced(path), KEY), trusted_keys=TRUSTED, on_passed=passed.append)
 
     assert report.manifest == manifest() == check_artefact(path, None)
     assert passed == list(CHECKS)
@@ -103,7 +103,7 @@ def test_a_file_that_is_too_big_is_not_read(tmp_path: Path) -> None:
         check_artefact(path, None, CheckLimits(file_bytes=100))
 
 
-def test_nobody_signed_it(tmp_path: Path) -> None:
+def test_an_unsigned_file_is_refused(tmp_path: Path) -> None:
     path = good(tmp_path)
     with pytest.raises(Unsigned, match="TOCSIN_MODEL_KEY"):
         check_artefact(path, announced(path), trusted_keys=TRUSTED)
@@ -112,18 +112,18 @@ def test_nobody_signed_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("signature", ["", "no base64!", "AAAA"])
-def test_a_signature_that_is_none(tmp_path: Path, signature: str) -> None:
+def test_an_invalid_signature_is_refused(tmp_path: Path, signature: str) -> None:
     path = good(tmp_path)
     with pytest.raises(WrongSignature):
         check_artefact(path, announced(path, signature=signature), trusted_keys=TRUSTED)
 
 
-def test_a_stranger_signed_it(tmp_path: Path) -> None:
+def test_an_untrusted_signature_is_refused(tmp_path: Path) -> None:
     path = good(tmp_path)
-    artefact = sign(announced(path), STRANGER)
+    artefact = sign(announced(path), UNTRUSTED)
     with pytest.raises(WrongSignature, match="TOCSIN_MODEL_TRUSTED"):
         check_artefact(path, artefact, trusted_keys=TRUSTED)
-    assert check_artefact(path, artefact, trusted_keys=(*TRUSTED, STRANGER.public_key())) == manifest()
+    assert check_artefact(path, artefact, trusted_keys=(*TRUSTED, UNTRUSTED.public_key())) == manifest()
 
 
 @pytest.mark.parametrize("change", [{"version": "9"}, {"detector": "scream"}, {"model_id": "other"}])
@@ -194,7 +194,7 @@ def nested(depth: int) -> bytes:
     return field(7, inner)
 
 
-NO_MODELS: dict[str, Callable[[Path], bytes | ModelProto]] = {
+NOT_MODELS: dict[str, Callable[[Path], bytes | ModelProto]] = {
     "empty": lambda _: b"",
     "text": lambda _: b"this is no model\n" * 100,
     "zip": zipped,
@@ -203,14 +203,14 @@ NO_MODELS: dict[str, Callable[[Path], bytes | ModelProto]] = {
     "all but a byte": lambda folder: good(folder).read_bytes()[:-1],
     "nested 300 deep": lambda _: nested(300),
     "no graph": lambda _: without_graph(),
-    # Valid ONNX, too: a field nobody knows, of four bytes.
+    # Valid ONNX, too: an unknown field of four bytes.
     "onnxruntime's own format": lambda folder: b"\xa2\x06\x84\x00ORTM" + good(folder).read_bytes(),
 }
 
 
-@pytest.mark.parametrize("name", NO_MODELS)
-def test_no_model(tmp_path: Path, name: str) -> None:
-    path = written(tmp_path, NO_MODELS[name](tmp_path))
+@pytest.mark.parametrize("name", NOT_MODELS)
+def test_what_is_not_a_model_is_refused(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, NOT_MODELS[name](tmp_path))
     with pytest.raises(ManifestInvalid):
         check_artefact(path, None)
 
@@ -302,19 +302,19 @@ FORBIDDEN: dict[str, Callable[[], ModelProto]] = {
     "an unknown operator": lambda: described(
         graph([helper.make_node("Exfiltrate", ["weight"], ["more"]), *ENDING]), scores=NO_SCORES
     ),
-    "chance": lambda: described(
+    "randomness": lambda: described(
         graph([helper.make_node("RandomNormalLike", ["log_mel"], ["more"]), *ENDING]), scores=NO_SCORES
     ),
     "a loop without end": lambda: described(graph([*loop(2**62), *ENDING]), scores=NO_SCORES),
     "graphs in graphs": lambda: described(graph([branches(5), *ENDING]), scores=NO_SCORES),
     "a function": with_function,
-    "data decide how many": lambda: described(
+    "a size that depends on data": lambda: described(
         graph([helper.make_node("NonZero", ["log_mel"], ["more"]), *ENDING]), scores=NO_SCORES
     ),
-    "data decide a shape": lambda: shaped_by_data("Expand"),
-    "data decide how often": lambda: shaped_by_data("Tile"),
-    "data decide how it is cut": lambda: shaped_by_data("Reshape"),
-    "an opset to come": lambda: described(later_opset(), scores=NO_SCORES),
+    "a shape that depends on data": lambda: shaped_by_data("Expand"),
+    "repeats that depend on data": lambda: shaped_by_data("Tile"),
+    "a reshape that depends on data": lambda: shaped_by_data("Reshape"),
+    "a future opset": lambda: described(later_opset(), scores=NO_SCORES),
     "sparse tensors": lambda: described(sparse(), scores=NO_SCORES),
     "training": lambda: described(trained(), scores=NO_SCORES),
 }
@@ -494,7 +494,7 @@ def stuck() -> ModelProto:
     ids=["computing", "time"],
 )
 def test_a_load_that_does_not_end(tmp_path: Path, limits: CheckLimits, spent: str) -> None:
-    with pytest.raises(LoadStuck, match=f"did not end within {spent}; it stood at 'load'"):
+    with pytest.raises(LoadStuck, match=f"did not end within {spent}; it was at 'load'"):
         check_artefact(written(tmp_path, stuck()), None, limits)
 
 
@@ -583,28 +583,28 @@ def test_metadata_missing(tmp_path: Path, key: str) -> None:
     del model.metadata_props[:]
     for name, value in kept:
         model.metadata_props.add(key=name, value=value)
-    for look in (lambda path: check_artefact(path, None), read_manifest):
+    for read in (lambda path: check_artefact(path, None), read_manifest):
         with pytest.raises(ManifestInvalid, match=key):
-            look(written(tmp_path, model))
+            read(written(tmp_path, model))
 
 
 @pytest.mark.parametrize("key", [MANIFEST_KEY, "ort_config"])
 def test_metadata_with_two_meanings(tmp_path: Path, key: str) -> None:
     model = described(graph())
     model.metadata_props.add(key=key, value="{}")
-    for look in (lambda path: check_artefact(path, None), read_manifest):
+    for read in (lambda path: check_artefact(path, None), read_manifest):
         with pytest.raises(ManifestInvalid, match=key):
-            look(written(tmp_path, model))
+            read(written(tmp_path, model))
 
 
 def test_a_manifest_that_is_too_long(tmp_path: Path) -> None:
     path = written(tmp_path, described(graph(), manifest(trained_on="x" * 70_000)))
-    for look in (lambda path: check_artefact(path, None), read_manifest):
+    for read in (lambda path: check_artefact(path, None), read_manifest):
         with pytest.raises(TooLarge, match="manifest"):
-            look(path)
+            read(path)
 
 
-# The process it is looked at in.
+# The process that runs the check.
 
 
 def test_a_manifest_is_read_of_a_file_that_would_not_load(tmp_path: Path) -> None:
@@ -618,7 +618,7 @@ def test_a_manifest_is_read_of_a_file_that_would_not_load(tmp_path: Path) -> Non
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", LoadCrashed, "signal 11"),
         ("import sys; sys.exit(3)", LoadCrashed, "exit code 3"),
         ("print('{\"answer\": {}}'); import sys; sys.exit(1)", LoadCrashed, "exit code 1"),
-        ("print('{\"answer\": {}}')", LoadCrashed, "never should"),
+        ("print('{\"answer\": {}}')", LoadCrashed, "invalid answer"),
         ('print(\'{"refused": "UserError"}\')', LoadCrashed, "UserError"),
         ("print('[1]'); print('no json')", LoadCrashed, "exit code 0"),
         ("import time; time.sleep(600)", LoadStuck, "graph"),
@@ -626,7 +626,7 @@ def test_a_manifest_is_read_of_a_file_that_would_not_load(tmp_path: Path) -> Non
         ("import os, time; os.fork(); time.sleep(600)", LoadStuck, "graph"),
     ],
 )
-def test_whatever_the_process_does_it_is_gone(
+def test_whatever_the_process_does_it_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, error: type[ModelRefused], text: str
 ) -> None:
     (tmp_path / "trick.py").write_text(code)
@@ -643,7 +643,7 @@ def test_whatever_the_process_does_it_is_gone(
     assert set(psutil.Process().children()) <= before
 
 
-def test_a_process_that_says_too_much_is_not_listened_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_writes_too_much_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "trick.py").write_text("while True: print('x' * 1000)")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(model_check_sandbox, "_PROCESS", "trick")

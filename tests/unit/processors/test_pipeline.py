@@ -29,30 +29,32 @@ SPECS = {"machine": FeatureSpec(n_frames=24, window_hop=12), "scream": FeatureSp
 SAMPLES = 8_000
 
 
-class Loudness:
+class LevelScorer:
     """Scores a window by its level."""
 
     def __init__(self) -> None:
         self._extractor = Extractor()
 
-    def hear(self, arrivals: Sequence[tuple[Segment, Chunk, int]], partitions: Mapping[str, int]) -> list[ScoredWindow]:
+    def score(
+        self, arrivals: Sequence[tuple[Segment, Chunk, int]], partition_by_device: Mapping[str, int]
+    ) -> list[ScoredWindow]:
         return [
-            ScoredWindow(window, partitions[window.device_id], window.level_dbfs, None)
+            ScoredWindow(window, partition_by_device[window.device_id], window.level_dbfs, None)
             for window in self._extractor.extract(arrivals)
         ]
 
 
-class Registry:
+class Manifests:
     def __init__(self) -> None:
         self.devices: dict[str, Device] = {}
         self.late: dict[str, Device] = {}
-        self.settled = 0
+        self.catch_ups = 0
 
     def get(self, device_id: str) -> Device | None:
         return self.devices.get(device_id)
 
-    async def settle(self) -> None:
-        self.settled += 1
+    async def catch_up(self) -> None:
+        self.catch_ups += 1
         self.devices |= self.late
 
 
@@ -60,7 +62,7 @@ class Bench:
     """A pipeline whose outputs and acknowledgements can be looked at."""
 
     def __init__(self) -> None:
-        self.registry = Registry()
+        self.manifests = Manifests()
         self.models = ModelAssignments({name: FakeModel(name, spec) for name, spec in SPECS.items()})
         self.store = MemoryStates()
         self.sent: list[tuple[Topic, Record]] = []
@@ -69,11 +71,11 @@ class Bench:
         self.kafka_is_away = False
         self._offset = 0
         self.pipeline = Pipeline(
-            ears=Loudness(),
-            judges=DecisionContexts(NoPolicies(), lambda _: "machine", AUDIO.name),
+            scorer=LevelScorer(),
+            contexts=DecisionContexts(NoPolicies(), lambda _: "machine", AUDIO.name),
             feedback_of=lambda *_: (),
             states=States(self.store),
-            registry=self.registry,
+            manifests=self.manifests,
             model_sets=self.models,
             send=self._send,
             executor=ThreadPoolExecutor(1),
@@ -96,7 +98,7 @@ class Bench:
     def scores(self) -> list[Score]:
         return [Score.from_record(record) for topic, record in self.sent if topic is SCORES]
 
-    def letters(self) -> list[Record]:
+    def dead_letters(self) -> list[Record]:
         return [record for topic, record in self.sent if topic is DEADLETTER]
 
 
@@ -135,28 +137,28 @@ async def test_acknowledged_is_a_prefix_and_trails_by_what_is_still_needed(bench
 
 
 async def test_the_kind_decides_the_detectors(bench: Bench) -> None:
-    bench.registry.devices["room-1"] = Device(device_id="room-1", kind="room")
-    bench.registry.devices["both"] = Device(device_id="both", kind="room", detectors=("scream", "machine"))
+    bench.manifests.devices["room-1"] = Device(device_id="room-1", kind="room")
+    bench.manifests.devices["both"] = Device(device_id="both", kind="room", detectors=("scream", "machine"))
 
     for number in range(3):
         await bench.handle(*(chunk(name, number) for name in ("room-1", "both", "unknown")))
 
-    heard = {(score.device_id, score.detector) for score in bench.scores()}
-    assert heard == {("room-1", "scream"), ("both", "scream"), ("both", "machine"), ("unknown", "machine")}
+    scored = {(score.device_id, score.detector) for score in bench.scores()}
+    assert scored == {("room-1", "scream"), ("both", "scream"), ("both", "machine"), ("unknown", "machine")}
 
 
 async def test_a_device_just_announced_is_waited_for(bench: Bench) -> None:
-    bench.registry.late["room-1"] = Device(device_id="room-1", kind="room")
+    bench.manifests.late["room-1"] = Device(device_id="room-1", kind="room")
 
     for number in range(3):
         await bench.handle(chunk("room-1", number))
 
     assert {score.detector for score in bench.scores()} == {"scream"}
-    assert bench.registry.settled == 1
+    assert bench.manifests.catch_ups == 1
 
 
 async def test_an_unknown_detector_falls_back_to_the_kinds(bench: Bench) -> None:
-    bench.registry.devices["d"] = Device(device_id="d", kind="room", detectors=("sirens",))
+    bench.manifests.devices["d"] = Device(device_id="d", kind="room", detectors=("sirens",))
 
     for number in range(3):
         await bench.handle(chunk("d", number))
@@ -180,8 +182,8 @@ async def test_hostile_records_become_dead_letters_and_the_stream_goes_on(bench:
     await bench.handle(chunk("a", 0), record, chunk("a", 1))
     await bench.handle(*(chunk("a", number) for number in range(2, 8)))
 
-    assert [original(letter) for letter in bench.letters()] == [record]
-    assert dict(bench.letters()[0].headers)["tocsin_error_offset"] == b"1"
+    assert [original(letter) for letter in bench.dead_letters()] == [record]
+    assert dict(bench.dead_letters()[0].headers)["tocsin_error_offset"] == b"1"
     assert len({score.first_sample for score in bench.scores()}) == (8 * SAMPLES - (23 * 320 + 1024)) // (12 * 320) + 1
     assert bench.acknowledged[:2] == [0, 1]
 
@@ -199,15 +201,15 @@ async def test_a_chunk_that_contradicts_its_session_is_a_dead_letter(
 ) -> None:
     await bench.handle(chunk("a", 0), chunk("a", 1), chunk("a", 2, **changes))
 
-    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.letters()] == [name]
+    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.dead_letters()] == [name]
 
 
 async def test_a_rate_other_than_the_manifests_is_a_dead_letter(bench: Bench) -> None:
-    bench.registry.devices["a"] = Device(device_id="a", kind="machine", sample_rate=48_000)
+    bench.manifests.devices["a"] = Device(device_id="a", kind="machine", sample_rate=48_000)
 
     await bench.handle(chunk("a", 0))
 
-    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.letters()] == [b"WrongSampleRate"]
+    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.dead_letters()] == [b"WrongSampleRate"]
     assert bench.acknowledged == [0]
 
 
@@ -275,19 +277,19 @@ async def test_what_was_stored_and_not_sent_is_sent_after_a_crash_that_ends_in_o
     assert starts == [index * 12 * 320 for index in range((8 * SAMPLES - (23 * 320 + 1024)) // (12 * 320) + 1)]
 
 
-async def test_an_odd_rate_is_heard(bench: Bench) -> None:
+async def test_an_odd_rate_is_scored(bench: Bench) -> None:
     await bench.handle(*(chunk("a", number, sample_rate=11_127) for number in range(8)))
 
-    assert bench.letters() == []
+    assert bench.dead_letters() == []
     assert bench.scores()[0].sample_rate == 11_127
 
 
 async def test_a_manifest_does_not_condemn_what_was_captured_before_it(bench: Bench) -> None:
-    bench.registry.devices["a"] = Device(device_id="a", kind="machine", sample_rate=48_000, announced_ns=10**18)
+    bench.manifests.devices["a"] = Device(device_id="a", kind="machine", sample_rate=48_000, announced_ns=10**18)
 
     await bench.handle(*(chunk("a", number) for number in range(4)))
 
-    assert bench.letters() == []
+    assert bench.dead_letters() == []
     assert bench.scores()
 
 
@@ -297,7 +299,7 @@ async def test_times_at_the_end_of_time_are_dead_letters(bench: Bench) -> None:
 
     await bench.handle(Record(record.key, record.value, late), chunk("a", 1))
 
-    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.letters()] == [b"MalformedHeader"]
+    assert [dict(letter.headers)["tocsin_error_class"] for letter in bench.dead_letters()] == [b"MalformedHeader"]
 
 
 def assign(bench: Bench, name: str, stage: Stage, scope: str = "all", spec: str = "machine") -> None:

@@ -62,7 +62,7 @@ def memory(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> BlockSt
     run = BlockAccumulator(10**16, 59 * 10**9, *rng.uniform(0.0, 1e11, 4).tolist(), recent=largest(rng, 16))
     state = rule.begin()._replace(early=None, reference=reference(rng, rule, ready=ready), shelf=tuple(shelf), run=run)
     book = state.book._replace(numbers=1_016, past=tuple(past), hold_ns=10**16, cool_ns=10**16, spent_ns=10**16)
-    return rule.refreshed(state._replace(book=book, previous=PLACE, tag="regime-9"))
+    return rule.refreshed(state._replace(book=book, previous=PLACE, regime="regime-9"))
 
 
 def swapped(per_week: float, *, ready: bool = True) -> DetectorState:
@@ -76,7 +76,7 @@ def swapped(per_week: float, *, ready: bool = True) -> DetectorState:
         past_sessions=tuple(secrets.token_hex(16) for _ in range(16)),
         learned=now,
         previous=before._replace(rule=before.rule.packed()),
-        said=10**9,
+        last_feedback_offset=10**9,
     )
 
 
@@ -91,7 +91,7 @@ def test_no_state_takes_more_than_8_kb(per_week: float, *, ready: bool) -> None:
 
 
 def test_what_fits_is_kept_as_text_and_what_does_not_is_deflated() -> None:
-    texts = (swapped(1.0).model_dump_json(), DetectorState(said=7).model_dump_json())
+    texts = (swapped(1.0).model_dump_json(), DetectorState(last_feedback_offset=7).model_dump_json())
     long, short = (packed(text) for text in texts)
 
     assert zlib.decompress(long).decode() == texts[0]

@@ -24,7 +24,7 @@ SCORE = Score(
     score=0.25,
     threshold=None,
     exceeds=False,
-    threshold_state="learning",
+    threshold_state="calibrating",
     level_dbfs=-41.5,
     model=MODEL,
 )

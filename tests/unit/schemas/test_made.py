@@ -11,7 +11,14 @@ from schemas.score import ScoreExplanation
 from tests.unit.schemas.records import ALERT, SCORE
 
 WHY = ScoreExplanation(
-    confirmed=1.5, level=0.25, level_threshold=None, p_value=0.5, n=7, block=3, progress=0.25, per_week=1.0
+    confirmed=1.5,
+    level=0.25,
+    level_threshold=None,
+    p_value=0.5,
+    reference_blocks=7,
+    block=3,
+    calibration_progress=0.25,
+    false_alarms_per_week=1.0,
 )
 MODELS: list[BaseModel] = [SCORE, WHY, Output(score=SCORE, alert=ALERT), DetectorState()]
 
@@ -32,4 +39,4 @@ def test_it_is_as_frozen_as_any_other() -> None:
         ScoreExplanation, **{name: getattr(WHY, name) for name in ScoreExplanation.model_fields}
     )
     with pytest.raises(ValueError, match="frozen"):
-        again.n = 8  # type: ignore[misc]
+        again.reference_blocks = 8  # type: ignore[misc]

@@ -35,9 +35,9 @@ def test_the_narrowest_scope_decides_and_within_it_the_detector() -> None:
     )  # fmt: skip
 
 
-def test_ways_of_working_go_by_the_hour_or_by_tags() -> None:
-    tags = POLICY.model_copy(update={"regime_tags": True})
-    assert Policy.from_record(tags.to_record()) == tags
-    both = tags.model_copy(update={"regime_hours": (6, 18)})
-    with pytest.raises(MalformedRecord, match=r"by the hours .* or by tags, not by both"):
+def test_regimes_follow_the_hour_or_what_the_producer_reports() -> None:
+    reported = POLICY.model_copy(update={"use_reported_regime": True})
+    assert Policy.from_record(reported.to_record()) == reported
+    both = reported.model_copy(update={"regime_hours": (6, 18)})
+    with pytest.raises(MalformedRecord, match=r"follow the hours .* or what the producer reports"):
         Policy.from_record(both.to_record())

@@ -102,7 +102,7 @@ def test_an_unknown_id_is_answered_with_those_near_it() -> None:
 
 
 def test_alerts_of_a_week_are_counted_by_verdict_and_by_whether_the_device_was_learned() -> None:
-    log, young = AlertLog(), {"threshold_state": "learning"}
+    log, young = AlertLog(), {"threshold_state": "calibrating"}
     opened = [alert("pump-1", at_s).model_copy(update=young if at_s < 25.0 else {}) for at_s in (0.0, 20.0, 30.0, 40.0)]
     for one, judgement in zip(opened, ("false-alarm", "real", "false-alarm", None), strict=True):
         log.add_alert(one)

@@ -27,7 +27,7 @@ def score(device: str, index: int, value: float, threshold: float | None = 2.0) 
         device_id=device, detector="machine", session_id="s", first_sample=index * 16_000, n_samples=32_000,
         sample_rate=16_000, captured_ns=index, score=value, threshold=threshold,
         exceeds=threshold is not None and value > threshold,
-        threshold_state="learning" if threshold is None else "ready", level_dbfs=-30.0, model=MODEL,
+        threshold_state="calibrating" if threshold is None else "ready", level_dbfs=-30.0, model=MODEL,
     )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_the_picture_holds_every_line_whole(view: FleetView, tmp_path: Path) -> 
     for index in range(60):
         view.hear(score("compressor-4", index, index / 10))
     told = alert("compressor-4")
-    numbers = "score 20.66, threshold 18.30, peak 20.66, learning (0%), 35.5 s into the session"
+    numbers = "score 20.66, threshold 18.30, peak 20.66, calibrating (0%), 35.5 s into the session"
     view.take(told.model_copy(update={"summary": f"Unusual sound at compressor-4: {numbers}"}))
 
     save_view(show, tmp_path / "view.svg")

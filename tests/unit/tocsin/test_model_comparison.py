@@ -14,7 +14,8 @@ A, B, C = (ModelRef(name="crafted", version=text, sha256=text * 64) for text in 
 
 
 WHY = ScoreExplanation(
-    confirmed=0.1, level=0.0, level_threshold=None, p_value=0.5, n=100, block=1, progress=1.0, per_week=1.0
+    confirmed=0.1, level=0.0, level_threshold=None, p_value=0.5, reference_blocks=100, block=1,
+    calibration_progress=1.0, false_alarms_per_week=1.0,
 )  # fmt: skip
 
 

@@ -183,7 +183,7 @@ def test_quick_names_it_too(data, spoil, error, said):
         (_clipped, UnusableAudio, "is clipped"),
         (_only_abnormal, WrongLayout, "none of them normal"),
         (_normal_is_empty, WrongLayout, "none of them normal"),
-        (_broken, NotAudio, "cannot be decoded: Format not recognised. Remove it"),
+        (_broken, NotAudio, r"cannot be decoded \(Format not recognised\): remove it"),
     ],
 )
 def test_fleet_names_it_too(data, spoil, error, said):

@@ -1,4 +1,4 @@
-"""The page of quality: what is kept is shown, made sound apart from recordings."""
+"""The quality page shows the saved rows, synthetic ones apart from recordings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 from benchmarks.quality import row as rows
 from benchmarks.quality.__main__ import rows_to_measure
 from benchmarks.quality.page import page_of
-from benchmarks.quality.row import Figure, Row, cost_of, figure_of, keep_row, kept_rows
+from benchmarks.quality.row import Figure, Row, cost_of, figure_of, save_row, saved_rows
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration, Manifest
 from trainers.export.golden import golden_windows
@@ -32,57 +32,57 @@ def a_row(**changed) -> Row:
     return Row(**(fields | changed))
 
 
-def test_a_kept_row_is_read_as_it_was(tmp_path, monkeypatch):
+def test_a_saved_row_is_read_back_unchanged(tmp_path, monkeypatch):
     monkeypatch.setattr(rows, "FOLDER", tmp_path / "quality")
-    keep_row("one", a_row())
-    keep_row("two", a_row(synthetic=True, file_kb=None, window_ms=None, figures={"f1": Figure(0.5, None, 1)}))
-    assert kept_rows() == {
+    save_row("one", a_row())
+    save_row("two", a_row(synthetic=True, file_kb=None, window_ms=None, figures={"f1": Figure(0.5, None, 1)}))
+    assert saved_rows() == {
         "one": a_row(),
         "two": a_row(synthetic=True, file_kb=None, window_ms=None, figures={"f1": Figure(0.5, None, 1)}),
     }
-    keep_row("one", a_row(parameters=1))
-    assert kept_rows()["one"].parameters == 1
+    save_row("one", a_row(parameters=1))
+    assert saved_rows()["one"].parameters == 1
     assert {path.name for path in (tmp_path / "quality").iterdir()} == {"one.json", "two.json"}
 
 
-def test_real_rows_stand_before_synthetic_ones_and_these_are_marked():
-    page = page_of({"made": a_row(synthetic=True), "heard": a_row(note="of one day")}, ["conv-ae"])
-    real, _, made = page.partition("## Synthetic sound")
-    assert "| plain | a motor | clip auc 0.900 ± 0.050 (3 runs) | - | 1,234 | 57 kB | 0.89 ms | `heard` |" in real
-    assert "- `heard`: of one day" in real
-    assert "### conv-ae (synthetic)" in made
-    assert "a motor *(synthetic)*" in made
-    assert "`made`" not in real
+def test_real_rows_come_before_synthetic_ones_which_are_marked():
+    page = page_of({"synthetic": a_row(synthetic=True), "recorded": a_row(note="of one day")}, ["conv-ae"])
+    real, _, synthetic = page.partition("## Synthetic sound")
+    assert "| plain | a motor | clip auc 0.900 ± 0.050 (3 runs) | - | 1,234 | 57 kB | 0.89 ms | `recorded` |" in real
+    assert "- `recorded`: of one day" in real
+    assert "### conv-ae (synthetic)" in synthetic
+    assert "a motor *(synthetic)*" in synthetic
+    assert "`synthetic`" not in real
 
 
-def test_what_must_be_known_of_synthetic_rows_stands_above_them():
-    page = page_of({"made": a_row(synthetic=True), "heard": a_row()}, ["conv-ae"])
-    real, _, made = page.partition("## Synthetic sound")
-    assert made.index("within a machine") < made.index("`made`")
+def test_remarks_come_before_the_synthetic_rows():
+    page = page_of({"synthetic": a_row(synthetic=True), "recorded": a_row()}, ["conv-ae"])
+    real, _, synthetic = page.partition("## Synthetic sound")
+    assert synthetic.index("within a machine") < synthetic.index("`synthetic`")
     assert "within a machine" not in real
 
 
-def test_recipes_stand_in_their_order_and_none_is_lost():
+def test_recipes_keep_their_order_and_none_is_lost():
     page = page_of({"a": a_row(recipe="zeta"), "b": a_row(recipe="iaia"), "c": a_row()}, ["conv-ae", "iaia"])
     places = [page.index(f"### {name}\n") for name in ("conv-ae", "iaia", "zeta")]
     assert places == sorted(places)
 
 
-def test_the_transfer_study_stands_on_the_page():
+def test_the_page_has_the_transfer_table():
     page = page_of({}, [], "| its | table |\n")
     assert "| its | table |\n\n![" in page.partition("## Transfer")[2]
     assert page.endswith("(../benchmarks/results/transfer/transfer.png)\n")
     assert "## Transfer" not in page_of({}, [])
 
 
-def test_aims_stand_first_and_what_ships_last():
+def test_targets_come_first_and_shipped_models_last():
     page = page_of({"one": a_row()}, ["conv-ae"])
     headings = [line for line in page.splitlines() if line.startswith("## ")]
-    assert headings == ["## What was to be reached", "## Real recordings", "## What ships, and why"]
+    assert headings == ["## Targets", "## Real recordings", "## Shipped models"]
 
 
-def test_what_was_not_measured_is_named():
-    assert "measure them yet: `two`, `three`." in page_of({"one": a_row()}, ["conv-ae"], "", ["two", "three"])
+def test_unmeasured_rows_are_named():
+    assert "no saved measurement yet: `two`, `three`." in page_of({"one": a_row()}, ["conv-ae"], "", ["two", "three"])
     assert "Not measured" not in page_of({"one": a_row()}, ["conv-ae"])
 
 
@@ -91,7 +91,7 @@ def test_a_spread_needs_two_runs():
     assert figure_of([0.5, 0.7, 0.6]) == Figure(0.6, 0.1, 3)
 
 
-def test_every_row_has_a_name_of_its_own_and_is_passed_over_where_its_set_is_not(tmp_path):
+def test_row_names_are_unique_and_rows_without_their_set_are_skipped(tmp_path):
     known = rows_to_measure()
     assert {"conv-ae-motor", "conv-ae-published-1s", "mimii-ae-fan"} <= known.keys()
     for name in ("conv-ae-motor", "conv-ae-published-2s", "mimii-ae-motor", "mimii-ae-published"):

@@ -21,7 +21,7 @@ from tocsin.settings import load_settings
 from tocsin.stack.stack import Stack
 
 _BEFORE_S, _AFTER_S = 10.0, 8.0
-_VIEW_WIDTH = 132
+_VIEW_WIDTH = 136
 
 
 def demo(

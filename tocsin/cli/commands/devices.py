@@ -14,7 +14,7 @@ from rich.table import Column, Table
 
 from processors.core.alerting.detectors import detectors_of
 from schemas.device import Device
-from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy, keys_for
+from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy, applicable
 from tocsin.addresses import kafka_address
 from tocsin.cli.commands.explain import explain
 from tocsin.cli.commands.normal import normal
@@ -86,6 +86,6 @@ async def _read(bootstrap: str) -> tuple[dict[str, Device], list[Policy], AlertL
 
 
 def _promised(policies: list[Policy], device: Device, detector: str) -> float:
-    by_key = {policy.key(): policy.false_alarms_per_week for policy in policies}
-    keys = keys_for(device.device_id, device.kind, detector)
-    return next((by_key[key] for key in keys if key in by_key), DEFAULT_FALSE_ALARMS_PER_WEEK)
+    by_key = {policy.key(): policy for policy in policies}
+    policy = applicable(by_key, device.device_id, device.kind, detector)
+    return DEFAULT_FALSE_ALARMS_PER_WEEK if policy is None else policy.false_alarms_per_week

@@ -73,22 +73,24 @@ def _lines(score: Score) -> list[str]:
             " what is compared"
         )
     lines.append(
-        f"  p-value {why.p_value:.3g}: (1 + reference at least as high) / ({why.n:,} + 1), minute {why.block:,}"
+        f"  p-value {why.p_value:.3g}: (1 + reference at least as high) / ({why.reference_blocks:,} + 1), "
+        f"minute {why.block:,}"
     )
     if why.level_threshold is not None:
         lines.append(
             f"  the minute so far lies {why.level:.3f} above usual; {why.level_threshold:.3f} would be too much"
         )
-    if score.threshold_state == "learning":
-        lines.append(f"  learning: {why.progress:.1%} of a week of its own sound")
+    if score.threshold_state == "calibrating":
+        lines.append(f"  calibrating: {why.calibration_progress:.1%} of a week of its own sound")
     if score.regime:
         lines.append(f"  judged against its regime {score.regime!r}")
-    if score.tag and score.tag != score.regime:
-        lines.append(f"  its producer called the regime {score.tag!r}")
+    if score.reported_regime and score.reported_regime != score.regime:
+        lines.append(f"  its producer called the regime {score.reported_regime!r}")
     if score.degraded:
         lines.append("  degraded: Redis was away, the last known threshold was used")
-    promise = plan(why.per_week, sustained=detector.sustained)
-    return [*lines, *(f"  {line}" for line in arithmetic(promise, why.n if why.progress > 0.006 else None))]
+    promise = plan(why.false_alarms_per_week, sustained=detector.sustained)
+    ranked_against = why.reference_blocks if why.calibration_progress > 0.006 else None
+    return [*lines, *(f"  {line}" for line in arithmetic(promise, ranked_against))]
 
 
 def _verdict(score: Score) -> str:

@@ -16,6 +16,7 @@ from schemas.assignment import Assignment
 from schemas.device import Device
 from schemas.errors import SettingsError, TooLittleSound
 from schemas.identity import is_name
+from schemas.scope import Scope
 from schemas.score import Stage
 from tocsin.addresses import kafka_address
 from tocsin.client.devices import read_fleet
@@ -124,7 +125,7 @@ def _published(
         path,
         store=ArtefactStore(environment.store),
         kafka=bootstrap,
-        scope=f"device:{device}",
+        scope=Scope.of_device(device),
         stage=stage,
         key=load_private_key(environment.model_key) if environment.model_key else None,
         note=f"learned from {sound.seconds / 60.0:.1f} minutes of its own sound",
@@ -140,7 +141,7 @@ def _print(told: dict[str, Any], device: str, stage: Stage) -> None:
     metrics = told["metrics"]
     print(f"  of generated anomalies {metrics['found_generated']:.0%} pass it, AUC {metrics['auc_generated']:.3f}")
     if told["published"] is None:
-        print(f"not published: tocsin models publish {told['model']} --scope device:{device}")
+        print(f"not published: tocsin models publish {told['model']} --scope {Scope.of_device(device)}")
     else:
         print(f"published for {device} as {stage}, revision {told['published']['revision']}")
 

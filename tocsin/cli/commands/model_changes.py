@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +12,10 @@ import typer
 
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.signing import load_private_key, load_trusted_keys, verify, write_keys
-from schemas.assignment import ALL, Assignment
-from schemas.device import DEVICE_KINDS
+from schemas.assignment import Assignment
 from schemas.errors import SettingsError
-from schemas.identity import NAME
+from schemas.scope import ALL
+from schemas.scope import Scope as DeviceScope
 from schemas.score import Stage
 from tocsin.addresses import kafka_address
 from tocsin.cli.model_formatting import as_json, lines_of, lines_of_statuses, safe
@@ -27,12 +26,11 @@ from tocsin.models.publish import announce_artefact, keep
 from tocsin.models.statuses import count_workers, wait_for_statuses
 from tocsin.settings import Settings, load_settings
 
-_SCOPE = re.compile(rf"all|kind:(?P<kind>{NAME})|device:{NAME}")
 _NOTE_CHARS = 500
 
 Kafka = Annotated[str | None, typer.Option(help="Kafka's address; the local stack's unless given.")]
 Scope = Annotated[str, typer.Option(help="all, kind:KIND or device:ID.")]
-Note = Annotated[str, typer.Option(help="ScoreExplanation, for people.")]
+Note = Annotated[str, typer.Option(help="Why, for people.")]
 Wait = Annotated[float, typer.Option(min=0, max=600, help="Wait so many seconds for what workers say of it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Role = Annotated[str, typer.Argument(help="Name of the detector, such as machine.")]
@@ -52,7 +50,7 @@ def publish(
 ) -> None:
     """Check a model, keep it in the store, sign it if there is a key, and announce it to running workers."""
     settings = load_settings()
-    _check(scope, note)
+    devices = _checked(scope, note)
     if stage not in ("champion", "shadow"):
         raise SettingsError(f"--stage {stage!r}: there are champion and shadow")
     key = None if settings.model_key is None else load_private_key(settings.model_key)
@@ -72,7 +70,7 @@ def publish(
             " `tocsin models rollback` takes it back",
             file=sys.stderr,
         )
-    change = announce_artefact(artefact, bootstrap, scope, cast(Stage, stage), note)
+    change = announce_artefact(artefact, bootstrap, devices, cast(Stage, stage), note)
     _finish(asyncio.run(change), settings, bootstrap, wait, json=json)
 
 
@@ -130,8 +128,7 @@ def _change(
     json: bool,
 ) -> None:
     settings = load_settings()
-    _check(scope, note)
-    bootstrap, key = kafka_address(settings, kafka), f"{detector}/{scope}"
+    bootstrap, key = kafka_address(settings, kafka), f"{detector}/{_checked(scope, note)}"
     assignments = asyncio.run(read_assignments(bootstrap))
     named(assignments, key)
 
@@ -141,14 +138,11 @@ def _change(
     _finish(asyncio.run(announce(bootstrap, key, change_now)), settings, bootstrap, wait, json=json)
 
 
-def _check(scope: str, note: str) -> None:
-    match = _SCOPE.fullmatch(scope)
-    if match is None:
-        raise SettingsError(f"--scope {scope!r}: give all, kind:KIND or device:ID")
-    if match["kind"] is not None and match["kind"] not in DEVICE_KINDS:
-        raise SettingsError(f"--scope {scope!r}: there are the kinds {', '.join(DEVICE_KINDS)}")
+def _checked(scope: str, note: str) -> DeviceScope:
+    devices = DeviceScope.from_option(scope)
     if len(note) > _NOTE_CHARS:
         raise SettingsError(f"--note has {len(note)} characters; at most {_NOTE_CHARS} are kept")
+    return devices
 
 
 def _finish(announced: Announced, settings: Settings, bootstrap: str, wait: float, *, json: bool) -> None:

@@ -12,8 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from schemas.assignment import ALL, Assignment
+from schemas.assignment import Assignment
 from schemas.errors import SettingsError
+from schemas.scope import ALL
 from schemas.score import ModelRef, Score
 from tocsin.addresses import kafka_address
 from tocsin.cli.model_formatting import as_json

@@ -41,7 +41,7 @@ def normal(
         DeviceFeedback(
             device_id=device,
             detector=name,
-            word="undo" if undo else "normal",
+            action="undo" if undo else "normal",
             note=note,
             by=getpass.getuser(),
             given_ns=time.time_ns(),

@@ -13,15 +13,15 @@ from rich.table import Table
 from processors.core.alerting.detectors import DETECTORS
 from processors.core.threshold.budget import explain, plan
 from schemas.device import DEVICE_KINDS
-from schemas.errors import ContractError, SettingsError
+from schemas.errors import SettingsError
 from schemas.policy import ANY, DEFAULT_FALSE_ALARMS_PER_WEEK, Policy
 from schemas.record import Record
+from schemas.scope import ALL, Scope
 from schemas.topics import POLICIES
 from tocsin.addresses import kafka_address
 from tocsin.client.devices import near, read_fleet
-from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
+from tocsin.client.topic_reader import read_newest
 from tocsin.client.topic_writer import write_records
-from tocsin.diagnostics import say_passed_over
 from tocsin.settings import load_settings
 
 
@@ -72,7 +72,7 @@ def sensitivity(
             scope=scope,
             false_alarms_per_week=per_week,
             regime_hours=_hours(hours),
-            regime_tags=tags,
+            use_reported_regime=tags,
             note=note,
             set_ns=time.time_ns(),
         )
@@ -88,12 +88,14 @@ def sensitivity(
             print(f"  {line}")
 
 
-def _scope(device: str | None, kind: str | None) -> str:
+def _scope(device: str | None, kind: str | None) -> Scope:
     if device is not None and kind is not None:
         raise SettingsError(f"--device {device} and --kind {kind} exclude each other: give one of them")
     if kind is not None and kind not in DEVICE_KINDS:
         raise SettingsError(f"no kind {kind!r}; there are {', '.join(DEVICE_KINDS)}")
-    return f"device:{device}" if device is not None else f"kind:{kind}" if kind is not None else "all"
+    if device is not None:
+        return Scope.of_device(device)
+    return ALL if kind is None else Scope.of_kind(kind)
 
 
 def _hours(text: str | None) -> tuple[int, ...]:
@@ -122,8 +124,8 @@ def _show(policies: list[Policy], *, json: bool) -> None:
     table = Table("detector", "on", "at most, a week", "note")
     for policy in policies:
         table.add_row(policy.detector, policy.scope, f"{policy.false_alarms_per_week:g}", policy.note)
-    if f"{ANY}/all" not in {policy.key() for policy in policies}:
-        table.add_row(ANY, "all", f"{DEFAULT_FALSE_ALARMS_PER_WEEK:g}", "the fleet's default")
+    if f"{ANY}/{ALL}" not in {policy.key() for policy in policies}:
+        table.add_row(ANY, ALL, f"{DEFAULT_FALSE_ALARMS_PER_WEEK:g}", "the fleet's default")
     Console().print(table)
 
 
@@ -133,14 +135,4 @@ async def read_policies(bootstrap: str) -> list[Policy]:
     Raises:
         BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
-    found: dict[bytes, Policy] = {}
-    async with consumer_of(bootstrap, [POLICIES]) as consumer:
-        async for message in read_to_end(consumer):
-            if message.value is None:
-                found.pop(message.key or b"", None)
-                continue
-            try:
-                found[message.key] = Policy.from_record(record_of(message))
-            except ContractError as error:
-                say_passed_over(message, "policy", error)
-    return [found[key] for key in sorted(found)]
+    return list((await read_newest(bootstrap, POLICIES, Policy, "policy")).values())

@@ -57,14 +57,20 @@ def replay(
     model = asyncio.run(manifest_of(bootstrap, options.store, scores[-1].model))
     mine = [score for score in scores if score.model.sha256 == scores[-1].model.sha256]
     role = DETECTORS[mine[0].detector]
-    now = (
-        per_week if per_week is not None else mine[-1].explanation.per_week if mine[-1].explanation is not None else 1.0
-    )
+    explanation = mine[-1].explanation
+    now = per_week
+    if now is None:
+        now = explanation.false_alarms_per_week if explanation is not None else 1.0
     judge = DecisionContext(
-        role, plan(now, sustained=role.sustained), model.calibration, mine[-1].model, model.features, by_tag=True
+        role,
+        plan(now, sustained=role.sustained),
+        model.calibration,
+        mine[-1].model,
+        model.features,
+        use_reported_regime=True,
     )
     # In the regimes that they were judged in: what made those then, hours or tags, does not matter.
-    told = (score.model_copy(update={"tag": score.regime}) for score in mine)
+    told = (score.model_copy(update={"reported_regime": score.regime}) for score in mine)
     outputs = [output for _, output in replay_scores(judge, told)]
     then, again = opened(mine), [o for o in outputs if o.alert is not None and o.alert.state == "opened"]
     # matplotlib takes a second, and only this command needs it here.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
-import re
 import shutil
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +19,9 @@ from rich.table import Table
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.onnx_model import OnnxModel
 from processors.adapters.models.signing import load_private_key, load_trusted_keys
-from schemas.device import DEVICE_KINDS
 from schemas.errors import OutputError, SettingsError
-from schemas.identity import NAME, is_name
+from schemas.identity import is_name
+from schemas.scope import Scope
 from tocsin.addresses import kafka_address
 from tocsin.capture.capture import capture as capture_sound
 from tocsin.capture.capture import summary
@@ -49,7 +48,6 @@ WORSE = 3
 _WORKSPACE = ".retrain"
 _MAX_NOTE = 500
 _SNRS_DB = (-24.0, -18.0, -12.0, -6.0)
-_SCOPE = re.compile(rf"all|kind:({'|'.join(DEVICE_KINDS)})|device:{NAME}")
 
 
 def retrain(
@@ -93,8 +91,7 @@ def retrain(
     """
     if (devices is None) == (data is None):
         raise SettingsError("give either --devices, to capture their sound, or --data, for sound that is there")
-    if scope is not None and not _SCOPE.fullmatch(scope):
-        raise SettingsError(f"--scope {scope!r}: give all, kind:{' or kind:'.join(DEVICE_KINDS)}, or device:ID")
+    asked = None if scope is None else Scope.from_option(scope)
     order = RetrainRequest(
         recipe=recipe,
         settings=key_values(settings or [], "--set"),
@@ -122,7 +119,7 @@ def retrain(
             say(f"captured {came['clips']} clips, {came['seconds']} s")
             told["captured"] = {name: value for name, value in came.items() if name not in ("out", "manifest")}
         files = read_set(source)
-        told["scope"] = _scope(scope, sorted({one.device for one in files}))
+        told["scope"] = _scope(asked, sorted({one.device for one in files}))
 
         def champions(names: Sequence[str], detector: str) -> Mapping[str, OnnxModel | None]:
             kinds = {name: fleet[name].kind if name in fleet else environment.default_kind for name in names}
@@ -190,12 +187,12 @@ def _empty(folder: Path) -> None:
     folder.mkdir()
 
 
-def _scope(asked: str | None, devices: Sequence[str]) -> str:
+def _scope(asked: Scope | None, devices: Sequence[str]) -> Scope:
     """Raises SettingsError where none was asked for and there are several devices."""
     if asked is not None:
         return asked
     if len(devices) == 1 and is_name(devices[0]):
-        return f"device:{devices[0]}"
+        return Scope.of_device(devices[0])
     shown = ", ".join(devices[:5]) + (f" and {len(devices) - 5} more" if len(devices) > 5 else "")
     raise SettingsError(f"--scope is needed, since the sound is of {shown}: give kind:KIND, device:ID or all")
 

@@ -13,7 +13,9 @@ import numpy.typing as npt
 import soundfile
 
 from processors.core.audio.recording import to_mono
-from schemas.errors import EmptyAudio, NotAudio, UnreadableInput, UnusableAudio
+from schemas.audio_files import decode_errors
+from schemas.errors import EmptyAudio, UnreadableInput, UnusableAudio
+from trainers.data.decoding import decode
 from trainers.data.recordings import resampled
 
 Float32 = npt.NDArray[np.float32]
@@ -78,15 +80,10 @@ class Clip:
                 f"{self.path} has {self.sample_rate} Hz, the features want {sample_rate}: bands above"
                 f" {self.sample_rate / 2:g} Hz would be empty; record anew, or choose features of its rate"
             )
-        try:
-            heard, rate = soundfile.read(self.path, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise NotAudio(
-                f"{self.path} cannot be decoded: {error.error_string} Remove it or convert it to WAV or FLAC"
-            ) from None
-        mono = to_mono(heard[:, 0] if channel == "first" else heard)
+        samples, rate = decode(self.path)
+        mono = to_mono(samples[:, 0] if channel == "first" else samples)
         check_samples(mono, str(self.path))
-        return resampled(mono, int(rate), sample_rate)
+        return resampled(mono, rate, sample_rate)
 
 
 def check_samples(samples: Float32, name: str) -> None:
@@ -122,15 +119,8 @@ def header_of(path: Path) -> tuple[int, int, int]:
         NotAudio: it cannot be decoded.
         EmptyAudio: it holds no sample.
     """
-    try:
-        with path.open("rb") as file, soundfile.SoundFile(file) as sound:
-            rate, channels, length = int(sound.samplerate), int(sound.channels), int(sound.frames)
-    except OSError as error:
-        raise UnreadableInput(f"{path} cannot be read: {error.strerror}") from None
-    except soundfile.LibsndfileError as error:
-        raise NotAudio(
-            f"{path} cannot be decoded: {error.error_string} Remove it or convert it to WAV or FLAC"
-        ) from None
+    with decode_errors(path, soundfile.LibsndfileError), soundfile.SoundFile(path) as sound:
+        rate, channels, length = int(sound.samplerate), int(sound.channels), int(sound.frames)
     if length <= 0:
         raise EmptyAudio(f"{path} holds no sample: remove it from the set")
     return rate, channels, length
@@ -147,5 +137,5 @@ def digest_of(clips: Iterable[Clip]) -> list[str]:
         try:
             digests.append(hashlib.sha256(clip.path.read_bytes()).hexdigest())
         except OSError as error:
-            raise UnreadableInput(f"{clip.path} cannot be read: {error.strerror}") from None
+            raise UnreadableInput.of(clip.path, error) from None
     return digests

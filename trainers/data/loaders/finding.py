@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from schemas.audio_files import AUDIO_SUFFIXES
 from schemas.errors import UnreadableInput, UnusableAudio, WrongLayout
 from trainers.data.loaders.clip import Clip
-from trainers.data.recordings import SUFFIXES
 
 
 def sound_files(root: Path) -> list[Path]:
@@ -19,11 +19,11 @@ def sound_files(root: Path) -> list[Path]:
     if not root.is_dir():
         raise UnreadableInput(f"{root} is not a folder: give the folder that holds the set")
     paths = sorted(
-        (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")),
+        (path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")),
         key=lambda path: path.relative_to(root).as_posix(),
     )
     if not paths:
-        raise UnreadableInput(f"{root} holds no recording ({', '.join(sorted(SUFFIXES))})")
+        raise UnreadableInput(f"{root} holds no recording ({', '.join(sorted(AUDIO_SUFFIXES))})")
     return paths
 
 

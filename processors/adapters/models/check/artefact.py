@@ -1,4 +1,4 @@
-"""Whether a model file may be loaded: looked at by a process that may crash, hang or starve instead of us."""
+"""Whether a model file may be loaded: examined in a process that may crash, hang or run out of memory alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from processors.adapters.models.artefact_store import open_plain
 from processors.adapters.models.check.limits import SANDBOXED, CheckLimits
-from processors.adapters.models.check.sandbox import ask
+from processors.adapters.models.check.sandbox import run_check
 from processors.adapters.models.signing import verify
 from schemas.artefact import Artefact
 from schemas.errors import (
@@ -41,20 +41,20 @@ __all__ = [
 
 SIZE, DIGEST, SIGNATURE, ANNOUNCED = "size", "digest", "signature", "as announced"
 CHECKS = (SIZE, DIGEST, SIGNATURE, *SANDBOXED, ANNOUNCED)
-"""What is checked, in this order; the middle part in a process of its own."""
+"""The checks in their order; those in the middle run in a process of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What the check found.
+    """The findings of a check.
 
     Attributes:
-        manifest: what the file says of itself.
+        manifest: of the file.
         sha256: of the file, hexadecimal.
         size: of the file, bytes.
         nodes: of the graph.
         operators: their names, sorted.
-        golden_off: largest difference of a golden score.
+        golden_off: largest deviation of a golden score.
         window_s: processor time of one window, seconds.
         resident_bytes: how far resident memory grew.
     """
@@ -75,7 +75,7 @@ def check_artefact(
     limits: CheckLimits | None = None,
     trusted_keys: Sequence[Ed25519PublicKey] = (),
 ) -> Manifest:
-    """As :func:`examine`; what the file says of itself."""
+    """As :func:`examine`; returns the file's manifest."""
     return examine(path, artefact, limits, trusted_keys).manifest
 
 
@@ -84,63 +84,63 @@ def examine(
     artefact: Artefact | None,
     limits: CheckLimits | None = None,
     trusted_keys: Sequence[Ed25519PublicKey] = (),
-    tell: Callable[[str], None] = lambda _: None,
+    on_passed: Callable[[str], None] = lambda _: None,
 ) -> CheckReport:
-    """Checks a file: size, digest and signature before anything is parsed, all else in a process of its own.
+    """Checks a file: size, digest and signature before anything is parsed, the rest in a process of its own.
 
-    Blocks for as long as the check takes, at most ``limits.wall_s`` and two seconds.
+    Blocks until the check ends, at most ``limits.wall_s`` and two seconds.
 
     Args:
         path: the file.
-        artefact: what was announced; None takes the file as it is.
+        artefact: as announced; None accepts any file.
         limits: see :class:`CheckLimits`.
-        trusted_keys: who must have signed it; with none, nobody need have.
-        tell: told each check of :data:`CHECKS` that it passed, in their order.
+        trusted_keys: keys of which one must have signed it; without any, signatures are not checked.
+        on_passed: called with each check of :data:`CHECKS` that it passed, in their order.
 
     Raises:
-        UnreadableInput: there is no such file.
+        UnreadableInput: the file cannot be read.
         ModelRefused: the class names why.
     """
     limits = limits or CheckLimits()
     with _opened(path) as file:
         sha256, size = _digest(file, path, artefact, limits)
-        tell(SIZE)
-        tell(DIGEST)
+        on_passed(SIZE)
+        on_passed(DIGEST)
         if artefact is not None:
             verify(artefact, trusted_keys)
         elif trusted_keys:
             raise Unsigned(f"{path}: a file without an announcement has no signature")
-        tell(SIGNATURE)
-        answer = ask(file, "check", sha256, limits, tell)
+        on_passed(SIGNATURE)
+        answer = run_check(file, "check", sha256, limits, on_passed)
     try:
         manifest = Manifest.model_validate(answer.pop("manifest"))
         report = CheckReport(manifest, sha256, size, **{**answer, "operators": tuple(answer["operators"])})
     except (ValidationError, TypeError, KeyError) as error:
-        raise LoadCrashed(f"{path}: the check answered what it never should: {error}") from None
+        raise LoadCrashed(f"{path}: the check returned an invalid answer: {error}") from None
     if artefact is not None:
         _check_announced(manifest, artefact)
-    tell(ANNOUNCED)
+    on_passed(ANNOUNCED)
     return report
 
 
 def read_manifest(path: Path, limits: CheckLimits | None = None) -> tuple[Manifest, str, int]:
-    """What a file says of itself, without running it: only its outermost structure is parsed, in a process of its own.
+    """A file's manifest, without running the model: only the outermost structure is parsed, in a process of its own.
 
     Returns:
         The manifest, the file's sha256 and its size in bytes.
 
     Raises:
-        UnreadableInput: there is no such file.
+        UnreadableInput: the file cannot be read.
         ModelRefused: the class names why.
     """
     limits = limits or CheckLimits()
     with _opened(path) as file:
         sha256, size = _digest(file, path, None, limits)
-        answer = ask(file, "read", sha256, limits)
+        answer = run_check(file, "read", sha256, limits)
     try:
         return Manifest.model_validate(answer["manifest"]), sha256, size
     except (ValidationError, KeyError) as error:
-        raise LoadCrashed(f"{path}: the check answered what it never should: {error}") from None
+        raise LoadCrashed(f"{path}: the check returned an invalid answer: {error}") from None
 
 
 def _opened(path: Path) -> BufferedReader:
@@ -164,6 +164,6 @@ def _digest(file: BufferedReader, path: Path, artefact: Artefact | None, limits:
 
 def _check_announced(manifest: Manifest, artefact: Artefact) -> None:
     for name in ("detector", "model_id", "version", "features_hash"):
-        said, announced = getattr(manifest, name), getattr(artefact, name)
-        if said != announced:
-            raise ManifestInvalid(f"the file's {name} is {said!r}, announced was {announced!r}: publish it again")
+        actual, announced = getattr(manifest, name), getattr(artefact, name)
+        if actual != announced:
+            raise ManifestInvalid(f"the file's {name} is {actual!r}, announced was {announced!r}: publish it again")

@@ -1,4 +1,4 @@
-"""What a graph may contain, looked at without running anything."""
+"""Static checks of a model's graph; nothing is run."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _MAX_MANIFEST_CHARS = 64 * 1024
 
 
 def inspect(model: ModelProto, limits: CheckLimits) -> tuple[int, tuple[str, ...]]:
-    """Looks through a parsed file; runs nothing.
+    """Checks a parsed file; runs nothing.
 
     Args:
         model: the file, parsed.
         limits: see :class:`processors.adapters.models.check.limits.CheckLimits`.
 
     Returns:
-        How many nodes it has, and the names of its operators, sorted.
+        The number of nodes, and the names of its operators, sorted.
 
     Raises:
-        ManifestInvalid: its metadata are ambiguous, or a name does not print.
-        ExternalData: a tensor lies outside the file.
-        ForbiddenOperator: an operator, domain, function or nesting is not allowed, or data decide a shape.
-        TooLarge: there is too much of something.
+        ManifestInvalid: its metadata are ambiguous, or a name is not printable.
+        ExternalData: a tensor is stored outside the file.
+        ForbiddenOperator: an operator, domain, function or nesting is not allowed, or a shape depends on data.
+        TooLarge: a limit is exceeded.
     """
     _check_metadata(model)
     _check_domains(model)
@@ -57,10 +57,10 @@ def inspect(model: ModelProto, limits: CheckLimits) -> tuple[int, tuple[str, ...
     for node in nodes:
         if node.domain not in ALLOWED or node.op_type not in ALLOWED[node.domain]:
             raise ForbiddenOperator(
-                f"operator {_shown(node.op_type)} of {_shown(node.domain or 'ai.onnx')} is not allowed: the export must"
-                " do without it"
+                f"operator {_escaped(node.op_type)} of {_escaped(node.domain or 'ai.onnx')} is not allowed: export"
+                " without it"
             )
-    _Shapes(limits).follow(model.graph, {}, frozenset())
+    _Shapes(limits).visit(model.graph, {}, frozenset())
     return len(nodes), tuple(sorted({node.op_type for node in nodes}))
 
 
@@ -68,8 +68,8 @@ def metadata_of(model: ModelProto) -> dict[str, str]:
     """``metadata_props`` by key.
 
     Raises:
-        ManifestInvalid: a key stands twice, so that its meaning is open, or is none of ours.
-        TooLarge: the manifest is longer than any of ours.
+        ManifestInvalid: a key occurs twice, so that its value is ambiguous, or is unknown.
+        TooLarge: the manifest is too long.
     """
     _check_metadata(model)
     return {entry.key: entry.value for entry in model.metadata_props}
@@ -80,7 +80,9 @@ def _check_metadata(model: ModelProto) -> None:
     for key in keys:
         if keys.count(key) > 1 or not key.startswith(_PREFIX):
             wanted = ", ".join((MANIFEST_KEY, GOLDEN_FEATURES_KEY, GOLDEN_SCORES_KEY))
-            raise ManifestInvalid(f"metadata {_shown(key)}: each of {wanted} once is read, and nothing but {_PREFIX}*")
+            raise ManifestInvalid(
+                f"metadata {_escaped(key)}: each of {wanted} may occur once, and only keys of {_PREFIX}*"
+            )
     for entry in model.metadata_props:
         if entry.key == MANIFEST_KEY and len(entry.value) > _MAX_MANIFEST_CHARS:
             raise TooLarge(f"a manifest of {len(entry.value)} characters; at most {_MAX_MANIFEST_CHARS} are read")
@@ -90,7 +92,7 @@ def _check_domains(model: ModelProto) -> None:
     for opset in model.opset_import:
         if opset.domain not in ALLOWED:
             raise ForbiddenOperator(
-                f"operators of domain {_shown(opset.domain)} are not allowed; those of ai.onnx and ai.onnx.ml are"
+                f"operators of domain {_escaped(opset.domain)} are not allowed; those of ai.onnx and ai.onnx.ml are"
             )
         if opset.domain in ("", "ai.onnx") and not 1 <= opset.version <= onnx_opset_version():
             raise ForbiddenOperator(f"opset {opset.version}; up to {onnx_opset_version()} is known here")
@@ -110,10 +112,12 @@ def _messages(message: Any) -> Iterator[Any]:
 
 
 def _check_tensor(tensor: TensorProto, limits: CheckLimits) -> None:
-    name = _shown(tensor.name)
+    name = _escaped(tensor.name)
     if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
         where = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-        raise ExternalData(f"tensor {name} lies outside the file, at {_shown(where)}: export everything into one file")
+        raise ExternalData(
+            f"tensor {name} is stored outside the file, at {_escaped(where)}: export everything into one file"
+        )
     if len(tensor.dims) > limits.dimensions or any(size < 0 for size in tensor.dims):
         raise TooLarge(f"tensor {name} has dimensions {list(tensor.dims)[:20]}; {limits.dimensions} are read")
     if prod(tensor.dims) > limits.elements:
@@ -121,9 +125,9 @@ def _check_tensor(tensor: TensorProto, limits: CheckLimits) -> None:
 
 
 def _graphs(graph: GraphProto, depth: int, limits: CheckLimits) -> Iterator[GraphProto]:
-    """The graph and those within it."""
+    """The graph and its subgraphs."""
     if depth > limits.depth:
-        raise ForbiddenOperator(f"graphs within graphs, more than {limits.depth} deep")
+        raise ForbiddenOperator(f"graphs nested more than {limits.depth} deep")
     yield graph
     for node in graph.node:
         for inner in _subgraphs(node):
@@ -141,29 +145,29 @@ def _check_names(graph: GraphProto, limits: CheckLimits) -> None:
     values = (item.name for item in chain(graph.initializer, graph.input, graph.output, graph.value_info))
     for name in chain(values, *((node.name, *node.input, *node.output) for node in graph.node)):
         if len(name) > limits.name_chars:
-            raise TooLarge(f"a name of {len(name)} characters, {_shown(name)}; at most {limits.name_chars} are read")
+            raise TooLarge(f"a name of {len(name)} characters, {_escaped(name)}; at most {limits.name_chars} are read")
         if not name.isprintable():
-            raise ManifestInvalid(f"a name with characters that do not print: {_shown(name)}")
+            raise ManifestInvalid(f"a name with characters that are not printable: {_escaped(name)}")
 
 
 class _Shapes:
-    """Finds shapes that data decide, and shapes that are too large.
+    """Finds shapes that depend on data, and shapes that are too large.
 
-    A value is fixed when nothing but constants and shapes of other values goes into it.
+    A value is fixed when it depends on constants and shapes of other values only.
     """
 
     def __init__(self, limits: CheckLimits) -> None:
         self._limits = limits
 
-    def follow(self, graph: GraphProto, constants: dict[str, TensorProto], outer: frozenset[str]) -> None:
-        """Goes through a graph in its order, which ONNX prescribes; a value not met yet counts as data.
+    def visit(self, graph: GraphProto, constants: dict[str, TensorProto], outer: frozenset[str]) -> None:
+        """Visits a graph in the order that ONNX prescribes; a value not visited yet counts as data.
 
         Args:
             graph: the graph.
-            constants: values known as such, by name, from the graphs around it.
-            outer: names of the fixed values around it.
+            constants: constant values by name, of the enclosing graphs.
+            outer: names of the fixed values of the enclosing graphs.
         """
-        # A name of the graph's own hides one from around it.
+        # A name of the graph's own hides one of an enclosing graph.
         own = {item.name for item in graph.input}
         constants = {name: value for name, value in constants.items() if name not in own}
         constants |= {tensor.name: tensor for tensor in graph.initializer}
@@ -171,7 +175,7 @@ class _Shapes:
         for node in graph.node:
             self._check(node, constants, fixed)
             for inner in _subgraphs(node):
-                self.follow(inner, constants, frozenset(fixed))
+                self.visit(inner, constants, frozenset(fixed))
             if node.op_type == "Constant":
                 constants |= {name: tensor for name in node.output for tensor in _tensors(node.attribute)}
             if node.op_type in _SHAPE_OF or (fixed.issuperset(node.input) and not any(_subgraphs(node))):
@@ -182,7 +186,7 @@ class _Shapes:
         for name in shapes:
             if name not in fixed:
                 raise ForbiddenOperator(
-                    f"the data decide a shape: input {_shown(name)} of {node.op_type} must follow from constants and"
+                    f"a shape depends on data: input {_escaped(name)} of {node.op_type} must visit from constants and"
                     " shapes"
                 )
             if node.op_type in _ONE_SIZE and name in constants:
@@ -197,6 +201,6 @@ def _tensors(attributes: Sequence[AttributeProto]) -> Iterator[TensorProto]:
     return (attribute.t for attribute in attributes if attribute.HasField("t"))
 
 
-def _shown(text: str) -> str:
-    """Text from a stranger's file, fit for a log: escaped, at most 100 characters."""
+def _escaped(text: str) -> str:
+    """Untrusted text, fit for a log: escaped, at most 100 characters."""
     return ascii(text[:100])

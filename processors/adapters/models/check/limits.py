@@ -1,4 +1,4 @@
-"""What a model file may be and take."""
+"""The limits on a model file, and the names of its checks."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from schemas.artefact import MAX_ARTEFACT_BYTES
 GRAPH, MANIFEST, LOAD = "graph", "manifest", "load"
 GOLDEN, PACE, MEMORY = "features, shapes, golden scores", "pace", "memory"
 SANDBOXED = (GRAPH, MANIFEST, LOAD, GOLDEN, PACE, MEMORY)
-"""What is checked in a process of its own, in this order."""
+"""The checks in a process of their own, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckLimits:
-    """What a model may be and take.
+    """The limits on a model.
 
     Attributes:
         file_bytes: size of the file.
         nodes, initializers: of the graph, those of subgraphs included.
-        elements: of one tensor in the file, and of one that the graph asks for by constants.
+        elements: of one tensor in the file, and of one that constants in the graph ask for.
         dimensions: of one tensor.
-        depth: of graphs within graphs; 1 is a graph without any.
+        depth: of nested graphs; 1 is a graph without subgraphs.
         name_chars: of any name in the graph.
-        memory_bytes: address space the check may take beyond its libraries. Linux alone enforces it.
+        memory_bytes: address space that the check may use beyond its libraries; only Linux enforces it.
         resident_bytes: how far resident memory may grow while a batch of 64 windows is scored.
         window_s: time for one window on one thread, seconds.
         cpu_s, wall_s: time for the whole check, seconds.
@@ -44,5 +44,5 @@ class CheckLimits:
 
     @property
     def too_much_memory(self) -> str:
-        """What is said of a model that meets ``memory_bytes``."""
-        return f"it wants more than {self.memory_bytes >> 20} MiB of memory"
+        """The error text for a model that exceeds ``memory_bytes``."""
+        return f"it needs more than {self.memory_bytes >> 20} MiB of memory"

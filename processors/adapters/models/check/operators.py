@@ -1,10 +1,10 @@
-"""The operators a graph may use: those whose cost does not depend on what they are fed.
+"""The operators that a graph may use: those whose cost does not depend on their data.
 
-They are listed, not the forbidden ones: what a later onnxruntime adds is refused until somebody has looked at it. Left
-out on purpose: control flow that the data decide (``If``, ``Loop``, ``SequenceMap``), shapes that the data decide
-(``NonZero``, ``Compress``, ``Unique``, ...), chance (``RandomNormal``, ``Dropout``, ...), sequences, text, training.
-Shapes given as inputs (of ``Expand``, ``Tile``, ...) must follow from constants and other shapes alone. So a model
-takes for every window what it took in the check.
+An allow list: an operator that a later onnxruntime adds is refused until it has been reviewed. Left out on purpose:
+control flow that depends on data (``If``, ``Loop``, ``SequenceMap``), shapes that depend on data (``NonZero``,
+``Compress``, ``Unique``, ...), randomness (``RandomNormal``, ``Dropout``, ...), sequences, text, training. Shapes
+given as inputs (of ``Expand``, ``Tile``, ...) must follow from constants and other shapes alone. So every window costs
+a model as much as in the check.
 """
 
 from __future__ import annotations
@@ -63,4 +63,4 @@ SHAPED_BY: dict[str, Sequence[int]] = {
         for kind in ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
     },
 }
-"""Inputs that decide a shape, by operator: their positions."""
+"""Positions of the inputs that determine a shape, by operator."""

@@ -1,4 +1,4 @@
-"""A model on trial: loaded and made to score, in the process that may fail."""
+"""Loading and running a model under check, in the process that may fail."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from schemas.errors import GoldenMismatch, ManifestInvalid, ModelRefused, ShapeM
 from schemas.manifest import read_metadata
 
 _NAME = "the file"
-# As many as a worker scores at once.
+# As many windows as a worker scores at once.
 _BATCH = 64
-_TRIES = 3
+_REPEATS = 3
 _TOLERANCE = 1e-4
-_STARVED = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
+_OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
 
 Float32 = npt.NDArray[np.float32]
 
 
 def try_model(
-    data: bytes, sha256: str, metadata: dict[str, str], limits: CheckLimits, tell: Callable[[str], None]
+    data: bytes, sha256: str, metadata: dict[str, str], limits: CheckLimits, on_passed: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Loads a model and has it score its golden windows, one by one and 64 at once.
+    """Loads a model and scores its golden windows, one by one and 64 at once.
 
     Args:
         data: the file.
         sha256: its digest.
         metadata: its ``metadata_props``.
         limits: see :class:`processors.adapters.models.check.limits.CheckLimits`.
-        tell: told each check that passed.
+        on_passed: called with each check that passed.
 
     Returns:
         Fields of :class:`processors.adapters.models.check.artefact.CheckReport`.
@@ -48,29 +48,29 @@ def try_model(
     manifest, features, scores = read_metadata(metadata)
     if not (np.isfinite(features).all() and np.isfinite(scores).all()):
         raise GoldenMismatch("the golden vectors are not finite: export the model anew")
-    tell(MANIFEST)
-    before = _most_resident()
+    on_passed(MANIFEST)
+    before = _peak_resident_bytes()
     try:
         session = open_session(data, _NAME)
     except ManifestInvalid as error:
-        raise (TooLarge(limits.too_much_memory) if _starved(error) else error) from None
-    tell(LOAD)
+        raise (TooLarge(limits.too_much_memory) if _is_out_of_memory(error) else error) from None
+    on_passed(LOAD)
     try:
         model = verified(session, sha256, _NAME)
-        tell(GOLDEN)
-        seconds, off = _measured(model, features, scores, limits)
+        on_passed(GOLDEN)
+        seconds, off = _measure(model, features, scores, limits)
     except ModelRefused:
         raise
     except Exception as error:
-        # onnxruntime's exceptions share no base but Exception.
+        # onnxruntime's exceptions have no common base but Exception.
         raise _failed(error, features, limits) from None
-    tell(PACE)
-    grown = _most_resident() - before
+    on_passed(PACE)
+    grown = _peak_resident_bytes() - before
     if grown > limits.resident_bytes:
         raise TooLarge(
             f"it takes {grown >> 20} MiB for {_BATCH} windows; at most {limits.resident_bytes >> 20} MiB are allowed"
         )
-    tell(MEMORY)
+    on_passed(MEMORY)
     return {
         "manifest": manifest.model_dump(mode="json"),
         "golden_off": off,
@@ -79,12 +79,12 @@ def try_model(
     }
 
 
-def _measured(model: OnnxModel, features: Float32, scores: Float32, limits: CheckLimits) -> tuple[float, float]:
-    """Seconds a window, the longer of alone and among 64, and the largest difference of a golden score.
+def _measure(model: OnnxModel, features: Float32, scores: Float32, limits: CheckLimits) -> tuple[float, float]:
+    """Seconds per window, the longer of alone and among 64, and the largest deviation of a golden score.
 
     Raises:
-        GoldenMismatch: a window is scored otherwise among others than alone.
-        TooSlow: a window takes longer than it may.
+        GoldenMismatch: a window's score differs between alone and among others.
+        TooSlow: a window takes longer than allowed.
     """
     alone, single_s = _timed(model, features[:1], limits.window_s)
     _check_pace(single_s, limits)
@@ -101,15 +101,15 @@ def _measured(model: OnnxModel, features: Float32, scores: Float32, limits: Chec
 def _timed(model: OnnxModel, features: Float32, limit_s: float) -> tuple[Float32, float]:
     """Scores, and the shortest time of some tries, seconds.
 
-    Where that is more than ``limit_s``, the mean processor time counts if it is less: others may compute meanwhile. Its
-    clock is too coarse to count always.
+    Where that is more than ``limit_s``, the mean processor time counts if it is less: other processes may be busy. Its
+    clock is too coarse to use always.
     """
     best, computed = float("inf"), time.process_time()
-    for _ in range(_TRIES):
+    for _ in range(_REPEATS):
         start = time.perf_counter()
         scores, _ = model.score(features)
         best = min(best, time.perf_counter() - start)
-    computed = (time.process_time() - computed) / _TRIES
+    computed = (time.process_time() - computed) / _REPEATS
     return scores, best if best <= limit_s else min(best, computed)
 
 
@@ -119,18 +119,18 @@ def _check_pace(seconds: float, limits: CheckLimits) -> None:
 
 
 def _failed(error: Exception, features: Float32, limits: CheckLimits) -> ModelRefused:
-    if _starved(error):
+    if _is_out_of_memory(error):
         return TooLarge(limits.too_much_memory)
     n_frames, width = features.shape[1:]
     text = f"it cannot score (n, {n_frames}, {width}) for every n: {str(error)[:300]}"
     return ShapeMismatch(text) if isinstance(error, InvalidArgument) else GoldenMismatch(text)
 
 
-def _starved(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _STARVED)
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _OUT_OF_MEMORY)
 
 
-def _most_resident() -> int:
-    """The most memory that was ever resident, bytes."""
+def _peak_resident_bytes() -> int:
+    """Peak resident memory, bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -1,4 +1,4 @@
-"""Five laws of scores, one score a second."""
+"""Five score distributions, one score a second."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scipy.stats import gamma, lognorm, t
 
 Scores = npt.NDArray[np.float64]
 
-LAWS = ("gaussian", "gamma", "lognormal", "student-t4", "ar1-lognormal")
+DISTRIBUTIONS = ("gaussian", "gamma", "lognormal", "student-t4", "ar1-lognormal")
 SECOND = 1_000_000_000
 DAY = 86_400
 
 _PHI = 0.9
-# Standard deviation of a score: exact, of N(0, 1), Gamma(4, 1), exp N(0, 1), t(4), exp N(0, 1).
+# Exact standard deviation of a score, of N(0, 1), Gamma(4, 1), exp N(0, 1), t(4), exp N(0, 1).
 SD = {
     "gaussian": 1.0,
     "gamma": float(gamma(4).std()),
@@ -26,21 +26,21 @@ SD = {
 }
 
 
-def days(law: str, seed: tuple[int, ...], n: int) -> Iterator[Scores]:
-    """``n`` days of a device's scores, float64 (86400,) each; days of one seed follow on one another.
+def days(distribution: str, seed: tuple[int, ...], n: int) -> Iterator[Scores]:
+    """``n`` days of a device's scores, float64 (86400,) each; days of one seed are consecutive.
 
     ``ar1-lognormal`` is exp(z), z an AR(1) process with coefficient 0.9 and standard normal values.
     """
     rng = np.random.default_rng(seed)
     z = rng.normal()
     for _ in range(n):
-        if law == "gaussian":
+        if distribution == "gaussian":
             yield rng.standard_normal(DAY)
-        elif law == "gamma":
+        elif distribution == "gamma":
             yield rng.standard_gamma(4.0, DAY)
-        elif law == "lognormal":
+        elif distribution == "lognormal":
             yield np.exp(rng.standard_normal(DAY))
-        elif law == "student-t4":
+        elif distribution == "student-t4":
             yield rng.standard_t(4.0, DAY)
         else:
             steps = np.sqrt(1.0 - _PHI * _PHI) * rng.standard_normal(DAY)

@@ -1,7 +1,7 @@
-"""Other thresholds on the same scores.
+"""Baseline threshold rules on the same scores.
 
-An alarm is an exceedance after at least a minute without one, for every rival: that is kind to those that chatter.
-The rules of the source systems are fixed thresholds; what they fix is taken from normal scores here, as theirs was.
+For every baseline an alarm is an exceedance after at least a minute without one, which favours rules that chatter.
+The rules of the source systems are fixed thresholds, computed from normal scores here as they were there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from libspot import ANOMALY, Spot
 
-from benchmarks.thresholds.laws import DAY, SD, Scores, days
+from benchmarks.thresholds.distributions import DAY, SD, Scores, days
 
 _Q = 1.0 / DAY
 _QUIET = 60
@@ -28,12 +28,12 @@ def alarms(flags: Flags) -> npt.NDArray[np.int64]:
 
 
 def fixed(threshold: float, scores: Scores) -> tuple[Flags, Scores]:
-    """A threshold that nothing moves: what it flags, and itself at each second."""
+    """A constant threshold: its flags, and the threshold at each second."""
     return scores > threshold, np.full(len(scores), threshold)
 
 
 def spot(first: Scores, scores: Scores) -> tuple[Flags, Scores]:
-    """libspot (Siffer et al., KDD 2017) with q = one a day, level .98, anomalies not learned."""
+    """libspot (Siffer et al., KDD 2017) with q = one a day, level .98, discarding anomalies."""
     model = Spot(q=_Q, low=False, discard_anomalies=True, level=0.98, max_excess=500)
     model.fit(first)
     flags, thresholds = np.zeros(len(scores), bool), np.empty(len(scores))
@@ -44,7 +44,7 @@ def spot(first: Scores, scores: Scores) -> tuple[Flags, Scores]:
 
 
 def ewma(first: Scores, scores: Scores) -> tuple[Flags, Scores]:
-    """Exponentially weighted mean + 5 sd, weight 0.001, learning everything."""
+    """Exponentially weighted mean + 5 sd, weight 0.001, updated by every score."""
     mean, variance = float(first.mean()), float(first.var())
     flags, thresholds = np.zeros(len(scores), bool), np.empty(len(scores))
     for at, score in enumerate(scores.tolist()):
@@ -56,7 +56,7 @@ def ewma(first: Scores, scores: Scores) -> tuple[Flags, Scores]:
     return flags, thresholds
 
 
-RIVALS: dict[str, Callable[[Scores, Scores], tuple[Flags, Scores]]] = {
+BASELINES: dict[str, Callable[[Scores, Scores], tuple[Flags, Scores]]] = {
     "libspot, n_init 10,000": lambda first, scores: spot(first[-10_000:], scores),
     "libspot, n_init 86,400": spot,
     "EWMA + 5 sd": ewma,
@@ -78,22 +78,22 @@ RIVALS: dict[str, Callable[[Scores, Scores], tuple[Flags, Scores]]] = {
 }
 
 
-def false_alarms(law: str, name: str, devices: int, n: int, seed: int) -> Scores:
+def false_alarms(distribution: str, name: str, devices: int, n: int, seed: int) -> Scores:
     """Alarms on each of ``n`` days after a day of calibration, float64 (devices * n,)."""
     found = []
     for device in range(devices):
-        first, *rest = days(law, (seed, device), n + 1)
-        flags, _ = RIVALS[name](first, np.concatenate(rest))
+        first, *rest = days(distribution, (seed, device), n + 1)
+        flags, _ = BASELINES[name](first, np.concatenate(rest))
         found.append(np.bincount(alarms(flags) // DAY, minlength=n))
     return np.concatenate(found).astype(np.float64)
 
 
-def in_a_storm(name: str, seed: int) -> dict[str, float]:
-    """A 30-minute storm of +4 sd on Gamma(4, 1): the share flagged, and the threshold before and after."""
+def in_sustained_fault(name: str, seed: int) -> dict[str, float]:
+    """A 30-minute fault of +4 sd on Gamma(4, 1): the share flagged, and the threshold before and after."""
     first, second = days("gamma", (seed, 0), 2)
     scores = second[:14_400].copy()
     scores[7_200:9_000] += 4.0 * SD["gamma"]
-    flags, thresholds = RIVALS[name](first, scores)
+    flags, thresholds = BASELINES[name](first, scores)
     return {
         "flagged": round(float(flags[7_200:9_000].mean()), 3),
         "threshold_before": round(float(thresholds[7_199]), 2),
@@ -101,12 +101,12 @@ def in_a_storm(name: str, seed: int) -> dict[str, float]:
     }
 
 
-def in_drift(law: str, name: str, devices: int, seed: int) -> float:
+def in_drift(distribution: str, name: str, devices: int, seed: int) -> float:
     """Alarms a day while the level rises by 1.5 sd a day for five days."""
     found = []
     for device in range(devices):
-        first, *rest = days(law, (seed, device), 6)
+        first, *rest = days(distribution, (seed, device), 6)
         scores = np.concatenate(rest)
-        scores += 1.5 * SD[law] * np.arange(len(scores)) / DAY
-        found.append(len(alarms(RIVALS[name](first, scores)[0])) / 5.0)
+        scores += 1.5 * SD[distribution] * np.arange(len(scores)) / DAY
+        found.append(len(alarms(BASELINES[name](first, scores)[0])) / 5.0)
     return round(float(np.mean(found)), 2)

@@ -1,9 +1,9 @@
-"""Runs the serving rule over long stretches of scores, passing over quiet minutes in bulk.
+"""Runs the serving rule over long score series, processing quiet minutes in bulk.
 
-Between two changes of the thresholds a minute in which nothing exceeds only adds its sums to the reference: numpy finds
-them for a whole hour at once, in the same order of additions, and the rule's own functions take them. Everything else,
-every exceedance, every hour's end and the first hour, goes through ``BlockRule.step`` score by score. A test holds
-both ways to the same states.
+Between two changes of the thresholds a minute without an exceedance only adds its sums to the reference: numpy computes
+these sums for a whole hour at once, in the same order of additions, and the rule's own functions take them. Everything
+else, every exceedance, every hour's end and the first hour, goes through ``BlockRule.step`` score by score. A test
+asserts that both ways give equal states.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.thresholds.laws import SECOND, Scores
+from benchmarks.thresholds.distributions import SECOND, Scores
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockAccumulator, BlockState, Decision
 from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_HOUR
@@ -21,35 +21,35 @@ from processors.core.threshold.reference import Block, accept
 PER_BLOCK = BLOCK_NS // SECOND
 
 
-class Heard(NamedTuple):
-    """What a stretch of scores brought.
+class RuleRun(NamedTuple):
+    """The result of running the rule over scores.
 
     Attributes:
-        state: after it.
-        events: index and decision of every score with an alert opened, closed, suppressed or a notice.
+        state: after the last score.
+        events: index and decision of every score that opened, closed or suppressed an alert, or raised a notice.
     """
 
     state: BlockState
     events: list[tuple[int, Decision]]
 
 
-def serve(rule: BlockRule, state: BlockState, scores: Scores) -> Heard:
-    """One score a second through the rule."""
+def run_rule(rule: BlockRule, state: BlockState, scores: Scores) -> RuleRun:
+    """Passes one score a second through the rule."""
     events: list[tuple[int, Decision]] = []
     at = 0
     while at < len(scores):
-        state, passed = _pass_quiet(rule, state, scores[at:])
-        at += passed
+        state, skipped = _skip_quiet_blocks(rule, state, scores[at:])
+        at += skipped
         for score in scores[at : at + PER_BLOCK].tolist():
             state, decision = rule.step(state, score, SECOND)
             if decision.alert in ("opens", "closes") or decision.suppressed or decision.told or decision.drift:
                 events.append((at, decision))
             at += 1
-    return Heard(state, events)
+    return RuleRun(state, events)
 
 
-def _pass_quiet(rule: BlockRule, state: BlockState, scores: Scores) -> tuple[BlockState, int]:
-    """The state after the quiet minutes at the start of ``scores``, all but an hour's last, and how many scores."""
+def _skip_quiet_blocks(rule: BlockRule, state: BlockState, scores: Scores) -> tuple[BlockState, int]:
+    """The state after the quiet minutes at the start of ``scores``, except an hour's last, and the number of scores."""
     run, reference, limits = state.run, state.reference, state.limits
     if reference is None or state.early is not None or state.book.open is not None or run.filled_ns or run.tainted:
         return state, 0

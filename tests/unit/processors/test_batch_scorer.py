@@ -1,4 +1,4 @@
-"""The listener: windows of many devices and models in shared batches, given back in each device's order."""
+"""The batch scorer: windows of many devices and models in shared batches, returned in each device's order."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def chunk(device: str, number: int) -> Chunk:
 
 
 def test_where_a_model_takes_over_within_a_batch_windows_stay_in_order() -> None:
-    listener = BatchScorer()
+    scorer = BatchScorer()
     changing = Segment("a", "s", 16_000, 0, {CHAMPION: OLD})
     settled = Segment("b", "s", 16_000, 0, {CHAMPION: NEW})
-    listener.hear([(changing, chunk("a", 0), 0)], {"a": 0})
+    scorer.score([(changing, chunk("a", 0), 0)], {"a": 0})
     changing.set_models({CHAMPION: NEW})
     # The device that has the new model already comes first, so that its model is scored first.
     arrivals = [(settled, chunk("b", number), number) for number in range(8)]
     arrivals += [(changing, chunk("a", number), number) for number in range(1, 8)]
 
-    scored = listener.hear(arrivals, {"a": 0, "b": 1})
+    scored = scorer.score(arrivals, {"a": 0, "b": 1})
 
     mine = [one for one in scored if one.window.device_id == "a"]
     versions = [one.window.model.ref.version for one in mine]

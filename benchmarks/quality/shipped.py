@@ -1,4 +1,4 @@
-"""What ships, and why: quality and cost side by side."""
+"""Quality and cost of the shipped models and their alternatives."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ DEVICES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Attributes:
-    name: of the model, for people.
-    rows: whose figures are its quality, the first for its cost.
-    spec: says how often it scores.
-    needs: before it can hear a device.
-    figures: those to show of its rows; all, if none are named.
+    """A model that could ship.
+
+    Attributes:
+        name: of the model, for people.
+        rows: rows with its quality; the first also has its cost.
+        spec: its features; decides how often it scores.
+        needs: what it needs before it can score a device, for people.
+        figures: figures of its rows to show; all if empty.
     """
 
     name: str
@@ -41,10 +43,10 @@ class Candidate:
 MACHINES = (
     Candidate("**machine**, shipped", ("machine-motor", "machine-bearing"), MACHINE, "nothing"),
     Candidate(
-        "**quick**, made by `tocsin learn`",
+        "**quick**, trained by `tocsin learn`",
         ("quick-motor", "quick-motor-blocks", "quick-bearing"),
         quick_spec(QuickOptions(window=3)),
-        "37 s of the device (121 s for windows of 10 s), seconds of a core",
+        "37 s of the device's audio (121 s for windows of 10 s), seconds of CPU",
     ),
     Candidate(
         "fleet, phases alone",
@@ -56,14 +58,14 @@ MACHINES = (
         "fleet, with an embedding",
         ("fleet-embedding",),
         fleet_spec(FleetOptions().seconds),
-        "recordings of many devices, minutes of a core, torch",
+        "recordings of many devices, minutes of CPU, torch",
     ),
-    Candidate("mimii-ae", ("mimii-ae-motor",), MIMII_AE, "recordings of the device, minutes of a core, torch"),
+    Candidate("mimii-ae", ("mimii-ae-motor",), MIMII_AE, "recordings of the device, minutes of CPU, torch"),
     Candidate(
         "conv-ae",
         ("conv-ae-motor",),
         conv_ae_spec("log-mel", "correct", 1),
-        "recordings of the device, minutes of a core, torch",
+        "recordings of the device, minutes of CPU, torch",
     ),
 )
 
@@ -77,7 +79,7 @@ _SHOWN = (
 
 SCREAMS = (
     Candidate("**compact**, shipped", ("scream-compact",), SCREAM, "", _SHOWN),
-    Candidate("compact, as short as the others", ("scream-compact-short",), SCREAM, "", _SHOWN),
+    Candidate("compact, trained as briefly as the others", ("scream-compact-short",), SCREAM, "", _SHOWN),
     *(
         Candidate(
             f"Eye-SCREAM's {name}", (f"scream-{name.lower()}",), scream_spec(ScreamOptions(hop=4_096)), "", _SHOWN
@@ -87,58 +89,58 @@ SCREAMS = (
 )
 
 _HEAD = f"""
-## What ships, and why
+## Shipped models
 
-Quality beside cost. "of a core" is one core's share for {DEVICES:,} devices: milliseconds a window, scored alone, times
-windows a second, times {DEVICES:,}; a worker scores windows in batches, which costs less, and makes the features
-besides. [Core figures](../benchmarks/results/core.json).
+Quality and cost. "of a core" is one core's share for {DEVICES:,} devices: milliseconds per single window, times windows
+a second, times {DEVICES:,}; a worker scores windows in batches, which costs less, and also computes the features.
+[Core figures](../benchmarks/results/core.json).
 
 ### Machines
 
 """
 
 _MACHINES = """
-- A device that was never heard has the shipped `machine` model from its first second. It hears faults, which it has
-  learned from synthetic machines, not changes, and is the only one of these that needs nothing of the device.
-- A device that was heard for a minute or two can have `quick`, in seconds and without torch: as good a mean over pairs
-  of states of the motor as any here, every fault of the bearing, and 7 to 23 points more than MIMII's own autoencoder
-  on the real MIMII features. That is why `tocsin learn` makes it, and why it goes before the shipped model on its
-  device.
-- fleet's phases come to the same mean and a better worst pair, and to .78 against .71 where the motor is tested on
-  another time than was learned. They ask for windows of six seconds, recordings in files and the extra `train`, and are
-  there for who has those; `quick` needs none of them.
+- A new device is scored by the shipped `machine` model from its first second. That model was trained on faults of
+  synthetic machines, so it detects faults, not changes, and it is the only one that needs no audio of the device.
+- After a minute or two of audio a device can have a `quick` model, in seconds and without torch: its mean over pairs of
+  the motor's states is as good as any here, it finds every fault of the bearing, and it is 7 to 23 points better than
+  MIMII's own autoencoder on the real MIMII features. So `tocsin learn` trains it, and it takes precedence over the
+  shipped model on its device.
+- fleet's phases reach the same mean and a better worst pair, and .78 against .71 if the motor is tested on another time
+  than it was trained on. They need windows of six seconds, recordings in files and the extra `train`; `quick` needs
+  none of these.
 - The autoencoders of the source systems were measured with the motor's first state as normal and all others as faults,
-  not pair by pair: .69 and .62, less than loudness alone reaches there, at as much cost and more.
+  not pair by pair: .69 and .62, less than loudness alone reaches there, at the same or a higher cost.
 """
 
 _SCREAMS = """
 ### Screams
 
-Measured on the same folds; Eye-SCREAM's networks with its hop of 4,096 samples and with far fewer steps, as their rows
-say, so that beside them "compact, as short as the others" counts. The compact network ships: a thousand rooms are half
-a core of it.
+Measured on the same folds; Eye-SCREAM's networks with its hop of 4,096 samples and far fewer training steps, as their
+rows say, so compare them with "compact, trained as briefly as the others". The compact network ships: a thousand rooms
+take half a core.
 
 """
 
 
 def section(rows: Mapping[str, Row]) -> str:
-    """The part of the page, from what was measured."""
+    """This section of the page, from the measured rows."""
     return "".join([_HEAD, _table(rows, MACHINES, needs=True), _MACHINES, _SCREAMS, _table(rows, SCREAMS, needs=False)])
 
 
 def windows_a_second(spec: FeatureSpec) -> float:
-    """How often a model scores."""
+    """Windows a model scores each second."""
     return spec.sample_rate / (spec.window_hop * spec.pool * spec.hop)
 
 
 def share_of_a_core(row: Row, spec: FeatureSpec) -> float | None:
-    """Of one core, for a thousand devices; None where the row has no cost."""
+    """Share of one core for a thousand devices; None if the row has no cost."""
     return None if row.window_ms is None else row.window_ms / 1e3 * windows_a_second(spec) * DEVICES
 
 
 def _table(rows: Mapping[str, Row], candidates: tuple[Candidate, ...], *, needs: bool) -> str:
     lines = [
-        "| model | quality | a window | windows a second | of a core |" + (" needs |" if needs else ""),
+        "| model | quality | per window | windows a second | of a core |" + (" needs |" if needs else ""),
         "|---|---|---|---|---|" + ("---|" if needs else ""),
     ]
     for one in candidates:
@@ -147,10 +149,10 @@ def _table(rows: Mapping[str, Row], candidates: tuple[Candidate, ...], *, needs:
             continue
         first = found[0][1]
         quality = "<br>".join(
-            f"{what} {figure.mean:.3f} (`{name}`)"
+            f"{label} {figure.mean:.3f} (`{name}`)"
             for name, row in found
-            for what, figure in row.figures.items()
-            if not one.figures or what in one.figures
+            for label, figure in row.figures.items()
+            if not one.figures or label in one.figures
         )
         share = share_of_a_core(first, one.spec)
         cost = "-" if share is None else f"{100.0 * share:.0f} %"

@@ -1,4 +1,4 @@
-"""What decisions cost once states are kept: a real Redis, ten thousand devices that have been heard for a month."""
+"""Cost of decisions with stored states: a real Redis and ten thousand devices with full references."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import numpy as np
 import redis
 from redis.asyncio.connection import AbstractConnection
 
-from benchmarks.thresholds.laws import days
-from benchmarks.thresholds.serve import serve
+from benchmarks.thresholds.distributions import days
+from benchmarks.thresholds.rule_run import run_rule
 from processors.adapters.models.onnx_model import load_shipped
 from processors.adapters.redis.redis_states import RedisStates
 from processors.adapters.redis.state_codec import StateTexts, packed
@@ -45,22 +45,22 @@ Figures = dict[str, Any]
 DEVICES = 10_000
 _WINDOWS = 4_000
 _SLICE = 500
-_MOST_PER_WEEK = 1.17
+_LARGEST_STATE_PER_WEEK = 1.17
 _SLOT = Slot("machine", "champion")
 _RATE, _HOP = 16_000, 15_360
 _BEGAN_NS = 1_800_000_000_000_000_000
 
 
-class _Sent:
-    """Counts what goes to Redis: a pipeline is one sending, and its answers come back together."""
+class _RoundTrips:
+    """Counts round trips to Redis: a pipeline is one, since its replies come back together."""
 
     def __init__(self) -> None:
         self.count = 0
 
 
 @contextmanager
-def _counted() -> Iterator[_Sent]:
-    sent, plain = _Sent(), AbstractConnection.send_packed_command
+def _counted() -> Iterator[_RoundTrips]:
+    sent, plain = _RoundTrips(), AbstractConnection.send_packed_command
 
     async def send(self: AbstractConnection, command: Any, check_health: bool = True) -> None:
         sent.count += 1
@@ -75,40 +75,40 @@ def _counted() -> Iterator[_Sent]:
 
 @contextmanager
 def _redis() -> Iterator[str]:
-    """A Redis server of our own, as the local stack starts it."""
+    """A temporary Redis server, started as the local stack starts it."""
     with tempfile.TemporaryDirectory() as folder:
         lock = os.open(folder, os.O_RDONLY)
         hold = Hold(lock, tied=True, changed=lambda: None)
-        part = RedisService(Path(folder) / "redis", ports.choose(None, ()), find_redis(), hold)
+        service = RedisService(Path(folder) / "redis", ports.choose(None, ()), find_redis(), hold)
         try:
-            part.start()
-            yield part.address
+            service.start()
+            yield service.address
         finally:
-            part.terminate()
+            service.terminate()
             os.close(lock)
 
 
-def kept(devices: int = DEVICES) -> Figures:
-    """Bytes, round trips and time of keeping the states of so many devices; the scores are Gamma(4, 1)."""
+def storage(devices: int = DEVICES) -> Figures:
+    """Bytes, round trips and time of storing the states of ``devices`` devices; scores are Gamma(4, 1)."""
     with _redis() as url:
-        return asyncio.run(_kept(url, devices))
+        return asyncio.run(_storage(url, devices))
 
 
-async def _kept(url: str, devices: int) -> Figures:
+async def _storage(url: str, devices: int) -> Figures:
     model = load_shipped("machine")
-    judge = context_of("machine", model, "tocsin.audio.v1")
+    context = context_of("machine", model, "tocsin.audio.v1")
     scores = np.random.default_rng(5).standard_gamma(4.0, _WINDOWS).tolist()
     rows = np.zeros((model.spec.n_frames, model.spec.width), np.float32)
 
     def window(device: int, number: int) -> ScoredWindow:
-        place = (number * _HOP, 2 * _HOP, _RATE, _BEGAN_NS + number * hop_of(model.spec), -30.0)
-        heard = Window(f"device-{device:05d}", "session", _SLOT, model, *place, rows, number, number + 3)
-        return ScoredWindow(heard, 0, scores[(device + number) % _WINDOWS], None)
+        fields = (number * _HOP, 2 * _HOP, _RATE, _BEGAN_NS + number * hop_of(model.spec), -30.0)
+        cut = Window(f"device-{device:05d}", "session", _SLOT, model, *fields, rows, number, number + 3)
+        return ScoredWindow(cut, 0, scores[(device + number) % _WINDOWS], None)
 
-    grown = _grown(judge, window(0, 0))
-    several = _grown(judge, window(0, 0), regimes=2)
-    # Days and regimes are most at this promise.
-    most = _grown(replace(judge, plan=plan(_MOST_PER_WEEK)), window(0, 0), regimes=3)
+    grown = _grown(context, window(0, 0))
+    several = _grown(context, window(0, 0), regimes=2)
+    # This budget needs the most days and regimes.
+    most = _grown(replace(context, plan=plan(_LARGEST_STATE_PER_WEEK)), window(0, 0), regimes=3)
     store, client = RedisStates(url, timeout_s=10.0), redis.Redis.from_url(url)
     before = client.info("memory")["used_memory"]
     keys = [state_key(window(device, 0).window.device_id, _SLOT) for device in range(devices)]
@@ -122,10 +122,10 @@ async def _kept(url: str, devices: int) -> Figures:
             for first in range(0, devices - batch + 1, batch):
                 windows = [window(device, number) for device in range(first, first + batch)]
                 began, count = time.perf_counter(), sent.count
-                await states.apply(lambda _: judge, windows)
+                await states.apply(lambda _: context, windows)
                 taken.append(time.perf_counter() - began)
                 trips[number].append(sent.count - count)
-    met, known = trips.values()
+    new, known = trips.values()
     used = client.info("memory")["used_memory"] - before
     body = len(client.hget("tocsin:state:v2:" + "/".join(keys[0]), "body") or b"")
     client.close()
@@ -134,10 +134,10 @@ async def _kept(url: str, devices: int) -> Figures:
         "devices": devices,
         "devices_a_batch": batch,
         "round_trips_a_batch": max(known),
-        "round_trips_where_devices_are_met": max(met),
-        "ms_a_batch": round(1e3 * statistics.median(taken[len(met) :]), 2),
+        "round_trips_new_devices": max(new),
+        "ms_a_batch": round(1e3 * statistics.median(taken[len(new) :]), 2),
         "body_bytes": body,
-        "body_bytes_after_a_change_of_model": body + _bytes(_swapped(grown)) - _bytes(grown),
+        "body_bytes_after_model_change": body + _bytes(_swapped(grown)) - _bytes(grown),
         "body_bytes_2_regimes": _bytes(_swapped(several)),
         "body_bytes_most_regimes": _bytes(_swapped(most)),
         "text_bytes_most_regimes": len(_swapped(most).model_dump_json()),
@@ -145,26 +145,26 @@ async def _kept(url: str, devices: int) -> Figures:
         "redis_bytes_a_device": round(used / devices),
         "redis_mib": round(used / 2**20, 1),
         "us_to_deflate": _deflating(_swapped(several)),
-        "us_a_window": _microseconds(judge, grown, [window(0, number) for number in range(1, _WINDOWS)]),
+        "us_a_window": _microseconds(context, grown, [window(0, number) for number in range(1, _WINDOWS)]),
     }
 
 
-def _grown(judge: DecisionContext, first: ScoredWindow, regimes: int = 1) -> DetectorState:
-    """The state of a device that has been heard for longer than its reference reaches back, in each regime."""
-    state, _ = decide(DetectorState(), lambda _: judge, [first])
+def _grown(context: DecisionContext, first: ScoredWindow, regimes: int = 1) -> DetectorState:
+    """The state of a device observed for longer than its reference holds, in each regime."""
+    state, _ = decide(DetectorState(), lambda _: context, [first])
     learned = state.learned
     if learned is None:
-        raise ValueError("a window was decided and nothing learned")
-    memory, rule = learned.rule, BlockRule(judge.plan, learned.prior)
-    for number, tag in enumerate(("", "night", "idle")[:regimes]):
-        memory = entered(rule, memory, tag)
-        for scores in days("gamma", (6, number), judge.plan.days + 3):
-            memory, _ = serve(rule, memory, scores)
+        raise ValueError("the decided window left no calibration")
+    memory, rule = learned.rule, BlockRule(context.plan, learned.prior)
+    for number, regime in enumerate(("", "night", "idle")[:regimes]):
+        memory = entered(rule, memory, regime)
+        for scores in days("gamma", (6, number), context.plan.days + 3):
+            memory, _ = run_rule(rule, memory, scores)
     return state.model_copy(update={"learned": learned._replace(rule=memory), "outbox": ()})
 
 
 def _swapped(state: DetectorState) -> DetectorState:
-    """The same after a change of model, once the new one has been heard as long; with as many sessions as are kept."""
+    """The same after a model change with a full reference for the new model, and the maximum of past sessions."""
     old = state.learned and state.learned._replace(rule=state.learned.rule.packed())
     sessions = tuple(hashlib.sha256(bytes([n])).hexdigest()[:32] for n in range(16))
     return state.model_copy(update={"previous": old, "past_sessions": sessions})
@@ -175,7 +175,7 @@ def _bytes(state: DetectorState) -> int:
 
 
 def _deflating(state: DetectorState) -> float:
-    """Processor time of writing a state that is longer than 8 KB, the text being there; the least of five runs."""
+    """CPU time of compressing one state's text, microseconds; the minimum of five runs."""
     text, taken = state.model_dump_json(), []
     for _ in range(5):
         began = time.process_time()
@@ -185,15 +185,15 @@ def _deflating(state: DetectorState) -> float:
     return round(1e6 * min(taken) / _SLICE, 1)
 
 
-def _microseconds(judge: DecisionContext, state: DetectorState, windows: list[ScoredWindow]) -> dict[str, float]:
-    """Processor time of one window in each step, a batch a window; the least of five runs."""
+def _microseconds(context: DecisionContext, state: DetectorState, windows: list[ScoredWindow]) -> dict[str, float]:
+    """CPU time of one window in each step, one window per batch, microseconds; the minimum of five runs."""
     key, texts = state_key(windows[0].window.device_id, _SLOT), StateTexts()
     taken: dict[str, list[float]] = {"decision": [], "record": [], "state as text": []}
     for _ in range(5):
         decided, here = [], state
         began = time.process_time()
         for scored in windows:
-            here, outputs = decide(here, lambda _: judge, [scored])
+            here, outputs = decide(here, lambda _: context, [scored])
             decided.append((here, outputs[0]))
         taken["decision"].append(time.process_time() - began)
         began = time.process_time()

@@ -1,4 +1,4 @@
-"""What was to be reached, beside what was."""
+"""Quality targets and whether the measured rows meet them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from benchmarks.quality.row import Row
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One figure of a row and what it is held against; one of the three is given.
+    """A bound on one figure of a row; exactly one of the three bounds is given.
 
     Attributes:
         figure: its name in the row.
-        least, most: it must not lie below, above.
-        near: it must lie within .01.
+        least, most: lower bound, upper bound, inclusive.
+        near: the figure must be within .01 of this.
     """
 
     figure: str
@@ -24,7 +24,7 @@ class Check:
     near: float | None = None
 
     def holds(self, value: float) -> bool:
-        """Whether a value, rounded as the page prints it, does."""
+        """Whether a value, rounded as the page prints it, is within the bound."""
         value = round(value, 3)
         if self.near is not None:
             return abs(value - self.near) <= 0.01 + 1e-9
@@ -32,22 +32,24 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
-    """Attributes:
-    on: what is measured.
-    must: what must be reached, for people.
-    known: what was known before.
-    row: whose figures count.
-    checks: of its figures.
-    why: what stands in the way where it is missed.
+class Target:
+    """A quality target.
+
+    Attributes:
+        on: data set and protocol, for people.
+        target: what must be reached, for people.
+        known: published or earlier results, for people.
+        row: name of the row that is checked.
+        checks: of its figures.
+        limitation: why it is missed, if it is.
     """
 
     on: str
-    must: str
+    target: str
     known: str
     row: str
     checks: tuple[Check, ...]
-    why: str = ""
+    limitation: str = ""
 
 
 def _mimii(figures: str, values: tuple[float, float, float], *, near: bool = False) -> tuple[Check, ...]:
@@ -57,92 +59,92 @@ def _mimii(figures: str, values: tuple[float, float, float], *, near: bool = Fal
     )
 
 
-_SCREAM_WHY = (
-    "58 screams of a few dozen people are all there is to learn from, and two of the clips hold little scream; low"
-    " screams, crowds and baby cries lie closest; what was tried stands in docs/models.md"
+_SCREAM_LIMITATION = (
+    "58 screams of a few dozen people are all the training data, and two of these clips hold little scream; low"
+    " screams, crowds and baby cries are the hardest cases; docs/models.md lists what was tried"
 )
 
-AIMS = (
-    Aim(
+TARGETS = (
+    Target(
         on="real MIMII features, fan, `iaia protocol=source`",
-        must="its own AUC (LOF) within .01 at 6, 0, -6 dB",
+        target="its own AUC (LOF) within .01 at 6, 0, -6 dB",
         known=".994 .972 .877",
         row="iaia-fan-source",
         checks=_mimii("LOF AUC", (0.994, 0.972, 0.877), near=True),
     ),
-    Aim(
+    Target(
         on="the same, pump",
-        must="within .01",
+        target="within .01",
         known=".979 .935 .890",
         row="iaia-pump-source",
         checks=_mimii("LOF AUC", (0.979, 0.935, 0.890), near=True),
-        why="the known figures are of one run, and with seed 0 ours are the same three; what a seed decides (the"
-        " denoiser's start, noise and batches) moves them by more than .01, and the mean of five is .011 below at 6 dB",
+        limitation="the known figures are of one run, and seed 0 reproduces all three; the seed (the denoiser's initial"
+        " weights, noise and batches) changes them by more than .01, and the mean of five seeds is .011 below at 6 dB",
     ),
-    Aim(
+    Target(
         on="the same, MIMII's protocol, all four ids, one fixed rule, fan",
-        must=">= .992 .951 .865",
+        target=">= .992 .951 .865",
         known="those; MIMII's own AE .920 .805 .681",
         row="quick-mimii-fan",
         checks=_mimii("AUC", (0.992, 0.951, 0.865)),
     ),
-    Aim(
+    Target(
         on="the same rule, pump",
-        must=">= .971 .929 .857",
+        target=">= .971 .929 .857",
         known="those; MIMII's own AE .799 .734 .670",
         row="quick-mimii-pump",
         checks=_mimii("AUC", (0.971, 0.929, 0.857)),
     ),
-    Aim(
+    Target(
         on="motor, each state in turn as normal, the best recipe (fleet), folds at random",
-        must="mean AUC of the 20 pairs >= .88, worst pair >= .70",
+        target="mean AUC of the 20 pairs >= .88, worst pair >= .70",
         known=".84, worst .64",
         row="fleet-phases",
         checks=(Check("pairs phases mean AUC", least=0.88), Check("pairs phases worst AUC", least=0.70)),
     ),
-    Aim(
-        on="the same, tested on a quarter of the recordings in one piece",
-        must="mean >= .88, worst >= .70",
+    Target(
+        on="the same, tested on a contiguous quarter of the recordings",
+        target="mean >= .88, worst >= .70",
         known="-",
         row="fleet-phases-blocks",
         checks=(Check("pairs phases mean AUC", least=0.88), Check("pairs phases worst AUC", least=0.70)),
-        why="the motor drifts: a quarter in one piece lies outside of what the other three quarters held, and is taken"
-        " for a fault by both methods tried (quick comes to .71 and .50); it must be learned over a time in which it"
-        " does all that it does",
+        limitation="the motor drifts: a contiguous quarter lies outside the distribution of the other three, and"
+        " both methods tried take it for a fault (quick reaches .71 and .50); training data must cover all operating"
+        " conditions",
     ),
-    Aim(
+    Target(
         on="scream, 5-fold by source, at most 200,000 parameters",
-        must="frame F1 >= .90, clip F1 >= .96",
+        target="frame F1 >= .90, clip F1 >= .96",
         known=".84, .91; Eye-SCREAM .936 on its own set",
         row="scream-compact",
         checks=(Check("frame F1, scream set alone", least=0.90), Check("clip F1, scream set", least=0.96)),
-        why=_SCREAM_WHY,
+        limitation=_SCREAM_LIMITATION,
     ),
-    Aim(
+    Target(
         on="the same, 20 dB quieter",
-        must="within .02 of that: frame F1 >= .88, clip F1 >= .94",
+        target="within .02 of that: frame F1 >= .88, clip F1 >= .94",
         known="-",
         row="scream-compact",
         checks=(
             Check("20 dB quieter: frame F1, scream set alone", least=0.88),
             Check("20 dB quieter: clip F1, scream set", least=0.94),
         ),
-        why=_SCREAM_WHY,
+        limitation=_SCREAM_LIMITATION,
     ),
-    Aim(
+    Target(
         on="screams mixed into `ambience` at 0, -5 dB",
-        must="clip recall >= .95, .85",
+        target="clip recall >= .95, .85",
         known=".93, .75",
         row="scream-compact",
         checks=(
             Check("clip recall before a room, 0 dB", least=0.95),
             Check("clip recall before a room, -5 dB", least=0.85),
         ),
-        why=_SCREAM_WHY,
+        limitation=_SCREAM_LIMITATION,
     ),
-    Aim(
+    Target(
         on="hard negatives (ESC-10, infant cries, laughter, applause), 5-fold by source",
-        must="clip recall >= .95 at <= 2 % false clips, <= 10 % of any class",
+        target="clip recall >= .95 at <= 2 % false clips, <= 10 % of any class",
         known="recall .92, 3 % of all, 19 % of baby cries and roosters",
         row="scream-compact",
         checks=(
@@ -150,26 +152,26 @@ AIMS = (
             Check("false clips", most=0.02),
             Check("false clips of the worst class", most=0.10),
         ),
-        why=_SCREAM_WHY,
+        limitation=_SCREAM_LIMITATION,
     ),
 )
-"""All of them, in the order of the page."""
+"""All targets, in the order of the page."""
 
 
-def table_of(rows: Mapping[str, Row], aims: tuple[Aim, ...] = AIMS) -> str:
-    """The aims, what was reached, and a sentence for each that was missed."""
-    lines = ["| on | must reach | known | reached | | row |", "|---|---|---|---|---|---|"]
+def table_of(rows: Mapping[str, Row], targets: tuple[Target, ...] = TARGETS) -> str:
+    """The targets, what was reached, and a sentence for each missed one."""
+    lines = ["| on | target | known | reached | | row |", "|---|---|---|---|---|---|"]
     missed = []
-    for aim in aims:
-        row = rows.get(aim.row)
+    for target in targets:
+        row = rows.get(target.row)
         figures = {} if row is None else row.figures
-        values = [(check, figures[check.figure].mean) for check in aim.checks if check.figure in figures]
-        if len(values) < len(aim.checks):
-            reached, said = "-", "not measured"
+        values = [(check, figures[check.figure].mean) for check in target.checks if check.figure in figures]
+        if len(values) < len(target.checks):
+            reached, status = "-", "not measured"
         else:
             reached = "<br>".join(f"{check.figure} {value:.3f}" for check, value in values)
-            said = "reached" if all(check.holds(value) for check, value in values) else "**missed**"
-        lines.append(f"| {aim.on} | {aim.must} | {aim.known} | {reached} | {said} | `{aim.row}` |")
-        if said == "**missed**" and aim.why:
-            missed.append(f"- {aim.on}: {aim.why}.")
+            status = "reached" if all(check.holds(value) for check, value in values) else "**missed**"
+        lines.append(f"| {target.on} | {target.target} | {target.known} | {reached} | {status} | `{target.row}` |")
+        if status == "**missed**" and target.limitation:
+            missed.append(f"- {target.on}: {target.limitation}.")
     return "\n".join([*lines, "", *missed, *([""] if missed else [])])

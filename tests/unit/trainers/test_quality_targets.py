@@ -1,4 +1,4 @@
-"""The page's aims are held against the rows, and what ships has its cost beside its quality."""
+"""Targets are checked against the rows, and shipped models are listed with cost and quality."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.__main__ import rows_to_measure
-from benchmarks.quality.aims import AIMS, Aim, Check, table_of
 from benchmarks.quality.label import figures_of as proposed
 from benchmarks.quality.row import Figure, Row
 from benchmarks.quality.scream import NETWORKS, figures_of
-from benchmarks.quality.ships import MACHINES, SCREAMS, section, share_of_a_core, windows_a_second
+from benchmarks.quality.shipped import MACHINES, SCREAMS, section, share_of_a_core, windows_a_second
+from benchmarks.quality.targets import TARGETS, Check, Target, table_of
 from schemas.features import FeatureSpec
 from trainers.labelling.segments import Segment
 from trainers.recipes.registry import RECIPES
 from trainers.recipes.scream.network_family import MODELS
 
-AIM = Aim("a motor", "AUC >= .88", ".84", "one", (Check("auc", least=0.88),), "it drifts")
+TARGET = Target("a motor", "AUC >= .88", ".84", "one", (Check("auc", least=0.88),), "it drifts")
 
 
 def a_row(auc: float) -> Row:
     return Row("quick", "plain", "a motor", False, 10, 1.0, 0.2, {"auc": Figure(auc, None, 1)})
 
 
-def test_an_aim_is_reached_missed_or_not_measured():
-    assert "auc 0.880 | reached | `one` |" in table_of({"one": a_row(0.8796)}, (AIM,))
-    missed = table_of({"one": a_row(0.8794)}, (AIM,))
+def test_a_target_is_reached_missed_or_not_measured():
+    assert "auc 0.880 | reached | `one` |" in table_of({"one": a_row(0.8796)}, (TARGET,))
+    missed = table_of({"one": a_row(0.8794)}, (TARGET,))
     assert "auc 0.879 | **missed** | `one` |" in missed
     assert "- a motor: it drifts." in missed
     for rows in ({}, {"other": a_row(0.9)}):
-        assert "| - | not measured | `one` |" in table_of(rows, (AIM,))
-    assert "it drifts" not in table_of({"one": a_row(0.9)}, (AIM,))
+        assert "| - | not measured | `one` |" in table_of(rows, (TARGET,))
+    assert "it drifts" not in table_of({"one": a_row(0.9)}, (TARGET,))
 
 
 @pytest.mark.parametrize(
@@ -42,25 +42,25 @@ def test_an_aim_is_reached_missed_or_not_measured():
         (Check("x", near=0.979), 0.989, 0.990),
     ],
 )
-def test_limits_belong_to_what_holds(check, inside, outside):
+def test_bounds_are_inclusive(check, inside, outside):
     assert check.holds(inside)
     assert not check.holds(outside)
 
 
-def test_every_aim_and_candidate_names_a_row_that_can_be_measured():
+def test_every_target_and_candidate_names_a_known_row():
     known = rows_to_measure()
-    assert {aim.row for aim in AIMS} <= known.keys()
+    assert {target.row for target in TARGETS} <= known.keys()
     assert {name for one in (*MACHINES, *SCREAMS) for name in one.rows} <= known.keys()
 
 
-def test_what_the_labelling_aid_proposes():
-    def stretch(text):
+def test_figures_of_proposed_labels():
+    def segment(text):
         return Segment("a.wav", 0.0, 1.0, 0.0, text, np.zeros((1, 64), np.float32))
 
     found = [
-        (True, [stretch("? scream"), stretch("other")]),
-        (True, [stretch("? other")]),
-        (False, [stretch("scream")]),
+        (True, [segment("? scream"), segment("other")]),
+        (True, [segment("? other")]),
+        (False, [segment("scream")]),
         (False, []),
     ]
     figures = {name: figure.mean for name, figure in proposed(found, 1.5).items()}
@@ -80,9 +80,9 @@ def test_the_cost_of_a_thousand_devices():
     assert share_of_a_core(a_row(0.9), spec) == pytest.approx(0.2)
 
 
-def test_what_was_not_measured_is_no_candidate():
+def test_a_candidate_without_measurement_is_left_out():
     page = section({"quick-motor": a_row(0.88), "quick-bearing": a_row(1.0)})
-    assert "| **quick**, made by `tocsin learn` | auc 0.880 (`quick-motor`)<br>auc 1.000 (`quick-bearing`) |" in page
+    assert "| **quick**, trained by `tocsin learn` | auc 0.880 (`quick-motor`)<br>auc 1.000 (`quick-bearing`) |" in page
     assert "**machine**, shipped" not in page
     assert "20 %" in page
 

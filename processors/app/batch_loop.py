@@ -1,0 +1,130 @@
+"""The batch loop: events are queued as Faust delivers them and handled in batches, while their partitions are ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from processors.app.options import WorkerOptions
+from processors.stream.pipeline import Delivery, Pipeline
+from schemas.record import Record
+
+
+class BatchLoop:
+    """Hands batches of events to the pipeline, one at a time.
+
+    An event counts only in the assignment of partitions in which it was delivered: after a rebalance its partition may
+    belong to another worker, and is read again from its frontier.
+
+    Args:
+        pipeline: handles the batches.
+        generation: Kafka's present generation id of the consumer.
+        options: batch size and waiting times.
+    """
+
+    def __init__(self, pipeline: Pipeline, generation: Callable[[], int], options: WorkerOptions) -> None:
+        self._pipeline = pipeline
+        self._generation = generation
+        self._options = options
+        self._queue: asyncio.Queue[tuple[int, Any]] = asyncio.Queue(4 * options.batch_chunks)
+        self._batch_lock = asyncio.Lock()
+        self._assignment = 0
+        self._assigned = False
+        self._stopping = False
+        self._handled = 0
+
+    @property
+    def handled(self) -> int:
+        """Batches handled so far."""
+        return self._handled
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether partitions are assigned to this worker now."""
+        return self._assigned
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether no further batch begins."""
+        return self._stopping
+
+    async def enqueue(self, stream: Any) -> None:
+        """Queues the events of Faust's stream for as long as it lasts; waits while the queue is full."""
+        async for event in stream.noack().events():
+            await self._queue.put((self._assignment, event))
+
+    async def run(self) -> None:
+        """Handles batches until :meth:`stop`.
+
+        Raises:
+            TimeoutError: a batch takes longer than ``stall_s``.
+        """
+        while not self._stopping:
+            batch = await self._next_batch()
+            async with self._batch_lock:
+                if not self._stopping:
+                    await asyncio.wait_for(self._handle(batch), self._options.stall_s)
+                    self._handled += 1
+
+    def stop(self) -> None:
+        """No further batch begins."""
+        self._stopping = True
+
+    async def drain(self) -> None:
+        """Returns once the running batch has ended; none begins afterwards."""
+        await self._batch_lock.acquire()
+
+    def on_revoked(self) -> None:
+        """The partitions may belong to another worker from now on."""
+        self._assigned = False
+        self._forget()
+
+    def on_assigned(self) -> None:
+        """Partitions are assigned, and read from their frontiers."""
+        self._forget()
+        self._assigned = True
+
+    def _forget(self) -> None:
+        self._assignment += 1
+        self._pipeline.forget()
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+    async def _next_batch(self) -> list[tuple[int, Any]]:
+        batch = [await self._queue.get()]
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._options.batch_wait_s
+        while len(batch) < self._options.batch_chunks:
+            try:
+                batch.append(self._queue.get_nowait())
+            except asyncio.QueueEmpty:
+                if (left := deadline - loop.time()) <= 0:
+                    break
+                await asyncio.sleep(left)
+        return batch
+
+    async def _handle(self, batch: Sequence[tuple[int, Any]]) -> None:
+        assignment = self._assignment
+        events = [event for queued_in, event in batch if queued_in == assignment and self._is_current(event)]
+        if self._assigned and events:
+            await self._pipeline.handle(
+                [_delivery(event) for event in events], lambda: self._assigned and self._assignment == assignment
+            )
+
+    def _is_current(self, event: Any) -> bool:
+        return bool(event.message.generation_id == self._generation())
+
+
+def _delivery(event: Any) -> Delivery:
+    message = event.message
+    record = Record(message.key, message.value, tuple(message.headers or ()))
+    # The event waits for the frontier; its sound need not.
+    event.value = message.value = None
+    return Delivery(
+        partition=message.partition,
+        offset=message.offset,
+        timestamp_ms=int(message.timestamp * 1000),
+        record=record,
+        acknowledge=event.ack,
+    )

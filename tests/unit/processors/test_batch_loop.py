@@ -1,0 +1,93 @@
+"""The batch loop: what is queued in one assignment of partitions is never handled in another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from processors.app.batch_loop import BatchLoop
+from processors.app.options import WorkerOptions
+from processors.stream.pipeline import Delivery
+
+OPTIONS = WorkerOptions("", "", batch_chunks=4, batch_wait_s=0.01)
+
+
+class RecordingPipeline:
+    """Notes the offsets of each batch."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.forgotten = 0
+        self.current: Callable[[], bool] = lambda: False
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+
+    async def handle(self, batch: Sequence[Delivery], is_current: Callable[[], bool]) -> None:
+        self.batches.append([delivery.offset for delivery in batch])
+        self.current = is_current
+        await self.may_end.wait()
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+def event(offset: int, generation: int = 1) -> SimpleNamespace:
+    message = SimpleNamespace(
+        key=b"a", value=b"", headers=(), partition=0, offset=offset, timestamp=0.0, generation_id=generation
+    )
+    return SimpleNamespace(message=message, value=b"", ack=lambda: None)
+
+
+class Stream:
+    def __init__(self, events: Sequence[Any]) -> None:
+        self._events = events
+
+    def noack(self) -> Stream:
+        return self
+
+    async def events(self) -> AsyncIterator[Any]:
+        for one in self._events:
+            yield one
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5.0):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_events_are_handled_in_batches_of_the_present_assignment() -> None:
+    pipeline = RecordingPipeline()
+    loop = BatchLoop(pipeline, lambda: 1, OPTIONS)  # type: ignore[arg-type]
+    await loop.enqueue(Stream([event(0)]))
+    loop.on_assigned()
+    await loop.enqueue(Stream([event(number) for number in range(1, 7)] + [event(7, generation=0)]))
+    running = asyncio.create_task(loop.run())
+    await until(lambda: loop.handled == 2)
+    running.cancel()
+
+    assert pipeline.batches == [[1, 2, 3, 4], [5, 6]]
+    assert pipeline.current()
+    loop.on_revoked()
+    assert (pipeline.current(), loop.is_assigned, pipeline.forgotten) == (False, False, 2)
+
+
+async def test_draining_waits_for_the_running_batch_and_no_other_begins() -> None:
+    pipeline = RecordingPipeline()
+    loop = BatchLoop(pipeline, lambda: 1, OPTIONS)  # type: ignore[arg-type]
+    loop.on_assigned()
+    pipeline.may_end.clear()
+    await loop.enqueue(Stream([event(0)]))
+    running = asyncio.create_task(loop.run())
+    await until(lambda: bool(pipeline.batches))
+    loop.stop()
+    draining = asyncio.create_task(loop.drain())
+    await asyncio.sleep(0.01)
+    assert not draining.done()
+
+    pipeline.may_end.set()
+    await asyncio.gather(draining, running)
+
+    assert (pipeline.batches, loop.handled, loop.is_stopping) == ([[0]], 1, True)
