@@ -88,14 +88,11 @@ SCREAMS = (
     ),
 )
 
-_HEAD = f"""
-## Shipped models
-
-Quality and cost. "of a core" is one core's share for {DEVICES:,} devices: milliseconds per single window, times windows
+_HEAD = f"""Quality and cost. "of a core" is one core's share for {DEVICES:,} devices: milliseconds per single window, times windows
 a second, times {DEVICES:,}; a worker scores windows in batches, which costs less, and also computes the features.
-[Core figures](../benchmarks/results/core.json).
+`benchmarks/results/core.json` has the figures of the core.
 
-### Machines
+## Machines
 
 """
 
@@ -114,7 +111,7 @@ _MACHINES = """
 """
 
 _SCREAMS = """
-### Screams
+## Screams
 
 Measured on the same folds; Eye-SCREAM's networks with its hop of 4,096 samples and far fewer training steps, as their
 rows say, so compare them with "compact, trained as briefly as the others". The compact network ships: a thousand rooms
