@@ -56,7 +56,10 @@ class Alert(Event):
         dedup_key: ``device_id/detector``: at most one alert is open under it.
         state: ``opened``, ``updated`` or ``closed``.
         revision: 0 when opened, then 1, 2, ...
-        severity: ``critical`` once a score lies twice as far above the usual one as its threshold, or more.
+        severity: ``critical`` once a confirmed score (the m-th largest of the last n, not a single one) lies at least
+            twice as far above the device's usual score as the threshold does, or the level of a minute reaches twice
+            its own threshold; else ``warning``. It never falls while the alert is open. Where the usual score lies
+            above a model's fixed threshold, as "this is normal" may leave it, every alert is ``critical``.
         device_id, detector: of the scores.
         session_id: of the window behind this revision; an alert continues across a restart of its device.
         opened_session_id, opened_first_sample: of the window that opened it.

@@ -46,6 +46,8 @@ class ScoreExplanation(BaseModel):
         episode: number of the current episode; 0 outside one.
         suppressed: what suppressed an alert: ``budget``, ``cooldown`` or "".
         false_alarms_per_week: the budget: at most so many on this device.
+        last_feedback_offset: offset of the newest feedback record on this device and detector that was applied before
+            the decision; -1 before any, None from workers that did not record it.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -61,6 +63,7 @@ class ScoreExplanation(BaseModel):
     episode: int = 0
     suppressed: Literal["", "budget", "cooldown"] = ""
     false_alarms_per_week: float
+    last_feedback_offset: int | None = None
 
 
 class Score(Event):

@@ -59,6 +59,9 @@ async def rebuild(
 ) -> int:
     """Reads a week of scores and stores the resulting states; those in the store are left unchanged.
 
+    Feedback takes effect at the score where it first did; see :func:`processors.core.alerting.replay.replay_scores`,
+    also for feedback about what is older than the scores.
+
     Args:
         store: the states.
         consumer: of the scores topic, started.

@@ -9,8 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from processors.app import worker
-from processors.app.faust_app import Worker
+from processors.app.faust_app import Worker, worker
 from processors.core.alerting.decision import ScoredWindow
 from processors.core.windowing.segment import Segment
 from processors.stream.batch_scorer import BatchScorer

@@ -13,10 +13,13 @@ import redis.asyncio
 from processors.adapters.redis.redis_states import RedisStates
 from processors.adapters.redis.state_store import StateKey
 from processors.core.alerting.detector_state import DetectorState
+from schemas.feedback import AlertFeedback, DeviceFeedback
+from schemas.topics import FEEDBACK
 from tests.integration.fleet import Fleet
 from tests.integration.oracle import assert_same, assert_same_state, start_group_at_end, wait_for
 from tests.integration.test_stream import tocsin
 from tests.integration.worker_process import WorkerProcess
+from tocsin.client.topic_writer import write_records
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -55,6 +58,42 @@ async def test_states_that_redis_has_lost_are_those_of_an_undisturbed_run(
     assert found.keys() == fleet.states.keys()
     for key, wanted in fleet.states.items():
         assert_same_state(found[key], wanted)
+
+
+async def test_feedback_given_in_mid_stream_stands_in_the_states_read_back(
+    kafka: str, redis_url: str, group: str, start_worker: Start
+) -> None:
+    await start_group_at_end(kafka, group)
+    fleet = Fleet.of_factory(40.0, FAULT_S)
+    first, second = fleet.halves(0.8)
+    opened = [o.alert for o in first.expected() if o.alert is not None and o.alert.state == "opened"]
+    (alert,) = [alert for alert in opened if alert.detector == "machine"]
+    key = (alert.device_id, alert.detector)
+    worker = start_worker()
+    await first.publish(kafka)
+    await wait_for(kafka, first.expected())
+    about = {"device_id": alert.device_id, "detector": alert.detector, "given_ns": 1_700_000_000_000_000_000}
+    verdict = AlertFeedback(alert_id=alert.alert_id, judgement="false-alarm", **about)
+    normal = DeviceFeedback(word="normal", **about)
+    await write_records(kafka, [(FEEDBACK, one.to_record()) for one in (verdict, normal)])
+    await asyncio.sleep(2.0)
+    await second.publish(kafka)
+    await wait_for(kafka, fleet.expected())
+    worker.terminate()
+    undisturbed = await states_in(redis_url, list(fleet.states))
+    client = redis.asyncio.Redis.from_url(redis_url)
+    await client.flushdb()
+    await client.aclose()
+
+    await start_worker().ready()
+
+    found = await states_in(redis_url, list(fleet.states))
+    assert found == {one: state.model_copy(update={"outbox": ()}) for one, state in undisturbed.items()}
+    assert found[key].said >= 1
+    learned = found[key].learned
+    assert learned is not None
+    episodes = [learned.rule.book.open, *learned.rule.book.past]
+    assert [one.number for one in episodes if one is not None and getattr(one, "judgement", "") == "false-alarm"] == [1]
 
 
 async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked(
@@ -106,6 +145,7 @@ async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked
     assert replayed.returncode == 0, replayed.stderr
     answer = json.loads(replayed.stdout)
     assert answer["then"] == answer["now"] == 1
+    assert answer["feedback"] == 1
     assert answer["alerts"][0]["alert_id"] == opened.alert_id
     assert Path(answer["picture"]).stat().st_size > 10_000
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from processors.adapters.kafka.feedback import feedback_of_message
 from processors.adapters.kafka.score_history import scores_since
+from processors.core.alerting.decision_step import OperatorFeedback
+from schemas.errors import ContractError
 from schemas.score import Score
-from schemas.topics import SCORES
-from tocsin.client.topic_reader import consumer_of
+from schemas.topics import FEEDBACK, SCORES
+from tocsin.client.topic_reader import consumer_of, read_to_end
+from tocsin.diagnostics import say_passed_over
 
 
 async def read_scores(
@@ -34,3 +38,22 @@ async def read_scores(
             async for score in scores_since(consumer, since_ms, lambda name: device_id in (None, name), progress)
             if detector in (None, score.detector)
         ]
+
+
+async def read_feedback(bootstrap: str, device_id: str, detector: str) -> list[OperatorFeedback]:
+    """All that people have said of a device's detector, oldest first. What is no feedback is named on standard error.
+
+    Raises:
+        BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
+    """
+    found = []
+    async with consumer_of(bootstrap, [FEEDBACK]) as consumer:
+        async for message in read_to_end(consumer):
+            try:
+                about, item = feedback_of_message(message)
+            except ContractError as error:
+                say_passed_over(message, "feedback", error)
+                continue
+            if about == (device_id, detector):
+                found.append(item)
+    return found

@@ -12,7 +12,8 @@ from schemas.errors import UnknownType
 from schemas.feedback import AlertFeedback, DeviceFeedback
 from schemas.topics import FEEDBACK
 
-_MAX_PER_DETECTOR = 64
+# More than operators give on one detector in the week that lost states are rebuilt from.
+_MAX_PER_DETECTOR = 1_000
 
 
 class FeedbackFollower(TopicFollower):
@@ -27,20 +28,26 @@ class FeedbackFollower(TopicFollower):
         self._feedback: dict[tuple[str, str], tuple[OperatorFeedback, ...]] = {}
 
     def of(self, device_id: str, detector: str) -> Sequence[OperatorFeedback]:
-        """The feedback on a device's detector, oldest first; the latest 64."""
+        """The feedback on a device's detector, oldest first; the latest 1,000."""
         return self._feedback.get((device_id, detector), ())
 
     def _append(self, message: Any) -> None:
-        record = record_of(message)
-        try:
-            event: AlertFeedback | DeviceFeedback = AlertFeedback.from_record(record)
-        except UnknownType:
-            event = DeviceFeedback.from_record(record)
-        key = (event.device_id, event.detector)
-        self._feedback[key] = (*self.of(*key), _operator_feedback(message.offset, event))[-_MAX_PER_DETECTOR:]
+        key, feedback = feedback_of_message(message)
+        self._feedback[key] = (*self.of(*key), feedback)[-_MAX_PER_DETECTOR:]
 
 
-def _operator_feedback(offset: int, event: AlertFeedback | DeviceFeedback) -> OperatorFeedback:
+def feedback_of_message(message: Any) -> tuple[tuple[str, str], OperatorFeedback]:
+    """A record of the feedback topic as device and detector, and the feedback on them.
+
+    Raises:
+        ContractError: it is not feedback.
+    """
+    record = record_of(message)
+    try:
+        event: AlertFeedback | DeviceFeedback = AlertFeedback.from_record(record)
+    except UnknownType:
+        event = DeviceFeedback.from_record(record)
+    key = (event.device_id, event.detector)
     if isinstance(event, AlertFeedback):
-        return OperatorFeedback(offset, event.judgement, event.alert_id)
-    return OperatorFeedback(offset, event.action)
+        return key, OperatorFeedback(message.offset, event.judgement, event.alert_id)
+    return key, OperatorFeedback(message.offset, event.action)

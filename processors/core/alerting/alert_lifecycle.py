@@ -143,6 +143,7 @@ def _go_on(
 
 
 def _severity(decision: Decision) -> Severity:
+    """Critical where what is compared lies twice as far above the usual score as its limit; both are relative to it."""
     limits = decision.limits
     far = decision.confirmed - limits.location >= 2.0 * limits.peak or decision.level >= 2.0 * limits.level
     return "critical" if far else "warning"

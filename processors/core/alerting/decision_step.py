@@ -112,13 +112,14 @@ def step(
         memory = rule.refreshed(memory)
     memory = entered(rule, memory, _regime(judge, heard, memory.regime), lambda regime: _is_foreign(judge, regime))
     last_offset = state.last_feedback_offset
-    for one in feedback:
-        if one.offset > last_offset:
-            memory, last_offset = _told(rule, memory, life, one), one.offset
+    if feedback and feedback[-1].offset > last_offset:
+        for one in feedback:
+            if one.offset > last_offset:
+                memory, last_offset = _told(rule, memory, life, one), one.offset
     hop_ns = hop_of(judge.spec)
     fresh = is_new or (state.position is not None and heard.first_sample > state.position.end_sample)
     memory, decision = rule.step(memory, heard.score, hop_ns, fresh=fresh)
-    score = _score(heard, judge, decision, hop_ns, memory.regime, degraded=degraded)
+    score = _score(heard, judge, decision, hop_ns, memory.regime, last_offset, degraded=degraded)
     above = sum(one > score.threshold for one in memory.run.recent) if score.threshold is not None else 0
     life, alert = advance(life, judge.detector, score, decision, above, evidence)
     after = construct_unchecked(
@@ -196,7 +197,14 @@ def _told(rule: BlockRule, memory: BlockState, life: AlertLifecycle, one: Operat
 
 
 def _score(
-    heard: ScoredObservation, judge: DecisionContext, decision: Decision, hop_ns: int, regime: str, *, degraded: bool
+    heard: ScoredObservation,
+    judge: DecisionContext,
+    decision: Decision,
+    hop_ns: int,
+    regime: str,
+    last_feedback_offset: int,
+    *,
+    degraded: bool,
 ) -> Score:
     limits, score = decision.limits, heard.score
     threshold = None if limits.peak >= FAR else round(limits.location + limits.peak, _DECIMALS)
@@ -213,6 +221,7 @@ def _score(
         episode=decision.episode,
         suppressed=decision.suppressed,
         false_alarms_per_week=judge.plan.per_week,
+        last_feedback_offset=last_feedback_offset,
     )
     return construct_unchecked(
         Score,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 
 from processors.core.alerting.alert_lifecycle import Evidence
 from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback, ScoredObservation, step
@@ -10,6 +12,7 @@ from processors.core.alerting.detector_state import DetectorState, Output
 from schemas.score import Score
 
 _NOTHING = Evidence(bands=(), audio=None)
+_OFFSET = attrgetter("offset")
 
 
 def replay_scores(
@@ -20,10 +23,18 @@ def replay_scores(
 ) -> Iterator[tuple[DetectorState, Output]]:
     """Judges scores one after the other, as the stream did or would have.
 
+    Feedback takes effect where it did in the stream: each score says which record of the feedback topic its decision
+    took in last, and later records wait for a later score. So feedback that no score knows yet is left for the window
+    that comes next; scores that do not say (``explanation.last_feedback_offset`` is None) leave it to the first one
+    that does. A verdict on an alert that ``scores`` do not lead to, because it is older than the first of them or would
+    not have been raised,
+    changes nothing: verdicts name their alert. "This is normal" from before the first score changes nothing either:
+    what is learned from the scores after it is that very sound.
+
     Args:
         judge: promise and model; scores of other models are passed over.
         scores: of one device, detector and stage, in order.
-        feedback: what people have said of it, told before the first score.
+        feedback: what people have said of it, oldest first.
         state: to begin with; None for a device never heard.
 
     Yields:
@@ -33,7 +44,8 @@ def replay_scores(
     for score in scores:
         if score.model.sha256 != judge.model.sha256 or current.is_past(score.session_id, score.end_sample):
             continue
-        current, output = step(current, judge, observation_of(score), lambda: _NOTHING, feedback=feedback)
+        known = _known_to(score, feedback)
+        current, output = step(current, judge, observation_of(score), lambda: _NOTHING, feedback=known)
         yield current, output
 
 
@@ -52,3 +64,10 @@ def observation_of(score: Score) -> ScoredObservation:
         score=score.score,
         reported_regime=score.reported_regime,
     )
+
+
+def _known_to(score: Score, feedback: Sequence[OperatorFeedback]) -> Sequence[OperatorFeedback]:
+    """What had been said when the score was decided, as the score tells."""
+    if not feedback or score.explanation is None or score.explanation.last_feedback_offset is None:
+        return ()
+    return feedback[: bisect_right(feedback, score.explanation.last_feedback_offset, key=_OFFSET)]

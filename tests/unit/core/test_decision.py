@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processors.core.alerting.alert_lifecycle import AlertLifecycle, Evidence, live
 from processors.core.alerting.decision import ScoredWindow, decide
 from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.threshold.block_state import Decision
+from processors.core.threshold.limits import Limits
 from schemas.errors import ScoreNotFinite
 
-from .judging import HOP, context_of, heard_s, window
+from .judging import DETECTOR, HOP, context_of, heard_s, window
 
 QUIET = [0.0, 0.1, -0.1, 0.05] * 5
 
@@ -72,6 +75,45 @@ def test_alert_says_where_when_and_why() -> None:
     assert [band.excess for band in alert.bands] == [0.75, 0.25, 0.0]
     assert alert.threshold < alert.score == alert.peak_score == 19.0
     assert alert.severity == "critical"
+
+
+@pytest.mark.parametrize(
+    ("times", "severity"),
+    [
+        ((1.01, 1.01), "warning"),
+        ((1.99, 1.99), "warning"),
+        ((2.01, 2.01), "critical"),
+        # The second largest of three is what counts, however far the largest lies.
+        ((9.0, 1.01), "warning"),
+    ],
+)
+def test_an_alert_is_critical_at_twice_the_thresholds_distance_from_the_usual_score(
+    times: tuple[float, float], severity: str
+) -> None:
+    state, _ = run(numbered(QUIET))
+    assert state.learned is not None
+    usual, distance = state.learned.rule.limits.location, state.learned.rule.limits.peak
+
+    after, outputs = run(numbered([usual + one * distance for one in times], first=20), state)
+
+    assert [(o.alert.state, o.alert.severity) for o in outputs if o.alert is not None] == [("opened", severity)]
+    _, later = run(numbered([usual + 1.01 * distance] * 12, first=22), after)
+    assert {o.alert.severity for o in later if o.alert is not None} == {severity}
+
+
+@pytest.mark.parametrize(("level", "severity"), [(0.41, "warning"), (0.79, "warning"), (0.81, "critical")])
+def test_an_alert_is_critical_at_twice_the_levels_threshold(level: float, severity: str) -> None:
+    _, outputs = run(numbered(QUIET))
+    limits = Limits(location=10.0, ceiling=2.0, peak=4.0, level=0.4)
+    # Below the threshold of single scores: the minute alone exceeds.
+    decision = Decision(11.0, 11.0, level, limits, block=3, alert="opens", kind="level", episode=1)
+
+    _, alert = live(
+        AlertLifecycle(), DETECTOR, outputs[-1].score, decision, 0, evidence=lambda: Evidence(bands=(), audio=None)
+    )
+
+    assert alert is not None
+    assert (alert.kind, alert.severity) == ("level", severity)
 
 
 def test_hysteresis_a_score_just_below_the_threshold_does_not_close() -> None:

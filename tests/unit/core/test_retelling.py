@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from processors.core.alerting.decision import decide
+from processors.core.alerting.decision import ScoredWindow, decide
 from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
-from processors.core.alerting.detector_state import DetectorState
+from processors.core.alerting.detector_state import DetectorState, Output
 from processors.core.alerting.replay import replay_scores
 from processors.core.windowing.window import Window
 from schemas.score import Score
@@ -33,6 +33,87 @@ def test_retold_scores_give_the_state_and_the_alerts_of_the_stream() -> None:
         o.alert.model_dump(exclude=kept) for o in outputs if o.alert is not None
     ]
     assert any(o.alert is not None for o in outputs)
+
+
+LONG = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 0.2, 4_400))]
+LOUD = [window(index, 9.0 + 0.2 * float(RNG.normal())) for index in range(4_400)]
+
+
+def test_feedback_takes_effect_again_where_it_did_in_the_stream() -> None:
+    stream = [*LONG[:3_700], *LOUD[3_700:3_900], *LONG[3_900:4_200], *LOUD[4_200:4_300], *LONG[4_300:4_400]]
+    state, outputs, said = _heard_with_feedback(
+        stream, {3_800: "false-alarm", 3_850: "normal", 4_100: "undo", 4_290: "real", 4_350: "false-alarm"}
+    )
+    stored = [Score.from_record(output.score.to_record()) for output in outputs]
+
+    *_, (again, _) = replay_scores(judge(), stored, said)
+
+    assert [saying.word for saying in said] == ["false-alarm", "normal", "undo", "real", "false-alarm"]
+    assert (again.learned, again.life, again.said) == (state.learned, state.life, 14)
+    # Both the words and where they stood matter: neither silence nor all of it at once gives that state.
+    for otherwise in ((), said[:1], [*said[:1], *said[2:]]):
+        *_, (other, _) = replay_scores(judge(), stored, otherwise)
+        assert other.learned != state.learned
+
+
+def test_feedback_that_no_score_knows_yet_is_left_for_the_next_window() -> None:
+    _, outputs = decide(DetectorState(), context_of, WINDOWS[:320])
+    (alert_id,) = {o.alert.alert_id for o in outputs if o.alert is not None}
+    said = [OperatorFeedback(4, "false-alarm", alert_id)]
+
+    *_, (again, _) = replay_scores(judge(), [output.score for output in outputs], said)
+    after, _ = decide(again, context_of, WINDOWS[320:321], feedback=said)
+
+    assert again.said == -1
+    assert after.said == 4
+    assert after.learned is not None
+    assert after.learned.rule.book.open is not None
+    assert after.learned.rule.book.open.judgement == "false-alarm"
+
+
+@pytest.mark.parametrize("first", [3_760, 4_250])
+def test_feedback_about_what_is_older_than_the_scores_touches_nothing_else(first: int) -> None:
+    stream = [*LONG[:3_700], *LOUD[3_700:3_900], *LONG[3_900:4_200], *LOUD[4_200:4_300], *LONG[4_300:4_400]]
+    _, outputs, said = _heard_with_feedback(stream, {3_750: "normal", 3_800: "undo", 4_320: "false-alarm"})
+    scores = [output.score for output in outputs if output.score.first_sample >= first * 16_000]
+    old = {o.alert.alert_id for o in outputs[:first] if o.alert is not None}
+    about_the_old = [*said[:-1], OperatorFeedback(12, "real", old.pop())]
+
+    *_, (again, _) = replay_scores(judge(), scores, about_the_old)
+    *_, (silent, _) = replay_scores(judge(), scores)
+
+    assert again.said == 12
+    assert (again.learned, again.life) == (silent.learned, silent.life)
+
+
+def test_scores_that_do_not_say_what_they_knew_leave_feedback_to_the_first_that_does() -> None:
+    _, outputs = decide(DetectorState(), context_of, WINDOWS[:330], feedback=[OperatorFeedback(0, "normal")])
+    scores = [output.score for output in outputs]
+    whys = [score.explanation for score in scores]
+    old = [score.model_copy(update={"explanation": why and why.model_copy(update={"last_feedback_offset": None})})
+           for score, why in zip(scores, whys, strict=True)]  # fmt: skip
+
+    states = [
+        state.last_feedback_offset
+        for state, _ in replay_scores(judge(), [*old[:325], *scores[325:]], [OperatorFeedback(0, "normal")])
+    ]
+
+    assert states == [-1] * 325 + [0] * 5
+
+
+def _heard_with_feedback(
+    stream: list[ScoredWindow], words: dict[int, str]
+) -> tuple[DetectorState, list[Output], list[OperatorFeedback]]:
+    """A stream in which people speak before the given windows; verdicts are on the latest alert. Offsets from 10 on."""
+    state, outputs, said, at = DetectorState(), [], [], 0
+    for index in (*words, len(stream)):
+        state, some = decide(state, context_of, stream[at:index], feedback=said)
+        outputs, at = [*outputs, *some], index
+        if index in words:
+            ids = [o.alert.alert_id for o in outputs if o.alert is not None]
+            word = words[index]
+            said = [*said, OperatorFeedback(10 + len(said), word, ids[-1] if word in ("real", "false-alarm") else "")]  # type: ignore[arg-type]
+    return state, outputs, said
 
 
 def test_scores_of_another_model_are_passed_over() -> None:

@@ -141,14 +141,15 @@ def test_a_file_that_may_not_be_read(
     assert f"{file} cannot be read: Permission denied: give yourself permission" in capsys.readouterr().err
 
 
-def test_a_file_too_short_for_a_window_is_said(folder: Path) -> None:
+def test_a_file_too_short_for_a_frame_is_said(folder: Path) -> None:
     soundfile.write(folder / "short.wav", np.zeros(100, np.float32), 16_000)
 
     plain = tocsin("score", "short.wav", "--detector", "scream", cwd=folder, COLUMNS="200")
     lines = tocsin("score", "short.wav", "--detector", "scream", "--json", cwd=folder)
 
-    assert "too short for a window" in plain.stdout
-    assert (lines.stdout, lines.stderr) == ("", "tocsin: short.wav is too short for a window\n")
+    assert "too short for a frame" in plain.stdout
+    told = "tocsin: short.wav is too short: it does not fill one frame; record for longer\n"
+    assert (lines.stdout, lines.stderr) == ("", told)
 
 
 def test_one_bad_file_does_not_lose_the_others(folder: Path) -> None:

@@ -202,7 +202,7 @@ def test_quick_takes_what_is_normal_from_a_sets_layout(tmp_path):
 
 _TRAIN = """
     import resource, signal, sys
-    from trainers.export import artefact
+    from trainers.export.onnx_export import artefact
     from trainers.training import checkpoint
     from tocsin.__main__ import main
 

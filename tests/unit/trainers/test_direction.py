@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -15,6 +19,7 @@ from synthesis.fault import FAULTS
 from synthesis.machine import random_machine
 from trainers.evaluation.direction import ensure_score_direction, generated_anomalies
 from trainers.export.torch_model import TorchModel
+from trainers.recipes.registry import RECIPES
 
 SPEC = FeatureSpec(n_frames=48, window_hop=24, level="none")
 
@@ -84,3 +89,26 @@ def test_anomalies_are_as_loud_as_asked_and_differ(rate):
     assert len({mixed.tobytes() for mixed in made.values()}) == len(FAULTS)
     again = generated_anomalies(samples, rate, 4, severity_db=6.0)
     assert all(np.array_equal(made[kind], again[kind]) for kind in made)
+
+
+def test_every_recipe_asks_but_those_that_the_decision_record_names():
+    root = Path(__file__).parents[3]
+
+    @cache
+    def reached(module: str) -> frozenset[str]:
+        """Modules of the trainers that one imports, however far, and what of the direction they take."""
+        found = {module}
+        for node in ast.walk(ast.parse((root / f"{module.replace('.', '/')}.py").read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("trainers."):
+                if node.module == "trainers.evaluation.direction":
+                    found |= {alias.name for alias in node.names}
+                else:
+                    found |= reached(node.module)
+        return frozenset(found)
+
+    silent = {
+        name for name, where in RECIPES.items() if "ensure_score_direction" not in reached(where.partition(":")[0])
+    }
+
+    record = (root / "docs/adr/0010-a-score-has-one-direction.md").read_text()
+    assert silent == {name for name in RECIPES if f"The `{name}` recipe does not ask" in record}

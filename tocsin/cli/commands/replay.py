@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from processors.core.alerting.decision_step import DecisionContext
+from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
 from processors.core.alerting.detectors import DETECTORS
 from processors.core.alerting.replay import replay_scores
 from processors.core.threshold.budget import plan
@@ -20,7 +20,7 @@ from schemas.score import Score
 from tocsin.addresses import kafka_address
 from tocsin.cli.time_args import moment_ms
 from tocsin.client.alert_intervals import opened
-from tocsin.client.scores import read_scores
+from tocsin.client.scores import read_feedback, read_scores
 from tocsin.models.manifests import manifest_of
 from tocsin.settings import load_settings
 
@@ -42,6 +42,7 @@ def replay(
     """DecisionContext a device's stored scores again under another setting; print and draw the alerts then and now.
 
     The device begins anew at the first score read, so the longer --since reaches back the more the replay knows.
+    Feedback takes effect where it did; a verdict on an alert that this setting does not raise changes nothing.
     """
     options = load_settings()
     bootstrap = kafka_address(options, kafka)
@@ -71,7 +72,9 @@ def replay(
     )
     # In the regimes that they were judged in: what made those then, hours or tags, does not matter.
     told = (score.model_copy(update={"reported_regime": score.regime}) for score in mine)
-    outputs = [output for _, output in replay_scores(judge, told)]
+    feedback = asyncio.run(read_feedback(bootstrap, device, role.name))
+    outputs = [output for _, output in replay_scores(judge, told, feedback)]
+    taken_in = _taken_in(mine, feedback)
     then, again = opened(mine), [o for o in outputs if o.alert is not None and o.alert.state == "opened"]
     # matplotlib takes a second, and only this command needs it here.
     from tocsin.replay_picture import draw_replay
@@ -91,6 +94,7 @@ def replay(
                     "days": round(days, 4),
                     "then": len(then),
                     "now": len(again),
+                    "feedback": taken_in,
                     "alerts": fired,
                     "picture": str(picture),
                 }
@@ -98,7 +102,7 @@ def replay(
         )
         return
     print(f"{device}, {role.name}: {len(mine):,} windows over {days:.2f} days, at most {now:g} false alarms a week")
-    print(f"  alerts then: {len(then)}; under this setting: {len(again)}")
+    print(f"  alerts then: {len(then)}; under this setting: {len(again)}; feedback taken in: {taken_in}")
     for output in again:
         if output.alert is not None:
             print(f"  {output.alert.severity:8}  {output.alert.summary}")
@@ -116,6 +120,16 @@ def _sensitivity(settings: list[str]) -> float | None:
         except ValueError:
             raise SettingsError(f"--set {setting!r}: {value!r} is no number") from None
     return found
+
+
+def _taken_in(scores: list[Score], feedback: list[OperatorFeedback]) -> int:
+    """How much of the feedback came while these scores did: after the first, known to one of the others."""
+    known = [
+        score.explanation.last_feedback_offset
+        for score in scores
+        if score.explanation is not None and score.explanation.last_feedback_offset is not None
+    ]
+    return sum(known[0] < saying.offset <= max(known) for saying in feedback) if known else 0
 
 
 def _of_one(device: str, since: str, scores: list[Score]) -> list[Score]:

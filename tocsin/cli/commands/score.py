@@ -29,24 +29,31 @@ def score(
     detector: Annotated[str | None, typer.Option(help="scream or machine: the model that ships for it.")] = None,
     model: Annotated[Path | None, typer.Option(help="A model file, in the shipped one's place.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON line a window.")] = False,
+    rate: Annotated[
+        int | None, typer.Option(min=1, help="Sample rate in Hz, where a CSV or npz does not say it.")
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Which array or column of a CSV or npz, by name or by number from 1.")
+    ] = None,
     one_device: Annotated[
         bool, typer.Option("--one-device", help="Score the files as sessions of one device, threshold and all.")
     ] = False,
 ) -> None:
     """Score files as a device would be scored that sends them: the same windows, features, model and threshold.
 
+    A file shorter than a window is filled up at its own noise floor, and that is said on standard error.
     A file that cannot be read is named, the others are scored, and the exit code is 2.
     """
     scorer = FileScorer(_model(detector, model))
     table = Table(
         Column("file", overflow="fold"), "windows", "alarms", "alerts", "median score", "highest score", "at second"
     )
-    refused = 0
+    options, refused = SensorOptions(column=column, sample_rate=rate), 0
     for file in files:
         if not one_device:
             scorer.forget()
         try:
-            _score_file(scorer, file, json=json, table=table)
+            _score_file(scorer, file, options, json=json, table=table)
         except InputError as error:
             refused += 1
             print(f"tocsin: {error}", file=sys.stderr)
@@ -71,9 +78,18 @@ def _model(detector: str | None, file: Path | None) -> OnnxModel:
     return load_model(file, report.sha256)
 
 
-def _score_file(scorer: FileScorer, file: Path, *, json: bool, table: Table) -> None:
+def _score_file(scorer: FileScorer, file: Path, options: SensorOptions, *, json: bool, table: Table) -> None:
     scores, alerts = [], 0
-    for output in scorer.score(_source(file)):
+    source = _source(file, options)
+    filled = scorer.missing(source)
+    if filled:
+        lasts, filled_s = (one / source.sample_rate for one in (source.n_samples or 0, filled))
+        print(
+            f"tocsin: {file} lasts {lasts:.2f} s, less than a window of {lasts + filled_s:.2f} s: the rest of"
+            f" {filled_s:.2f} s is filled up at its own noise floor",
+            file=sys.stderr,
+        )
+    for output in scorer.score(source):
         score = output.score
         start_s = score.first_sample / score.sample_rate
         scores.append((score.score, start_s, score.exceeds))
@@ -86,12 +102,13 @@ def _score_file(scorer: FileScorer, file: Path, *, json: bool, table: Table) -> 
                 "score": score.score,
                 "threshold": score.threshold,
                 "alarm": score.exceeds,
+                "filled_s": round(filled / score.sample_rate, 6),
             }
             print(jsonlib.dumps(line))
     if not scores:
         if json:
-            print(f"tocsin: {file} is too short for a window", file=sys.stderr)
-        table.add_row(file.name, "0", "", "", "", "", "too short for a window")
+            print(f"tocsin: {file} is too short: it does not fill one frame; record for longer", file=sys.stderr)
+        table.add_row(file.name, "0", "", "", "", "", "too short for a frame")
         return
     highest, at, _ = max(scores)
     median = sorted(value for value, _, _ in scores)[len(scores) // 2]
@@ -101,7 +118,7 @@ def _score_file(scorer: FileScorer, file: Path, *, json: bool, table: Table) -> 
     )
 
 
-def _source(file: Path) -> Source:
+def _source(file: Path, options: SensorOptions) -> Source:
     if file.suffix.lower() in _TABLES:
-        return read_sensor(file, SensorOptions())
+        return read_sensor(file, options)
     return AudioFile.probe(file)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json as json_format
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from producers.sources.sensor import SensorOptions
 from schemas.errors import SettingsError
 from trainers.recipes.registry import RECIPES
 from trainers.recipes.registry import recipe as recipe_of
@@ -27,13 +29,24 @@ def train(
     install: Annotated[
         Path | None, typer.Option(help="Folder of models to copy the result into; its index.json is kept.")
     ] = None,
+    rate: Annotated[
+        int | None, typer.Option(min=1, help="Sample rate in Hz, for sensor files (npz, CSV) that do not say it.")
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Which array or column of sensor files, by name or by number from 1.")
+    ] = None,
+    full_scale: Annotated[
+        float | None, typer.Option(help="Value of the largest step of sensor files; the device's, where it has one.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the measured figures as JSON.")] = False,
 ) -> None:
     """Train a model, measure it, and write it as an ONNX file that says what it is.
 
+    A folder may hold sound files, or else npz and CSV waveforms as `tocsin produce sensor` sends them.
     A run that was interrupted goes on where it was when the same command is given again.
     """
     # Training's libraries load in seconds; no other command should wait for them.
+    from tocsin.sensor_folder import as_recordings
     from trainers.evaluation.metrics import below_normal
     from trainers.export.artefact import install as install_model
     from trainers.export.artefact import write
@@ -41,11 +54,13 @@ def train(
     from trainers.training.checkpoint import going_on, resumable
 
     pairs = pairs_of(settings or [])
+    sensor = SensorOptions(column=column, sample_rate=rate, full_scale=full_scale)
     what = {"recipe": recipe, "seed": seed, "settings": pairs, "code": code_revision(), "data": _listing(data)}
+    what["sensor"] = asdict(sensor)
     kept = out
     try:
-        with resumable(out, what) as kept:
-            trained = recipe_of(recipe).train(data, seed, pairs)
+        with as_recordings(data, sensor) as folder, resumable(out, what) as kept:
+            trained = recipe_of(recipe).train(folder, seed, pairs)
             model = write(trained, out, seed, version)
     except KeyboardInterrupt:
         print(f"tocsin: stopped{going_on(kept)}", file=sys.stderr)

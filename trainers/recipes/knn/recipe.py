@@ -164,9 +164,9 @@ def learn(
 ) -> Trained:
     """Learns a device's normal sound.
 
-    Scores are in dB above the device's usual one, and its threshold is known from sound that was held out, so they
-    mean the same from the first window on (``absolute``): a fault that is there when a worker starts must not become
-    the device's normal. What drifts further is learned anew, in a minute.
+    Scores are in dB above the device's usual one, and its threshold is known from sound that was held out, so the
+    threshold holds on this device, and on no other, from the first window on (``own``): a fault that is there when a
+    worker starts must not become the device's normal. What drifts further is learned anew, in a minute.
 
     Args:
         runs: normal sound, in order of time.

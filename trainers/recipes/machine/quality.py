@@ -91,17 +91,23 @@ def found_by_fault(scored: Sequence[ScoredMachine], margin: float) -> dict[str, 
 
 
 def bearing_aucs(net: nn.Module, folder: Path, spec: FeatureSpec) -> dict[str, float]:
-    """AUC of each fault's windows against ``normal.npz``'s.
+    """AUC of each fault's windows against those of ``normal``.
 
     Args:
         net: the model.
-        folder: ``*.npz`` with ``acceleration_g`` float32 (n,) and ``sample_rate_hz``; one is ``normal.npz``.
+        folder: ``*.npz`` with ``acceleration_g`` float32 (n,) and ``sample_rate_hz``, or else sound files; one of them
+            is called ``normal``.
         spec: the features.
 
     Raises:
         NotAudio: a file has no such arrays.
     """
     scores = {path.stem: _bearing_scores(net, path, spec) for path in sorted(folder.glob("*.npz"))}
+    if not scores:
+        scores = {
+            Path(one.name).stem: _scores(net, rows_of(one.samples, one.sample_rate, spec), spec)
+            for one in read_folder(folder, (), spec.sample_rate)
+        }
     return {
         name: round(auc(scores[_NORMAL], values), 4)
         for name, values in scores.items()
