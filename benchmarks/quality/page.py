@@ -62,10 +62,10 @@ extractor these leaks are found: `features=gfcc`, `features=mfcc`, or `extractor
 
 _TRANSFER = """# Transfer
 
-`tocsin experiment transfer` tests whether a model pretrained on other machines needs less audio of a new one. It follows
-the four plans of Sound-Anomaly-Detection, which had five training clips and ten test clips per machine and no model from
-scratch to compare with. The table gives the AUC of each plan with a share of the new machine's own audio. On this set a
-model from scratch catches up at 5 %: from there on no plan is better by more than the measurement error.
+`tocsin experiment transfer` tests whether a model pretrained on other machines needs less audio of a new one. It
+follows the four plans of Sound-Anomaly-Detection, which had five training clips and ten test clips per machine and no
+model from scratch to compare with. The table gives the AUC of each plan with a share of the new machine's own audio. On
+this set a model from scratch catches up at 5 %: from there on no plan is better by more than the measurement error.
 
 """
 

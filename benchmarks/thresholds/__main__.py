@@ -1,8 +1,8 @@
 """False alarms, recall and delay of the threshold rule and of baselines, on five score distributions.
 
 ``python -m benchmarks.thresholds`` saves ``results/thresholds.json``, draws the plots and writes the tables of two
-pages in ``docs/appendix``, with two standard errors; it needs libspot and scipy. ``--only`` measures the rows whose names
-start with the given prefixes, ``--distributions`` only some distributions; all other saved figures stay. ``--redraw``
+pages in ``docs/appendix``, with two standard errors; it needs libspot and scipy. ``--only`` measures the rows whose
+names start with the given prefixes, ``--distributions`` only some distributions; all other saved figures stay. ``--redraw``
 draws and writes from the saved result. ``--quick`` runs a small part of everything and saves nothing.
 """
 

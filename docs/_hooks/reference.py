@@ -1,6 +1,6 @@
 """Generates the reference pages of the site from the code: settings, commands, and the JSON Schema of every topic.
 
-MkDocs loads this file as a hook. The pages are made at build time and never committed, so they cannot fall behind.
+MkDocs loads this file as a hook. The pages are generated at build time and never committed, so they always match the code.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def command_line() -> str:
 
 
 def _commands(name: str, command: Any, parent: Any) -> Iterator[tuple[str, Any, Any]]:
-    # Typer brings its own copy of click, so that a group is known by what it can do.
+    # Typer may bundle its own click, so groups are recognised by their methods.
     context = command.context_class(command, info_name=name.rsplit(" ", 1)[-1], parent=parent, terminal_width=100)
     yield name, command, context
     for child in command.list_commands(context) if hasattr(command, "list_commands") else ():
@@ -131,8 +131,9 @@ def contract() -> str:
         "",
         "## Audio records",
         "",
-        f"The value is raw PCM of content type `{CONTENT_TYPE}`, at most {MAX_BYTES:,} bytes and {MAX_SECONDS} s; 1 to {MAX_CHANNELS} channels at"
-        f" {MIN_SAMPLE_RATE:,} to {MAX_SAMPLE_RATE:,} Hz. docs/architecture.md describes the headers.",
+        f"The value is raw PCM of content type `{CONTENT_TYPE}`, at most {MAX_BYTES:,} bytes and {MAX_SECONDS} s;"
+        f" 1 to {MAX_CHANNELS} channels at {MIN_SAMPLE_RATE:,} to {MAX_SAMPLE_RATE:,} Hz."
+        " [Architecture](../architecture.md#the-contract) describes the headers.",
         "",
     ]
     for record in RECORDS:

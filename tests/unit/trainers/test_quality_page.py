@@ -46,7 +46,8 @@ def test_a_saved_row_is_read_back_unchanged(tmp_path, monkeypatch):
 
 
 def test_real_rows_come_before_synthetic_ones_which_are_marked():
-    page = pages_of({"synthetic": a_row(synthetic=True), "recorded": a_row(note="of one day")}, [])["quality-conv-ae.md"]
+    rows = {"synthetic": a_row(synthetic=True), "recorded": a_row(note="of one day")}
+    page = pages_of(rows, [])["quality-conv-ae.md"]
     real, _, synthetic = page.partition("## Synthetic sound")
     assert "| plain | a motor | clip auc 0.900 ± 0.050 (3 runs) | - | 1,234 | 57 kB | 0.89 ms | `recorded` |" in real
     assert "- `recorded`: of one day" in real
