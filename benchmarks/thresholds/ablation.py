@@ -23,7 +23,7 @@ from benchmarks.thresholds.scenarios import HOUR, SimulationResult, observe, sus
 from processors.core.threshold import block_rule, limits
 from processors.core.threshold import tail_extrapolation as tail
 from processors.core.threshold.block_rule import BlockRule
-from processors.core.threshold.budget import Plan, plan
+from processors.core.threshold.budget import BudgetPlan, budget_plan
 from processors.core.threshold.limits import Limits, Prior
 from processors.core.threshold.reference import Reference
 
@@ -83,13 +83,13 @@ VARIANTS = {
 def patched(constants: RuleConstants) -> Iterator[None]:
     """The rule with other constants, in this process and inside the block only."""
 
-    def limits_with_factor(reference: Reference, chosen: Plan, prior: Prior) -> Limits:
-        return limits.limits_of(reference, replace(chosen, learning=constants.calibration_factor), prior)
+    def limits_with_factor(reference: Reference, chosen: BudgetPlan, prior: Prior) -> Limits:
+        return limits.limits_of(reference, replace(chosen, calibration_allowance=constants.calibration_factor), prior)
 
     with (
         patch.object(limits, "_CLIP_RARITY", constants.clip),
         patch.object(limits, "MAX_EXTRAPOLATION", constants.max_extrapolation),
-        patch.object(tail, "_FAR", constants.inner_weight),
+        patch.object(tail, "_INNER_WEIGHT", constants.inner_weight),
         patch.object(block_rule, "limits_of", limits_with_factor),
     ):
         yield
@@ -162,7 +162,7 @@ def row_plans(
 
 def threshold_distances(distribution: str, device: int) -> list[float]:
     """An undisturbed device's peak threshold, its distance from the usual score after each of :data:`HOURS`, in sd."""
-    rule, distances, at = BlockRule(plan(1.0)), [], 0
+    rule, distances, at = BlockRule(budget_plan(1.0)), [], 0
     state = rule.begin()
     stream = np.concatenate(list(days(distribution, (900 + device, 11), HOURS[-1] * HOUR // DAY)))
     for hours in HOURS:
@@ -249,18 +249,20 @@ def threshold_shift(device: int, minutes: int, faulty: bool) -> Figures:
         during the fault entered the reference (``during``), or one after it (``after``); "" otherwise.
     """
     seed = 800 + device
-    rule, start = BlockRule(plan(1.0)), 60 * minutes + 37 * seed % 60
+    rule, start = BlockRule(budget_plan(1.0)), 60 * minutes + 37 * seed % 60
     end = start + _FAULT_S + HOUR
     stream = np.concatenate(list(days("gamma", (seed, 7), end // DAY + 1)))
     if faulty:
         stream = sustained_fault("gamma", start, _FAULT_S)(0, stream)
     before = observe(rule, rule.begin(), SimulationResult(), 0, stream[:start])
     after = observe(rule, before, SimulationResult(), start, stream[start:end])
-    entered = [past.opened_ns // 1_000_000_000 - start for past in after.book.past if past.entered_peak is not None]
+    entered = [
+        past.opened_ns // 1_000_000_000 - start for past in after.episodes.closed if past.entered_peak is not None
+    ]
     shift = abs(after.limits.peak - before.limits.peak) / before.limits.peak
     if shift == 0.0:
         reason = ""
-    elif before.early is not None:
+    elif before.warm_up is not None:
         reason = "warm-up"
     elif any(0 <= at < _FAULT_S for at in entered):
         reason = "during"

@@ -12,9 +12,9 @@ from benchmarks.thresholds.rule_run import run_rule
 from benchmarks.thresholds.scenarios import HOUR, SimulationResult, cycle, drift, observe, simulate, sustained_fault
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockState, dump
-from processors.core.threshold.budget import plan
+from processors.core.threshold.budget import budget_plan
 from processors.core.threshold.limits import prior_of
-from processors.core.threshold.regime import entered
+from processors.core.threshold.regime import enter_regime
 from schemas.manifest import Calibration
 
 Figures = dict[str, Any]
@@ -27,7 +27,7 @@ _PEERS = 10
 
 def alerts_by_day(distribution: str, seed: int, per_week: float, n: int) -> Figures:
     """One device without operator feedback for ``n`` days: alerts on each day."""
-    rule, result = BlockRule(plan(per_week)), SimulationResult()
+    rule, result = BlockRule(budget_plan(per_week)), SimulationResult()
     state = rule.begin()
     for day, scores in enumerate(days(distribution, (seed, DISTRIBUTIONS.index(distribution)), n)):
         state = observe(rule, state, result, day * DAY, scores)
@@ -44,7 +44,7 @@ def alerts_by_day(distribution: str, seed: int, per_week: float, n: int) -> Figu
 
 def with_prior(distribution: str, seed: int, n: int) -> Figures:
     """As :func:`alerts_by_day`, with a prior from ten devices of the same kind that ran for eight days before."""
-    chosen = plan(1.0)
+    chosen = budget_plan(1.0)
     references = []
     for device in range(_PEERS):
         state = BlockRule(chosen).begin()
@@ -86,12 +86,12 @@ def _is_found(rule: BlockRule, state: BlockState, event: Scores) -> bool:
 
 def recall(distribution: str, seed: int, per_week: float, observed: int) -> list[list[float]]:
     """See :func:`recall_after`, without a prior."""
-    return recall_after(BlockRule(plan(per_week)), distribution, (seed, 6), observed)
+    return recall_after(BlockRule(budget_plan(per_week)), distribution, (seed, 6), observed)
 
 
 def sustained_faults(distribution: str, seed: int, observed: int) -> Figures:
     """Two faults of +4 sd for 30 minutes, six hours apart, the first after ``observed`` seconds and up to a minute."""
-    rule, result = BlockRule(plan(1.0)), SimulationResult()
+    rule, result = BlockRule(budget_plan(1.0)), SimulationResult()
     start = observed + 37 * seed % 60
     starts = (start, start + 6 * HOUR)
     state, before, after = rule.begin(), None, None
@@ -122,7 +122,7 @@ def _delay(result: SimulationResult, start: int) -> int | None:
 
 def drifting(distribution: str, seed: int) -> Figures:
     """Eight clean days, five of drift at 1.5 sd a day, five at the new level."""
-    result = simulate(BlockRule(plan(1.0)), distribution, (seed, 8), 18, drift(distribution, 8))
+    result = simulate(BlockRule(budget_plan(1.0)), distribution, (seed, 8), 18, drift(distribution, 8))
     return {
         "alerts": result.alerts_per_day(18)[8:13].tolist(),
         "notices": len(result.drifts),
@@ -132,7 +132,7 @@ def drifting(distribution: str, seed: int) -> Figures:
 
 def daily_cycle(distribution: str, seed: int) -> Figures:
     """Three weeks with a daily cycle of +- 1 sd: alerts on each day."""
-    result = simulate(BlockRule(plan(1.0)), distribution, (seed, 9), 21, cycle(distribution))
+    result = simulate(BlockRule(budget_plan(1.0)), distribution, (seed, 9), 21, cycle(distribution))
     return {"alerts": result.alerts_per_day(21).tolist(), "notices": len(result.drifts)}
 
 
@@ -141,7 +141,7 @@ def contaminated(kind: str, seed: int) -> Figures:
 
     ``sustained fault`` is +4 sd for the whole hour, ``events`` +12 sd for three seconds every two minutes of it.
     """
-    rule = BlockRule(plan(1.0))
+    rule = BlockRule(budget_plan(1.0))
     first, second = 10 * HOUR, 8 * DAY + 10 * HOUR
     stream = np.concatenate(list(days("gamma", (seed, 10), 9)))
     found = SimulationResult()
@@ -161,22 +161,24 @@ def contaminated(kind: str, seed: int) -> Figures:
 
 def cost() -> Figures:
     """CPU time of ``BlockRule.step`` per score, microseconds, the minimum of seven runs; and bytes of state."""
-    rule = BlockRule(plan(1.0))
+    rule = BlockRule(budget_plan(1.0))
     state = rule.begin()
     for scores in days("gamma", (1,), 9):
         state, _ = run_rule(rule, state, scores)
     hour = next(days("gamma", (2,), 1))[:HOUR].tolist()
     several = state
     for regime in ("night", "shift", "third"):
-        several = entered(rule, several, regime)
+        several = enter_regime(rule, several, regime)
         for day in days("gamma", (4,), rule.plan.days + 2):
             several, _ = run_rule(rule, several, day)
     return {
         "us_a_score": _microseconds(rule, state, hour),
-        "us_a_score_2_of_3": _microseconds(BlockRule(plan(1.0), confirm=2, among=3), state, hour),
+        "us_a_score_2_of_3": _microseconds(
+            BlockRule(budget_plan(1.0), min_confirmations=2, window_count=3), state, hour
+        ),
         "us_a_score_first_hour": _microseconds(rule, rule.begin(), hour),
         "state_bytes_most_regimes": len(dump(several)),
-        "regimes": 1 + len(several.shelf),
+        "regimes": 1 + len(several.inactive_regimes),
     }
 
 

@@ -16,7 +16,7 @@ from benchmarks.thresholds.distributions import SECOND, Scores
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockAccumulator, BlockState, Decision
 from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_HOUR
-from processors.core.threshold.reference import Block, accept
+from processors.core.threshold.reference import BlockSummary, add_block
 
 PER_BLOCK = BLOCK_NS // SECOND
 
@@ -42,7 +42,12 @@ def run_rule(rule: BlockRule, state: BlockState, scores: Scores) -> RuleRun:
         at += skipped
         for score in scores[at : at + PER_BLOCK].tolist():
             state, decision = rule.step(state, score, SECOND)
-            if decision.alert in ("opens", "closes") or decision.suppressed or decision.told or decision.drift:
+            if (
+                decision.alert in ("opens", "closes")
+                or decision.suppressed
+                or decision.suppressed_to_report
+                or decision.drift_to_report
+            ):
                 events.append((at, decision))
             at += 1
     return RuleRun(state, events)
@@ -50,12 +55,18 @@ def run_rule(rule: BlockRule, state: BlockState, scores: Scores) -> RuleRun:
 
 def _skip_quiet_blocks(rule: BlockRule, state: BlockState, scores: Scores) -> tuple[BlockState, int]:
     """The state after the quiet minutes at the start of ``scores``, except an hour's last, and the number of scores."""
-    run, reference, limits = state.run, state.reference, state.limits
-    if reference is None or state.early is not None or state.book.open is not None or run.filled_ns or run.tainted:
+    block, reference, limits = state.block, state.reference, state.limits
+    if (
+        reference is None
+        or state.warm_up is not None
+        or state.episodes.current is not None
+        or block.block_ns
+        or block.excluded
+    ):
         return state, 0
-    if rule.among > 1 or state.book.suppressed:
+    if rule.window_count > 1 or state.episodes.suppressed:
         return state, 0
-    n = min(BLOCKS_PER_HOUR - 1 - reference.hour.n, len(scores) // PER_BLOCK)
+    n = min(BLOCKS_PER_HOUR - 1 - reference.hour.blocks, len(scores) // PER_BLOCK)
     if n <= 0:
         return state, 0
     r = scores[: n * PER_BLOCK].reshape(n, PER_BLOCK) - limits.location
@@ -70,7 +81,7 @@ def _skip_quiet_blocks(rule: BlockRule, state: BlockState, scores: Scores) -> tu
     squares = np.cumsum(cut * cut * SECOND, axis=1)[:, -1] / BLOCK_NS
     hour = reference.hour
     means = totals[:, -1] / BLOCK_NS
-    for block in zip(means[:n].tolist(), squares[:n].tolist(), peaks[:n].tolist(), levels[:n].tolist(), strict=True):
-        hour = accept(hour, Block(*block))
-    after = BlockAccumulator(heard_ns=run.heard_ns + n * BLOCK_NS)
-    return state._replace(run=after, reference=reference._replace(hour=hour)), n * PER_BLOCK
+    for summary in zip(means[:n].tolist(), squares[:n].tolist(), peaks[:n].tolist(), levels[:n].tolist(), strict=True):
+        hour = add_block(hour, BlockSummary(*summary))
+    after = BlockAccumulator(observed_ns=block.observed_ns + n * BLOCK_NS)
+    return state._replace(block=after, reference=reference._replace(hour=hour)), n * PER_BLOCK

@@ -70,7 +70,7 @@ def observe(rule: BlockRule, state: BlockState, result: SimulationResult, start:
             result.kinds.append(decision.kind)
         elif decision.alert == "closes":
             result.closed.append(start + at)
-        if decision.drift:
+        if decision.drift_to_report:
             result.drifts.append(start + at)
     result.limits.append(state.limits)
     return state

@@ -22,16 +22,16 @@ from benchmarks.thresholds.distributions import days
 from benchmarks.thresholds.rule_run import run_rule
 from processors.adapters.models.onnx_model import load_shipped
 from processors.adapters.redis.redis_states import RedisStates
-from processors.adapters.redis.state_codec import StateTexts, packed
+from processors.adapters.redis.state_codec import StateTexts, deflate_state
 from processors.adapters.redis.state_store import Change, state_key
 from processors.app.options import WorkerOptions
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import DecisionContext, hop_of
+from processors.core.alerting.decision_context import DecisionContext, hop_of
 from processors.core.alerting.detector_state import DetectorState
 from processors.core.models.model import Slot
 from processors.core.threshold.block_rule import BlockRule
-from processors.core.threshold.budget import plan
-from processors.core.threshold.regime import entered
+from processors.core.threshold.budget import budget_plan
+from processors.core.threshold.regime import enter_regime
 from processors.core.windowing.window import Window
 from processors.stream.decision_contexts import context_of
 from processors.stream.states import States
@@ -108,7 +108,7 @@ async def _storage(url: str, devices: int) -> Figures:
     grown = _grown(context, window(0, 0))
     several = _grown(context, window(0, 0), regimes=2)
     # This budget needs the most days and regimes.
-    most = _grown(replace(context, plan=plan(_LARGEST_STATE_PER_WEEK)), window(0, 0), regimes=3)
+    most = _grown(replace(context, plan=budget_plan(_LARGEST_STATE_PER_WEEK)), window(0, 0), regimes=3)
     store, client = RedisStates(url, timeout_s=10.0), redis.Redis.from_url(url)
     before = client.info("memory")["used_memory"]
     keys = [state_key(window(device, 0).window.device_id, _SLOT) for device in range(devices)]
@@ -141,7 +141,7 @@ async def _storage(url: str, devices: int) -> Figures:
         "body_bytes_2_regimes": _bytes(_swapped(several)),
         "body_bytes_most_regimes": _bytes(_swapped(most)),
         "text_bytes_most_regimes": len(_swapped(most).model_dump_json()),
-        "most_regimes": 1 + len(most.learned.rule.shelf) if most.learned else 0,
+        "most_regimes": 1 + len(most.current_model.block_state.inactive_regimes) if most.current_model else 0,
         "redis_bytes_a_device": round(used / devices),
         "redis_mib": round(used / 2**20, 1),
         "us_to_deflate": _deflating(_swapped(several)),
@@ -152,26 +152,26 @@ async def _storage(url: str, devices: int) -> Figures:
 def _grown(context: DecisionContext, first: ScoredWindow, regimes: int = 1) -> DetectorState:
     """The state of a device observed for longer than its reference holds, in each regime."""
     state, _ = decide(DetectorState(), lambda _: context, [first])
-    learned = state.learned
+    learned = state.current_model
     if learned is None:
         raise ValueError("the decided window left no calibration")
-    memory, rule = learned.rule, BlockRule(context.plan, learned.prior)
+    memory, rule = learned.block_state, BlockRule(context.plan, learned.prior)
     for number, regime in enumerate(("", "night", "idle")[:regimes]):
-        memory = entered(rule, memory, regime)
+        memory = enter_regime(rule, memory, regime)
         for scores in days("gamma", (6, number), context.plan.days + 3):
             memory, _ = run_rule(rule, memory, scores)
-    return state.model_copy(update={"learned": learned._replace(rule=memory), "outbox": ()})
+    return state.model_copy(update={"current_model": learned._replace(block_state=memory), "outbox": ()})
 
 
 def _swapped(state: DetectorState) -> DetectorState:
     """The same after a model change with a full reference for the new model, and the maximum of past sessions."""
-    old = state.learned and state.learned._replace(rule=state.learned.rule.packed())
+    old = state.current_model and state.current_model._replace(block_state=state.current_model.rule.compacted())
     sessions = tuple(hashlib.sha256(bytes([n])).hexdigest()[:32] for n in range(16))
-    return state.model_copy(update={"previous": old, "past_sessions": sessions})
+    return state.model_copy(update={"previous_model": old, "past_sessions": sessions})
 
 
 def _bytes(state: DetectorState) -> int:
-    return len(packed(state.model_dump_json()))
+    return len(deflate_state(state.model_dump_json()))
 
 
 def _deflating(state: DetectorState) -> float:
@@ -180,7 +180,7 @@ def _deflating(state: DetectorState) -> float:
     for _ in range(5):
         began = time.process_time()
         for _ in range(_SLICE):
-            packed(text)
+            deflate_state(text)
         taken.append(time.process_time() - began)
     return round(1e6 * min(taken) / _SLICE, 1)
 

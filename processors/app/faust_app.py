@@ -32,7 +32,7 @@ from processors.app.shutdown import crash, shut_down
 from processors.app.state_recovery import recover_states
 from processors.app.transport import App, install
 from processors.app.watchdog import StallDetector, has_unread_records, watch
-from processors.core.alerting.decision_step import DecisionContext
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.models.assignments import ModelAssignments
 from processors.core.models.model import Slot
 from processors.stream.batch_scorer import BatchScorer

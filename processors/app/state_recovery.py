@@ -9,7 +9,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from processors.adapters.kafka.score_history import score_consumer
-from processors.core.alerting.decision_step import OperatorFeedback
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.stream.rebuild import ContextOf, RebuildableStore, rebuild
 from schemas.errors import RedisUnavailable
 

@@ -7,10 +7,10 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from processors.core.alerting.decision_step import DecisionContext
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detectors import DETECTORS
 from processors.core.models.model import ScoringModel
-from processors.core.threshold.budget import plan
+from processors.core.threshold.budget import budget_plan
 from processors.core.windowing.window import Window
 from schemas.errors import SettingsError
 from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy
@@ -59,7 +59,7 @@ def context_of(
         model: computes the scores.
         topic: of the audio; None for files.
         false_alarms_per_week: the budget, on each device.
-        hours, use_reported_regime: see :class:`processors.core.alerting.decision_step.DecisionContext`.
+        hours, use_reported_regime: see :class:`processors.core.alerting.decision_context.DecisionContext`.
 
     Raises:
         SettingsError: no threshold can keep this budget.
@@ -67,7 +67,7 @@ def context_of(
     role = DETECTORS[detector]
     return DecisionContext(
         detector=role,
-        plan=plan(false_alarms_per_week, sustained=role.sustained),
+        plan=budget_plan(false_alarms_per_week, sustained=role.sustained),
         calibration=model.calibration,
         model=model.ref,
         spec=model.spec,

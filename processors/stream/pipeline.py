@@ -11,9 +11,9 @@ from typing import Protocol
 import structlog
 
 from processors.core.alerting.decision import ScoredWindow
-from processors.core.alerting.decision_step import OperatorFeedback
 from processors.core.alerting.detector_state import Output
 from processors.core.alerting.detectors import detectors_of
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.models.model import ModelSet
 from processors.core.offsets.partition import Partition
 from processors.core.windowing.device_stream import Arrival, DeviceStream
@@ -187,7 +187,7 @@ class Pipeline:
             await self._manifests.catch_up()
 
     def _has_stream(self, device_id: str) -> bool:
-        return any(device_id in partition.members for partition in self._partitions.values())
+        return any(device_id in partition.devices for partition in self._partitions.values())
 
     def _admit(
         self,
@@ -206,7 +206,7 @@ class Pipeline:
             except ContractError as error:
                 dead_letters.append(_dead_letter(delivery, error))
                 continue
-            partition.seen(stream, delivery.timestamp_ms)
+            partition.track(stream, delivery.timestamp_ms)
             if arrival is Arrival.GAP:
                 _log.warning("gap", device=chunk.device_id, session=chunk.session_id, first_sample=chunk.first_sample)
             if arrival is not Arrival.DUPLICATE and stream.segment is not None:

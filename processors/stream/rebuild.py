@@ -12,8 +12,9 @@ from aiokafka import AIOKafkaConsumer
 
 from processors.adapters.kafka.score_history import scores_since
 from processors.adapters.redis.state_store import Change, StateKey, StateStore, state_key
-from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detector_state import DetectorState
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.alerting.replay import replay_scores
 from processors.core.models.model import Slot
 from schemas.score import Score

@@ -11,8 +11,9 @@ import structlog
 
 from processors.adapters.redis.state_store import Change, StateKey, StateStore, other_key, state_key
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detector_state import DetectorState, Output, Position
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.threshold.budget import BLOCKS_PER_DAY
 from processors.core.threshold.reference import Reference
 from processors.core.windowing.window import Window
@@ -231,18 +232,20 @@ def _changing_models(
     return [
         other_key(key)
         for key, group in groups.items()
-        if (model := cache[key].state.model) and any(scored.window.model.ref.sha256 != model for scored in group)
+        if (model := cache[key].state.model_sha256) and any(scored.window.model.ref.sha256 != model for scored in group)
     ]
 
 
 def _peers(cache: Mapping[StateKey, _Cached], key: StateKey, group: Sequence[ScoredWindow]) -> list[Reference]:
     """References of other devices with a model that begins on this one."""
     state = cache[key].state
-    begins = {scored.window.model.ref.sha256 for scored in group} - {state.model}
+    begins = {scored.window.model.ref.sha256 for scored in group} - {state.model_sha256}
     if not begins:
         return []
-    known = (one.state.learned for other, one in cache.items() if other != key and other[1] == key[1])
-    references = (learned.rule.reference for learned in known if learned is not None and learned.sha256 in begins)
+    known = (one.state.current_model for other, one in cache.items() if other != key and other[1] == key[1])
+    references = (
+        learned.block_state.reference for learned in known if learned is not None and learned.sha256 in begins
+    )
     return list(islice((one for one in references if one is not None and one.blocks >= BLOCKS_PER_DAY), _MAX_PEERS))
 
 

@@ -120,14 +120,14 @@ def assert_same(result: Heard, expected: list[Output]) -> None:
 def assert_same_state(state: DetectorState, wanted: DetectorState) -> None:
     """The same windows heard and the same thresholds, within 1e-4: scores differ in their last digits."""
     assert state.position == wanted.position
-    assert state.life.raised == wanted.life.raised
-    assert (state.life.alert is None) == (wanted.life.alert is None)
-    assert state.learned is not None
-    assert wanted.learned is not None
-    assert state.learned.sha256 == wanted.learned.sha256
-    got, want = state.learned.rule, wanted.learned.rule
-    assert (got.run.heard_ns, got.run.filled_ns, got.book.numbers) == (
-        want.run.heard_ns, want.run.filled_ns, want.book.numbers
+    assert state.lifecycle.raised == wanted.lifecycle.raised
+    assert (state.lifecycle.alert is None) == (wanted.lifecycle.alert is None)
+    assert state.current_model is not None
+    assert wanted.current_model is not None
+    assert state.current_model.sha256 == wanted.current_model.sha256
+    got, want = state.current_model.block_state, wanted.current_model.block_state
+    assert (got.block.observed_ns, got.block.block_ns, got.episodes.last_number) == (
+        want.block.observed_ns, want.block.block_ns, want.episodes.last_number
     )  # fmt: skip
     for one, other in zip(got.limits[:4], want.limits[:4], strict=True):
         assert one == pytest.approx(other, rel=1e-4, abs=1e-4)

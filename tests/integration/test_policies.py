@@ -41,7 +41,7 @@ async def test_a_promise_is_set_followed_and_taken_back(kafka: str) -> None:
 
         code, told = await run("2.5", "--device", name, kafka=kafka)
         assert code == 0, told
-        assert "of heard sound = 0.357 a day" in told
+        assert "of observed audio = 0.357 a day" in told
         await _until(lambda: rate(policies, name, "machine", "scream") == 2.5)
         assert rate(policies, "another", "machine", "scream") == 1.0
 
@@ -69,8 +69,8 @@ async def test_a_promise_is_set_followed_and_taken_back(kafka: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("0.001",), "0.001 a week cannot be promised"),
-        (("1000",), "is 142.857 a day"),
+        (("0.001",), "0.001 false alarms a week cannot be kept"),
+        (("1000",), "are 142.857 a day"),
         (("-1",), "-1"),
         (("1", "--unset"), "exclude each other"),
         (("1", "--kind", "dog"), "no kind 'dog'; there are machine, room"),

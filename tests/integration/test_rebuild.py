@@ -120,9 +120,9 @@ async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked
 
     (state,) = (await states_in(redis_url, [(device, opened.detector)])).values()
     assert state.last_feedback_offset >= 0
-    assert state.learned is not None
-    assert state.learned.per_week == 7.0
-    episodes = [state.learned.rule.book.open, *state.learned.rule.book.past]
+    assert state.current_model is not None
+    assert state.current_model.false_alarms_per_week == 7.0
+    episodes = [state.current_model.block_state.episodes.current, *state.current_model.block_state.episodes.closed]
     assert any(getattr(episode, "judgement", "") == "false-alarm" for episode in episodes if episode is not None)
 
     told = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)

@@ -37,9 +37,12 @@ def at(end_sample: int, session: str = "s1") -> Position:
 
 
 def state(position: Position) -> DetectorState:
-    memory = BlockState(run=BlockAccumulator(heard_ns=position.end_sample + 1, level=0.5))
+    memory = BlockState(block=BlockAccumulator(observed_ns=position.end_sample + 1, level=0.5))
     return DetectorState(
-        position=position, learned=ModelCalibration(sha256="0" * 64, rule=memory, prior=Prior(low=0.25), per_week=1.0)
+        position=position,
+        current_model=ModelCalibration(
+            sha256="0" * 64, block_state=memory, prior=Prior(min_threshold=0.25), false_alarms_per_week=1.0
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""A window has the way of working of the chunk it begins in, wherever a worker began to read."""
+"""A window has the reported regime of the chunk it begins in, wherever a worker began to read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from processors.core.windowing.device_stream import DeviceStream
 from processors.core.windowing.extraction import Extractor
 from processors.core.windowing.window import Window
 from schemas.chunk import Chunk
-from tests.properties.test_pieces_equal_the_whole import SPECS, chunks_of, recording
+from tests.properties.test_stream_windows import SPECS, chunks_of, recording
 from tests.unit.core.models import model_set
 
 RATE = 16_000
@@ -29,7 +29,7 @@ def stream(chunks: list[tuple[int, Chunk]]) -> dict[tuple[str, int], Window]:
 
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_the_chunk_it_begins_in_decides_also_after_a_restart(data: st.DataObject) -> None:
+def test_a_window_takes_the_regime_of_its_first_chunk_also_after_a_restart(data: st.DataObject) -> None:
     samples = recording(RATE, 3.0, 1, 5)
     cuts = data.draw(st.lists(st.integers(1, len(samples) - 1), min_size=2, max_size=9))
     tags = st.sampled_from(["", "slow", "fast"])

@@ -1,4 +1,4 @@
-"""Any cut of a recording gives the scores of the whole, by the shipped models; files and streams agree."""
+"""Any split of a recording gives the scores of the whole, by the shipped models; files and streams agree."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def whole_scores(detector: str, samples: np.ndarray, rate: int) -> np.ndarray:
 @pytest.mark.parametrize("detector", DETECTORS)
 @settings(max_examples=25, deadline=None)
 @given(rate=st.sampled_from([12_000, 16_000, 44_100]), cuts=st.lists(st.integers(1, 132_000), max_size=30))
-def test_random_cuts_give_the_scores_of_the_whole(detector: str, rate: int, cuts: list[int]) -> None:
+def test_random_chunks_give_the_scores_of_the_recording(detector: str, rate: int, cuts: list[int]) -> None:
     samples = recording(rate, 1)
     segment = Segment("d", "s", rate, 0, {Slot(detector, "champion"): load_shipped_models()[detector]})
     scorer, got = BatchScorer(), []

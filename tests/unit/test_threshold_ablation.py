@@ -22,13 +22,13 @@ from processors.core.threshold import limits
 from processors.core.threshold import tail_extrapolation as tail
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockState
-from processors.core.threshold.budget import plan
-from processors.core.threshold.limits import UNKNOWN, limits_of
+from processors.core.threshold.budget import budget_plan
+from processors.core.threshold.limits import NO_PRIOR, limits_of
 from processors.core.threshold.reference import Reference
-from processors.core.threshold.reference_update import enter
+from processors.core.threshold.reference_update import enter_episode
 
 ROOT = Path(__file__).parents[2]
-PLAN = plan(1.0)
+PLAN = budget_plan(1.0)
 
 
 def state_after(distribution: str, seconds: int) -> BlockState:
@@ -54,7 +54,7 @@ def reference_of(state: BlockState) -> Reference:
 
 
 def test_the_defaults_are_the_rules_own_constants() -> None:
-    assert (limits._CLIP_RARITY, limits.MAX_EXTRAPOLATION, PLAN.learning, tail._FAR) == DEFAULT
+    assert (limits._CLIP_RARITY, limits.MAX_EXTRAPOLATION, PLAN.calibration_allowance, tail._INNER_WEIGHT) == DEFAULT
     with patched(DEFAULT):
         patched_alerts = rows.daily_cycle("student-t4", 1_103)["alerts"]
     assert patched_alerts == rows.daily_cycle("student-t4", 1_103)["alerts"]
@@ -63,13 +63,13 @@ def test_the_defaults_are_the_rules_own_constants() -> None:
 
 def test_clip_bounds_the_rarity_of_a_block_maximum_that_enters(week: BlockState) -> None:
     reference, far = reference_of(week), {}
-    largest = reference.promoted().peaks[0]
+    largest = reference.ranked_maxima().peaks[0]
     for clip in (1.0, 2.0, 4.0):
         with patched(RuleConstants(clip=clip)):
-            _, far[clip], _ = enter(reference, PLAN, 100.0 * largest, None, clipped=True)
+            _, far[clip], _ = enter_episode(reference, PLAN, 100.0 * largest, None, clipped=True)
     assert far[1.0] == largest
     assert far[4.0] / far[2.0] == pytest.approx(far[2.0] / far[1.0], rel=1e-3)
-    _, peak, _ = enter(reference, PLAN, 100.0 * largest, None, clipped=True)
+    _, peak, _ = enter_episode(reference, PLAN, 100.0 * largest, None, clipped=True)
     assert peak == far[2.0] > largest
 
 
@@ -77,33 +77,33 @@ def test_max_extrapolation_bounds_the_threshold_in_the_first_hours(hours: BlockS
     rule, far = BlockRule(PLAN), {}
     for factor in (2.0, 8.0, 16.0):
         with patched(RuleConstants(max_extrapolation=factor)):
-            far[factor] = rule.refreshed(hours).limits.peak
+            far[factor] = rule.refresh_limits(hours).limits.peak
     assert far[16.0] > far[8.0] > far[2.0]
-    assert rule.refreshed(hours).limits.peak == far[8.0] == hours.limits.peak
+    assert rule.refresh_limits(hours).limits.peak == far[8.0] == hours.limits.peak
 
 
 def test_the_calibration_factor_applies_in_the_first_week_only(week: BlockState) -> None:
     reference = reference_of(week)
     for factor in (1.0, 5.0):
         with patched(RuleConstants(calibration_factor=factor)):
-            patched_limits = BlockRule(PLAN).refreshed(week).limits
-        assert patched_limits == limits_of(reference, replace(PLAN, learning=factor), UNKNOWN)
+            patched_limits = BlockRule(PLAN).refresh_limits(week).limits
+        assert patched_limits == limits_of(reference, replace(PLAN, calibration_allowance=factor), NO_PRIOR)
         assert patched_limits.peak != week.limits.peak
         assert patched_limits.level != week.limits.level
     first = reference.days[0]
     ready = week._replace(reference=reference._replace(days=(first,) * 7))
     assert reference_of(ready).ready
     with patched(RuleConstants(calibration_factor=5.0)):
-        patched_limits = BlockRule(PLAN).refreshed(ready).limits
-    assert patched_limits == BlockRule(PLAN).refreshed(ready).limits
+        patched_limits = BlockRule(PLAN).refresh_limits(ready).limits
+    assert patched_limits == BlockRule(PLAN).refresh_limits(ready).limits
 
 
 def test_the_inner_weight_blends_the_two_extrapolations(hours: BlockState) -> None:
     reference, at = reference_of(hours), {}
     for weight in (0.0, 0.5, 1.0):
         with patched(RuleConstants(inner_weight=weight)):
-            at[weight] = BlockRule(PLAN).refreshed(hours).limits.peak
-    assert at[0.0] > reference.promoted().peaks[0]
+            at[weight] = BlockRule(PLAN).refresh_limits(hours).limits.peak
+    assert at[0.0] > reference.ranked_maxima().peaks[0]
     assert at[1.0] != at[0.0]
     assert at[0.5] == pytest.approx((at[0.0] * at[1.0]) ** 0.5)
     assert at[0.5] == hours.limits.peak
@@ -115,9 +115,9 @@ def test_constants_are_restored_when_a_run_fails(hours: BlockState) -> None:
     assert (DEFAULT.clip, DEFAULT.max_extrapolation, DEFAULT.inner_weight) == (
         limits._CLIP_RARITY,
         limits.MAX_EXTRAPOLATION,
-        tail._FAR,
+        tail._INNER_WEIGHT,
     )
-    assert BlockRule(PLAN).refreshed(hours).limits == hours.limits
+    assert BlockRule(PLAN).refresh_limits(hours).limits == hours.limits
 
 
 def test_the_threshold_shifts_as_in_the_table_and_the_reason_is_given() -> None:

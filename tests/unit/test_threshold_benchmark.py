@@ -14,14 +14,14 @@ from benchmarks.thresholds import table
 from benchmarks.thresholds.distributions import DISTRIBUTIONS, SECOND, days
 from benchmarks.thresholds.rule_run import run_rule
 from processors.core.threshold.block_rule import BlockRule
-from processors.core.threshold.budget import plan
+from processors.core.threshold.budget import budget_plan
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_bulk_processing_equals_single_steps(distribution: str) -> None:
-    rule = BlockRule(plan(28.0))
+    rule = BlockRule(budget_plan(28.0))
     scores = np.concatenate(list(days(distribution, (3,), 1)))[:50_000]
     scores[30_000:30_500] += 20.0
     scores[40_001] += 300.0
@@ -32,7 +32,12 @@ def test_bulk_processing_equals_single_steps(distribution: str) -> None:
         events += [(start + at, decision) for at, decision in some]
     for at, score in enumerate(scores.tolist()):
         one_by_one, decision = rule.step(one_by_one, score, SECOND)
-        if decision.alert in ("opens", "closes") or decision.suppressed or decision.told or decision.drift:
+        if (
+            decision.alert in ("opens", "closes")
+            or decision.suppressed
+            or decision.suppressed_to_report
+            or decision.drift_to_report
+        ):
             single_events.append((at, decision))
 
     assert events == single_events

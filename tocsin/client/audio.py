@@ -159,12 +159,12 @@ class ChunkSequencer:
             stream = self._partition.stream(chunk.device_id, message.timestamp)
             if stream is None:
                 device = self._fleet.get(chunk.device_id)
-                promised = (None, 0) if device is None else (device.sample_rate, device.announced_ns)
-                stream = DeviceStream(chunk.device_id, {}, *promised)
+                announced = (None, 0) if device is None else (device.sample_rate, device.announced_ns)
+                stream = DeviceStream(chunk.device_id, {}, *announced)
             arrival = stream.admit(chunk)
         except ContractError:
             return None
-        self._partition.seen(stream, message.timestamp)
+        self._partition.track(stream, message.timestamp)
         if arrival is Arrival.DUPLICATE:
             return None
         return ReplayedChunk(chunk, arrival is not Arrival.NEXT, message.partition, message.offset, message.timestamp)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from processors.adapters.kafka.feedback import feedback_of_message
 from processors.adapters.kafka.score_history import scores_since
-from processors.core.alerting.decision_step import OperatorFeedback
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from schemas.errors import ContractError
 from schemas.score import Score
 from schemas.topics import FEEDBACK, SCORES

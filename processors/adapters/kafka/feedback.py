@@ -7,7 +7,7 @@ from typing import Any
 
 from processors.adapters.kafka.messages import record_of
 from processors.adapters.kafka.topic_follower import TopicFollower
-from processors.core.alerting.decision_step import OperatorFeedback
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from schemas.errors import UnknownType
 from schemas.feedback import AlertFeedback, DeviceFeedback
 from schemas.topics import FEEDBACK

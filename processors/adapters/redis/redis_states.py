@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from processors.adapters.redis.rebuild_lease import LEASE_S, lease
-from processors.adapters.redis.state_codec import StateTexts, packed, unpacked
+from processors.adapters.redis.state_codec import StateTexts, deflate_state, inflate_state
 from processors.adapters.redis.state_store import Change, StateKey
 from processors.core.alerting.detector_state import DetectorState
 from schemas.addresses import without_password
@@ -104,14 +104,14 @@ class RedisStates:
         if position is None:
             raise ValueError(f"{change.key}: a state without a position cannot be stored")
         before = ("", "") if base is None else (base.session_id, str(base.end_sample))
-        body = packed(self._texts.of(change.key, change.state))
+        body = deflate_state(self._texts.of(change.key, change.state))
         return (*before, position.session_id, position.end_sample, body, _FORGET_AFTER_S)
 
     async def _read(self, bodies: dict[StateKey, bytes]) -> dict[StateKey, DetectorState]:
         states, unreadable = {}, []
         for key, body in bodies.items():
             try:
-                states[key] = unpacked(body)
+                states[key] = inflate_state(body)
             except ValueError:
                 unreadable.append(key)
         if unreadable:

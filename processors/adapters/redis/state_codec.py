@@ -1,4 +1,4 @@
-"""Detector states as JSON: unchanged parts are not encoded again, and long states are deflated."""
+"""The stored form of states: JSON whose unchanged parts are cached, deflated where it is long."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _MAX_CACHED_STATES = 20_000
 _MAX_PLAIN_BYTES = 8_192
 
 _LIMITS: TypeAdapter[Limits] = TypeAdapter(Limits)
-_EARLY: TypeAdapter[WarmUp | None] = TypeAdapter(WarmUp | None)
+_WARM_UP: TypeAdapter[WarmUp | None] = TypeAdapter(WarmUp | None)
 _REFERENCE: TypeAdapter[Reference | None] = TypeAdapter(Reference | None)
-_BOOK: TypeAdapter[EpisodeLog] = TypeAdapter(EpisodeLog)
-_SHELF: TypeAdapter[tuple[InactiveRegime, ...]] = TypeAdapter(tuple[InactiveRegime, ...])
-_PLACE: TypeAdapter[Location | None] = TypeAdapter(Location | None)
+_EPISODES: TypeAdapter[EpisodeLog] = TypeAdapter(EpisodeLog)
+_INACTIVE_REGIMES: TypeAdapter[tuple[InactiveRegime, ...]] = TypeAdapter(tuple[InactiveRegime, ...])
+_LOCATION: TypeAdapter[Location | None] = TypeAdapter(Location | None)
 _PRIOR: TypeAdapter[Prior] = TypeAdapter(Prior)
-_LEARNED: TypeAdapter[ModelCalibration | None] = TypeAdapter(ModelCalibration | None)
-_RUN: TypeAdapter[BlockAccumulator] = TypeAdapter(BlockAccumulator)
-_LIFE: TypeAdapter[AlertLifecycle] = TypeAdapter(AlertLifecycle)
+_CALIBRATION: TypeAdapter[ModelCalibration | None] = TypeAdapter(ModelCalibration | None)
+_BLOCK: TypeAdapter[BlockAccumulator] = TypeAdapter(BlockAccumulator)
+_LIFECYCLE: TypeAdapter[AlertLifecycle] = TypeAdapter(AlertLifecycle)
 _OUTBOX: TypeAdapter[tuple[Output, ...]] = TypeAdapter(tuple[Output, ...])
 
 
 class StateTexts:
     """Encodes states as ``DetectorState.model_dump_json`` does, in a third of its time.
 
-    A device's reference changes once a minute, its thresholds once an hour, and a batch comes several times a second.
-    Parts are immutable, so that the same object has the same text.
+    A device's reference changes once a minute and its limits once an hour, but states are written several times a
+    second. Parts are immutable, so that the same object has the same text.
     """
 
     def __init__(self) -> None:
@@ -47,11 +47,11 @@ class StateTexts:
         """A state's JSON.
 
         Args:
-            key: of the state; the parts encoded last are cached under it.
-            state: to encode.
+            key: of the state; its latest parts are cached under it.
+            state: to be written.
         """
-        learned = state.learned
-        if learned is None:
+        current = state.current_model
+        if current is None:
             return state.model_dump_json()
         if key not in self._cache and len(self._cache) >= _MAX_CACHED_STATES:
             self._cache.clear()
@@ -63,12 +63,14 @@ class StateTexts:
                 found = cached[name] = (value, adapter.dump_json(value).decode())
             return found[1]
 
-        rule: BlockState = learned.rule
-        memory = (
-            f"[{rule.version},{_RUN.dump_json(rule.run).decode()},{part('limits', rule.limits, _LIMITS)},"
-            f"{part('early', rule.early, _EARLY)},{part('reference', rule.reference, _REFERENCE)},"
-            f"{part('book', rule.book, _BOOK)},{_string(rule.regime)},{part('shelf', rule.shelf, _SHELF)},"
-            f"{part('place', rule.previous, _PLACE)}]"
+        block_state: BlockState = current.block_state
+        thresholds = (
+            f"[{block_state.version},{_BLOCK.dump_json(block_state.block).decode()},"
+            f"{part('limits', block_state.limits, _LIMITS)},{part('warm_up', block_state.warm_up, _WARM_UP)},"
+            f"{part('reference', block_state.reference, _REFERENCE)},"
+            f"{part('episodes', block_state.episodes, _EPISODES)},{_string(block_state.regime)},"
+            f"{part('inactive_regimes', block_state.inactive_regimes, _INACTIVE_REGIMES)},"
+            f"{part('previous_location', block_state.previous_location, _LOCATION)}]"
         )
         position = "null"
         if state.position is not None:
@@ -76,27 +78,30 @@ class StateTexts:
         sessions = ",".join(map(_string, state.past_sessions))
         return (
             f'{{"version":{state.version},"position":{position},"past_sessions":[{sessions}],'
-            f'"learned":[{_string(learned.sha256)},{memory},{part("prior", learned.prior, _PRIOR)},'
-            f'{float(learned.per_week)!r}],"previous":{part("previous", state.previous, _LEARNED)},'
-            f'"life":{part("life", state.life, _LIFE)},"last_feedback_offset":{state.last_feedback_offset},'
+            f'"current_model":[{_string(current.sha256)},{thresholds},{part("prior", current.prior, _PRIOR)},'
+            f"{float(current.false_alarms_per_week)!r}],"
+            f'"previous_model":{part("previous_model", state.previous_model, _CALIBRATION)},'
+            f'"lifecycle":{part("lifecycle", state.lifecycle, _LIFECYCLE)},'
+            f'"last_feedback_offset":{state.last_feedback_offset},'
             f'"outbox":{_OUTBOX.dump_json(state.outbox).decode()}}}'
         )
 
 
-def packed(text: str) -> bytes:
-    """A state's JSON as stored: deflated (RFC 1950) where it is longer than 8 KB.
+def deflate_state(text: str) -> bytes:
+    """The stored bytes of a state's JSON: deflated (RFC 1950) where it is longer than 8 KB.
 
-    That is so with several regimes, mostly after a change of model, and where a batch held many windows of a device.
+    That is the case with several regimes, mostly after a change of model, and after a batch with many windows of a
+    device.
     """
     body = text.encode()
     return body if len(body) <= _MAX_PLAIN_BYTES else zlib.compress(body, 1)
 
 
-def unpacked(body: bytes) -> DetectorState:
-    """A state as stored, deflated or not.
+def inflate_state(body: bytes) -> DetectorState:
+    """A state from its stored bytes, deflated or not.
 
     Raises:
-        ValueError: it is not a state.
+        ValueError: it is not a state of this version.
     """
     if body.startswith(b"{"):
         return DetectorState.model_validate_json(body)

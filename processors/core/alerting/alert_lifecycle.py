@@ -1,33 +1,30 @@
-"""An alert's life: an episode of the rule opens it, it is updated while it lasts, the episode's end closes it."""
+"""The lifecycle of an alert: an episode opens it, updates follow while it lasts, the end of the episode closes it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
-
-from pydantic import BaseModel, ConfigDict
 
 from processors.core.alerting.detectors import Detector
 from processors.core.threshold.block_state import Decision
-from schemas.alert import Alert, AlertKind, AlertState, AudioSpan, Band, Severity
+from schemas.alert import Alert, AlertKind, AlertState, Severity
 from schemas.identity import alert_id
 from schemas.score import Score
 from schemas.score_text import score_text
 
-_REMEMBERED = 16
+_MAX_RAISED = 16
 
 
 class OpenAlert(NamedTuple):
-    """The alert that is open.
+    """The open alert.
 
     Attributes:
         alert_id, session_id, first_sample, captured_ns: of the window that opened it.
         revision: of the last record sent.
         peak: largest score so far.
-        severity: so far; it never falls.
+        severity: so far; it never decreases.
         kind: so far; ``level`` once a minute's level exceeded.
-        quiet_ns: sound since the last exceedance, where a model that has no part in the episode judges now.
-        since_update_ns: sound since the last record.
+        quiet_ns: audio since the last exceedance, counted outside of episodes: after a change of model.
+        since_update_ns: audio since the last record.
     """
 
     alert_id: str
@@ -43,29 +40,15 @@ class OpenAlert(NamedTuple):
 
 
 class AlertLifecycle(NamedTuple):
-    """What is remembered between windows.
+    """The alert state between windows.
 
     Attributes:
         alert: the open alert, or None.
-        raised: alert ids and the episodes they belong to, the newest last: verdicts name alerts.
+        raised: ids of raised alerts and their episodes, the newest last: feedback refers to alerts.
     """
 
     alert: OpenAlert | None = None
     raised: tuple[tuple[str, int], ...] = ()
-
-
-class Evidence(BaseModel):
-    """What an alert shows besides numbers.
-
-    Attributes:
-        bands: mel bands that explain the score, largest first.
-        audio: where the sound lies, or None.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    bands: tuple[Band, ...]
-    audio: AudioSpan | None
 
 
 def advance(
@@ -73,26 +56,24 @@ def advance(
     detector: Detector,
     score: Score,
     decision: Decision,
-    above: int,
-    evidence: Callable[[], Evidence],
+    confirmations: int,
 ) -> tuple[AlertLifecycle, Alert | None]:
-    """One window later.
+    """Applies one window.
 
     Args:
         state: before.
-        detector: its release and updates.
+        detector: release and updates.
         score: of the window.
-        decision: what the rule says of it.
-        above: windows above the threshold among the latest ``detector.among``.
-        evidence: called only where an alert record is made.
+        decision: of the threshold rule.
+        confirmations: windows above the threshold among the latest ``detector.window_count``.
 
     Returns:
-        The state after, and the alert's new revision where there is one.
+        The state after, and the alert's new revision or None, without bands and audio span.
     """
     if score.threshold is None:
         return state, None
     if state.alert is not None:
-        return _go_on(state, state.alert, detector, score, score.threshold, decision, above, evidence)
+        return _continue(state, state.alert, detector, score, score.threshold, decision, confirmations)
     if decision.alert != "opens":
         return state, None
     opened = OpenAlert(
@@ -105,30 +86,29 @@ def advance(
         severity=_severity(decision),
         kind=decision.kind or "peak",
     )
-    raised = (*state.raised, (opened.alert_id, decision.episode))[-_REMEMBERED:]
-    alert = _revision(opened, "opened", detector, score, score.threshold, above, evidence())
+    raised = (*state.raised, (opened.alert_id, decision.episode))[-_MAX_RAISED:]
+    alert = _revision(opened, "opened", detector, score, score.threshold, confirmations)
     return AlertLifecycle(alert=opened, raised=raised), alert
 
 
-def _go_on(
+def _continue(
     state: AlertLifecycle,
     alert: OpenAlert,
     detector: Detector,
     score: Score,
     threshold: float,
     decision: Decision,
-    above: int,
-    evidence: Callable[[], Evidence],
+    confirmations: int,
 ) -> tuple[AlertLifecycle, Alert | None]:
-    severe = "critical" in (alert.severity, _severity(decision))
+    is_critical = "critical" in (alert.severity, _severity(decision))
     by_level = "level" in (alert.kind, decision.kind)
-    # After a change of model the rule's episodes begin anew: then quiet alone closes the alert.
-    calm = decision.alert == "none" and not decision.exceeds
+    # After a change of model the episodes start over: then quiet alone closes the alert.
+    is_quiet = decision.alert == "none" and not decision.exceeds
     after = alert._replace(
         peak=max(alert.peak, score.score),
-        severity="critical" if severe else "warning",
+        severity="critical" if is_critical else "warning",
         kind="level" if by_level else "peak",
-        quiet_ns=alert.quiet_ns + score.hop_ns if calm else 0,
+        quiet_ns=alert.quiet_ns + score.hop_ns if is_quiet else 0,
         since_update_ns=alert.since_update_ns + score.hop_ns,
     )
     closes = decision.alert == "closes" or after.quiet_ns >= detector.release_ns
@@ -137,9 +117,9 @@ def _go_on(
     if not (closes or grew or due):
         return state._replace(alert=after), None
     after = after._replace(revision=after.revision + 1, since_update_ns=0)
-    revision = _revision(after, "closed" if closes else "updated", detector, score, threshold, above, evidence())
+    revision = _revision(after, "closed" if closes else "updated", detector, score, threshold, confirmations)
     raised = (*state.raised, (after.alert_id, decision.episode)) if decision.alert == "opens" else state.raised
-    return AlertLifecycle(alert=None if closes else after, raised=raised[-_REMEMBERED:]), revision
+    return AlertLifecycle(alert=None if closes else after, raised=raised[-_MAX_RAISED:]), revision
 
 
 def _severity(decision: Decision) -> Severity:
@@ -155,10 +135,9 @@ def _revision(
     detector: Detector,
     score: Score,
     threshold: float,
-    above: int,
-    evidence: Evidence,
+    confirmations: int,
 ) -> Alert:
-    why = score.explanation
+    explanation = score.explanation
     return Alert(
         alert_id=alert.alert_id,
         dedup_key=f"{score.device_id}/{score.detector}",
@@ -177,34 +156,32 @@ def _revision(
         score=score.score,
         threshold=threshold,
         peak_score=alert.peak,
-        confirmations=above,
-        window_count=detector.among,
+        confirmations=confirmations,
+        window_count=detector.window_count,
         kind=alert.kind,
-        level=None if why is None or why.level_threshold is None else why.level,
-        level_threshold=None if why is None else why.level_threshold,
-        p_value=None if why is None else why.p_value,
+        level=None if explanation is None or explanation.level_threshold is None else explanation.level,
+        level_threshold=None if explanation is None else explanation.level_threshold,
+        p_value=None if explanation is None else explanation.p_value,
         threshold_state=score.threshold_state,
-        calibration_progress=None if why is None else why.calibration_progress,
+        calibration_progress=None if explanation is None else explanation.calibration_progress,
         degraded=score.degraded,
-        bands=evidence.bands,
-        audio=evidence.audio,
         model=score.model,
         summary=_summary(alert, state, detector, score, threshold),
     )
 
 
 def _summary(alert: OpenAlert, state: AlertState, detector: Detector, score: Score, threshold: float) -> str:
-    why = score.explanation
+    explanation = score.explanation
     peak = score_text(alert.peak)
-    what = f"score {score_text(score.score)}, threshold {score_text(threshold)}, peak {peak}"
-    if alert.kind == "level" and why is not None and why.level_threshold is not None:
-        level, limit = score_text(why.level), score_text(why.level_threshold)
-        what = f"the minute lies {level} above usual, limit {limit}, peak {peak}"
-    calibrating = (
-        "" if score.threshold_state == "ready" or why is None else f", calibrating ({why.calibration_progress:.0%})"
-    )
+    reason = f"score {score_text(score.score)}, threshold {score_text(threshold)}, peak {peak}"
+    if alert.kind == "level" and explanation is not None and explanation.level_threshold is not None:
+        level, limit = score_text(explanation.level), score_text(explanation.level_threshold)
+        reason = f"the minute is {level} above usual, limit {limit}, peak {peak}"
+    calibrating = ""
+    if score.threshold_state != "ready" and explanation is not None:
+        calibrating = f", calibrating ({explanation.calibration_progress:.0%})"
     start = score.first_sample / score.sample_rate
     return (
-        f"{detector.title} {'over' if state == 'closed' else 'at'} {score.device_id}: {what}{calibrating}, "
+        f"{detector.title} {'over' if state == 'closed' else 'at'} {score.device_id}: {reason}{calibrating}, "
         f"{start:.1f} s into the session"
     )

@@ -1,4 +1,4 @@
-"""The decision: scored windows of one device and detector against its state."""
+"""The decision: applies scored windows of one device and detector to its state."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.alerting.alert_lifecycle import Evidence
-from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback, ScoredObservation, step
+from processors.core.alerting.decision_context import DecisionContext
+from processors.core.alerting.decision_step import step
 from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.alerting.observation import ScoredObservation
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.audio.mel import band_edges
 from processors.core.threshold.reference import Reference
 from processors.core.windowing.window import Window
-from schemas.alert import AudioSpan, Band
+from schemas.alert import Alert, AudioSpan, Band
 from schemas.errors import ScoreNotFinite
 from schemas.features import FeatureSpec
 
@@ -25,13 +27,13 @@ _SHOWN_BANDS = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredWindow:
-    """A window and what the model said.
+    """A window and its score.
 
     Attributes:
         window: the window.
         partition: of the audio topic.
         score: higher is more anomalous.
-        bands: float32 (n_mels,), how much each band adds to the score, or None where the model does not say.
+        bands: float32 (n_mels,), how much each band adds to the score; None where the model gives none.
     """
 
     window: Window
@@ -52,87 +54,84 @@ def decide(
 ) -> tuple[DetectorState, list[Output]]:
     """Applies windows in order; windows applied before change nothing.
 
-    Where another model scores than before, the threshold is that model's, see :meth:`DetectorState.known_of`, and an
-    open alert goes on, with its peak counted anew on that model's scale. Shadows give scores and no alerts; what would
-    be their alerts only keeps their thresholds from learning faults.
+    When another model scores than before, its own thresholds are used, see :meth:`DetectorState.calibration_of`, and
+    an open alert continues, with its peak counted again on that model's scale. Shadows give scores and no alerts; their
+    episodes only keep faults out of their references.
 
     Args:
         state: before.
-        context_of: what decides on a window.
+        context_of: the decision context of a window.
         windows: of one device and one slot, in order of their ends.
-        other: the state of the device's other slot, as far as known.
-        peers: what devices of the same kind have heard through the same model, for a device that begins.
-        feedback: what people have said of this device and detector, in order.
+        other: the state of the device's other slot, if known.
+        peers: references of devices of the same kind and the same model, for a device that begins.
+        feedback: the operators' on this device and detector, in order.
         degraded: True when the stored state cannot be reached.
 
     Raises:
-        ScoreNotFinite: a model gave a score that is no number.
+        ScoreNotFinite: a model's score is not a finite number.
 
     Returns:
-        The state after, and what is to be sent: the outputs of new windows, and again those of replayed windows that
-        the last batch may not have sent. The state's outbox holds the same. The state itself comes back, the very
-        object, when nothing was applied.
+        The state after, and the outputs to be sent: those of new windows, and again those of replayed windows that
+        the last batch may not have sent. The state's outbox holds the same. When nothing was applied, the very same
+        state object is returned.
     """
     outputs: list[Output] = []
     current = state
     for scored in windows:
         window = scored.window
-        if current.is_past(window.session_id, window.end_sample):
-            if (again := state.sent(window.session_id, window.end_sample)) is not None:
+        if current.is_applied(window.session_id, window.end_sample):
+            if (again := state.output_of(window.session_id, window.end_sample)) is not None:
                 outputs.append(again)
             continue
-        if not math.isfinite(scored.score):
-            where = f"{window.device_id!r}, session {window.session_id!r}, sample {window.first_sample}"
-            raise ScoreNotFinite(f"model {window.model.ref.name} gave {scored.score} for {where}: export it anew")
-        heard = ScoredObservation(
-            device_id=window.device_id,
-            detector=window.slot.detector,
-            stage=window.slot.stage,
-            session_id=window.session_id,
-            first_sample=window.first_sample,
-            n_samples=window.n_samples,
-            sample_rate=window.sample_rate,
-            captured_ns=window.captured_ns,
-            level_dbfs=round(window.level_dbfs, 2),
-            score=round(scored.score, _DECIMALS),
-            reported_regime=window.regime,
-        )
-        judge = context_of(window)
+        observation, context = _observation(scored), context_of(window)
         current, output = step(
-            current,
-            judge,
-            heard,
-            _evidence(scored, judge),
-            other=other,
-            peers=peers,
-            feedback=feedback,
-            degraded=degraded,
+            current, context, observation, other=other, peers=peers, feedback=feedback, degraded=degraded
         )
+        if output.alert is not None:
+            output = output.model_copy(update={"alert": _with_evidence(output.alert, scored, context)})
         outputs.append(output)
     if current is state:
         return state, outputs
-    # Replayed outputs stay in the outbox as well: nobody has confirmed them yet.
+    # Replayed outputs stay in the outbox as well: Kafka has not confirmed them yet.
     return current.model_copy(update={"outbox": tuple(outputs)}), outputs
 
 
-def _evidence(scored: ScoredWindow, judge: DecisionContext) -> Callable[[], Evidence]:
-    def evidence() -> Evidence:
-        window = scored.window
-        audio = None
-        if judge.topic is not None:
-            audio = AudioSpan(
-                topic=judge.topic,
-                partition=scored.partition,
-                first_offset=window.first_offset,
-                last_offset=window.last_offset,
-            )
-        return Evidence(bands=_bands(scored, judge.spec), audio=audio)
+def _observation(scored: ScoredWindow) -> ScoredObservation:
+    window = scored.window
+    if not math.isfinite(scored.score):
+        where = f"{window.device_id!r}, session {window.session_id!r}, sample {window.first_sample}"
+        raise ScoreNotFinite(f"model {window.model.ref.name} gave {scored.score} for {where}: export it again")
+    return ScoredObservation(
+        device_id=window.device_id,
+        detector=window.slot.detector,
+        stage=window.slot.stage,
+        session_id=window.session_id,
+        first_sample=window.first_sample,
+        n_samples=window.n_samples,
+        sample_rate=window.sample_rate,
+        captured_ns=window.captured_ns,
+        level_dbfs=round(window.level_dbfs, 2),
+        score=round(scored.score, _DECIMALS),
+        reported_regime=window.regime,
+    )
 
-    return evidence
+
+def _with_evidence(alert: Alert, scored: ScoredWindow, context: DecisionContext) -> Alert:
+    """The alert with the bands that explain the score, and the span of its audio in the topic."""
+    window = scored.window
+    audio = None
+    if context.topic is not None:
+        audio = AudioSpan(
+            topic=context.topic,
+            partition=scored.partition,
+            first_offset=window.first_offset,
+            last_offset=window.last_offset,
+        )
+    return alert.model_copy(update={"bands": _bands(scored, context.spec), "audio": audio})
 
 
 def _bands(scored: ScoredWindow, spec: FeatureSpec) -> tuple[Band, ...]:
-    """The bands that add most to the score; by the window's own power where the model does not say; none of samples."""
+    """The bands that add most to the score, or have most power where the model gives none; none for waveforms."""
     if spec.transform == "waveform":
         return ()
     weight = scored.bands

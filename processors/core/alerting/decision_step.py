@@ -1,204 +1,97 @@
-"""Judging: one score against a device and detector's state; with the window itself or without it."""
+"""The decision step: applies one scored observation to the state of a device and detector."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal
 
-from processors.core.alerting.alert_lifecycle import AlertLifecycle, Evidence, advance
+from processors.core.alerting.alert_lifecycle import AlertLifecycle, advance
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detector_state import DetectorState, ModelCalibration, Output, Position
 from processors.core.alerting.detectors import Detector
-from processors.core.threshold.block_rule import BlockRule
-from processors.core.threshold.block_state import BlockState, Decision
-from processors.core.threshold.budget import Plan
-from processors.core.threshold.feedback import accepted, judged, rolled_back
-from processors.core.threshold.limits import FAR, Prior, prior_of
+from processors.core.alerting.observation import ScoredObservation
+from processors.core.alerting.operator_feedback import OperatorFeedback, apply_feedback
+from processors.core.threshold.block_state import Decision
+from processors.core.threshold.limits import UNREACHABLE, prior_of
 from processors.core.threshold.reference import Reference
-from processors.core.threshold.regime import entered
+from processors.core.threshold.regime import enter_regime
 from schemas.construct import construct_unchecked
-from schemas.features import FeatureSpec
-from schemas.feedback import Action
-from schemas.manifest import Calibration
 from schemas.notice import Notice
-from schemas.score import ModelRef, Score, ScoreExplanation, Stage
+from schemas.score import Score, ScoreExplanation
 
 _DECIMALS = 6
-_HOUR_NS = 3_600_000_000_000
-_BAND = "{:02d}h"
-_OTHERS = {"", *(_BAND.format(hour) for hour in range(24))}
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionContext:
-    """All that a decision needs besides state and scores.
-
-    Attributes:
-        detector: confirmation and release.
-        plan: the promise and its arithmetic.
-        calibration: of the model.
-        model: which model scored.
-        spec: its features.
-        topic: where the audio came from; None for files.
-        hours: hours of the day (UTC) at which another regime begins, ascending; fewer than two make one regime.
-        use_reported_regime: whether each regime that the producer reports is one.
-    """
-
-    detector: Detector
-    plan: Plan
-    calibration: Calibration
-    model: ModelRef
-    spec: FeatureSpec
-    topic: str | None = None
-    hours: tuple[int, ...] = ()
-    use_reported_regime: bool = False
-
-
-class ScoredObservation(NamedTuple):
-    """A window's score and where it lies; see :class:`schemas.score.Score`."""
-
-    device_id: str
-    detector: str
-    stage: Stage
-    session_id: str
-    first_sample: int
-    n_samples: int
-    sample_rate: int
-    captured_ns: int
-    level_dbfs: float
-    score: float
-    reported_regime: str = ""
-
-
-class OperatorFeedback(NamedTuple):
-    """What somebody said of a device's detector.
-
-    Attributes:
-        offset: of the record on the feedback topic.
-        word: the judgement, or ``normal`` and ``undo``.
-        alert_id: of the alert judged; "" for ``normal`` and ``undo``.
-    """
-
-    offset: int
-    word: Action | Literal["false-alarm", "real"]
-    alert_id: str = ""
 
 
 def step(
     state: DetectorState,
-    judge: DecisionContext,
-    heard: ScoredObservation,
-    evidence: Callable[[], Evidence],
+    context: DecisionContext,
+    observation: ScoredObservation,
     *,
     other: DetectorState | None = None,
     peers: Sequence[Reference] = (),
     feedback: Sequence[OperatorFeedback] = (),
     degraded: bool = False,
 ) -> tuple[DetectorState, Output]:
-    """One new window later; see :func:`processors.core.alerting.decision.decide`."""
-    past, is_new = state.enter(heard.session_id)
-    life, previous = state.life, state.previous
-    learned = state.learned
-    if learned is None or learned.sha256 != judge.model.sha256:
-        previous = previous if learned is None else learned._replace(rule=learned.rule.packed())
-        learned = state.known_of(judge.model.sha256, other) or _begun(judge, peers)
-        # Episodes are counted by each model's memory; an open alert goes on, its peak on the new scale.
-        life = AlertLifecycle(alert=life.alert and life.alert._replace(peak=heard.score))
-    rule = _rule(judge.detector, judge.plan, learned.prior)
-    memory = learned.rule
-    if learned.per_week != judge.plan.per_week:
-        memory = rule.refreshed(memory)
-    memory = entered(rule, memory, _regime(judge, heard, memory.regime), lambda regime: _is_foreign(judge, regime))
-    last_offset = state.last_feedback_offset
-    if feedback and feedback[-1].offset > last_offset:
+    """Applies one new window; the arguments are those of :func:`processors.core.alerting.decision.decide`.
+
+    Returns:
+        The state after, and the output, its alert without bands and audio span.
+    """
+    past_sessions, is_new_session = state.enter_session(observation.session_id)
+    lifecycle, current, previous = state.lifecycle, state.current_model, state.previous_model
+    if current is None or current.sha256 != context.model.sha256:
+        previous = previous if current is None else current._replace(block_state=current.block_state.compacted())
+        current = state.calibration_of(context.model.sha256, other) or _new_calibration(context, peers)
+        # Episodes are counted per model; an open alert continues, its peak on the new model's scale.
+        lifecycle = AlertLifecycle(alert=lifecycle.alert and lifecycle.alert._replace(peak=observation.score))
+    rule = context.rule(current.prior)
+    block_state = current.block_state
+    if current.false_alarms_per_week != context.plan.false_alarms_per_week:
+        block_state = rule.refresh_limits(block_state)
+    regime = context.regime_of(observation, block_state.regime)
+    block_state = enter_regime(rule, block_state, regime, context.is_obsolete)
+    last_feedback_offset = state.last_feedback_offset
+    if feedback and feedback[-1].offset > last_feedback_offset:
         for one in feedback:
-            if one.offset > last_offset:
-                memory, last_offset = _told(rule, memory, life, one), one.offset
-    hop_ns = hop_of(judge.spec)
-    fresh = is_new or (state.position is not None and heard.first_sample > state.position.end_sample)
-    memory, decision = rule.step(memory, heard.score, hop_ns, fresh=fresh)
-    score = _score(heard, judge, decision, hop_ns, memory.regime, last_offset, degraded=degraded)
-    above = sum(one > score.threshold for one in memory.run.recent) if score.threshold is not None else 0
-    life, alert = advance(life, judge.detector, score, decision, above, evidence)
+            if one.offset > last_feedback_offset:
+                block_state = apply_feedback(rule, block_state, lifecycle, one)
+                last_feedback_offset = one.offset
+    after_gap = is_new_session or (state.position is not None and observation.first_sample > state.position.end_sample)
+    hop_ns = context.hop_ns
+    block_state, decision = rule.step(block_state, observation.score, hop_ns, after_gap=after_gap)
+    score = _score(observation, context, decision, hop_ns, block_state.regime, last_feedback_offset, degraded=degraded)
+    confirmations = 0
+    if score.threshold is not None:
+        confirmations = sum(recent > score.threshold for recent in block_state.block.recent_scores)
+    lifecycle, alert = advance(lifecycle, context.detector, score, decision, confirmations)
     after = construct_unchecked(
         DetectorState,
-        version=2,
-        position=Position(heard.session_id, heard.first_sample + heard.n_samples),
-        past_sessions=past,
-        learned=ModelCalibration(judge.model.sha256, memory, learned.prior, judge.plan.per_week),
-        previous=previous,
-        life=life,
-        last_feedback_offset=last_offset,
+        version=3,
+        position=Position(observation.session_id, observation.first_sample + observation.n_samples),
+        past_sessions=past_sessions,
+        current_model=ModelCalibration(
+            context.model.sha256, block_state, current.prior, context.plan.false_alarms_per_week
+        ),
+        previous_model=previous,
+        lifecycle=lifecycle,
+        last_feedback_offset=last_feedback_offset,
         outbox=(),
     )
-    if heard.stage == "shadow":
+    if observation.stage == "shadow":
         return after, construct_unchecked(Output, score=score, alert=None, notices=())
-    return after, construct_unchecked(
-        Output, score=score, alert=alert, notices=_notices(score, decision, judge.detector)
-    )
+    notices = _notices(score, decision, context.detector)
+    return after, construct_unchecked(Output, score=score, alert=alert, notices=notices)
 
 
-def hop_of(spec: FeatureSpec) -> int:
-    """New sound a window brings, ns."""
-    return spec.window_hop * spec.pool * spec.hop * 1_000_000_000 // spec.sample_rate
-
-
-def _begun(judge: DecisionContext, peers: Sequence[Reference]) -> ModelCalibration:
-    prior = prior_of(judge.calibration, peers, judge.plan)
-    memory = _rule(judge.detector, judge.plan, prior).begin()
-    return ModelCalibration(sha256=judge.model.sha256, rule=memory, prior=prior, per_week=judge.plan.per_week)
-
-
-@lru_cache(maxsize=4_096)
-def _rule(detector: Detector, plan: Plan, prior: Prior) -> BlockRule:
-    return BlockRule(
-        plan=plan,
-        prior=prior,
-        confirm=detector.confirm,
-        among=detector.among,
-        release_ns=detector.release_ns,
-        hysteresis=detector.hysteresis,
-        cooldown_ns=detector.cooldown_ns,
-    )
-
-
-def _regime(judge: DecisionContext, heard: ScoredObservation, present: str) -> str:
-    """The regime a window belongs to; "" where there is one only.
-
-    It is the regime reported with the sound where the window begins, or the hour-of-day band that it begins in, named
-    by the band's first hour. Sound without a reported regime goes on in the regime heard last.
-    """
-    if judge.use_reported_regime:
-        return heard.reported_regime or present
-    if len(judge.hours) < 2:
-        return ""
-    hour = heard.captured_ns // _HOUR_NS % 24
-    return _BAND.format(judge.hours[bisect_right(judge.hours, hour) - 1])
-
-
-def _is_foreign(judge: DecisionContext, regime: str) -> bool:
-    """Whether a regime is none of those that the policy makes: it comes from before there was one."""
-    if judge.use_reported_regime:
-        return regime in _OTHERS
-    return regime not in {_BAND.format(hour) for hour in judge.hours}
-
-
-def _told(rule: BlockRule, memory: BlockState, life: AlertLifecycle, one: OperatorFeedback) -> BlockState:
-    if one.word == "normal":
-        return accepted(rule, memory)
-    if one.word == "undo":
-        return rolled_back(rule, memory)
-    for alert_id, episode in life.raised:
-        if alert_id == one.alert_id:
-            memory = judged(rule, memory, episode, one.word)
-    return memory
+def _new_calibration(context: DecisionContext, peers: Sequence[Reference]) -> ModelCalibration:
+    prior = prior_of(context.calibration, peers, context.plan)
+    block_state = context.rule(prior).begin()
+    return ModelCalibration(context.model.sha256, block_state, prior, context.plan.false_alarms_per_week)
 
 
 def _score(
-    heard: ScoredObservation,
-    judge: DecisionContext,
+    observation: ScoredObservation,
+    context: DecisionContext,
     decision: Decision,
     hop_ns: int,
     regime: str,
@@ -206,57 +99,57 @@ def _score(
     *,
     degraded: bool,
 ) -> Score:
-    limits, score = decision.limits, heard.score
-    threshold = None if limits.peak >= FAR else round(limits.location + limits.peak, _DECIMALS)
-    why = construct_unchecked(
+    limits, score = decision.limits, observation.score
+    threshold = None if limits.peak >= UNREACHABLE else round(limits.location + limits.peak, _DECIMALS)
+    explanation = construct_unchecked(
         ScoreExplanation,
-        confirmed=None if decision.confirmed <= -FAR else round(decision.confirmed, _DECIMALS),
+        confirmed=None if decision.confirmed <= -UNREACHABLE else round(decision.confirmed, _DECIMALS),
         level=round(decision.level, _DECIMALS),
-        level_threshold=None if limits.level >= FAR else round(limits.level, _DECIMALS),
+        level_threshold=None if limits.level >= UNREACHABLE else round(limits.level, _DECIMALS),
         p_value=round(decision.p_value, 9),
-        reference_blocks=limits.n,
+        reference_blocks=limits.reference_blocks,
         block=decision.block,
-        calibration_progress=min(limits.progress, 1.0),
+        calibration_progress=min(limits.calibration_progress, 1.0),
         kind=decision.kind,
         episode=decision.episode,
         suppressed=decision.suppressed,
-        false_alarms_per_week=judge.plan.per_week,
+        false_alarms_per_week=context.plan.false_alarms_per_week,
         last_feedback_offset=last_feedback_offset,
     )
     return construct_unchecked(
         Score,
-        device_id=heard.device_id,
-        detector=heard.detector,
-        session_id=heard.session_id,
-        first_sample=heard.first_sample,
-        n_samples=heard.n_samples,
-        sample_rate=heard.sample_rate,
-        captured_ns=heard.captured_ns,
+        device_id=observation.device_id,
+        detector=observation.detector,
+        session_id=observation.session_id,
+        first_sample=observation.first_sample,
+        n_samples=observation.n_samples,
+        sample_rate=observation.sample_rate,
+        captured_ns=observation.captured_ns,
         score=score,
         threshold=threshold,
         exceeds=threshold is not None and score > threshold,
         threshold_state=decision.state,
         degraded=degraded,
-        level_dbfs=heard.level_dbfs,
-        model=judge.model,
-        stage=heard.stage,
+        level_dbfs=observation.level_dbfs,
+        model=context.model,
+        stage=observation.stage,
         hop_ns=hop_ns,
         regime=regime,
-        reported_regime=heard.reported_regime,
-        explanation=why,
+        reported_regime=observation.reported_regime,
+        explanation=explanation,
     )
 
 
 def _notices(score: Score, decision: Decision, detector: Detector) -> tuple[Notice, ...]:
-    if not (decision.drift or decision.told):
+    if not (decision.drift_to_report or decision.suppressed_to_report):
         return ()
     found: list[tuple[Literal["drift", "suppressed"], int, str]] = []
-    if decision.drift:
-        text = f"The usual sound of {score.device_id} has moved away from what it was: look at it, or say it is normal"
+    if decision.drift_to_report:
+        text = f"The usual sound of {score.device_id} has drifted: inspect the device, or report its sound as normal"
         found.append(("drift", 1, text))
-    if decision.told:
-        text = f"{detector.title} at {score.device_id}: {decision.told} alerts kept back by the day's budget"
-        found.append(("suppressed", decision.told, text))
+    if count := decision.suppressed_to_report:
+        text = f"{detector.title} at {score.device_id}: {count} alerts suppressed by the limit of alerts per day"
+        found.append(("suppressed", count, text))
     return tuple(
         Notice(
             device_id=score.device_id,

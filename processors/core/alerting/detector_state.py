@@ -1,4 +1,4 @@
-"""A device and detector's state: what is stored, guarded by the last window applied."""
+"""The stored state of a device and detector, with the position of the last window applied."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _PAST_SESSIONS = 16
 
 
 class Position(NamedTuple):
-    """The last window applied: its session and where it ends.
+    """The last window applied: its session and its end.
 
-    Ends, because a model with shorter or longer windows may take over: its windows end after those before, wherever
-    they begin.
+    Its end, because a model with shorter or longer windows may take over: its windows end later than those before,
+    wherever they begin.
     """
 
     session_id: str
@@ -28,7 +28,7 @@ class Position(NamedTuple):
 
 
 class Output(BaseModel):
-    """What one window gave: its score, an alert's revision where there is one, and notices."""
+    """The records one window produces: its score, an alert's revision where there is one, and notices."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,86 +38,87 @@ class Output(BaseModel):
 
 
 class ModelCalibration(NamedTuple):
-    """What the threshold rule remembers of one model's scores.
+    """The thresholds of one model on a device.
 
     Attributes:
         sha256: of the model.
-        rule: the rule's memory.
-        prior: what stood in before the device had been heard.
-        per_week: the promise its limits follow from, false alarms a week.
+        block_state: the threshold rule's state.
+        prior: what was known before the device was observed.
+        false_alarms_per_week: the budget its limits follow from.
     """
 
     sha256: str
-    rule: BlockState
+    block_state: BlockState
     prior: Prior
-    per_week: float
+    false_alarms_per_week: float
 
 
 class DetectorState(BaseModel):
-    """All that is remembered of one device and slot between windows.
+    """The state of one device and slot between windows.
 
     Attributes:
         position: the last window applied; None before the first.
-        past_sessions: sessions that ended before ``position``'s, the newest last; their windows are replays.
-        learned: what is remembered of the model that scores; None before the first window.
-        previous: the same of the model before, so that a rollback goes on where it was; None where there was none.
-        life: the alert's.
+        past_sessions: sessions before that of ``position``, the newest last; their windows were applied.
+        current_model: thresholds of the model that scores; None before the first window.
+        previous_model: those of the model before, so that a rollback continues with them; None without one.
+        lifecycle: of the alert.
         last_feedback_offset: of the last record of the feedback topic that has been applied; -1 before the first.
-        outbox: what the last batch sends. A replay sends it again word for word, because the worker may have stopped
-            after storing it and before Kafka had it. What earlier batches sent, Kafka had confirmed before this
-            state was stored.
+        outbox: the outputs of the last batch. When its windows are read again they are sent again unchanged, because
+            the worker may have stopped after storing the state and before Kafka confirmed them. Outputs of earlier
+            batches were confirmed before this state was stored.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     position: Position | None = None
     past_sessions: tuple[str, ...] = ()
-    learned: ModelCalibration | None = None
-    previous: ModelCalibration | None = None
-    life: AlertLifecycle = AlertLifecycle()
+    current_model: ModelCalibration | None = None
+    previous_model: ModelCalibration | None = None
+    lifecycle: AlertLifecycle = AlertLifecycle()
     last_feedback_offset: int = -1
     outbox: tuple[Output, ...] = ()
 
-    def is_past(self, session_id: str, end_sample: int) -> bool:
-        """Whether a window was applied before, by this model or another."""
+    def is_applied(self, session_id: str, end_sample: int) -> bool:
+        """Whether a window was applied before, scored by this model or another."""
         if self.position is None:
             return False
         if session_id == self.position.session_id:
             return end_sample <= self.position.end_sample
         return session_id in self.past_sessions
 
-    def sent(self, session_id: str, end_sample: int) -> Output | None:
-        """What the outbox holds of the window that ends there."""
+    def output_of(self, session_id: str, end_sample: int) -> Output | None:
+        """The output in the outbox of the window with that end, or None."""
         for output in self.outbox:
             if (output.score.session_id, output.score.end_sample) == (session_id, end_sample):
                 return output
         return None
 
-    def enter(self, session_id: str) -> tuple[tuple[str, ...], bool]:
-        """The past sessions once ``session_id`` goes on, and whether it is new."""
+    def enter_session(self, session_id: str) -> tuple[tuple[str, ...], bool]:
+        """The past sessions once a window of ``session_id`` is applied, and whether the session is new."""
         if self.position is None or self.position.session_id == session_id:
             return self.past_sessions, False
         return (*self.past_sessions, self.position.session_id)[-_PAST_SESSIONS:], True
 
     @property
-    def model(self) -> str:
+    def model_sha256(self) -> str:
         """sha256 of the model that scored last; empty before the first window."""
-        return "" if self.learned is None else self.learned.sha256
+        return "" if self.current_model is None else self.current_model.sha256
 
-    def known_of(self, sha256: str, other: DetectorState | None) -> ModelCalibration | None:
-        """What is remembered of another model.
+    def calibration_of(self, sha256: str, other: DetectorState | None) -> ModelCalibration | None:
+        """The stored thresholds of another model.
 
         Args:
             sha256: of the model that scores from now on.
-            other: the state of the device's other slot, as far as known: a shadow that is promoted, or a champion
-                that goes on as shadow, keeps what was learned of it.
+            other: the state of the device's other slot, if known: a shadow that is promoted, or a champion that
+                continues as shadow, keeps its thresholds.
 
         Returns:
-            What the other slot has learned of that model, else what this one had, else None.
+            The other slot's current thresholds of that model, else this slot's previous ones, else the other slot's
+            previous ones, else None.
         """
-        theirs = (None, None) if other is None else (other.learned, other.previous)
-        for known in (theirs[0], self.previous, theirs[1]):
+        theirs = (None, None) if other is None else (other.current_model, other.previous_model)
+        for known in (theirs[0], self.previous_model, theirs[1]):
             if known is not None and known.sha256 == sha256:
                 return known
         return None

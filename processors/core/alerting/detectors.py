@@ -1,4 +1,4 @@
-"""The detectors a device may run, and which it runs unless it says otherwise."""
+"""The detectors a device may run, and the defaults of each kind of device."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from schemas.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A named model role and how its exceedances become alerts.
+    """A model role and how its exceedances become alerts.
 
     Attributes:
-        name: the role.
-        confirm: windows above their threshold that open an alert,
-        among: out of this many latest windows, 1 to 16.
-        release_ns: quiet sound that closes it, ns.
-        hysteresis: a window counts as quiet when it lies this share of the margin under the threshold, 0 to 1.
-        cooldown_ns: sound after an alert in which single scores open none, ns.
-        update_ns: sound between two updates of an open alert, ns.
-        sustained: whether the level of whole minutes is judged besides: for what lasts rather than for events.
-        title: what an alert is called, for people.
+        name: of the role.
+        min_confirmations: windows above their threshold that open an alert,
+        window_count: out of this many latest windows, 1 to 16.
+        release_ns: quiet audio that closes the alert, ns.
+        hysteresis: a window counts as quiet when it is this share of the margin below the threshold, 0 to 1.
+        cooldown_ns: audio after an alert in which single scores open none, ns.
+        update_ns: audio between two updates of an open alert, ns.
+        sustained: whether the level of whole minutes is compared too: for lasting changes, not only for events.
+        title: of alerts, for people.
     """
 
     name: str
-    confirm: int
-    among: int
+    min_confirmations: int
+    window_count: int
     release_ns: int
     hysteresis: float
     cooldown_ns: int
@@ -40,8 +40,8 @@ _SECOND_NS = 1_000_000_000
 # Machine windows come every 0.96 s, scream windows every 0.24 s.
 MACHINE = Detector(
     "machine",
-    confirm=3,
-    among=4,
+    min_confirmations=3,
+    window_count=4,
     release_ns=6 * _SECOND_NS,
     hysteresis=0.1,
     cooldown_ns=60 * _SECOND_NS,
@@ -51,8 +51,8 @@ MACHINE = Detector(
 )
 SCREAM = Detector(
     "scream",
-    confirm=2,
-    among=3,
+    min_confirmations=2,
+    window_count=3,
     release_ns=3 * _SECOND_NS,
     hysteresis=0.0,
     cooldown_ns=0,
@@ -67,10 +67,10 @@ _BY_KIND: dict[DeviceKind, tuple[str, ...]] = {"machine": ("machine",), "room": 
 
 
 def detectors_of(device: Device) -> tuple[str, ...]:
-    """Names of the detectors a device runs: its own choice, or its kind's.
+    """Names of the detectors a device runs: those of its manifest, or the defaults of its kind.
 
     Raises:
-        SettingsError: it names one that does not exist.
+        SettingsError: the manifest names one that does not exist.
     """
     names = _BY_KIND[device.kind] if device.detectors is None else device.detectors
     for name in names:

@@ -56,10 +56,10 @@ def mel_filterbank(spec: FeatureSpec) -> Float32:
 
 
 class LogMel:
-    """Turns frames of samples into log-mel frames, as librosa does within 1e-3 dB.
+    """Turns frames of samples into log-mel frames; agrees with librosa within 1e-3 dB.
 
     Args:
-        spec: the feature specification; ``level``, ``pool``, ``n_frames`` and ``window_hop`` do not matter here.
+        spec: the feature specification; ``level``, ``pool``, ``n_frames`` and ``window_hop`` are not used.
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
@@ -90,12 +90,12 @@ class LogMel:
 
 
 def normalise_level(windows: Float32, spec: FeatureSpec) -> Float32:
-    """Windows as the model wants their level.
+    """Applies the level normalisation of a specification.
 
     Args:
         windows: float32 (n, n_frames, width), dB.
         spec: ``window-mean`` subtracts each window's mean, of pooled rows from the means alone, since gain does not
-            change a standard deviation of dB; ``none`` changes nothing.
+            change a standard deviation of dB; ``none`` leaves them as they are.
 
     Returns:
         float32 (n, n_frames, width).

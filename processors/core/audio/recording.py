@@ -1,11 +1,11 @@
-"""A whole recording through the serving engine: for trainers, for scoring files, and as the reference of the stream."""
+"""Features of a whole recording: for trainers, for scoring files, and as the reference of the streaming path."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from processors.core.audio.feature_buffer import pooled
+from processors.core.audio.feature_buffer import pool_frames
 from processors.core.audio.mel import normalise_level
 from processors.core.audio.resample import Resampler
 from processors.core.audio.transform import transform_of
@@ -38,7 +38,7 @@ def rows_of(samples: npt.NDArray[np.int16] | Float32, sample_rate: int, spec: Fe
         spec: the feature specification.
 
     Returns:
-        float32 (rows, width); row r starts at sample r * pool * hop of the resampled sound.
+        float32 (rows, width); row r starts at sample r * pool * hop of the resampled audio.
     """
     mono = to_mono(samples)
     resampler = Resampler(sample_rate, spec.sample_rate)
@@ -46,7 +46,7 @@ def rows_of(samples: npt.NDArray[np.int16] | Float32, sample_rate: int, spec: Fe
     if len(resampled) < spec.n_fft:
         return np.empty((0, spec.width), dtype=np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(resampled, spec.n_fft)[:: spec.hop]
-    return pooled(transform_of(spec)(frames), spec.pool)
+    return pool_frames(transform_of(spec)(frames), spec.pool)
 
 
 def windows_of(rows: Float32, spec: FeatureSpec) -> Float32:

@@ -1,4 +1,4 @@
-"""The transform a specification asks for: what is computed of each frame."""
+"""The per-frame transform of a feature specification."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ Float32 = npt.NDArray[np.float32]
 
 
 def transform_of(spec: FeatureSpec) -> Callable[[Float32], Float32]:
-    """Frames float32 (n, n_fft) in, float32 (n, frame_width) out."""
+    """The transform of frames float32 (n, n_fft) to float32 (n, frame_width)."""
     return LogMel(spec) if spec.transform == "log_mel" else np.ascontiguousarray

@@ -1,4 +1,4 @@
-"""Which models score which devices: those that ship, and those assigned to a device, to its kind or to all."""
+"""Which model scores which device: shipped models, and models assigned to a device, to its kind or to all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.score import Stage
 
 
 class Target(NamedTuple):
-    """What a model is assigned to.
+    """The target of a model assignment.
 
     Attributes:
         detector: the role.
@@ -25,10 +25,10 @@ class Target(NamedTuple):
 
 
 class ModelAssignments:
-    """The models that are ready to score.
+    """The models that are loaded and ready to score.
 
     Args:
-        shipped: by detector; what scores where nothing is assigned.
+        shipped: by detector; the model that scores where none is assigned.
     """
 
     def __init__(self, shipped: Mapping[str, ScoringModel]) -> None:
@@ -38,15 +38,15 @@ class ModelAssignments:
 
     @property
     def revision(self) -> int:
-        """Counts up with every change."""
+        """Increases with every change."""
         return self._revision
 
     def get(self, target: Target) -> ScoringModel | None:
-        """What is assigned to a target itself."""
+        """The model assigned to exactly this target, or None."""
         return self._assigned.get(target)
 
     def put(self, target: Target, model: ScoringModel | None) -> None:
-        """Assigns a model, or none."""
+        """Assigns a model to a target; None removes the assignment."""
         if self._assigned.get(target) is model:
             return
         if model is None:
@@ -56,9 +56,9 @@ class ModelAssignments:
         self._revision += 1
 
     def model_set(self, device_id: str, kind: str, detectors: Sequence[str]) -> dict[Slot, ScoringModel]:
-        """The models of a device: for each slot that of the narrowest scope that has one, else the shipped champion.
+        """The models of a device: per slot the one of the narrowest scope that has one, else the shipped champion.
 
-        A shadow that is its champion's very model is left out.
+        A shadow equal to its champion is left out.
         """
         scopes = scopes_of(device_id, kind)
         found: dict[Slot, ScoringModel] = {}

@@ -1,4 +1,4 @@
-"""A model_set: which models a device runs, and in which slots."""
+"""The model interface, and the set of models a device runs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Float32 = npt.NDArray[np.float32]
 
 
 class Slot(NamedTuple):
-    """A place for one model on a device.
+    """Where a model runs on a device.
 
     Attributes:
-        detector: the role.
+        detector: name of the detector.
         stage: ``champion`` or ``shadow``.
     """
 
@@ -28,25 +28,25 @@ class Slot(NamedTuple):
 
 
 class ScoringModel(Protocol):
-    """A model that scores windows; two with the same digest are the same."""
+    """A model that scores windows; two with the same digest are equal."""
 
     @property
     def ref(self) -> ModelRef:
-        """How scores name it."""
+        """The reference that scores carry."""
         ...
 
     @property
     def spec(self) -> FeatureSpec:
-        """What it is fed."""
+        """The features it takes."""
         ...
 
     @property
     def calibration(self) -> Calibration:
-        """How it scores normal sound."""
+        """Its scores of normal sound."""
         ...
 
     def score(self, features: Float32) -> tuple[Float32, Float32 | None]:
-        """Scores float32 (n,) of float32 (n, n_frames, width), and how much each band adds, where it says so."""
+        """Scores float32 (n,) of float32 (n, n_frames, width), and each band's contribution or None."""
         ...
 
 

@@ -1,1 +1,1 @@
-"""Adaptive thresholds: the false-alarm budget, block maxima, warm-up, episodes and operator feedback."""
+"""Adaptive thresholds: the false-alarm budget, warm-up, block maxima, episodes and operator feedback."""

@@ -1,4 +1,4 @@
-"""The block rule's memory of a device and detector, and what it says of one score."""
+"""The block rule's state of a device and detector, and its decision on one score."""
 
 from __future__ import annotations
 
@@ -7,114 +7,115 @@ from typing import Literal, NamedTuple
 
 from pydantic import TypeAdapter
 
-from processors.core.threshold.episode import EpisodeLog, Kind
-from processors.core.threshold.limits import FAR, Limits
+from processors.core.threshold.episode import EpisodeKind, EpisodeLog
+from processors.core.threshold.limits import UNREACHABLE, Limits
 from processors.core.threshold.reference import Reference
 from processors.core.threshold.warm_up import WarmUp
 from schemas.score import ThresholdState
 
-Step = Literal["none", "opens", "open", "closes"]
+AlertStep = Literal["none", "opens", "open", "closes"]
 Suppression = Literal["", "budget", "cooldown"]
 
 
 class BlockAccumulator(NamedTuple):
-    """The block under way.
+    """The current block.
 
     Attributes:
-        heard_ns: sound heard in all, ns.
-        filled_ns: sound in this block, ns.
-        total: sum of (score - location, cut at the ceiling) * ns.
-        level: largest ``total`` so far, over a block's length.
-        square: as ``total``, of the squares.
+        observed_ns: audio observed in all, ns.
+        block_ns: audio in this block, ns.
+        clipped_sum: sum of (score - location, clipped at the ceiling) * ns.
+        level: largest ``clipped_sum`` so far, over a block's length.
+        square_sum: as ``clipped_sum``, of the squares.
         peak: largest confirmed score, relative to the location.
-        tainted: whether an episode or its guard time lies in it: it is not learned.
-        recent: the latest scores, for confirmation.
+        excluded: whether it overlaps an episode or its guard time: it does not enter the reference.
+        recent_scores: the latest scores, for confirmation.
     """
 
-    heard_ns: int = 0
-    filled_ns: int = 0
-    total: float = 0.0
-    level: float = -FAR
-    square: float = 0.0
-    peak: float = -FAR
-    tainted: bool = False
-    recent: tuple[float, ...] = ()
+    observed_ns: int = 0
+    block_ns: int = 0
+    clipped_sum: float = 0.0
+    level: float = -UNREACHABLE
+    square_sum: float = 0.0
+    peak: float = -UNREACHABLE
+    excluded: bool = False
+    recent_scores: tuple[float, ...] = ()
 
 
 class Location(NamedTuple):
-    """Where scores lay before an operator's "this is normal".
+    """The location before an operator's "this is normal".
 
     Attributes:
-        location, baseline, last_day: as in the reference.
+        location, baseline, last_day_location: as in the reference.
     """
 
     location: float
     baseline: float
-    last_day: float
+    last_day_location: float
 
 
 class InactiveRegime(NamedTuple):
-    """A regime that is not heard now.
+    """The thresholds of a regime that the device is not in.
 
     Attributes:
         regime: its name.
-        early, reference: as in :class:`BlockState`.
-        previous: as there.
+        warm_up, reference, previous_location: as in :class:`BlockState`.
     """
 
     regime: str
-    early: WarmUp | None
+    warm_up: WarmUp | None
     reference: Reference | None
-    previous: Location | None
+    previous_location: Location | None
 
 
 class BlockState(NamedTuple):
-    """All the rule remembers; a value, stored as JSON.
+    """The whole state of the rule; an immutable value, stored as JSON.
 
     Attributes:
         version: of this form.
-        run: the block under way.
-        limits: what the next score is compared with; follows from the rest.
-        early: the first hour's memory, None afterwards.
-        reference: the normal sound, None in the first hour.
-        book: episodes.
-        regime: the regime heard now.
-        shelf: the others.
-        previous: the place before the operator's last "this is normal".
+        block: the current block.
+        limits: of the next score; they follow from the other fields.
+        warm_up: during the first hour, None afterwards.
+        reference: the normal sound, None during the first hour.
+        episodes: current and closed ones.
+        regime: the current operating regime.
+        inactive_regimes: the other regimes.
+        previous_location: before the operator's last "this is normal".
     """
 
     version: Literal[1] = 1
-    run: BlockAccumulator = BlockAccumulator()
+    block: BlockAccumulator = BlockAccumulator()
     limits: Limits = Limits()
-    early: WarmUp | None = WarmUp()
+    warm_up: WarmUp | None = WarmUp()
     reference: Reference | None = None
-    book: EpisodeLog = EpisodeLog()
+    episodes: EpisodeLog = EpisodeLog()
     regime: str = ""
-    shelf: tuple[InactiveRegime, ...] = ()
-    previous: Location | None = None
+    inactive_regimes: tuple[InactiveRegime, ...] = ()
+    previous_location: Location | None = None
 
-    def packed(self) -> BlockState:
-        """The same in less space, for a model that does not score now; see :meth:`Reference.packed`."""
-        shelf = tuple(one._replace(reference=one.reference and one.reference.packed()) for one in self.shelf)
-        return self._replace(reference=self.reference and self.reference.packed(), shelf=shelf)
+    def compacted(self) -> BlockState:
+        """The same in less space, for a model that does not score at present; see :meth:`Reference.compacted`."""
+        inactive = tuple(
+            one._replace(reference=one.reference and one.reference.compacted()) for one in self.inactive_regimes
+        )
+        return self._replace(reference=self.reference and self.reference.compacted(), inactive_regimes=inactive)
 
 
 class Decision(NamedTuple):
-    """ScoreExplanation a score did, or did not, raise an alert.
+    """The decision on one score, and its reasons.
 
     Attributes:
         score: the window's.
         confirmed: the m-th largest of the last n scores, which is compared.
         level: of the block so far.
         limits: what both were compared with.
-        block: number of the block since the device was first heard.
+        block: number of the block since the device was first observed.
         alert: what happens to the alert.
-        kind: what exceeds: ``peak`` or ``level``; "" in quiet.
-        episode: number of the episode under way; 0 in quiet. Verdicts name it.
-        lasting: whether the episode lasts longer than chance does.
-        suppressed: what kept an alert back.
-        told: alerts kept back by the budget in the last hour or longer, to be told now; mostly 0.
-        drift: whether a drift notice is due now.
+        kind: what exceeds: ``peak`` or ``level``; "" outside of episodes.
+        episode: number of the current episode; 0 outside of episodes. Feedback refers to it.
+        lasting: whether the episode lasts longer than chance explains.
+        suppressed: why an alert was suppressed; "" where none was.
+        suppressed_to_report: suppressed alerts to be reported now, those of an hour or more; mostly 0.
+        drift_to_report: whether a drift notice is due now.
     """
 
     score: float
@@ -122,23 +123,23 @@ class Decision(NamedTuple):
     level: float
     limits: Limits
     block: int
-    alert: Step = "none"
-    kind: Kind | Literal[""] = ""
+    alert: AlertStep = "none"
+    kind: EpisodeKind | Literal[""] = ""
     episode: int = 0
     lasting: bool = False
     suppressed: Suppression = ""
-    told: int = 0
-    drift: bool = False
+    suppressed_to_report: int = 0
+    drift_to_report: bool = False
 
     @property
     def threshold(self) -> float | None:
-        """What a score is compared with, in its own unit; None while there is none."""
-        return None if self.limits.peak >= FAR else self.limits.location + self.limits.peak
+        """The score's threshold, in the score's unit; None during the first scores."""
+        return None if self.limits.peak >= UNREACHABLE else self.limits.location + self.limits.peak
 
     @property
     def margin(self) -> float:
-        """How far the threshold lies above the usual score, > 0; 0 while there is none."""
-        return 0.0 if self.limits.peak >= FAR else self.limits.peak
+        """Distance of the threshold from the location, > 0; 0 without a threshold."""
+        return 0.0 if self.limits.peak >= UNREACHABLE else self.limits.peak
 
     @property
     def exceeds(self) -> bool:
@@ -147,15 +148,15 @@ class Decision(NamedTuple):
 
     @property
     def state(self) -> ThresholdState:
-        """``calibrating`` until a week of own sound decides."""
-        return "ready" if self.limits.progress >= 1.0 else "calibrating"
+        """``calibrating`` until a week of the device's own audio is observed, then ``ready``."""
+        return "ready" if self.limits.calibration_progress >= 1.0 else "calibrating"
 
     @property
     def p_value(self) -> float:
-        """(1 + number of reference peaks >= this one) / (n + 1); a lower bound where all peaks kept are larger."""
-        limits = self.limits
-        at_least = len(limits.peaks) - bisect_left(limits.peaks, self.confirmed - limits.location)
-        return (1 + at_least) / (limits.n + 1)
+        """(1 + reference peaks >= this one) / (n + 1); a lower bound where all stored peaks are larger."""
+        peaks = self.limits.reference_peaks
+        at_least = len(peaks) - bisect_left(peaks, self.confirmed - self.limits.location)
+        return (1 + at_least) / (self.limits.reference_blocks + 1)
 
 
 _STATE: TypeAdapter[BlockState] = TypeAdapter(BlockState)
@@ -170,6 +171,6 @@ def load(text: str | bytes) -> BlockState:
     """A state from :func:`dump`.
 
     Raises:
-        pydantic.ValidationError: it is no state of this version.
+        pydantic.ValidationError: it is not a state of this version.
     """
     return _STATE.validate_json(text)

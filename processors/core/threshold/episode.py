@@ -1,4 +1,4 @@
-"""Episodes: from the first exceedance to quiet, whether chance may have brought them, and the alert budget."""
+"""Episodes of exceedances: how long they last, whether chance may have caused them, and the alert limit."""
 
 from __future__ import annotations
 
@@ -6,42 +6,42 @@ from typing import Literal, NamedTuple
 
 from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_DAY
 
-Kind = Literal["peak", "level"]
+EpisodeKind = Literal["peak", "level"]
 Judgement = Literal["real", "false-alarm"]
 
 DAY_NS = BLOCKS_PER_DAY * BLOCK_NS
 HOUR_NS = 60 * BLOCK_NS
 
-_REMEMBERED = 16
+_MAX_CLOSED = 16
 
 
 class Episode(NamedTuple):
-    """The episode under way.
+    """The current episode.
 
     Attributes:
         number: 1, 2, ... on this device and detector.
         kind: ``peak`` while only scores exceed, ``level`` once a block's level does.
-        opened_ns, last_ns: heard time of the first and of the last exceedance.
+        opened_ns, last_exceedance_ns: observed time of the first and of the latest exceedance.
         peak, level: largest so far, relative to the location.
-        silent: whether no alert was raised, the budget being spent.
+        over_limit: whether its alert is suppressed because the day's alerts are used up.
         judgement: the operator's, or "".
-        shift: how far off the location its latest scores lay, a running mean over a block.
+        location_shift: distance of its latest scores from the location, a running mean over a block.
     """
 
     number: int
-    kind: Kind
+    kind: EpisodeKind
     opened_ns: int
-    last_ns: int
+    last_exceedance_ns: int
     peak: float
     level: float
-    silent: bool
+    over_limit: bool
     judgement: Literal["real", "false-alarm", ""] = ""
-    shift: float = 0.0
+    location_shift: float = 0.0
 
     @property
     def lasting(self) -> bool:
-        """Whether it lasted longer than chance does: a quarter of a block for peaks, a block for levels."""
-        return self.last_ns - self.opened_ns >= (BLOCK_NS if self.kind == "level" else BLOCK_NS // 4)
+        """Whether it lasts longer than chance explains: a quarter of a block for peaks, a block for levels."""
+        return self.last_exceedance_ns - self.opened_ns >= (BLOCK_NS if self.kind == "level" else BLOCK_NS // 4)
 
 
 class ClosedEpisode(NamedTuple):
@@ -49,8 +49,8 @@ class ClosedEpisode(NamedTuple):
 
     Attributes:
         number, opened_ns: of the episode.
-        peak, level: its largest, relative to the location of its time; None where that did not exceed.
-        entered_peak, entered_level: what the reference was given, or None.
+        peak, level: its largest, relative to the location at its time; None where that did not exceed.
+        entered_peak, entered_level: the values added to the reference, or None.
     """
 
     number: int
@@ -65,43 +65,50 @@ class EpisodeLog(NamedTuple):
     """Episodes and alerts of one device and detector.
 
     Attributes:
-        numbers: episodes so far.
-        open: the one under way.
-        past: the latest that are over, the newest last.
-        hold_ns: heard time until which nothing is learned.
-        cool_ns: heard time until which a peak opens no episode.
-        spent_ns: heard time at which the budget would be whole again (generic cell rate algorithm, ITU-T I.371).
-        suppressed: alerts kept back by the budget and not yet told.
-        told_ns: heard time at which they may be told next.
+        last_number: number of the latest episode; 0 before the first.
+        current: the open episode, or None.
+        closed: the latest closed episodes, the newest last.
+        guard_until_ns: observed time until which nothing enters the reference.
+        cooldown_until_ns: observed time until which a peak opens no episode.
+        theoretical_arrival_ns: of the alert limit (generic cell rate algorithm, ITU-T I.371), in observed time.
+        suppressed: alerts suppressed by the limit and not yet reported.
+        next_report_ns: observed time from which they may be reported.
     """
 
-    numbers: int = 0
-    open: Episode | None = None
-    past: tuple[ClosedEpisode, ...] = ()
-    hold_ns: int = 0
-    cool_ns: int = 0
-    spent_ns: int = 0
+    last_number: int = 0
+    current: Episode | None = None
+    closed: tuple[ClosedEpisode, ...] = ()
+    guard_until_ns: int = 0
+    cooldown_until_ns: int = 0
+    theoretical_arrival_ns: int = 0
     suppressed: int = 0
-    told_ns: int = 0
+    next_report_ns: int = 0
 
-    def repeated(self, opened_ns: int, most: int) -> bool:
-        """Whether more episodes began within a day than chance brings."""
-        return sum(past.opened_ns > opened_ns - DAY_NS for past in self.past) >= most
+    def is_repeated(self, opened_ns: int, max_daily: int) -> bool:
+        """Whether ``max_daily`` or more episodes opened in the day before ``opened_ns``."""
+        return sum(closed.opened_ns > opened_ns - DAY_NS for closed in self.closed) >= max_daily
 
-    def begun(self, kind: Kind, now_ns: int, peak: float, level: float, budget: int) -> tuple[EpisodeLog, Episode]:
-        """With a new episode; a silent one where ``budget`` alerts were raised within a day."""
-        interval = DAY_NS // budget
-        spent = max(self.spent_ns, now_ns)
-        silent = spent - now_ns > (budget - 1) * interval
-        episode = Episode(self.numbers + 1, kind, now_ns, now_ns, peak, level, silent)
-        book = self._replace(
-            numbers=episode.number,
-            open=episode,
-            spent_ns=self.spent_ns if silent else spent + interval,
-            suppressed=self.suppressed + silent,
+    def open_episode(
+        self, kind: EpisodeKind, now_ns: int, peak: float, level: float, max_daily_alerts: int
+    ) -> tuple[EpisodeLog, Episode]:
+        """The log with a new episode; one over the limit where ``max_daily_alerts`` were raised within a day."""
+        interval = DAY_NS // max_daily_alerts
+        arrival = max(self.theoretical_arrival_ns, now_ns)
+        over_limit = arrival - now_ns > (max_daily_alerts - 1) * interval
+        episode = Episode(self.last_number + 1, kind, now_ns, now_ns, peak, level, over_limit)
+        log = self._replace(
+            last_number=episode.number,
+            current=episode,
+            theoretical_arrival_ns=self.theoretical_arrival_ns if over_limit else arrival + interval,
+            suppressed=self.suppressed + over_limit,
         )
-        return book, episode
+        return log, episode
 
-    def closed(self, past: ClosedEpisode, hold_ns: int, cool_ns: int) -> EpisodeLog:
-        """With the open episode over."""
-        return self._replace(open=None, past=(*self.past, past)[-_REMEMBERED:], hold_ns=hold_ns, cool_ns=cool_ns)
+    def close_episode(self, closed: ClosedEpisode, guard_until_ns: int, cooldown_until_ns: int) -> EpisodeLog:
+        """The log with the current episode closed."""
+        return self._replace(
+            current=None,
+            closed=(*self.closed, closed)[-_MAX_CLOSED:],
+            guard_until_ns=guard_until_ns,
+            cooldown_until_ns=cooldown_until_ns,
+        )

@@ -1,4 +1,4 @@
-"""What a device's normal sound was: the largest peaks and levels of each day, and where its scores usually lie."""
+"""The reference: a device's normal sound as each day's largest peaks and levels, and the location of its scores."""
 
 from __future__ import annotations
 
@@ -6,272 +6,273 @@ import heapq
 import math
 from typing import NamedTuple
 
-from processors.core.threshold.budget import BLOCKS_PER_DAY, READY_DAYS, Plan
+from processors.core.threshold.budget import BLOCKS_PER_DAY, READY_DAYS, BudgetPlan
 
-SLEW = 0.15
-"""Spreads an hour at most that the location follows; what rises faster is a fault, what rises slower is drift."""
-DRIFT = 1.0
-"""Spreads between the day's location and the baseline that make a drift notice."""
-CEILING = 1.5
-"""Usual peaks of a block above the location at which scores are cut for its level."""
-STEADY = 0.25
+MAX_SLEW = 0.15
+"""Spreads an hour that the location follows at most; a faster rise is a fault, a slower one is drift."""
+DRIFT_SPREADS = 1.0
+"""Spreads between the day's location and the baseline that raise a drift notice."""
+CEILING_FACTOR = 1.5
+"""Mean block peaks above the location at which scores are clipped for the level."""
+STEADY_SPREADS = 0.25
 STEADY_DAYS = 3
-ODD = 1e-6
-"""How rarely an hour may stand out as much by chance: one that does is left out, once, while learning."""
+MIN_HOUR_PROBABILITY = 1e-6
+"""While calibrating, the first hour with a less probable number of record blocks is left out, once."""
 
-MERGED = 25
-"""Largest values ranked, and kept of the day under way: the tail's index is found from them."""
+MAX_RANKED = 25
+"""Largest values that are ranked, and stored of the current day: the extreme value index is estimated from them."""
 
 
-class Block(NamedTuple):
-    """A minute of heard sound, relative to the location of its time.
+class BlockSummary(NamedTuple):
+    """A complete block, relative to the location at its time.
 
     Attributes:
-        mean: of the scores, each cut at the ceiling.
-        square: mean square of the same.
+        mean: of the scores, each clipped at the ceiling.
+        mean_square: of the same.
         peak: largest confirmed score.
-        level: largest running sum of scores cut at the ceiling, as a share of a block; see ``BlockRule``.
+        level: largest running sum of scores clipped at the ceiling, as a share of a block; see ``BlockRule``.
     """
 
     mean: float
-    square: float
+    mean_square: float
     peak: float
     level: float
 
 
 class BlockMaxima(NamedTuple):
-    """Blocks by their largest values.
+    """The largest values of a number of blocks.
 
     Attributes:
-        n: blocks.
+        blocks: their number.
         peaks, levels: the largest, in descending order.
-        mean, square, peak: sums over the blocks.
+        mean_sum, square_sum, peak_sum: sums of the blocks' means, mean squares and peaks.
     """
 
-    n: int = 0
+    blocks: int = 0
     peaks: tuple[float, ...] = ()
     levels: tuple[float, ...] = ()
-    mean: float = 0.0
-    square: float = 0.0
-    peak: float = 0.0
+    mean_sum: float = 0.0
+    square_sum: float = 0.0
+    peak_sum: float = 0.0
 
 
 class Reference(NamedTuple):
-    """The sound that new sound is ranked against.
+    """The blocks that new blocks are ranked against.
 
     Attributes:
-        location: where scores usually lie now; it follows slowly.
+        location: the usual score; it follows slowly.
         spread: standard deviation of scores within a block, > 0.
-        ceiling: where scores are cut for the level, relative to the location, > 0.
-        days: promoted, the newest last.
-        waiting: the last whole day, in quarantine.
-        today: the hours since.
-        hour: blocks since the last whole hour, and while learning what chance brought since; dropped when a fault
-            begins.
-        baseline: the location that drift is told from.
-        day_location, day_hours: sum of the locations of today's hours, and how many.
-        last_day: location of the last whole day.
-        steady: whole days that the location has stayed.
-        drifting: whether the drift was told.
-        left_out: whether an odd hour was left out.
+        ceiling: where scores are clipped for the level, relative to the location, > 0.
+        days: days promoted from quarantine, the newest last.
+        quarantine: the last complete day.
+        today: the complete hours since.
+        hour: blocks since the last complete hour, and while calibrating the values of short episodes since; discarded
+            when a fault begins.
+        baseline: the location that drift is measured from.
+        location_sum, location_hours: sum of the locations of today's hours, and their number.
+        last_day_location: location of the last complete day.
+        steady_days: complete days for which the location has been steady.
+        drifting: whether the drift was reported.
+        outlier_left_out: whether an improbable hour was left out.
     """
 
     location: float
     spread: float
     ceiling: float
     days: tuple[BlockMaxima, ...]
-    waiting: BlockMaxima | None
+    quarantine: BlockMaxima | None
     today: BlockMaxima
     hour: BlockMaxima
     baseline: float
-    day_location: float = 0.0
-    day_hours: int = 0
-    last_day: float = 0.0
-    steady: int = 0
+    location_sum: float = 0.0
+    location_hours: int = 0
+    last_day_location: float = 0.0
+    steady_days: int = 0
     drifting: bool = False
-    left_out: bool = False
+    outlier_left_out: bool = False
 
     @property
     def blocks(self) -> int:
-        """Blocks learned from, held or in quarantine."""
-        waiting = 0 if self.waiting is None else self.waiting.n
-        return sum(day.n for day in self.days) + waiting + self.today.n
+        """Blocks in the reference, those in quarantine included."""
+        quarantined = 0 if self.quarantine is None else self.quarantine.blocks
+        return sum(day.blocks for day in self.days) + quarantined + self.today.blocks
 
     @property
     def ready(self) -> bool:
-        """Whether promoted days alone decide."""
-        return sum(day.n for day in self.days) >= READY_DAYS * BLOCKS_PER_DAY
+        """Whether there are enough promoted days to rank against these alone."""
+        return sum(day.blocks for day in self.days) >= READY_DAYS * BLOCKS_PER_DAY
 
-    def promoted(self) -> BlockMaxima:
-        """All that decides: promoted days; everything heard until there are enough of them."""
+    def ranked_maxima(self) -> BlockMaxima:
+        """The maxima that are ranked: of promoted days, and of all complete hours until there are enough of those."""
         parts = list(self.days)
         if not self.ready:
-            parts += [self.today] if self.waiting is None else [self.waiting, self.today]
-        return merge(parts, MERGED)
+            parts += [self.today] if self.quarantine is None else [self.quarantine, self.today]
+        return merge_maxima(parts, MAX_RANKED)
 
-    def packed(self) -> Reference:
-        """The same with all promoted days before the newest as one, to be kept in less space: it decides alike.
+    def compacted(self) -> Reference:
+        """The same with all promoted days before the newest merged into one, for storage; the limits are the same.
 
-        Days that are one are forgotten at once, when as many have followed as a reference holds.
+        Merged days are dropped together, once as many days have followed as a reference holds.
         """
         if len(self.days) < 3:
             return self
-        return self._replace(days=(merge(list(self.days[:-1]), MERGED), self.days[-1]))
+        return self._replace(days=(merge_maxima(list(self.days[:-1]), MAX_RANKED), self.days[-1]))
 
 
-def insert(tops: tuple[float, ...], value: float, most: int) -> tuple[float, ...]:
-    """``tops`` in descending order with ``value`` among them, at most ``most``."""
-    if len(tops) == most and value <= tops[-1]:
-        return tops
-    value = rounded(value)
-    at = len(tops)
-    while at and tops[at - 1] < value:
+def insert_maximum(maxima: tuple[float, ...], value: float, count: int) -> tuple[float, ...]:
+    """``maxima`` in descending order with ``value`` inserted, at most ``count``."""
+    if len(maxima) == count and value <= maxima[-1]:
+        return maxima
+    value = round_significant(value)
+    at = len(maxima)
+    while at and maxima[at - 1] < value:
         at -= 1
-    return (*tops[:at], value, *tops[at:])[:most]
+    return (*maxima[:at], value, *maxima[at:])[:count]
 
 
-def remove(tops: tuple[float, ...], value: float) -> tuple[float, ...]:
-    """``tops`` without one ``value``, where it stands there."""
-    if value not in tops:
-        return tops
-    at = tops.index(value)
-    return tops[:at] + tops[at + 1 :]
+def remove_maximum(maxima: tuple[float, ...], value: float) -> tuple[float, ...]:
+    """``maxima`` without one ``value``; unchanged where it is absent."""
+    if value not in maxima:
+        return maxima
+    at = maxima.index(value)
+    return maxima[:at] + maxima[at + 1 :]
 
 
-def merge(parts: list[BlockMaxima], most: int) -> BlockMaxima:
-    """Several as one; at most ``most`` largest values."""
+def merge_maxima(parts: list[BlockMaxima], count: int) -> BlockMaxima:
+    """Several as one, with at most ``count`` peaks and levels."""
     return BlockMaxima(
-        sum(part.n for part in parts),
-        tuple(heapq.nlargest(most, (peak for part in parts for peak in part.peaks))),
-        tuple(heapq.nlargest(most, (level for part in parts for level in part.levels))),
-        sum(part.mean for part in parts),
-        sum(part.square for part in parts),
-        sum(part.peak for part in parts),
+        sum(part.blocks for part in parts),
+        tuple(heapq.nlargest(count, (peak for part in parts for peak in part.peaks))),
+        tuple(heapq.nlargest(count, (level for part in parts for level in part.levels))),
+        sum(part.mean_sum for part in parts),
+        sum(part.square_sum for part in parts),
+        sum(part.peak_sum for part in parts),
     )
 
 
-def rounded(value: float) -> float:
-    """Five significant digits: a state is stored as text, and small."""
+def round_significant(value: float) -> float:
+    """``value`` to five significant digits, to keep the stored text small."""
     return float(f"{value:.5g}")
 
 
-def accept(hour: BlockMaxima, block: Block) -> BlockMaxima:
-    """An hour with one block more."""
-    return BlockMaxima(
-        hour.n + 1,
-        insert(hour.peaks, block.peak, MERGED),
-        insert(hour.levels, block.level, MERGED),
-        hour.mean + block.mean,
-        hour.square + block.square,
-        hour.peak + block.peak,
-    )
-
-
-def end_hour(reference: Reference, plan: Plan) -> Reference:
-    """The whole hour enters; the location follows it; whole days move on through quarantine.
-
-    While learning, the first hour in which far more blocks are louder than all before than chance brings does not
-    enter: it may be a fault of single events that the threshold, still far off, has not found. A second one does, for
-    a device may well become louder.
-    """
-    hour, spread = reference.hour, reference.spread
-    if not (reference.left_out or reference.ready) and _odds(hour, reference.promoted()) < ODD:
-        return reference._replace(hour=BlockMaxima(), left_out=True)
-    shift = hour.mean / hour.n
-    reach = SLEW * spread
-    location = reference.location + min(max(shift, -reach), reach)
-    within = math.sqrt(max(hour.square / hour.n - shift * shift, 0.0))
-    # Once promoted days alone decide, no more is kept of this one than it will be promoted with.
-    most = plan.tops if reference.ready else MERGED
-    today = merge([reference.today, hour], most)._replace(mean=0.0, square=0.0, peak=0.0)
-    after = reference._replace(
-        location=rounded_to(location, spread),
-        spread=rounded(0.9 * spread + 0.1 * within) if within > 0.0 else spread,
-        ceiling=rounded(0.9 * reference.ceiling + 0.1 * CEILING * hour.peak / hour.n),
-        today=today,
-        hour=BlockMaxima(),
-        day_location=reference.day_location + location,
-        day_hours=reference.day_hours + 1,
-    )
-    return _end_day(after, plan) if today.n >= BLOCKS_PER_DAY else after
-
-
-def _odds(hour: BlockMaxima, before: BlockMaxima) -> float:
-    """At most how likely it is, of exchangeable blocks, that as many of the hour's are louder than all before."""
-    louder = sum(peak > before.peaks[0] for peak in hour.peaks)
-    return math.pow(hour.n / (hour.n + before.n), louder)
-
-
-def rounded_to(value: float, spread: float) -> float:
+def round_to_spread(value: float, spread: float) -> float:
     """``value`` to a millionth of ``spread`` or better."""
     return round(value, max(0, 6 - math.floor(math.log10(spread))))
 
 
-def _end_day(reference: Reference, plan: Plan) -> Reference:
-    today, location = reference.today, reference.day_location / reference.day_hours
-    days = reference.days if reference.waiting is None else (*reference.days, reference.waiting)
-    moved = abs(location - reference.last_day) > STEADY * reference.spread
-    steady = 0 if moved else reference.steady + 1
-    # A new place that has proved steady is the baseline from now on.
-    settled = reference.drifting and steady >= STEADY_DAYS
-    baseline = location if settled or (not reference.days and reference.waiting is None) else reference.baseline
-    drifting = not settled and (reference.drifting or abs(location - baseline) > DRIFT * reference.spread)
+def add_block(hour: BlockMaxima, block: BlockSummary) -> BlockMaxima:
+    """An hour with one more block."""
+    return BlockMaxima(
+        hour.blocks + 1,
+        insert_maximum(hour.peaks, block.peak, MAX_RANKED),
+        insert_maximum(hour.levels, block.level, MAX_RANKED),
+        hour.mean_sum + block.mean,
+        hour.square_sum + block.mean_square,
+        hour.peak_sum + block.peak,
+    )
+
+
+def end_hour(reference: Reference, plan: BudgetPlan) -> Reference:
+    """The complete hour enters the reference; the location follows it; complete days pass through quarantine.
+
+    While calibrating, the first hour with implausibly many record blocks is left out: it may be a fault of single
+    events that the threshold, still high, has not detected. A second one enters, because a device may become louder.
+    """
+    hour, spread = reference.hour, reference.spread
+    may_leave_out = not (reference.outlier_left_out or reference.ready)
+    if may_leave_out and _record_probability(hour, reference.ranked_maxima()) < MIN_HOUR_PROBABILITY:
+        return reference._replace(hour=BlockMaxima(), outlier_left_out=True)
+    shift = hour.mean_sum / hour.blocks
+    max_shift = MAX_SLEW * spread
+    location = reference.location + min(max(shift, -max_shift), max_shift)
+    spread_within = math.sqrt(max(hour.square_sum / hour.blocks - shift * shift, 0.0))
+    # Once promoted days alone are ranked, no more is stored of this one than it will be promoted with.
+    count = plan.maxima_per_day if reference.ready else MAX_RANKED
+    today = merge_maxima([reference.today, hour], count)._replace(mean_sum=0.0, square_sum=0.0, peak_sum=0.0)
+    after = reference._replace(
+        location=round_to_spread(location, spread),
+        spread=round_significant(0.9 * spread + 0.1 * spread_within) if spread_within > 0.0 else spread,
+        ceiling=round_significant(0.9 * reference.ceiling + 0.1 * CEILING_FACTOR * hour.peak_sum / hour.blocks),
+        today=today,
+        hour=BlockMaxima(),
+        location_sum=reference.location_sum + location,
+        location_hours=reference.location_hours + 1,
+    )
+    return _end_day(after, plan) if today.blocks >= BLOCKS_PER_DAY else after
+
+
+def _record_probability(hour: BlockMaxima, before: BlockMaxima) -> float:
+    """Upper bound of the probability, for exchangeable blocks, of as many record blocks as the hour has."""
+    records = sum(peak > before.peaks[0] for peak in hour.peaks)
+    return math.pow(hour.blocks / (hour.blocks + before.blocks), records)
+
+
+def _end_day(reference: Reference, plan: BudgetPlan) -> Reference:
+    today, location = reference.today, reference.location_sum / reference.location_hours
+    days = reference.days if reference.quarantine is None else (*reference.days, reference.quarantine)
+    moved = abs(location - reference.last_day_location) > STEADY_SPREADS * reference.spread
+    steady_days = 0 if moved else reference.steady_days + 1
+    # After a drift, a location that has proved steady becomes the baseline.
+    settled = reference.drifting and steady_days >= STEADY_DAYS
+    is_first_day = not reference.days and reference.quarantine is None
+    baseline = location if settled or is_first_day else reference.baseline
+    drifting = not settled and (reference.drifting or abs(location - baseline) > DRIFT_SPREADS * reference.spread)
     after = reference._replace(
         days=days[-plan.days :],
-        waiting=today,
+        quarantine=today,
         today=BlockMaxima(),
-        baseline=rounded_to(baseline, reference.spread),
-        day_location=0.0,
-        day_hours=0,
-        last_day=rounded_to(location, reference.spread),
-        steady=steady,
+        baseline=round_to_spread(baseline, reference.spread),
+        location_sum=0.0,
+        location_hours=0,
+        last_day_location=round_to_spread(location, reference.spread),
+        steady_days=steady_days,
         drifting=drifting,
     )
-    return _pruned(after, plan)
+    return _prune(after, plan)
 
 
-def _pruned(reference: Reference, plan: Plan) -> Reference:
-    """With the largest few of each whole day, and while learning all of them that are ranked.
+def _prune(reference: Reference, plan: BudgetPlan) -> Reference:
+    """Keeps the largest few values of each complete day, and while calibrating all that are ranked.
 
-    All largest values of a few days may lie in one of them, and fewer of one day than of another would make the tail
-    look heavier than it is.
+    All largest values of a few days may be of one day, and storing fewer of one day than of another would make the
+    tail look heavier than it is.
     """
-    ranked = BlockMaxima() if reference.ready else reference.promoted()
+    ranked = BlockMaxima() if reference.ready else reference.ranked_maxima()
 
-    def kept(tops: tuple[float, ...], few: int, of: tuple[float, ...]) -> tuple[float, ...]:
-        return tops[: max(few, sum(top >= of[-1] for top in tops) if of else 0)]
+    def largest(maxima: tuple[float, ...], count: int, ranked_values: tuple[float, ...]) -> tuple[float, ...]:
+        are_ranked = sum(value >= ranked_values[-1] for value in maxima) if ranked_values else 0
+        return maxima[: max(count, are_ranked)]
 
     def pruned(day: BlockMaxima) -> BlockMaxima:
-        # Days that are one keep as many as they would apart.
-        few = plan.tops * max(1, day.n // BLOCKS_PER_DAY)
-        peaks = kept(day.peaks, few, ranked.peaks)
-        return day._replace(peaks=peaks, levels=kept(day.levels, few // 2, ranked.levels))
+        # Merged days keep as many values as they would apart.
+        count = plan.maxima_per_day * max(1, day.blocks // BLOCKS_PER_DAY)
+        peaks = largest(day.peaks, count, ranked.peaks)
+        return day._replace(peaks=peaks, levels=largest(day.levels, count // 2, ranked.levels))
 
-    waiting = None if reference.waiting is None else pruned(reference.waiting)
-    return reference._replace(days=tuple(map(pruned, reference.days)), waiting=waiting)
+    quarantine = None if reference.quarantine is None else pruned(reference.quarantine)
+    return reference._replace(days=tuple(map(pruned, reference.days)), quarantine=quarantine)
 
 
-def seeded(blocks: tuple[tuple[float, float], ...], spread: float) -> Reference:
-    """The first hour's reference.
+def first_reference(blocks: tuple[tuple[float, float], ...], spread: float) -> Reference:
+    """The reference after the warm-up.
 
     Args:
-        blocks: mean and peak of each block.
+        blocks: mean and peak of each block of the first hour.
         spread: standard deviation of the scores, > 0.
     """
-    location = rounded_to(sum(mean for mean, _ in blocks) / len(blocks), spread)
-    peaks = sorted((rounded(peak - location) for _, peak in blocks), reverse=True)
-    levels = sorted((rounded(mean - location) for mean, _ in blocks), reverse=True)
-    first = BlockMaxima(len(blocks), tuple(peaks[:MERGED]), tuple(levels[:MERGED]))
+    location = round_to_spread(sum(mean for mean, _ in blocks) / len(blocks), spread)
+    peaks = sorted((round_significant(peak - location) for _, peak in blocks), reverse=True)
+    levels = sorted((round_significant(mean - location) for mean, _ in blocks), reverse=True)
     return Reference(
         location=location,
-        spread=rounded(spread),
-        ceiling=rounded(max(CEILING * sum(peaks) / len(peaks), spread)),
+        spread=round_significant(spread),
+        ceiling=round_significant(max(CEILING_FACTOR * sum(peaks) / len(peaks), spread)),
         days=(),
-        waiting=None,
-        today=first,
+        quarantine=None,
+        today=BlockMaxima(len(blocks), tuple(peaks[:MAX_RANKED]), tuple(levels[:MAX_RANKED])),
         hour=BlockMaxima(),
         baseline=location,
-        day_location=location,
-        day_hours=1,
-        last_day=location,
+        location_sum=location,
+        location_hours=1,
+        last_day_location=location,
     )

@@ -1,4 +1,4 @@
-"""Regimes: a device that works in several ways, each with a reference of its own."""
+"""Operating regimes: a device with several has a reference for each."""
 
 from __future__ import annotations
 
@@ -8,37 +8,48 @@ from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockAccumulator, BlockState, InactiveRegime
 from processors.core.threshold.warm_up import WarmUp
 
-_MOST_DAYS = 60
+_MAX_REFERENCE_DAYS = 60
 
 
-def most_regimes(rule: BlockRule) -> int:
-    """How many regimes fit into a state of 8 KB: three, or fewer where the reference is long."""
-    return max(1, min(3, _MOST_DAYS // rule.plan.days))
+def max_regimes(rule: BlockRule) -> int:
+    """The number of regimes that fit into a state of 8 KB: three, or fewer where the reference is long."""
+    return max(1, min(3, _MAX_REFERENCE_DAYS // rule.plan.days))
 
 
-def entered(
-    rule: BlockRule, state: BlockState, regime: str, foreign: Callable[[str], bool] = lambda _: False
+def enter_regime(
+    rule: BlockRule, state: BlockState, regime: str, is_obsolete: Callable[[str], bool] = lambda _: False
 ) -> BlockState:
-    """The state as a device goes on in the regime ``regime``: an hour-of-day band, or what its producer sends.
+    """Switches to the reference and limits of another regime.
 
-    The minute under way is given up; each regime keeps the promise for its own minutes. An open episode stays open.
-    Sound under more regimes than :func:`most_regimes` is judged in the regime heard last, unless one of those known is
-    ``foreign``, of an earlier policy: then the new one takes its place.
+    The current minute is discarded; each regime keeps the budget for its own minutes. A current episode stays open.
+    With more regimes than :func:`max_regimes`, a new one is ignored and its audio counts for the current regime, unless
+    a known regime is obsolete: then the new one replaces it.
+
+    Args:
+        rule: of the device and detector.
+        state: before.
+        regime: an hour-of-day band, or the regime that the producer reports.
+        is_obsolete: whether a regime is of an earlier policy.
     """
     if regime == state.regime:
         return state
-    found = next((shelf for shelf in state.shelf if shelf.regime == regime), None)
+    found = next((inactive for inactive in state.inactive_regimes if inactive.regime == regime), None)
     if found is None:
         found = InactiveRegime(regime, WarmUp(), None, None)
-    left = InactiveRegime(state.regime, state.early, state.reference, state.previous)
-    shelf = (*(one for one in state.shelf if one.regime != regime), left)
-    if len(shelf) >= most_regimes(rule):
-        shelf = tuple(one for one in shelf if not foreign(one.regime))
-        if len(shelf) >= most_regimes(rule):
+    left = InactiveRegime(state.regime, state.warm_up, state.reference, state.previous_location)
+    inactive_regimes = (*(one for one in state.inactive_regimes if one.regime != regime), left)
+    if len(inactive_regimes) >= max_regimes(rule):
+        inactive_regimes = tuple(one for one in inactive_regimes if not is_obsolete(one.regime))
+        if len(inactive_regimes) >= max_regimes(rule):
             return state
-    run = BlockAccumulator(heard_ns=state.run.heard_ns, tainted=state.book.open is not None)
-    return rule.refreshed(
+    observed_ns, in_episode = state.block.observed_ns, state.episodes.current is not None
+    return rule.refresh_limits(
         state._replace(
-            run=run, early=found.early, reference=found.reference, previous=found.previous, regime=regime, shelf=shelf
+            block=BlockAccumulator(observed_ns=observed_ns, excluded=in_episode),
+            warm_up=found.warm_up,
+            reference=found.reference,
+            previous_location=found.previous_location,
+            regime=regime,
+            inactive_regimes=inactive_regimes,
         )
     )

@@ -1,4 +1,4 @@
-"""How far off a threshold stands: the k-th largest of what was heard, or beyond it while too little was heard."""
+"""Tail extrapolation: which quantile of the block maxima is the threshold, and its value beyond the observed range."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 MAX_EXTRAPOLATION = 8.0
-"""At most so many times rarer than anything heard yet a threshold is set; see :func:`rank`."""
+"""A threshold is extrapolated to at most so many times rarer than the largest value; see :func:`threshold_rank`."""
 
 MAX_LEVEL_EXTRAPOLATION = 50.0
-"""The same for levels: they are sums, so their tails are light, and standing further off costs little."""
+"""The same for levels: they are sums, so their tails are light, and extrapolating further costs little."""
 
-_MOST = 24
-_FAR = 0.5
-"""Weight of the extrapolation from farther in, for what is :data:`MAX_EXTRAPOLATION` times rarer than the largest."""
+_MAX_TAIL_SIZE = 24
+_INNER_WEIGHT = 0.5
+"""Weight of the inner extrapolation at :data:`MAX_EXTRAPOLATION`; see :func:`extrapolated_quantile`."""
 
 
 class Rank(NamedTuple):
@@ -22,15 +22,15 @@ class Rank(NamedTuple):
 
     Attributes:
         k: the k-th largest.
-        beyond: how many times rarer than that value an exceedance must be, 1 or more; 1 once the reference is long
-            enough, and then the rule makes no assumption about the scores' law.
+        extrapolation: how many times rarer than that value an exceedance must be, >= 1; it is 1 once the reference is
+            long enough, and then the rule assumes nothing about the distribution of the scores.
     """
 
     k: int
-    beyond: float
+    extrapolation: float
 
 
-def rank(n: int, rate: float, coldest: float = MAX_EXTRAPOLATION) -> Rank:
+def threshold_rank(n: int, rate: float, max_extrapolation: float = MAX_EXTRAPOLATION) -> Rank:
     """The rank that is exceeded at most at ``rate``.
 
     For exchangeable values P(new > k-th largest of n) <= k / (n + 1), so k = floor(rate * (n + 1)). Where that is 0,
@@ -39,75 +39,75 @@ def rank(n: int, rate: float, coldest: float = MAX_EXTRAPOLATION) -> Rank:
     Args:
         n: values in the reference, >= 1.
         rate: probability of an exceedance for each new value, above 0 and below 1.
-        coldest: the most that ``beyond`` may be.
+        max_extrapolation: upper limit of ``Rank.extrapolation``.
     """
     expected = rate * (n + 1)
     if expected >= 1.0:
         return Rank(int(expected), 1.0)
-    return Rank(1, min(1.0 / expected, coldest))
+    return Rank(1, min(1.0 / expected, max_extrapolation))
 
 
-def tail_index(tops: Sequence[float], n: int, prior: float, weight: float) -> float:
-    """How heavy the tail is: Hill's estimator (Ann. Stat. 3, 1975), drawn towards a prior while values are few.
+def extreme_value_index(maxima: Sequence[float], n: int, prior: float, weight: float) -> float:
+    """The extreme value index: Hill's estimator (Ann. Stat. 3, 1975), shrunk towards a prior while values are few.
 
     Args:
-        tops: the largest values, in descending order, relative to the usual value.
-        n: of how many they are the largest.
-        prior: what is assumed without values, > 0.
-        weight: how many values the prior counts as.
+        maxima: the largest values, in descending order, relative to the location.
+        n: number of values they are the largest of.
+        prior: index assumed without values, > 0.
+        weight: number of values the prior counts as.
 
     Returns:
-        xi >= 0.02: far out, a probability ten times smaller lies 10^xi times as far off. One standard error is added.
+        xi, 0.02 to 1: in the tail, a value ten times rarer is 10^xi times as large. One standard error is added.
     """
-    m = _tail(tops, n)
+    m = _tail_size(maxima, n)
     if m == 0:
         return prior
-    floor = tops[m]
-    hill = sum([math.log(top / floor) for top in tops[:m]]) / m
+    floor = maxima[m]
+    hill = sum([math.log(value / floor) for value in maxima[:m]]) / m
     xi = (prior * weight + hill * m) / (weight + m)
     return min(max(xi * (1.0 + 1.0 / math.sqrt(weight + m)), 0.02), 1.0)
 
 
-def _tail(tops: Sequence[float], n: int) -> int:
-    """How many of the largest values tell of the tail: those above a positive one, few of all."""
-    m = min(n // 10, _MOST, len(tops) - 1)
-    while m > 0 and tops[m] <= 0.0:
+def _tail_size(maxima: Sequence[float], n: int) -> int:
+    """How many of the largest values belong to the tail: a tenth at most, and only above a positive value."""
+    m = min(n // 10, _MAX_TAIL_SIZE, len(maxima) - 1)
+    while m > 0 and maxima[m] <= 0.0:
         m -= 1
     return max(m, 0)
 
 
-def quantile(tops: Sequence[float], place: Rank, xi: float) -> float:
-    """The value exceeded ``place.beyond`` times less often than the ``place.k``-th largest.
+def weissman_quantile(maxima: Sequence[float], rank: Rank, index: float) -> float:
+    """The value exceeded ``rank.extrapolation`` times less often than the ``rank.k``-th largest.
 
-    Weissman's extrapolation (J. Am. Stat. Assoc. 73, 1978): x * beyond^xi.
-
-    Args:
-        tops: the largest values, in descending order, relative to the usual value; at least one.
-        place: of :func:`rank`.
-        xi: of :func:`tail_index`.
-    """
-    top = tops[min(place.k, len(tops)) - 1]
-    return top * place.beyond**xi if top > 0.0 else top
-
-
-def extrapolated_quantile(tops: Sequence[float], n: int, beyond: float, xi: float) -> float:
-    """The value exceeded ``beyond`` times less often than the largest, from more than the largest.
-
-    A geometric mean of Weissman's extrapolations from the largest value, which lies high on one device and low on the
-    next, and from the smallest of those the index is found from, which lies alike on all but is farther off, so that
-    the index's error weighs more: where tails are light it says too much. What is to be extrapolated_quantile not far
-    beyond the largest follows from that alone; the farther, the more the other counts, up to a half. Never below the
-    largest.
+    Weissman's extrapolation (J. Am. Stat. Assoc. 73, 1978): x * extrapolation^index.
 
     Args:
-        tops: the largest values, in descending order, relative to the usual value; at least one.
-        n: of how many they are the largest.
-        beyond: 1 or more.
-        xi: of :func:`tail_index`.
+        maxima: the largest values, in descending order, relative to the location; at least one.
+        rank: of :func:`threshold_rank`.
+        index: of :func:`extreme_value_index`.
     """
-    near = quantile(tops, Rank(1, beyond), xi)
-    if (m := _tail(tops, n)) == 0:
-        return near
-    far = quantile(tops, Rank(m + 1, (m + 1) * beyond), xi)
-    weight = _FAR * min(1.0, math.log(beyond) / math.log(MAX_EXTRAPOLATION))
-    return max(tops[0], math.pow(near, 1.0 - weight) * math.pow(far, weight))
+    value = maxima[min(rank.k, len(maxima)) - 1]
+    return value * rank.extrapolation**index if value > 0.0 else value
+
+
+def extrapolated_quantile(maxima: Sequence[float], n: int, extrapolation: float, index: float) -> float:
+    """The value exceeded ``extrapolation`` times less often than the largest, estimated from several of the maxima.
+
+    A geometric mean of two Weissman extrapolations. The one from the largest value varies from device to device with
+    that value. The one from the smallest value of the tail varies less, but extrapolates further, so that errors of
+    the index weigh more: where tails are light it is too high. A quantile close to the largest value is extrapolated
+    from the largest value alone; the weight of the inner extrapolation grows with the distance, up to a half. The
+    result is never below the largest value.
+
+    Args:
+        maxima: the largest values, in descending order, relative to the location; at least one.
+        n: number of values they are the largest of.
+        extrapolation: >= 1.
+        index: of :func:`extreme_value_index`.
+    """
+    outer = weissman_quantile(maxima, Rank(1, extrapolation), index)
+    if (m := _tail_size(maxima, n)) == 0:
+        return outer
+    inner = weissman_quantile(maxima, Rank(m + 1, (m + 1) * extrapolation), index)
+    weight = _INNER_WEIGHT * min(1.0, math.log(extrapolation) / math.log(MAX_EXTRAPOLATION))
+    return max(maxima[0], math.pow(outer, 1.0 - weight) * math.pow(inner, weight))

@@ -1,153 +1,178 @@
-"""A device's first hour: thresholds from single scores, before there are blocks enough to rank."""
+"""Warm-up: limits from single scores during a device's first hour, before there are enough blocks to rank."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
 
-from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_DAY, READY_DAYS, Plan
-from processors.core.threshold.limits import FAR, Limits, Prior, bounded
-from processors.core.threshold.reference import insert, rounded
-from processors.core.threshold.tail_extrapolation import Rank, quantile, tail_index
+from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_DAY, READY_DAYS, BudgetPlan
+from processors.core.threshold.limits import UNREACHABLE, Limits, Prior, clamp_to_prior
+from processors.core.threshold.reference import insert_maximum, round_significant
+from processors.core.threshold.tail_extrapolation import Rank, extreme_value_index, weissman_quantile
 
-WARM_UP = 8
-"""Scores before a relative score has a threshold."""
+MIN_SCORES = 8
+"""Scores before relative scores have a threshold."""
 
-_TOPS = 24
-_QUARANTINE = 8
-_PATIENCE_NS = 10 * BLOCK_NS
-_SINGLY = 120
-_FEW = 60
-_MOST_ALIKE = 0.9
-_LEVEL_BLOCKS = 10
-_PLACE = Rank(1, 12.0)
-_CLIP = 1.05
-_PEAK_INDEX, _LEVEL_INDEX, _WEIGHT = 0.3, 0.25, 6.0
+_MAX_MAXIMA = 24
+_QUARANTINE_SCORES = 8
+_STALL_NS = 10 * BLOCK_NS
+_REFRESH_EACH_SCORES = 120
+_FEW_SCORES = 60
+_MAX_CORRELATION = 0.9
+_MIN_LEVEL_BLOCKS = 10
+_RANK = Rank(1, 12.0)
+_CHANCE_CEILING = 1.05
+_PEAK_INDEX_PRIOR, _LEVEL_INDEX_PRIOR, _INDEX_PRIOR_WEIGHT = 0.3, 0.25, 6.0
 
 
 class WarmUp(NamedTuple):
-    """What is known of a device in its first hour.
+    """The statistics of a device's first hour.
 
     Attributes:
-        n: scores learned from.
-        mean, squares: their mean, and sum of squared distances from it; scores are cut at the threshold.
-        lag: sum of products of neighbours' distances from the mean.
-        last: the last score learned from.
-        tops: the largest confirmed scores, in descending order.
-        waiting: the latest (score, confirmed score), not yet learned from: a fault that grows over seconds would
-            otherwise push the threshold ahead of itself.
-        total, scores, peak: of the block under way: sum and number of scores, largest confirmed score.
-        blocks: mean and peak of each block that is over.
-        passed_ns, learned_ns: sound heard since the beginning, and learned from.
+        n: scores in the statistics.
+        mean, squared_deviations: their mean, and sum of squared deviations from it; clipped at the threshold.
+        lag_products: sum of products of successive scores' deviations from the mean.
+        last: the latest score in the statistics.
+        maxima: the largest confirmed scores, in descending order.
+        quarantine: the latest (score, confirmed score), not yet in the statistics: a fault that grows over seconds
+            would otherwise raise the threshold ahead of itself.
+        block_sum, block_scores, block_peak: of the current block: sum and number of scores, largest confirmed score.
+        blocks: mean and peak of each complete block.
+        observed_ns, accepted_ns: audio observed since the beginning, and audio that entered the statistics.
     """
 
     n: int = 0
     mean: float = 0.0
-    squares: float = 0.0
-    lag: float = 0.0
+    squared_deviations: float = 0.0
+    lag_products: float = 0.0
     last: float = 0.0
-    tops: tuple[float, ...] = ()
-    waiting: tuple[tuple[float, float], ...] = ()
-    total: float = 0.0
-    scores: int = 0
-    peak: float = -FAR
+    maxima: tuple[float, ...] = ()
+    quarantine: tuple[tuple[float, float], ...] = ()
+    block_sum: float = 0.0
+    block_scores: int = 0
+    block_peak: float = -UNREACHABLE
     blocks: tuple[tuple[float, float], ...] = ()
-    passed_ns: int = 0
-    learned_ns: int = 0
+    observed_ns: int = 0
+    accepted_ns: int = 0
 
     @property
-    def outweighed(self) -> bool:
-        """Whether much more sound was called abnormal than was ever learned: then too little was learned."""
-        return self.passed_ns - self.learned_ns > max(_PATIENCE_NS, 3 * self.learned_ns)
+    def is_stalled(self) -> bool:
+        """Whether much more audio was rejected as abnormal than accepted: then too little was accepted."""
+        return self.observed_ns - self.accepted_ns > max(_STALL_NS, 3 * self.accepted_ns)
 
     @property
-    def alikeness(self) -> float:
-        """How many neighbouring scores say as much as one: (1 + phi) / (1 - phi), phi the correlation at lag one."""
-        phi = min(max(self.lag / self.squares, 0.0), _MOST_ALIKE) if self.squares > 0.0 else 0.0
+    def autocorrelation_time(self) -> float:
+        """Scores per independent score: (1 + phi) / (1 - phi), phi the correlation at lag one."""
+        phi = 0.0
+        if self.squared_deviations > 0.0:
+            phi = min(max(self.lag_products / self.squared_deviations, 0.0), _MAX_CORRELATION)
         return (1.0 + phi) / (1.0 - phi)
 
     @property
     def spread(self) -> float:
         """Standard deviation of the scores, > 0."""
-        return max(math.sqrt(self.squares / self.n) if self.n else 0.0, 1e-9)
+        return max(math.sqrt(self.squared_deviations / self.n) if self.n else 0.0, 1e-9)
 
 
-def heard(early: WarmUp, threshold: float, score: float, confirmed: float, step_ns: int) -> WarmUp:
-    """One score later; it is learned from at once before there is a threshold, afterwards in its turn."""
-    # Unpacked and built anew: ``_replace`` would take half of the time of a device's first hour.
-    n, mean, squares, lag, last, tops, waiting, total, scores, peak, blocks, passed_ns, learned_ns = early
-    cut = score if score < threshold else threshold
-    waiting = (*waiting, (cut, confirmed))
-    if n < WARM_UP or len(waiting) > _QUARANTINE:
-        first, top = waiting[0]
-        waiting = waiting[1:]
-        before, step = n, first - mean
+def add_score(warm_up: WarmUp, threshold: float, score: float, confirmed: float, step_ns: int) -> WarmUp:
+    """The warm-up with one more score; it leaves quarantine at once before there is a threshold, later in its turn."""
+    # Unpacked and rebuilt: ``_replace`` would take half of the time of a device's first hour.
+    (
+        n,
+        mean,
+        squared_deviations,
+        lag_products,
+        last,
+        maxima,
+        quarantine,
+        block_sum,
+        block_scores,
+        block_peak,
+        blocks,
+        observed_ns,
+        accepted_ns,
+    ) = warm_up
+    clipped = score if score < threshold else threshold
+    quarantine = (*quarantine, (clipped, confirmed))
+    if n < MIN_SCORES or len(quarantine) > _QUARANTINE_SCORES:
+        first, first_confirmed = quarantine[0]
+        quarantine = quarantine[1:]
+        before, deviation = n, first - mean
         n += 1
-        mean += step / n
-        squares += step * (first - mean)
-        lag += (first - mean) * (last - mean) if before else 0.0
+        mean += deviation / n
+        squared_deviations += deviation * (first - mean)
+        lag_products += (first - mean) * (last - mean) if before else 0.0
         last = first
-        if len(tops) < _TOPS or top > tops[-1]:
-            tops = insert(tops, top, _TOPS)
+        if len(maxima) < _MAX_MAXIMA or first_confirmed > maxima[-1]:
+            maxima = insert_maximum(maxima, first_confirmed, _MAX_MAXIMA)
     fields = (
         n,
         mean,
-        squares,
-        lag,
+        squared_deviations,
+        lag_products,
         last,
-        tops,
-        waiting,
-        total + cut,
-        scores + 1,
-        confirmed if confirmed > peak else peak,
+        maxima,
+        quarantine,
+        block_sum + clipped,
+        block_scores + 1,
+        confirmed if confirmed > block_peak else block_peak,
         blocks,
-        passed_ns + step_ns,
-        learned_ns + step_ns,
+        observed_ns + step_ns,
+        accepted_ns + step_ns,
     )
     return tuple.__new__(WarmUp, fields)
 
 
-def end_block(early: WarmUp, *, clean: bool) -> WarmUp:
-    """The block under way is over; only a clean one counts."""
-    blocks = early.blocks
-    if clean and early.scores:
-        blocks = (*blocks, (rounded(early.total / early.scores), rounded(early.peak)))
-    return early._replace(total=0.0, scores=0, peak=-FAR, blocks=blocks)
+def end_block(warm_up: WarmUp, *, clean: bool) -> WarmUp:
+    """The warm-up after the current block; only a clean one is counted."""
+    blocks = warm_up.blocks
+    if clean and warm_up.block_scores:
+        mean = warm_up.block_sum / warm_up.block_scores
+        blocks = (*blocks, (round_significant(mean), round_significant(warm_up.block_peak)))
+    return warm_up._replace(block_sum=0.0, block_scores=0, block_peak=-UNREACHABLE, blocks=blocks)
 
 
-def with_chance(early: WarmUp, limits: Limits, peak: float) -> WarmUp:
-    """With the peak of a short, single episode, clipped."""
-    most = limits.location + _CLIP * ((early.tops[0] if early.tops else limits.location) - limits.location)
-    return early._replace(tops=insert(early.tops, min(limits.location + peak, most), _TOPS))
+def add_episode_peak(warm_up: WarmUp, limits: Limits, peak: float) -> WarmUp:
+    """The warm-up with the peak of an episode, relative to the location and clipped."""
+    largest = warm_up.maxima[0] if warm_up.maxima else limits.location
+    ceiling = limits.location + _CHANCE_CEILING * (largest - limits.location)
+    return warm_up._replace(maxima=insert_maximum(warm_up.maxima, min(limits.location + peak, ceiling), _MAX_MAXIMA))
 
 
-def is_due(early: WarmUp, before: WarmUp) -> bool:
-    """Whether thresholds are to be found anew: after each score at first, later when it may matter."""
-    return early.n <= _SINGLY or (early.tops is not before.tops and early.tops != before.tops)
+def limits_are_due(warm_up: WarmUp, before: WarmUp) -> bool:
+    """Whether the limits must be computed again: after each score at first, later when the maxima have changed."""
+    return warm_up.n <= _REFRESH_EACH_SCORES or (
+        warm_up.maxima is not before.maxima and warm_up.maxima != before.maxima
+    )
 
 
-def first_limits(early: WarmUp, plan: Plan, prior: Prior) -> Limits:
-    """The thresholds of a device in its first hour."""
-    progress = round(len(early.blocks) / (READY_DAYS * BLOCKS_PER_DAY), 4)
-    if early.n < WARM_UP:
-        if prior.calibrated:
-            return Limits(location=early.mean, peak=prior.low - early.mean, progress=progress)
-        return Limits(location=early.mean, progress=progress)
-    spread = early.spread
-    tops = [top - early.mean for top in early.tops]
-    if prior.calibrated:
-        peak = tops[0]
+def warm_up_limits(warm_up: WarmUp, plan: BudgetPlan, prior: Prior) -> Limits:
+    """The limits of a device in its first hour."""
+    progress = round(len(warm_up.blocks) / (READY_DAYS * BLOCKS_PER_DAY), 4)
+    if warm_up.n < MIN_SCORES:
+        if prior.has_model_threshold:
+            peak = prior.min_threshold - warm_up.mean
+            return Limits(location=warm_up.mean, peak=peak, calibration_progress=progress)
+        return Limits(location=warm_up.mean, calibration_progress=progress)
+    n, spread = warm_up.n, warm_up.spread
+    maxima = [value - warm_up.mean for value in warm_up.maxima]
+    if prior.has_model_threshold:
+        peak = maxima[0]
     elif prior.peak > 0.0:
-        peak = max(tops[0], prior.peak * spread * (1.0 + 4.0 / early.n))
+        peak = max(maxima[0], prior.peak * spread * (1.0 + 4.0 / n))
     else:
-        xi = _PEAK_INDEX if early.n < _FEW else tail_index(tops, early.n, _PEAK_INDEX, _WEIGHT)
-        place = Rank(1, _PLACE.beyond * (1.0 + (early.alikeness - 1.0) * min(1.0, _FEW / early.n)))
-        peak = quantile(tops, place, xi) * (1.0 + WARM_UP / early.n)
+        index = _PEAK_INDEX_PRIOR
+        if n >= _FEW_SCORES:
+            index = extreme_value_index(maxima, n, _PEAK_INDEX_PRIOR, _INDEX_PRIOR_WEIGHT)
+        dependence = 1.0 + (warm_up.autocorrelation_time - 1.0) * min(1.0, _FEW_SCORES / n)
+        rank = Rank(1, _RANK.extrapolation * dependence)
+        peak = weissman_quantile(maxima, rank, index) * (1.0 + MIN_SCORES / n)
     peak = max(peak, prior.floor, 3.0 * spread)
-    level = FAR
-    if plan.level_rate > 0.0 and len(early.blocks) >= _LEVEL_BLOCKS:
-        means = sorted((mean - early.mean for mean, _ in early.blocks), reverse=True)
-        level = quantile(means, _PLACE, tail_index(means, len(means), _LEVEL_INDEX, _WEIGHT))
+    level = UNREACHABLE
+    if plan.level_rate > 0.0 and len(warm_up.blocks) >= _MIN_LEVEL_BLOCKS:
+        means = sorted((mean - warm_up.mean for mean, _ in warm_up.blocks), reverse=True)
+        index = extreme_value_index(means, len(means), _LEVEL_INDEX_PRIOR, _INDEX_PRIOR_WEIGHT)
+        level = weissman_quantile(means, _RANK, index)
         level = max(level, prior.level * spread, spread, prior.floor / 3.0)
-    peak = bounded(peak, early.mean, prior)
-    return Limits(early.mean, peak, peak, level, early.n, tuple(tops[::-1]), progress)
+    peak = clamp_to_prior(peak, warm_up.mean, prior)
+    return Limits(warm_up.mean, peak, peak, level, n, tuple(maxima[::-1]), progress)

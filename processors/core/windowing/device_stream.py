@@ -1,4 +1,4 @@
-"""A device's chunks in their order: duplicates are dropped, gaps and new sessions begin a new segment."""
+"""The stream of a device: drops duplicate chunks and begins a new segment at gaps and new sessions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.errors import MalformedHeader, WrongChannelCount, WrongSampleRate
 
 
 class Arrival(Enum):
-    """What a chunk was to its device's stream."""
+    """How a chunk relates to the chunks its device sent before."""
 
     NEXT = "next"
     FIRST = "first"
@@ -25,18 +25,18 @@ class DeviceStream:
     """The stream of one device.
 
     Attributes:
-        device_id: whose.
+        device_id: the device.
         model_set: the models it runs.
-        sample_rate: what the device's manifest promises, Hz; None where it promises nothing.
-        promised_ns: since when it promises that; sound captured before is held to its session alone.
-        models_revision: what the model_set was made for; the caller's.
+        sample_rate: as the device's manifest says, Hz; None where there is no manifest.
+        announced_ns: time of that manifest; audio captured before it only has to match its session's rate.
+        models_revision: the revision ``model_set`` was resolved for; set and read by the caller.
         segment: the current unbroken run; None before the first chunk.
     """
 
     device_id: str
     model_set: ModelSet
     sample_rate: int | None = None
-    promised_ns: int = 0
+    announced_ns: int = 0
     models_revision: object = None
     segment: Segment | None = None
     _sequence: int = -1
@@ -45,27 +45,27 @@ class DeviceStream:
 
     @property
     def detectors(self) -> tuple[str, ...]:
-        """Those it runs."""
+        """Names of the detectors it runs."""
         return tuple(slot.detector for slot in self.model_set if slot.stage == "champion")
 
     def admit(self, chunk: Chunk) -> Arrival:
-        """Prepares ``segment`` for a chunk, which the caller pushes there unless it is a duplicate; later chunks may
-        be admitted before.
+        """Prepares ``segment`` for a chunk, which the caller pushes there unless it is a duplicate; further chunks may
+        be admitted before the push.
 
         Raises:
-            WrongSampleRate: not the rate of the manifest or of the session so far.
+            WrongSampleRate: not the rate of the manifest or of the session.
             WrongChannelCount: not the session's.
-            MalformedHeader: a later sequence with earlier samples.
+            MalformedHeader: a later sequence number with earlier samples.
         """
-        promised = self.sample_rate is not None and chunk.captured_ns >= self.promised_ns
-        if promised and chunk.sample_rate != self.sample_rate:
+        announced = self.sample_rate is not None and chunk.captured_ns >= self.announced_ns
+        if announced and chunk.sample_rate != self.sample_rate:
             raise WrongSampleRate(
                 f"{chunk.sample_rate} Hz; the manifest of {self.device_id!r} says {self.sample_rate} Hz: announce the"
-                " device anew or send at its rate"
+                " device again or send at its rate"
             )
         segment = self.segment
         if segment is None or chunk.session_id != segment.session_id:
-            return self._begin(chunk, Arrival.FIRST)
+            return self._start_segment(chunk, Arrival.FIRST)
         if chunk.sequence <= self._sequence:
             return Arrival.DUPLICATE
         if chunk.sample_rate != segment.sample_rate:
@@ -78,26 +78,26 @@ class DeviceStream:
             )
         if chunk.first_sample < self._end_sample:
             raise MalformedHeader(
-                f"ce_firstsample {chunk.first_sample} of sequence {chunk.sequence} lies before sample"
-                f" {self._end_sample}, which has already come: count samples on, or begin a new session"
+                f"ce_firstsample {chunk.first_sample} of sequence {chunk.sequence} is before sample"
+                f" {self._end_sample}, which was already received: keep counting samples, or begin a new session"
             )
         if chunk.first_sample > self._end_sample:
-            return self._begin(chunk, Arrival.GAP)
-        self._note(chunk)
+            return self._start_segment(chunk, Arrival.GAP)
+        self._advance(chunk)
         return Arrival.NEXT
 
     def set_models(self, model_set: ModelSet) -> None:
-        """Goes on with other models, see :meth:`Segment.set_models`."""
+        """Continues with other models, see :meth:`Segment.set_models`."""
         self.model_set = model_set
         if self.segment is not None:
             self.segment.set_models(model_set)
 
-    def _begin(self, chunk: Chunk, arrival: Arrival) -> Arrival:
+    def _start_segment(self, chunk: Chunk, arrival: Arrival) -> Arrival:
         self.segment = Segment(self.device_id, chunk.session_id, chunk.sample_rate, chunk.first_sample, self.model_set)
         self._channels = chunk.channels
-        self._note(chunk)
+        self._advance(chunk)
         return arrival
 
-    def _note(self, chunk: Chunk) -> None:
+    def _advance(self, chunk: Chunk) -> None:
         self._sequence = chunk.sequence
         self._end_sample = chunk.end_sample

@@ -1,4 +1,4 @@
-"""Extraction: chunks of many devices in, windows out, with one transform a front end."""
+"""Extraction of windows from the chunks of many devices, with one batched transform per front end."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Float32 = npt.NDArray[np.float32]
 
 
 class Extractor:
-    """Holds one transform a front end. Thread-compatible: one call at a time."""
+    """Turns chunks into windows; caches one transform per front end. Thread-compatible: one call at a time."""
 
     def __init__(self) -> None:
         self._transforms: dict[str, Callable[[Float32], Float32]] = {}
 
     def extract(self, arrivals: Iterable[tuple[Segment, Chunk, int]]) -> list[Window]:
-        """Windows that the chunks complete.
+        """The windows that the chunks complete.
 
         Args:
             arrivals: segment, its next chunk, and the chunk's offset; in order within each segment.
@@ -41,11 +41,11 @@ class Extractor:
                         self._transforms[front_end] = transform_of(stream.spec)
                     pending.setdefault(front_end, []).append((stream, frames))
         for front_end, jobs in pending.items():
-            self._compute(self._transforms[front_end], jobs)
+            self._transform(self._transforms[front_end], jobs)
         return [window for segment in segments.values() for window in segment.take_windows()]
 
     @staticmethod
-    def _compute(transform: Callable[[Float32], Float32], jobs: list[tuple[FrameStream, Float32]]) -> None:
+    def _transform(transform: Callable[[Float32], Float32], jobs: list[tuple[FrameStream, Float32]]) -> None:
         frames = np.concatenate([frames for _, frames in jobs])
         transformed = transform(frames)
         power = np.einsum("nt,nt->n", frames, frames) / np.float32(frames.shape[1])

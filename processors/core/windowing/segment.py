@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
-from collections import deque
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from processors.core.audio.frame_stream import FrameStream
 from processors.core.audio.recording import to_mono
 from processors.core.models.model import ModelSet, ScoringModel, Slot
+from processors.core.windowing.chunk_spans import ChunkSpans
+from processors.core.windowing.model_handover import ModelHandover
 from processors.core.windowing.window import Window
-from processors.core.windowing.window_cutter import ModelHandover, WindowCutter
+from processors.core.windowing.window_cutter import WindowCutter
 from schemas.chunk import Chunk
 
 Float32 = npt.NDArray[np.float32]
-
-_LEVEL_FLOOR = 1e-12
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A chunk some window still needs, without its sound."""
-
-    first_sample: int
-    end_sample: int
-    captured_ns: int
-    offset: int
-    regime: str
 
 
 class Segment:
@@ -40,7 +24,7 @@ class Segment:
     a restart in the middle of a session rebuilds the same windows.
 
     Args:
-        device_id, session_id: whose.
+        device_id, session_id: of the chunks.
         sample_rate: the device's rate, Hz.
         start: session index of the first sample.
         model_set: the models.
@@ -52,100 +36,70 @@ class Segment:
         self.sample_rate = sample_rate
         self._end = start
         self._streams: dict[str, FrameStream] = {}
-        self._slots: dict[Slot, ModelHandover] = {}
-        self._held: deque[_Held] = deque()
+        self._handovers: dict[Slot, ModelHandover] = {}
+        self._chunks = ChunkSpans(device_id, session_id, sample_rate)
         self.set_models(model_set)
 
     def set_models(self, model_set: ModelSet) -> None:
-        """Goes on with other models, as :class:`processors.core.windowing.window_cutter.ModelHandover` says."""
-        self._slots = {slot: succession for slot, succession in self._slots.items() if slot in model_set}
+        """Continues with other models; :class:`processors.core.windowing.model_handover.ModelHandover` says how."""
+        self._handovers = {slot: handover for slot, handover in self._handovers.items() if slot in model_set}
         for slot, model in model_set.items():
-            succession = self._slots.get(slot)
-            if succession is not None and succession.adopt(model):
+            handover = self._handovers.get(slot)
+            if handover is not None and handover.reuse_cutter(model):
                 continue
-            lane = self._lane(model)
-            if succession is None:
-                self._slots[slot] = ModelHandover(lane)
+            cutter = self._new_cutter(slot, model)
+            if handover is None:
+                self._handovers[slot] = ModelHandover(cutter)
             else:
-                succession.coming = lane
-        self._drop_unused()
+                handover.incoming = cutter
+        self._drop_unused_streams()
 
     def push(self, chunk: Chunk, offset: int) -> list[tuple[str, FrameStream, Float32]]:
-        """Takes the next chunk; it begins where the one before ended.
+        """Takes the next chunk; it begins where the previous one ended.
 
         Returns:
             For every front end: its hash, its stream, and the frames float32 (m, n_fft) the chunk completes.
-            The caller transforms them and hands them to ``stream.add`` in the same order.
+            The caller transforms them and passes them to ``stream.add`` in the same order.
         """
-        self._held.append(_Held(chunk.first_sample, chunk.end_sample, chunk.captured_ns, offset, chunk.regime))
+        self._chunks.append(chunk, offset)
         self._end = chunk.end_sample
         mono = to_mono(chunk.samples())
         return [(front_end, stream, stream.push(mono)) for front_end, stream in self._streams.items()]
 
     def take_windows(self) -> list[Window]:
-        """The windows that have become whole since the last call, in order of their ends."""
-        running = len(self._lanes())
-        windows = [
-            window
-            for slot, succession in self._slots.items()
-            for window in succession.take(lambda lane, row, slot=slot: self._window(slot, lane, row))  # type: ignore[misc]
-        ]
-        lanes = self._lanes()
-        if len(lanes) < running:
-            self._drop_unused()
-        for lane in lanes:
-            lane.rows.drop_before(min(other.next_row for other in lanes if other.rows is lane.rows))
-        needed = self.needed_from()
-        while self._held and self._held[0].end_sample <= needed:
-            self._held.popleft()
+        """The windows completed since the last call, in order of their ends."""
+        running = len(self._cutters())
+        windows = [window for handover in self._handovers.values() for window in handover.take_windows(self._chunks)]
+        cutters = self._cutters()
+        if len(cutters) < running:
+            self._drop_unused_streams()
+        for cutter in cutters:
+            cutter.buffer.drop_before(min(other.next_row for other in cutters if other.buffer is cutter.buffer))
+        self._chunks.drop_before(self.needed_from())
         windows.sort(key=lambda window: window.end_sample)
         return windows
 
     def needed_from(self) -> int:
-        """First sample that a window to come depends on, as a session index."""
-        return min(lane.needed_from() for lane in self._lanes())
+        """First sample that a pending window depends on, as a session index."""
+        return min(cutter.needed_from for cutter in self._cutters())
 
     def frontier(self) -> int | None:
-        """Offset of the oldest chunk that a window to come depends on; None when there is none."""
-        return self._held[0].offset if self._held else None
+        """Offset of the oldest chunk that a pending window depends on; None when no chunk is needed."""
+        return self._chunks.oldest_offset
 
-    def _lanes(self) -> list[WindowCutter]:
-        return [lane for succession in self._slots.values() for lane in succession.lanes()]
+    def _cutters(self) -> list[WindowCutter]:
+        return [cutter for handover in self._handovers.values() for cutter in handover.cutters()]
 
-    def _lane(self, model: ScoringModel) -> WindowCutter:
+    def _new_cutter(self, slot: Slot, model: ScoringModel) -> WindowCutter:
         front_end = model.spec.front_end()
         if front_end not in self._streams:
             self._streams[front_end] = FrameStream(model.spec, self.sample_rate, self._end)
-        return WindowCutter(model, front_end, self._streams[front_end])
+        return WindowCutter(slot, model, front_end, self._streams[front_end])
 
-    def _drop_unused(self) -> None:
+    def _drop_unused_streams(self) -> None:
         pools: dict[str, set[int]] = {}
-        for lane in self._lanes():
-            pools.setdefault(lane.front_end, set()).add(lane.spec.pool)
+        for cutter in self._cutters():
+            pools.setdefault(cutter.front_end, set()).add(cutter.spec.pool)
         self._streams = {front_end: stream for front_end, stream in self._streams.items() if front_end in pools}
         for front_end, stream in self._streams.items():
-            stream.keep(pools[front_end])
-
-    def _window(self, slot: Slot, lane: WindowCutter, row: int) -> Window:
-        rows, power = lane.rows.window(row, lane.spec.n_frames)
-        first, length, last_input = lane.stream.span(row * lane.spec.pool, lane.spec.n_frames * lane.spec.pool)
-        opening, closing = self._chunk_at(first), self._chunk_at(last_input)
-        after = (first - opening.first_sample) * 1_000_000_000 // self.sample_rate
-        return Window(
-            device_id=self.device_id,
-            session_id=self.session_id,
-            slot=slot,
-            model=lane.model,
-            first_sample=first,
-            n_samples=length,
-            sample_rate=self.sample_rate,
-            captured_ns=opening.captured_ns + after,
-            level_dbfs=10.0 * math.log10(max(power, _LEVEL_FLOOR)),
-            rows=rows,
-            first_offset=opening.offset,
-            last_offset=closing.offset,
-            regime=opening.regime,
-        )
-
-    def _chunk_at(self, sample: int) -> _Held:
-        return self._held[max(0, bisect_right(self._held, sample, key=lambda held: held.first_sample) - 1)]
+            stream.keep_buffers(pools[front_end])

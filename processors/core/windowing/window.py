@@ -1,4 +1,4 @@
-"""A window: one model input, and where it lies."""
+"""A window: one model input and its position in the stream."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class Window:
     """One window of one device for one model.
 
     Attributes:
-        device_id, session_id: whose.
+        device_id, session_id: of its audio.
         slot: the detector, and whether its score may alert.
-        model: that scores it.
+        model: the model that scores it.
         first_sample: index of its first sample in the session, at the device's rate.
         n_samples: its length at the device's rate.
         sample_rate: the device's rate, Hz.
         captured_ns: capture time of its first sample, nanoseconds since 1970.
         level_dbfs: RMS level, dB relative to full scale, at least -120.
-        rows: float32 (n_frames, width), level not yet normalised.
-        first_offset, last_offset: records of the audio topic that hold it, both included.
-        regime: the device's way of working where the window begins, as its producer says; "" where it says none.
+        rows: float32 (n_frames, width), before level normalisation.
+        first_offset, last_offset: first and last record of the audio topic with its audio.
+        regime: operating regime that the producer reported for the window's beginning; "" for none.
     """
 
     device_id: str

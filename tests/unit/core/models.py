@@ -1,4 +1,4 @@
-"""Models for tests of the core: they hear what they are told to hear and score it plainly."""
+"""Models for tests of the core: any features, and a simple score."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class FakeModel:
     """Scores a window by its mean feature times ``scale``.
 
     Attributes:
-        name: stands for the file: models of one name are the same.
-        spec: what it is fed.
+        name: in place of the file: models of one name are equal.
+        spec: its features.
         scale: see above.
         calibration: as a manifest has it.
     """

@@ -1,4 +1,4 @@
-"""Scores for tests of the block rule: one a second, and a device that has heard enough of them."""
+"""Scores for tests of the block rule, one a second, and the state of a ready device."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockState, Decision
-from processors.core.threshold.budget import BLOCKS_PER_DAY, plan
+from processors.core.threshold.budget import BLOCKS_PER_DAY, budget_plan
 from processors.core.threshold.reference import BlockMaxima, Reference
 
 SECOND = 1_000_000_000
-RULE = BlockRule(plan(1.0))
+RULE = BlockRule(budget_plan(1.0))
 
 
-def normal(n: int, seed: int = 1) -> list[float]:
+def gaussian(n: int, seed: int = 1) -> list[float]:
     return np.random.default_rng(seed).normal(size=n).tolist()
 
 
-def hear(
+def apply_scores(
     state: BlockState, scores: Iterable[float], rule: BlockRule = RULE, step_ns: int = SECOND
 ) -> tuple[BlockState, list[Decision]]:
     decisions = []
@@ -33,22 +33,22 @@ def opened(decisions: list[Decision]) -> list[int]:
     return [at for at, decision in enumerate(decisions) if decision.alert == "opens"]
 
 
-def known(rule: BlockRule = RULE, days: int = 30, location: float = 0.0, spread: float = 1.0) -> BlockState:
-    """A device with ``days`` whole days of Gaussian scores behind it."""
+def ready_state(rule: BlockRule = RULE, days: int = 30, location: float = 0.0, spread: float = 1.0) -> BlockState:
+    """The state after ``days`` complete days of Gaussian scores."""
     day = BlockMaxima(
-        n=BLOCKS_PER_DAY,
-        peaks=tuple(spread * (4.8 - 0.05 * i) for i in range(rule.plan.tops)),
-        levels=tuple(spread * (0.8 - 0.01 * i) for i in range(rule.plan.tops // 2)),
+        blocks=BLOCKS_PER_DAY,
+        peaks=tuple(spread * (4.8 - 0.05 * i) for i in range(rule.plan.maxima_per_day)),
+        levels=tuple(spread * (0.8 - 0.01 * i) for i in range(rule.plan.maxima_per_day // 2)),
     )
     reference = Reference(
         location=location,
         spread=spread,
         ceiling=3.5 * spread,
         days=(day,) * min(days, rule.plan.days),
-        waiting=day,
+        quarantine=day,
         today=BlockMaxima(),
         hour=BlockMaxima(),
         baseline=location,
-        last_day=location,
+        last_day_location=location,
     )
-    return rule.refreshed(rule.begin()._replace(early=None, reference=reference))
+    return rule.refresh_limits(rule.begin()._replace(warm_up=None, reference=reference))

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.alerting.alert_lifecycle import AlertLifecycle, Evidence, live
+from processors.core.alerting.alert_lifecycle import AlertLifecycle, Evidence, advance
 from processors.core.alerting.decision import ScoredWindow, decide
 from processors.core.alerting.detector_state import DetectorState, Output
 from processors.core.threshold.block_state import Decision
 from processors.core.threshold.limits import Limits
 from schemas.errors import ScoreNotFinite
 
-from .judging import DETECTOR, HOP, context_of, heard_s, window
+from .scored_windows import DETECTOR, HOP, context_of, observed_s, window
 
 QUIET = [0.0, 0.1, -0.1, 0.05] * 5
 
@@ -33,7 +33,7 @@ def alerts(outputs: list[Output]) -> list[tuple[str, int, int]]:
     return [(o.alert.state, o.alert.revision, o.alert.first_sample // HOP) for o in outputs if o.alert is not None]
 
 
-def test_normal_sound_alerts_nobody() -> None:
+def test_normal_sound_raises_no_alert() -> None:
     _, outputs = run(numbered(QUIET * 10))
 
     assert alerts(outputs) == []
@@ -46,24 +46,24 @@ def test_m_of_n_windows_open_and_quiet_ones_close() -> None:
     assert alerts(outputs) == [("opened", 0, 22), ("closed", 1, 27)]
 
 
-def test_one_window_above_is_no_alert() -> None:
+def test_a_single_window_above_raises_no_alert() -> None:
     _, outputs = run(numbered([*QUIET, 9.0, 0.0, 0.0, 9.0, 0.0, 0.0]))
 
     assert [o.score.exceeds for o in outputs[20:]] == [True, False, False, True, False, False]
     assert alerts(outputs) == []
 
 
-def test_a_lasting_fault_is_updated_stays_open_and_is_not_learned() -> None:
+def test_a_lasting_fault_is_updated_stays_open_and_moves_no_threshold() -> None:
     before, _ = run(numbered(QUIET))
     after, outputs = run(numbered([9.0] * 30, first=20), before)
 
     assert [state for state, _, _ in alerts(outputs)] == ["opened", *["updated"] * 7]
-    assert after.life.alert is not None
+    assert after.lifecycle.alert is not None
     thresholds = [o.score.threshold for o in outputs[1:]]
     assert thresholds[1:] == [thresholds[1]] * 28
 
 
-def test_alert_says_where_when_and_why() -> None:
+def test_an_alert_carries_place_time_and_evidence() -> None:
     _, outputs = run(numbered([*QUIET, 19.0, 19.0]))
     alert = outputs[-1].alert
 
@@ -108,7 +108,7 @@ def test_an_alert_is_critical_at_twice_the_levels_threshold(level: float, severi
     # Below the threshold of single scores: the minute alone exceeds.
     decision = Decision(11.0, 11.0, level, limits, block=3, alert="opens", kind="level", episode=1)
 
-    _, alert = live(
+    _, alert = advance(
         AlertLifecycle(), DETECTOR, outputs[-1].score, decision, 0, evidence=lambda: Evidence(bands=(), audio=None)
     )
 
@@ -129,7 +129,7 @@ def test_hysteresis_a_score_just_below_the_threshold_does_not_close() -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, 27, 4))
-def test_a_replay_repeats_the_last_batch_word_for_word_and_nothing_else(cut: int) -> None:
+def test_a_replay_repeats_exactly_the_last_batch(cut: int) -> None:
     scores = [*QUIET, 9.0, 9.0, 9.0, 0.0, 0.0, 0.0, 0.0]
     windows = numbered(scores)
     first, sent = run(windows[:cut])
@@ -143,7 +143,7 @@ def test_a_replay_repeats_the_last_batch_word_for_word_and_nothing_else(cut: int
     assert {o.score.event_id() for o in sent}.isdisjoint({o.score.event_id() for o in repeated})
 
 
-def test_a_replay_that_goes_on_keeps_what_nobody_has_confirmed() -> None:
+def test_a_replay_with_new_windows_keeps_unconfirmed_outputs() -> None:
     state, sent = run(numbered([*QUIET, 9.0, 9.0]))
 
     after, outputs = run(numbered([9.0, 9.0, 9.0], first=20), state)
@@ -167,7 +167,7 @@ def test_a_new_session_keeps_threshold_and_open_alert_but_confirms_anew() -> Non
     after, outputs = run(numbered([9.0, 0.0, 0.0], session="s2"), state)
 
     assert alerts(outputs) == []
-    assert heard_s(after) == heard_s(state) + 3
+    assert observed_s(after) == observed_s(state) + 3
 
 
 @settings(max_examples=60, deadline=None)
@@ -223,6 +223,6 @@ def test_scores_are_finite_json() -> None:
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
-def test_a_score_that_is_no_number_is_named(score: float) -> None:
+def test_a_score_that_is_not_finite_is_refused(score: float) -> None:
     with pytest.raises(ScoreNotFinite, match=r"gave -?(nan|inf) for 'd1', session 's1', sample 16000"):
         decide(DetectorState(), context_of, [window(0, 1.0), window(1, score)])

@@ -1,4 +1,4 @@
-"""The partition's ledger: what may be committed, and what an idle device holds back."""
+"""A partition's offsets: what may be committed, and when an idle device is dropped."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Feed:
         if item is not None:
             stream = self.partition.stream(item.device_id, at_ms) or DeviceStream(item.device_id, model_set(SPECS))
             stream.admit(item)
-            self.partition.seen(stream, at_ms)
+            self.partition.track(stream, at_ms)
             self.extractor.extract([(stream.segment, item, self.offset)])
         self.offset += 1
         return self.partition.release()
@@ -46,7 +46,7 @@ def test_records_without_sound_are_released_at_once() -> None:
     assert [feed.take(None) for _ in range(3)] == [[0], [1], [2]]
 
 
-def test_the_slowest_device_holds_the_frontier() -> None:
+def test_the_slowest_device_holds_the_frontier_back() -> None:
     feed = Feed()
     released = feed.take(chunk("slow", 0))
     for number in range(8):
@@ -56,7 +56,7 @@ def test_the_slowest_device_holds_the_frontier() -> None:
 
     for number in range(1, 8):
         released += feed.take(chunk("slow", number))
-    frontiers = [member.stream.segment.frontier() for member in feed.partition.members.values()]
+    frontiers = [device.stream.segment.frontier() for device in feed.partition.devices.values()]
     assert released == list(range(min(frontiers)))
     assert released
 
@@ -71,7 +71,7 @@ def test_released_offsets_are_a_prefix_in_order() -> None:
     assert len(released) > 40
 
 
-def test_an_idle_device_lets_go_by_the_brokers_clock() -> None:
+def test_an_idle_device_is_dropped_by_the_brokers_clock() -> None:
     feed = Feed()
     feed.take(chunk("silent", 0), at_ms=1_000)
 
@@ -80,7 +80,7 @@ def test_an_idle_device_lets_go_by_the_brokers_clock() -> None:
 
 
 def test_a_device_back_after_idling_begins_a_new_segment_with_or_without_a_restart() -> None:
-    """What was released cannot be read again, so it must not be needed again either."""
+    """Released records are not read again, so they must not be needed again."""
     feed = Feed()
     feed.take(chunk("d", 0), at_ms=0)
 
@@ -88,7 +88,7 @@ def test_a_device_back_after_idling_begins_a_new_segment_with_or_without_a_resta
     assert feed.partition.stream("d", IDLE_MS + 1) is None
 
 
-def test_a_device_too_slow_to_complete_a_window_lets_go_as_well() -> None:
+def test_a_device_too_slow_to_complete_a_window_is_dropped_as_well() -> None:
     feed, released = Feed(), []
     for number in range(40):
         pcm = np.zeros(1, np.int16).tobytes()

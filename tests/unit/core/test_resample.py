@@ -15,19 +15,19 @@ def tone(hz: float, rate: int, n: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_a_tone_stays_the_tone(rate: int) -> None:
+def test_a_tone_keeps_its_pitch(rate: int) -> None:
     resampler = Resampler(rate, 16_000)
     hz = min(rate, 16_000) * 0.2
     count = resampler.outputs_until(rate)
 
     got = resampler(tone(hz, rate, rate), 0, 0, count)
 
-    edge = 2 * resampler.reach * 16_000 // rate + 1
+    edge = 2 * resampler.half_width * 16_000 // rate + 1
     np.testing.assert_allclose(got[edge:-edge], tone(hz, 16_000, count)[edge:-edge], atol=2e-4)
 
 
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000, 192_000])
-def test_what_lies_above_half_the_rate_is_gone(rate: int) -> None:
+def test_frequencies_above_half_the_rate_are_removed(rate: int) -> None:
     resampler = Resampler(rate, 16_000)
     count = resampler.outputs_until(rate)
 
@@ -50,7 +50,7 @@ def test_any_start_gives_the_same_samples(rate: int, start: int) -> None:
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_it_knows_what_it_needs(rate: int) -> None:
+def test_needed_inputs_are_known_exactly(rate: int) -> None:
     resampler = Resampler(rate, 16_000)
     for start in (1, 999, 54_321):
         first = resampler.outputs_from(start)
@@ -61,7 +61,7 @@ def test_it_knows_what_it_needs(rate: int) -> None:
         last = resampler.outputs_until(end)
 
         assert resampler.last_input(last) >= end
-        assert last == 0 or resampler.last_input(last - 1) < end or resampler.reach == 0
+        assert last == 0 or resampler.last_input(last - 1) < end or resampler.half_width == 0
 
 
 def test_equal_rates_change_nothing() -> None:
@@ -71,7 +71,7 @@ def test_equal_rates_change_nothing() -> None:
 
 
 @pytest.mark.parametrize("rate", [11_127, 15_991, 1_001, 191_999])
-def test_rates_with_little_in_common_are_met_within_a_clocks_error(rate: int) -> None:
+def test_rates_with_few_common_factors_are_met_within_a_clocks_error(rate: int) -> None:
     resampler = Resampler(rate, 16_000)
 
     assert resampler.up <= 2_000

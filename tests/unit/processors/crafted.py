@@ -1,4 +1,4 @@
-"""Model files made by hand: one good one, and whatever a stranger may send."""
+"""Model files made by hand: a good one, and hostile ones."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SPEC = FeatureSpec(n_fft=256, win_length=256, hop=128, n_mels=8, n_frames=4, win
 Float32 = npt.NDArray[np.float32]
 
 ENDING = (
-    helper.make_node("Mul", ["log_mel", "weight"], ["weighed"]),
-    helper.make_node("ReduceSum", ["weighed", "axes"], ["score"], keepdims=0),
+    helper.make_node("Mul", ["log_mel", "weight"], ["weighted"]),
+    helper.make_node("ReduceSum", ["weighted", "axes"], ["score"], keepdims=0),
 )
 """From the input to a score."""
 
 
 def manifest(**changes: Any) -> Manifest:
-    """A manifest that says the truth about :func:`graph`, but for the changes."""
+    """A manifest that matches :func:`graph`, but for the changes."""
     fields: dict[str, Any] = {
         "model_id": "crafted",
         "version": "1.0.0",
@@ -60,7 +60,7 @@ def graph(
     outputs: dict[str, Sequence[str | int]] | None = None,
     domains: Sequence[str] = ("",),
 ) -> ModelProto:
-    """A model: the sum of weighed features, unless other nodes are given."""
+    """A model: the sum of weighted features, unless other nodes are given."""
     rng = np.random.default_rng(2)
     constants: dict[str, npt.NDArray[Any]] = {
         "weight": rng.normal(size=(SPEC.n_frames, SPEC.width)).astype(np.float32),
@@ -80,8 +80,8 @@ def graph(
     )
 
 
-def answers(model: ModelProto, windows: Float32) -> Float32:
-    """What onnxruntime answers, float32 (n,)."""
+def scored(model: ModelProto, windows: Float32) -> Float32:
+    """The scores by onnxruntime, float32 (n,)."""
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     scores: Float32 = session.run(["score"], {session.get_inputs()[0].name: windows})[0]
     return scores
@@ -89,15 +89,15 @@ def answers(model: ModelProto, windows: Float32) -> Float32:
 
 def described(
     model: ModelProto,
-    said: Manifest | None = None,
+    claimed: Manifest | None = None,
     windows: Float32 | None = None,
     scores: Float32 | None = None,
 ) -> ModelProto:
     """The model with its metadata; golden scores are its own unless given."""
     windows = golden() if windows is None else windows
-    scores = answers(model, windows) if scores is None else scores
+    scores = scored(model, windows) if scores is None else scores
     del model.metadata_props[:]
-    for key, value in write_metadata(said or manifest(), windows, scores).items():
+    for key, value in write_metadata(claimed or manifest(), windows, scores).items():
         model.metadata_props.add(key=key, value=value)
     return model
 
@@ -115,17 +115,17 @@ def good(folder: Path) -> Path:
 
 
 def announced(path: Path, **changes: Any) -> Artefact:
-    """What would be announced of a file, but for the changes."""
+    """The announcement of a file, but for the changes."""
     data = path.read_bytes()
-    said = manifest()
+    own = manifest()
     fields: dict[str, Any] = {
-        "detector": said.detector,
-        "model_id": said.model_id,
-        "version": said.version,
+        "detector": own.detector,
+        "model_id": own.model_id,
+        "version": own.version,
         "sha256": hashlib.sha256(data).hexdigest(),
         "size": len(data),
         "url": f"file:///models/{hashlib.sha256(data).hexdigest()}.onnx",
-        "features_hash": said.features_hash,
+        "features_hash": own.features_hash,
         "published_ns": 1,
     }
     return Artefact(**(fields | changes))

@@ -1,4 +1,4 @@
-"""The store of model files: whole files by their digest, and nothing else, whatever was announced."""
+"""The store of model files: complete files by their digest, and nothing else, whatever was announced."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MEMORY = "memory://bucket/models"
 
 @pytest.fixture(params=["folder", "elsewhere"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ArtefactStore]:
-    """A folder, and a store that is none."""
+    """A folder, and a store that is not a folder."""
     yield ArtefactStore(tmp_path / "store" if request.param == "folder" else MEMORY)
     fsspec.filesystem("memory").store.clear()
 
@@ -54,12 +54,12 @@ def of(store: ArtefactStore, file: Path) -> Artefact:
     return artefact.model_copy(update={"url": store.url_of(artefact.sha256)})
 
 
-def replace_kept(store: ArtefactStore, artefact: Artefact, data: bytes) -> None:
-    """What a store may do that lies."""
+def replace_stored(store: ArtefactStore, artefact: Artefact, data: bytes) -> None:
+    """Replaces a stored file, as a faulty or hostile store would."""
     if store._folder is not None:
         (store._folder / f"{artefact.sha256}.onnx").write_bytes(data)
     else:
-        store._files.pipe_file(f"{store._place}/{artefact.sha256}.onnx", data)
+        store._files.pipe_file(f"{store._location}/{artefact.sha256}.onnx", data)
 
 
 def test_what_is_put_is_fetched(store: ArtefactStore, file: Path, cache: Path) -> None:
@@ -85,20 +85,20 @@ def test_putting_again_changes_nothing(tmp_path: Path, file: Path) -> None:
     assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_a_damaged_file_is_put_again(tmp_path: Path, file: Path, cache: Path) -> None:
+def test_a_damaged_file_is_stored_again(tmp_path: Path, file: Path, cache: Path) -> None:
     store = ArtefactStore(tmp_path / "store")
     store.put(file)
-    replace_kept(store, of(store, file), b"half")
+    replace_stored(store, of(store, file), b"half")
 
     store.put(file)
 
     assert store.fetch(of(store, file), cache).read_bytes() == file.read_bytes()
 
 
-def test_a_file_that_is_there_is_not_fetched_again(store: ArtefactStore, file: Path, cache: Path) -> None:
+def test_a_cached_file_is_not_fetched_again(store: ArtefactStore, file: Path, cache: Path) -> None:
     store.put(file)
     store.fetch(of(store, file), cache)
-    replace_kept(store, of(store, file), b"gone bad")
+    replace_stored(store, of(store, file), b"gone bad")
     assert store.fetch(of(store, file), cache).read_bytes() == file.read_bytes()
 
 
@@ -119,11 +119,11 @@ def test_a_damaged_file_is_fetched_again(store: ArtefactStore, file: Path, cache
     ],
     ids=["shorter", "longer", "empty", "other"],
 )
-def test_a_store_that_lies(
+def test_a_store_that_returns_another_file(
     store: ArtefactStore, file: Path, cache: Path, lie: Callable[[bytes], bytes], error: type[TocsinError]
 ) -> None:
     store.put(file)
-    replace_kept(store, of(store, file), lie(file.read_bytes()))
+    replace_stored(store, of(store, file), lie(file.read_bytes()))
 
     with pytest.raises(error):
         store.fetch(of(store, file), cache)
@@ -148,7 +148,7 @@ class Endless:
         pass
 
 
-def test_a_store_without_end_fills_no_disk(
+def test_an_endless_file_does_not_fill_the_disk(
     store: ArtefactStore, file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = Endless()
@@ -199,7 +199,7 @@ def test_a_store_without_the_file(store: ArtefactStore, file: Path, cache: Path)
         store.fetch(of(store, file), cache)
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path, file: Path) -> None:
+def test_a_folder_that_cannot_be_written(tmp_path: Path, file: Path) -> None:
     (tmp_path / "taken").write_text("a file, no folder")
     with pytest.raises(StoreUnavailable, match="taken"):
         ArtefactStore(tmp_path / "taken").put(file)
@@ -278,7 +278,7 @@ def test_a_link_in_the_cache_is_not_followed(store: ArtefactStore, file: Path, c
     assert path.read_bytes() == file.read_bytes()
 
 
-def test_what_a_killed_process_left_is_swept_away(store: ArtefactStore, file: Path, cache: Path) -> None:
+def test_partial_files_of_a_killed_process_are_deleted(store: ArtefactStore, file: Path, cache: Path) -> None:
     store.put(file)
     cache.mkdir()
     old, fresh = cache / ".old.part", cache / ".fresh.part"

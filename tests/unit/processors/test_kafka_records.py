@@ -1,4 +1,4 @@
-"""Reading what the client alone cannot."""
+"""Reading records whose header names the client cannot decode."""
 
 from __future__ import annotations
 
@@ -34,24 +34,26 @@ def read(data: bytes) -> Iterator[Record]:
 
 
 @pytest.mark.parametrize("compression", [0, 1], ids=["plain", "gzip"])
-@pytest.mark.parametrize("place", [0, 2, 4])
-def test_a_batch_with_a_name_that_is_no_text(place: int, compression: int) -> None:
-    sent = [marked(record) if number == place else record for number, record in enumerate(RECORDS)]
+@pytest.mark.parametrize("position", [0, 2, 4])
+def test_a_header_name_that_is_not_utf_8_is_escaped(position: int, compression: int) -> None:
+    sent = [marked(record) if number == position else record for number, record in enumerate(RECORDS)]
     data = batch_of(sent, b"\xff\xfea", compression=compression)
 
     found = list(read(data + data))
 
-    strange = Record(sent[place].key, sent[place].value, (*RECORDS[place].headers, ("\\xff\\xfea", b"whatever")))
-    assert found == [strange if number == place else record for number, record in enumerate(RECORDS)] * 2
+    escaped = Record(
+        sent[position].key, sent[position].value, (*RECORDS[position].headers, ("\\xff\\xfea", b"whatever"))
+    )
+    assert found == [escaped if number == position else record for number, record in enumerate(RECORDS)] * 2
 
 
-def test_the_client_alone_stands_still_before_it() -> None:
+def test_the_client_alone_cannot_read_it() -> None:
     (batch,) = [MemoryRecords(batch_of([marked(RECORDS[0])], b"\xff\xfea")).next_batch()]
     with pytest.raises((UnicodeDecodeError, ValueError)):
         list(batch)
 
 
-def test_text_of_any_language_comes_as_it_is() -> None:
+def test_a_name_in_utf_8_is_read_unchanged() -> None:
     (found,) = read(batch_of([marked(RECORDS[0])], "€".encode()))
 
     assert found.headers[-1] == ("€", b"whatever")

@@ -1,4 +1,4 @@
-"""The cache of models: what was checked, what scored last, and a bound on what it takes."""
+"""The cache of models: recorded checks, last good models, and a bound on its size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.processors.test_model_keeper import artefact
 TARGET = Target("machine", "device:pump.1", "champion")
 
 
-def test_a_check_counts_for_that_announcement_and_by_that_checker_alone(tmp_path: Path) -> None:
+def test_a_check_counts_for_that_artefact_and_checker_alone(tmp_path: Path) -> None:
     cache, one = ModelCache(tmp_path / "new" / "cache"), artefact("a")
     assert not cache.is_checked(one, "v1")
     cache.note_checked(one, "v1")
@@ -33,7 +33,7 @@ def test_the_last_good_model_of_each_target_is_known_to_another_worker(tmp_path:
     assert ModelCache(tmp_path).last_good(TARGET._replace(stage="shadow")) == artefact("b")
 
 
-def test_a_note_that_cannot_be_read_counts_as_missing(tmp_path: Path) -> None:
+def test_an_unreadable_record_counts_as_missing(tmp_path: Path) -> None:
     cache = ModelCache(tmp_path)
     cache.remember(TARGET, artefact("a"))
     (note,) = tmp_path.glob("good-*.json")
@@ -61,7 +61,7 @@ def test_the_folder_stays_within_its_bound_and_keeps_what_is_needed(tmp_path: Pa
         cache.note_checked(artefact(name), "v1")
     cache.remember(TARGET, artefact("good"))
 
-    cache.shrink({artefact("used").sha256})
+    cache.evict({artefact("used").sha256})
 
     left = [name for name in names if cache.path(artefact(name).sha256).exists()]
     assert left == ["used", "good"]

@@ -47,12 +47,12 @@ from tests.unit.processors.crafted import (
     ENDING,
     SPEC,
     announced,
-    answers,
     described,
     golden,
     good,
     graph,
     manifest,
+    scored,
     written,
 )
 
@@ -348,7 +348,7 @@ def test_shapes_may_follow_from_shapes(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Shape", ["log_mel"], ["shape"]),
         helper.make_node("Expand", ["weight", "shape"], ["wide"]),
-        helper.make_node("Mul", ["log_mel", "wide"], ["weighed"]),
+        helper.make_node("Mul", ["log_mel", "wide"], ["weighted"]),
         ENDING[1],
     ]
     assert check_artefact(written(tmp_path, described(graph(nodes))), None) == manifest()
@@ -362,7 +362,7 @@ def test_a_scan_over_fixed_rows_may_be_used(tmp_path: Path) -> None:
         [helper.make_tensor_value_info("squared", TensorProto.FLOAT, [SPEC.width])],
     )
     nodes = [helper.make_node("Scan", ["weight"], ["squares"], body=body, num_scan_inputs=1)]
-    nodes += [helper.make_node("Mul", ["log_mel", "squares"], ["weighed"]), ENDING[1]]
+    nodes += [helper.make_node("Mul", ["log_mel", "squares"], ["weighted"]), ENDING[1]]
     assert check_artefact(written(tmp_path, described(graph(nodes))), None) == manifest()
 
 
@@ -426,8 +426,8 @@ def hidden_bomb(elements: int) -> ModelProto:
         helper.make_node("Add", ["large", "one"], ["larger"]),
         helper.make_node("ConstantOfShape", ["larger"], ["zeros"]),
         helper.make_node("ReduceSum", ["zeros"], ["nothing"], keepdims=0),
-        helper.make_node("Mul", ["log_mel", "weight"], ["weighed"]),
-        helper.make_node("Add", ["weighed", "nothing"], ["more"]),
+        helper.make_node("Mul", ["log_mel", "weight"], ["weighted"]),
+        helper.make_node("Add", ["weighted", "nothing"], ["more"]),
         helper.make_node("ReduceSum", ["more", "axes"], ["score"], keepdims=0),
     ]
     tensors = {"large": np.array([elements]), "one": np.array([1])}
@@ -479,7 +479,7 @@ def stuck() -> ModelProto:
     nodes = [helper.make_node("MatMul", ["square" if i == 0 else f"m{i - 1}", "square"], [f"m{i}"]) for i in range(400)]
     nodes += [
         helper.make_node("ReduceSum", ["m399"], ["nothing"], keepdims=0),
-        helper.make_node("Mul", ["log_mel", "nothing"], ["weighed"]),
+        helper.make_node("Mul", ["log_mel", "nothing"], ["weighted"]),
         ENDING[1],
     ]
     return described(graph(nodes, {"square": np.zeros((2_000, 2_000), np.float32)}), scores=NO_SCORES)
@@ -503,8 +503,8 @@ def test_a_load_that_does_not_end(tmp_path: Path, limits: CheckLimits, spent: st
 
 def test_inputs_must_be_the_specifications(tmp_path: Path) -> None:
     cast = helper.make_node("Cast", ["log_mel"], ["floats"], to=TensorProto.FLOAT)
-    doubled = [cast, helper.make_node("Mul", ["floats", "weight"], ["weighed"]), ENDING[1]]
-    renamed = [helper.make_node("Mul", ["other", "weight"], ["weighed"]), ENDING[1]]
+    doubled = [cast, helper.make_node("Mul", ["floats", "weight"], ["weighted"]), ENDING[1]]
+    renamed = [helper.make_node("Mul", ["other", "weight"], ["weighted"]), ENDING[1]]
     for model in (
         graph(renamed, name="other"),
         graph(shape=("batch", SPEC.n_frames, 1)),
@@ -516,11 +516,11 @@ def test_inputs_must_be_the_specifications(tmp_path: Path) -> None:
 
 
 def test_outputs_must_be_score_and_bands(tmp_path: Path) -> None:
-    named = [ENDING[0], helper.make_node("ReduceSum", ["weighed", "axes"], ["scores"], keepdims=0)]
-    kept = [ENDING[0], helper.make_node("ReduceSum", ["weighed", "axes"], ["score"])]
+    named = [ENDING[0], helper.make_node("ReduceSum", ["weighted", "axes"], ["scores"], keepdims=0)]
+    kept = [ENDING[0], helper.make_node("ReduceSum", ["weighted", "axes"], ["score"])]
     for model in (
         graph(named, outputs={"scores": ("batch",)}),
-        graph(outputs={"score": ("batch",), "weighed": ("batch", 4, 8)}),
+        graph(outputs={"score": ("batch",), "weighted": ("batch", 4, 8)}),
         graph(kept, outputs={"score": ("batch", 1, 1)}),
     ):
         with pytest.raises(ShapeMismatch, match="outputs"):
@@ -537,7 +537,7 @@ def test_a_window_is_scored_for_itself(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("ReduceMean", ["log_mel", "first"], ["mean"]),
         helper.make_node("Sub", ["log_mel", "mean"], ["alone"]),
-        helper.make_node("Mul", ["alone", "weight"], ["weighed"]),
+        helper.make_node("Mul", ["alone", "weight"], ["weighted"]),
         ENDING[1],
     ]
     model = described(graph(nodes, {"first": np.array([0])}))
@@ -552,7 +552,7 @@ def test_features_this_build_does_not_compute(tmp_path: Path) -> None:
 
 def test_golden_scores_must_be_reproduced(tmp_path: Path) -> None:
     model = graph()
-    off = answers(model, golden()) + np.array([0, 0, 0.01], np.float32)
+    off = scored(model, golden()) + np.array([0, 0, 0.01], np.float32)
     with pytest.raises(GoldenMismatch, match=r"0\.01"):
         check_artefact(written(tmp_path, described(model, scores=off)), None)
 

@@ -1,4 +1,4 @@
-"""A target's keeper: the newest announcement is followed, a bad one changes nothing, an absent store is waited for."""
+"""A target's keeper: the newest assignment is followed, a bad one changes nothing, an absent store is retried."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ def artefact(name: str) -> Artefact:
     )
 
 
-class Store:
-    """A source whose models can be bad, away or slow."""
+class Provider:
+    """A model provider whose models can be bad, unavailable or slow."""
 
     def __init__(self) -> None:
         self.bad: set[str] = set()
-        self.away = False
+        self.unavailable = False
         self.gate = threading.Event()
         self.gate.set()
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.remembered: dict[Target, Artefact | None] = {}
         self.cached: set[str] = set()
 
     def obtain(self, artefact: Artefact) -> ScoringModel:
-        self.asked.append(artefact.version)
+        self.requested.append(artefact.version)
         self.gate.wait(10.0)
-        if self.away:
+        if self.unavailable:
             raise StoreUnavailable("away")
         return self._model(artefact)
 
@@ -70,18 +70,18 @@ class Store:
 
 
 class Bench:
-    def __init__(self, target: Target = TARGET, rest_s: float = 0.001) -> None:
+    def __init__(self, target: Target = TARGET, pause_s: float = 0.001) -> None:
         self.models = ModelAssignments({"machine": FakeModel("shipped", SPEC)})
-        self.store = Store()
-        self.said: list[tuple[str, str, int, str]] = []
-        self.keeper = ModelKeeper(target, self.models, self.store, self._say, asyncio.Semaphore(1), rest_s)
+        self.provider = Provider()
+        self.reported: list[tuple[str, str, int, str]] = []
+        self.keeper = ModelKeeper(target, self.models, self.provider, self._report, asyncio.Semaphore(1), pause_s)
         self.target = target
         self._revision = 0
 
-    def _say(self, target: Target, wanted: Wanted, state: str, error: Exception | None) -> None:
+    def _report(self, target: Target, wanted: Wanted, state: str, error: Exception | None) -> None:
         assert target == self.target
         assert wanted.artefact is not None
-        self.said.append(
+        self.reported.append(
             (state, wanted.artefact.version, wanted.revision, "" if error is None else type(error).__name__)
         )
 
@@ -95,9 +95,9 @@ class Bench:
         return None if model is None else model.ref.version
 
 
-async def until(holds: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20.0):
-        while not holds():
+        while not condition():
             await asyncio.sleep(0.002)
 
 
@@ -106,71 +106,71 @@ async def bench() -> AsyncIterator[Bench]:
     made = Bench()
     task = asyncio.create_task(made.keeper.run())
     yield made
-    made.store.gate.set()
+    made.provider.gate.set()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_an_announced_model_scores_and_says_so(bench: Bench) -> None:
+async def test_an_assigned_model_scores_and_is_reported(bench: Bench) -> None:
     bench.want("a")
-    await until(lambda: bool(bench.said))
+    await until(lambda: bool(bench.reported))
 
     assert bench.scoring == "a"
-    assert bench.said == [("ready", "a", 1, "")]
-    assert bench.keeper.settled.is_set()
+    assert bench.reported == [("ready", "a", 1, "")]
+    assert bench.keeper.resolved.is_set()
 
 
 async def test_a_refused_model_leaves_the_last_good_one_and_is_not_tried_again(bench: Bench) -> None:
     bench.want("a")
     await until(lambda: bench.scoring == "a")
-    bench.store.bad.add("b")
+    bench.provider.bad.add("b")
 
     bench.want("b", 7)
-    await until(lambda: len(bench.said) == 2)
+    await until(lambda: len(bench.reported) == 2)
     bench.want("a", 8)
-    await until(lambda: len(bench.said) == 3)
-    asked = len(bench.store.asked)
+    await until(lambda: len(bench.reported) == 3)
+    requested = len(bench.provider.requested)
     bench.want("b", 9)
-    await until(lambda: len(bench.said) == 4)
+    await until(lambda: len(bench.reported) == 4)
     bench.keeper._changed.set()
     await asyncio.sleep(0.05)
 
-    assert bench.said[1:] == [
+    assert bench.reported[1:] == [
         ("refused", "b", 7, "GoldenMismatch"),
         ("ready", "a", 8, ""),
         ("refused", "b", 9, "GoldenMismatch"),
     ]
-    assert len(bench.store.asked) == asked + 1, "the same refused announcement was tried again"
+    assert len(bench.provider.requested) == requested + 1, "the same refused assignment was tried again"
     assert bench.scoring == "a"
 
 
 async def test_a_file_that_was_refused_is_tried_again_under_a_new_revision(bench: Bench) -> None:
-    bench.store.bad.add("b")
+    bench.provider.bad.add("b")
     bench.want("b")
-    await until(lambda: bool(bench.said))
-    bench.store.bad.clear()
+    await until(lambda: bool(bench.reported))
+    bench.provider.bad.clear()
 
     bench.want("b")
-    await until(lambda: bench.scoring == "b" and len(bench.said) == 2)
+    await until(lambda: bench.scoring == "b" and len(bench.reported) == 2)
 
-    assert [state for state, *_ in bench.said] == ["refused", "ready"]
+    assert [state for state, *_ in bench.reported] == ["refused", "ready"]
 
 
-async def test_of_many_announcements_only_the_newest_is_acted_upon(bench: Bench) -> None:
-    bench.store.gate.clear()
+async def test_of_many_assignments_only_the_newest_is_loaded(bench: Bench) -> None:
+    bench.provider.gate.clear()
     bench.want("first")
-    await until(lambda: bench.store.asked == ["first"])
+    await until(lambda: bench.provider.requested == ["first"])
     for number in range(500):
         bench.want(f"v{number}")
-    bench.store.gate.set()
-    await until(lambda: bench.scoring == "v499" and bool(bench.said))
+    bench.provider.gate.set()
+    await until(lambda: bench.scoring == "v499" and bool(bench.reported))
 
-    assert bench.store.asked == ["first", "v499"]
-    assert [version for _, version, *_ in bench.said] == ["v499"]
+    assert bench.provider.requested == ["first", "v499"]
+    assert [version for _, version, *_ in bench.reported] == ["v499"]
 
 
-async def test_announcements_that_never_rest_do_not_keep_every_model_from_scoring(bench: Bench) -> None:
-    original = bench.store.obtain
+async def test_assignments_that_keep_changing_do_not_keep_every_model_from_scoring(bench: Bench) -> None:
+    original = bench.provider.obtain
     numbers = iter(range(10_000))
 
     def obtain(wanted: Artefact) -> ScoringModel:
@@ -178,76 +178,76 @@ async def test_announcements_that_never_rest_do_not_keep_every_model_from_scorin
         bench.want(f"v{next(numbers)}")
         return original(wanted)
 
-    bench.store.obtain = obtain  # type: ignore[method-assign]
+    bench.provider.obtain = obtain  # type: ignore[method-assign]
     bench.want("first")
 
     await until(lambda: bench.scoring is not None)
 
 
-async def test_a_store_that_is_away_is_asked_again_and_said_once(bench: Bench) -> None:
-    bench.store.away = True
+async def test_an_unavailable_store_is_tried_again_and_reported_once(bench: Bench) -> None:
+    bench.provider.unavailable = True
     bench.want("a")
-    await until(lambda: len(bench.store.asked) >= 3)
-    assert not bench.keeper.settled.is_set()
-    bench.store.away = False
-    await until(lambda: bench.scoring == "a" and len(bench.said) == 2)
+    await until(lambda: len(bench.provider.requested) >= 3)
+    assert not bench.keeper.resolved.is_set()
+    bench.provider.unavailable = False
+    await until(lambda: bench.scoring == "a" and len(bench.reported) == 2)
 
-    assert [state for state, *_ in bench.said] == ["waiting", "ready"]
-    assert bench.keeper.settled.is_set()
+    assert [state for state, *_ in bench.reported] == ["waiting", "ready"]
+    assert bench.keeper.resolved.is_set()
 
 
-@pytest.mark.parametrize("failing", ["away", "bad"])
-async def test_at_a_start_the_last_good_model_goes_on(bench: Bench, failing: str) -> None:
-    bench.store.remember(TARGET, artefact("good"))
-    bench.store.cached.add("good")
-    bench.store.away = failing == "away"
-    bench.store.bad.add("a")
+@pytest.mark.parametrize("failing", ["unavailable", "bad"])
+async def test_at_a_start_the_last_good_model_continues(bench: Bench, failing: str) -> None:
+    bench.provider.remember(TARGET, artefact("good"))
+    bench.provider.cached.add("good")
+    bench.provider.unavailable = failing == "unavailable"
+    bench.provider.bad.add("a")
 
     bench.want("a")
-    await until(bench.keeper.settled.is_set)
+    await until(bench.keeper.resolved.is_set)
 
     assert bench.scoring == "good"
 
 
 async def test_a_refused_first_model_leaves_the_wider_scope(bench: Bench) -> None:
-    bench.store.bad.add("a")
+    bench.provider.bad.add("a")
     bench.want("a")
-    await until(bench.keeper.settled.is_set)
+    await until(bench.keeper.resolved.is_set)
 
     assert bench.scoring is None
     assert bench.models.model_set("d", "machine", ["machine"]).popitem()[1].ref.version == "shipped"
 
 
-async def test_an_assignment_that_is_taken_back_leaves_the_wider_scope(bench: Bench) -> None:
+async def test_a_retired_assignment_leaves_the_wider_scope(bench: Bench) -> None:
     bench.want("a")
     await until(lambda: bench.scoring == "a")
 
     bench.want(None)
     await until(lambda: bench.scoring is None)
 
-    assert bench.store.remembered == {TARGET: None}
+    assert bench.provider.remembered == {TARGET: None}
 
 
-async def test_an_unforeseen_error_is_survived(bench: Bench) -> None:
+async def test_an_unexpected_error_is_survived(bench: Bench) -> None:
     def obtain(wanted: Artefact) -> ScoringModel:
-        raise MemoryError("nobody thought of it")
+        raise MemoryError("unexpected")
 
-    working, bench.store.obtain = bench.store.obtain, obtain  # type: ignore[method-assign]
+    working, bench.provider.obtain = bench.provider.obtain, obtain  # type: ignore[method-assign]
     bench.want("a")
-    await until(lambda: bool(bench.said))
-    bench.store.obtain = working  # type: ignore[method-assign]
+    await until(lambda: bool(bench.reported))
+    bench.provider.obtain = working  # type: ignore[method-assign]
     await until(lambda: bench.scoring == "a")
 
-    assert bench.said[0] == ("waiting", "a", 1, "MemoryError")
+    assert bench.reported[0] == ("waiting", "a", 1, "MemoryError")
 
 
-async def test_a_shadow_is_not_waited_for() -> None:
+async def test_a_start_does_not_wait_for_a_shadow() -> None:
     bench = Bench(Target("machine", "all", "shadow"))
     task = asyncio.create_task(bench.keeper.run())
-    bench.store.away = True
+    bench.provider.unavailable = True
     bench.want("a")
 
-    await until(bench.keeper.settled.is_set)
+    await until(bench.keeper.resolved.is_set)
 
     assert bench.scoring is None
     task.cancel()

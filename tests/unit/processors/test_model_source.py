@@ -1,4 +1,4 @@
-"""Models made ready: from the store or the cache, checked once, signed where that is asked for."""
+"""Models made ready: from the store or the cache, checked once, signed where required."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from schemas.errors import GoldenMismatch, ManifestInvalid, StoreUnavailable, Un
 from tests.crafted import MACHINE, craft
 
 
-class Shelf:
-    """A store, a cache, and what is published."""
+class Repository:
+    """A store, a cache, and published models."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,8 +45,8 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path)
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path)
 
 
 @pytest.fixture
@@ -63,19 +63,19 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
-def test_a_model_is_fetched_and_checked_once_for_all_workers_of_a_folder(shelf: Shelf, checks: list[str]) -> None:
-    artefact = shelf.publish("a")
-    one = shelf.source().obtain(artefact)
-    (shelf.folder / "store" / f"{artefact.sha256}.onnx").unlink()
+def test_a_model_is_fetched_and_checked_once_for_all_workers(repository: Repository, checks: list[str]) -> None:
+    artefact = repository.publish("a")
+    one = repository.source().obtain(artefact)
+    (repository.folder / "store" / f"{artefact.sha256}.onnx").unlink()
 
-    two = shelf.source().obtain(artefact)
+    two = repository.source().obtain(artefact)
 
     assert (one.ref.version, two.ref.version) == ("a", "a")
     assert checks == ["a"]
 
 
-def test_a_model_in_use_is_not_loaded_twice_and_one_that_is_not_is_let_go(shelf: Shelf) -> None:
-    artefact, source = shelf.publish("a"), shelf.source()
+def test_a_model_in_use_is_not_loaded_twice_and_an_unused_one_is_freed(repository: Repository) -> None:
+    artefact, source = repository.publish("a"), repository.source()
     model = source.obtain(artefact)
     assert source.obtain(artefact) is model
     del model
@@ -84,32 +84,32 @@ def test_a_model_in_use_is_not_loaded_twice_and_one_that_is_not_is_let_go(shelf:
     assert len(source._loaded) == 0
 
 
-def test_the_cache_alone_recalls(shelf: Shelf) -> None:
-    artefact = shelf.publish("a")
-    shelf.source().obtain(artefact)
-    (shelf.folder / "store").rename(shelf.folder / "away")
+def test_the_cache_alone_recalls(repository: Repository) -> None:
+    artefact = repository.publish("a")
+    repository.source().obtain(artefact)
+    (repository.folder / "store").rename(repository.folder / "away")
 
-    assert shelf.source().recall(artefact).ref.version == "a"
+    assert repository.source().recall(artefact).ref.version == "a"
 
 
-def test_an_absent_store_is_no_refusal(shelf: Shelf) -> None:
-    artefact = shelf.publish("a")
-    (shelf.folder / "store").rename(shelf.folder / "away")
+def test_an_absent_store_is_not_a_refusal(repository: Repository) -> None:
+    artefact = repository.publish("a")
+    (repository.folder / "store").rename(repository.folder / "away")
 
     with pytest.raises(StoreUnavailable):
-        shelf.source().obtain(artefact)
+        repository.source().obtain(artefact)
 
 
-def test_a_good_file_under_a_false_name_is_refused_though_it_was_checked(shelf: Shelf) -> None:
-    artefact, source = shelf.publish("a"), shelf.source()
+def test_a_good_file_under_a_wrong_version_is_refused_though_it_was_checked(repository: Repository) -> None:
+    artefact, source = repository.publish("a"), repository.source()
     source.obtain(artefact)
 
     with pytest.raises(ManifestInvalid, match="version"):
         source.obtain(artefact.model_copy(update={"version": "b"}))
 
 
-def test_a_bad_file_is_refused_each_time(shelf: Shelf, checks: list[str]) -> None:
-    artefact, source = shelf.publish("a", golden_off=1.0), shelf.source()
+def test_a_bad_file_is_refused_each_time(repository: Repository, checks: list[str]) -> None:
+    artefact, source = repository.publish("a", golden_off=1.0), repository.source()
     for _ in range(2):
         with pytest.raises(GoldenMismatch):
             source.obtain(artefact)
@@ -117,13 +117,13 @@ def test_a_bad_file_is_refused_each_time(shelf: Shelf, checks: list[str]) -> Non
     assert checks == ["a", "a"]
 
 
-def test_where_keys_are_trusted_a_cached_model_needs_a_signature_too(shelf: Shelf) -> None:
-    artefact = shelf.publish("a")
-    shelf.source().obtain(artefact)
+def test_where_keys_are_trusted_a_cached_model_needs_a_signature_too(repository: Repository) -> None:
+    artefact = repository.publish("a")
+    repository.source().obtain(artefact)
     mine, theirs = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 
     with pytest.raises(Unsigned):
-        shelf.source(mine).recall(artefact)
+        repository.source(mine).recall(artefact)
     with pytest.raises(WrongSignature):
-        shelf.source(mine).obtain(sign(artefact, theirs))
-    assert shelf.source(mine).obtain(sign(artefact, mine)).ref.version == "a"
+        repository.source(mine).obtain(sign(artefact, theirs))
+    assert repository.source(mine).obtain(sign(artefact, mine)).ref.version == "a"

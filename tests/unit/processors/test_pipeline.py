@@ -1,4 +1,4 @@
-"""A chunk's way through a worker, with everything outside replaced by its twin in memory."""
+"""A chunk's way through a worker, with everything outside replaced by fakes in memory."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Manifests:
 
 
 class Bench:
-    """A pipeline whose outputs and acknowledgements can be looked at."""
+    """A pipeline whose outputs and acknowledgements can be inspected."""
 
     def __init__(self) -> None:
         self.manifests = Manifests()
@@ -68,7 +68,7 @@ class Bench:
         self.sent: list[tuple[Topic, Record]] = []
         self.acknowledged: list[int] = []
         self.current = True
-        self.kafka_is_away = False
+        self.kafka_unavailable = False
         self._offset = 0
         self.pipeline = Pipeline(
             scorer=LevelScorer(),
@@ -83,8 +83,8 @@ class Bench:
         )
 
     async def _send(self, messages: Sequence[tuple[Topic, Record]]) -> None:
-        if self.kafka_is_away:
-            raise ConnectionError("Kafka is away")
+        if self.kafka_unavailable:
+            raise ConnectionError("Kafka does not answer")
         self.sent += messages
 
     def delivery(self, record: Record) -> Delivery:
@@ -128,7 +128,7 @@ async def test_batches_of_any_size_give_every_window_once(bench: Bench, together
     assert len(starts) == (12 * SAMPLES - (23 * 320 + 1024)) // (12 * 320) + 1
 
 
-async def test_acknowledged_is_a_prefix_and_trails_by_what_is_still_needed(bench: Bench) -> None:
+async def test_acknowledged_offsets_are_a_prefix_that_trails_by_what_is_still_needed(bench: Bench) -> None:
     for number in range(10):
         await bench.handle(chunk("a", number))
 
@@ -136,7 +136,7 @@ async def test_acknowledged_is_a_prefix_and_trails_by_what_is_still_needed(bench
     assert 7 <= len(bench.acknowledged) < 10
 
 
-async def test_the_kind_decides_the_detectors(bench: Bench) -> None:
+async def test_the_kind_selects_the_detectors(bench: Bench) -> None:
     bench.manifests.devices["room-1"] = Device(device_id="room-1", kind="room")
     bench.manifests.devices["both"] = Device(device_id="both", kind="room", detectors=("scream", "machine"))
 
@@ -147,7 +147,7 @@ async def test_the_kind_decides_the_detectors(bench: Bench) -> None:
     assert scored == {("room-1", "scream"), ("both", "scream"), ("both", "machine"), ("unknown", "machine")}
 
 
-async def test_a_device_just_announced_is_waited_for(bench: Bench) -> None:
+async def test_the_manifest_of_a_new_device_is_awaited(bench: Bench) -> None:
     bench.manifests.late["room-1"] = Device(device_id="room-1", kind="room")
 
     for number in range(3):
@@ -178,7 +178,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("record", HOSTILE)
-async def test_hostile_records_become_dead_letters_and_the_stream_goes_on(bench: Bench, record: Record) -> None:
+async def test_hostile_records_become_dead_letters_and_the_stream_continues(bench: Bench, record: Record) -> None:
     await bench.handle(chunk("a", 0), record, chunk("a", 1))
     await bench.handle(*(chunk("a", number) for number in range(2, 8)))
 
@@ -246,13 +246,13 @@ async def test_nothing_is_acknowledged_that_was_not_sent_and_a_replay_sends_it(b
     records = [chunk("a", number) for number in range(8)]
     await bench.handle(*records[:4])
     before = list(bench.acknowledged)
-    bench.kafka_is_away = True
+    bench.kafka_unavailable = True
 
     with pytest.raises(ConnectionError):
         await bench.handle(*records[4:])
     assert bench.acknowledged == before
 
-    bench.kafka_is_away = False
+    bench.kafka_unavailable = False
     bench.pipeline.forget()
     await bench.handle(*records[len(before) :])
     starts = sorted({score.first_sample for score in bench.scores()})
@@ -264,13 +264,13 @@ async def test_what_was_stored_and_not_sent_is_sent_after_a_crash_that_ends_in_o
     records = [chunk("a", number) for number in range(8)]
     await bench.handle(*records[:4])
     committed = len(bench.acknowledged)
-    bench.kafka_is_away = True
+    bench.kafka_unavailable = True
     with pytest.raises(ConnectionError):
         await bench.handle(*records[4:])
 
     await bench.pipeline.finish()
 
-    bench.kafka_is_away = False
+    bench.kafka_unavailable = False
     bench.pipeline.forget()
     await bench.handle(*records[committed:])
     starts = sorted({score.first_sample for score in bench.scores()})
@@ -284,7 +284,7 @@ async def test_an_odd_rate_is_scored(bench: Bench) -> None:
     assert bench.scores()[0].sample_rate == 11_127
 
 
-async def test_a_manifest_does_not_condemn_what_was_captured_before_it(bench: Bench) -> None:
+async def test_a_manifest_does_not_apply_to_earlier_captures(bench: Bench) -> None:
     bench.manifests.devices["a"] = Device(device_id="a", kind="machine", sample_rate=48_000, announced_ns=10**18)
 
     await bench.handle(*(chunk("a", number) for number in range(4)))
@@ -293,7 +293,7 @@ async def test_a_manifest_does_not_condemn_what_was_captured_before_it(bench: Be
     assert bench.scores()
 
 
-async def test_times_at_the_end_of_time_are_dead_letters(bench: Bench) -> None:
+async def test_times_beyond_the_latest_capture_time_are_dead_letters(bench: Bench) -> None:
     record = chunk("a", 0)
     late = tuple((n, b"9999-12-31T23:59:59.999999999Z" if n == "ce_time" else v) for n, v in record.headers)
 
@@ -334,14 +334,14 @@ async def test_a_shadow_scores_beside_and_changes_nothing(bench: Bench) -> None:
     assert bench.acknowledged == other.acknowledged
 
 
-async def test_a_replay_after_a_change_is_the_old_models_word_for_word(bench: Bench) -> None:
+async def test_a_replay_after_a_model_change_repeats_the_old_models_scores(bench: Bench) -> None:
     records = [chunk("a", number) for number in range(8)]
     await bench.handle(*records[:4])
     committed = len(bench.acknowledged)
-    bench.kafka_is_away = True
+    bench.kafka_unavailable = True
     with pytest.raises(ConnectionError):
         await bench.handle(*records[4:])
-    bench.kafka_is_away = False
+    bench.kafka_unavailable = False
     bench.pipeline.forget()
     assign(bench, "new", "champion")
     await bench.handle(*records[committed:], *(chunk("a", number) for number in range(8, 12)))

@@ -50,7 +50,7 @@ def test_a_signature_covers_file_and_purpose(tmp_path: Path, change: dict[str, o
         verify(signed, load_trusted_keys(public))
 
 
-def test_any_of_several_keys_will_do(tmp_path: Path) -> None:
+def test_any_of_several_keys_suffices(tmp_path: Path) -> None:
     trusted = tmp_path / "trusted"
     trusted.mkdir()
     for name in ("a", "b"):
@@ -78,7 +78,7 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     assert not private.exists()
 
 
-def test_trust_that_was_asked_for_is_never_quietly_off(tmp_path: Path) -> None:
+def test_a_required_signature_is_never_silently_skipped(tmp_path: Path) -> None:
     private, public = write_keys(tmp_path / "keys")
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.pem").write_text("no key")

@@ -1,4 +1,4 @@
-"""States: each window counts once, whoever else writes and whether or not the store answers."""
+"""States: each window counts once, whichever worker writes and whether or not the store answers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from processors.core.alerting.decision import ScoredWindow
 from processors.core.alerting.detector_state import DetectorState
 from processors.stream.states import States
 from schemas.errors import RedisUnavailable
-from tests.unit.core.judging import HOP, MODEL, context_of, heard_s, window
 from tests.unit.core.models import FakeModel
+from tests.unit.core.scored_windows import HOP, MODEL, context_of, observed_s, window
 
 KEY = ("d1", "machine")
 
@@ -23,12 +23,12 @@ class Clock:
         return self.now
 
 
-class Away(MemoryStates):
-    """A store that can be away."""
+class UnreliableStates(MemoryStates):
+    """A store that can be unavailable."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.away = False
+        self.unavailable = False
         self.calls = 0
 
     async def load(self, keys: Sequence[StateKey]) -> dict[StateKey, DetectorState]:
@@ -41,12 +41,12 @@ class Away(MemoryStates):
 
     def _answer(self) -> None:
         self.calls += 1
-        if self.away:
-            raise RedisUnavailable("away")
+        if self.unavailable:
+            raise RedisUnavailable("unavailable")
 
 
-class Slow(MemoryStates):
-    """A store that does as it is told and whose answer comes too late."""
+class LateStates(MemoryStates):
+    """A store that stores, and whose answer comes too late."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,16 +63,16 @@ def windows(first: int, last: int, score: float = 0.0) -> list[ScoredWindow]:
     return [window(index, score) for index in range(first, last)]
 
 
-async def test_states_are_stored_and_taken_up_by_another_worker() -> None:
+async def test_another_worker_continues_from_the_stored_states() -> None:
     store = MemoryStates()
     await States(store).apply(context_of, windows(0, 5))
 
     await States(store).apply(context_of, windows(5, 9))
 
-    assert heard_s(store.states[KEY]) == 9
+    assert observed_s(store.states[KEY]) == 9
 
 
-async def test_a_worker_whose_state_was_moved_on_counts_no_window_twice() -> None:
+async def test_a_worker_whose_state_is_outdated_counts_no_window_twice() -> None:
     store = MemoryStates()
     zombie, owner = States(store), States(store)
     await zombie.apply(context_of, windows(0, 5))
@@ -80,19 +80,19 @@ async def test_a_worker_whose_state_was_moved_on_counts_no_window_twice() -> Non
 
     outputs = await zombie.apply(context_of, windows(5, 12))
 
-    assert heard_s(store.states[KEY]) == 12
+    assert observed_s(store.states[KEY]) == 12
     # 5 to 8 stand in the owner's outbox: unconfirmed as far as anyone knows, so they are sent again.
     assert [o.score.first_sample // 16_000 for o in outputs] == list(range(5, 12))
 
 
-async def test_without_the_store_scores_go_on_and_say_degraded_and_it_catches_up() -> None:
-    store, clock = Away(), Clock()
+async def test_without_the_store_scores_continue_as_degraded_and_are_stored_later() -> None:
+    store, clock = UnreliableStates(), Clock()
     states = States(store, clock)
     await states.apply(context_of, windows(0, 10))
-    store.away = True
+    store.unavailable = True
     lost = await states.apply(context_of, windows(10, 12))
     degraded = await states.apply(context_of, windows(12, 20))
-    store.away = False
+    store.unavailable = False
     clock.now += 2.0
     back = await states.apply(context_of, windows(20, 22))
 
@@ -100,44 +100,44 @@ async def test_without_the_store_scores_go_on_and_say_degraded_and_it_catches_up
     assert states.degraded is False
     assert [o.score.degraded for o in [*lost, *degraded, *back, *later]] == [True] * 12 + [False]
     assert all(o.score.threshold is not None for o in degraded)
-    assert heard_s(store.states[KEY]) == 23
+    assert observed_s(store.states[KEY]) == 23
 
 
 async def test_a_device_that_fell_silent_in_an_outage_is_stored_with_the_next_batch_of_any_device() -> None:
-    store, clock = Away(), Clock()
+    store, clock = UnreliableStates(), Clock()
     states = States(store, clock)
     await states.apply(context_of, windows(0, 12))
-    store.away = True
+    store.unavailable = True
     await states.apply(context_of, windows(12, 20))
-    store.away, clock.now = False, 5.0
-    assert heard_s(store.states[KEY]) == 12
+    store.unavailable, clock.now = False, 5.0
+    assert observed_s(store.states[KEY]) == 12
 
     await states.apply(context_of, [window(0, 0.0, device="d2")])
 
-    assert heard_s(store.states[KEY]) == 20
+    assert observed_s(store.states[KEY]) == 20
     calls = store.calls
     await states.apply(context_of, [window(1, 0.0, device="d2")])
     assert store.calls == calls + 1
 
 
-async def test_a_worker_that_ends_after_an_outage_stores_what_it_left_behind() -> None:
-    store, clock = Away(), Clock()
+async def test_a_worker_that_ends_after_an_outage_stores_its_backlog() -> None:
+    store, clock = UnreliableStates(), Clock()
     states = States(store, clock)
     await states.apply(context_of, windows(0, 12))
-    store.away = True
+    store.unavailable = True
     await states.apply(context_of, windows(12, 20))
-    store.away = False
+    store.unavailable = False
 
     await states.confirm()
 
-    assert heard_s(store.states[KEY]) == 20
+    assert observed_s(store.states[KEY]) == 20
     assert store.states[KEY].outbox == ()
 
 
-async def test_an_unreachable_store_is_left_alone_for_a_while() -> None:
-    store, clock = Away(), Clock()
+async def test_an_unreachable_store_is_not_tried_again_at_once() -> None:
+    store, clock = UnreliableStates(), Clock()
     states = States(store, clock)
-    store.away = True
+    store.unavailable = True
 
     for index in range(20):
         await states.apply(context_of, windows(index, index + 1))
@@ -145,7 +145,7 @@ async def test_an_unreachable_store_is_left_alone_for_a_while() -> None:
     assert store.calls == 1
 
 
-async def test_a_store_that_lost_its_latest_writes_is_brought_up() -> None:
+async def test_a_store_that_lost_its_latest_writes_is_brought_up_to_date() -> None:
     store = MemoryStates()
     states = States(store)
     await states.apply(context_of, windows(0, 5))
@@ -155,7 +155,7 @@ async def test_a_store_that_lost_its_latest_writes_is_brought_up() -> None:
 
     await states.apply(context_of, windows(8, 9))
 
-    assert heard_s(store.states[KEY]) == 9
+    assert observed_s(store.states[KEY]) == 9
 
 
 async def test_a_flushed_store_is_filled_again() -> None:
@@ -166,7 +166,7 @@ async def test_a_flushed_store_is_filled_again() -> None:
 
     await states.apply(context_of, windows(8, 9))
 
-    assert heard_s(store.states[KEY]) == 9
+    assert observed_s(store.states[KEY]) == 9
 
 
 async def test_forgetting_reads_the_store_again() -> None:
@@ -191,25 +191,25 @@ async def test_a_worker_that_ends_in_order_leaves_nothing_to_repeat() -> None:
 
     assert store.states[KEY].outbox == ()
     assert await States(store).apply(context_of, windows(3, 5)) == []
-    assert heard_s(store.states[KEY]) == 5
+    assert observed_s(store.states[KEY]) == 5
 
 
 async def test_a_new_session_begun_without_the_store_is_stored_when_it_is_back() -> None:
-    store, clock = Away(), Clock()
+    store, clock = UnreliableStates(), Clock()
     states = States(store, clock)
     await states.apply(context_of, windows(0, 10))
-    store.away = True
+    store.unavailable = True
     await states.apply(context_of, [window(index, 0.0, "s2") for index in range(4)])
-    store.away = False
+    store.unavailable = False
     clock.now += 2.0
 
     await states.apply(context_of, [window(index, 0.0, "s2") for index in range(4, 6)])
 
-    assert heard_s(store.states[KEY]) == 16
+    assert observed_s(store.states[KEY]) == 16
 
 
-async def test_a_write_that_was_done_but_not_answered_costs_no_decision() -> None:
-    store, clock = Slow(), Clock()
+async def test_a_write_that_was_stored_but_not_answered_costs_no_decision() -> None:
+    store, clock = LateStates(), Clock()
     states = States(store, clock)
     await states.apply(context_of, windows(0, 12))
     store.slow = True
@@ -227,10 +227,10 @@ async def test_a_write_that_was_done_but_not_answered_costs_no_decision() -> Non
 
 
 async def test_an_outage_and_a_rebalance_together_forget_no_open_alert() -> None:
-    store, clock = Away(), Clock()
+    store, clock = UnreliableStates(), Clock()
     states = States(store, clock)
     await states.apply(context_of, windows(0, 12))
-    store.away = True
+    store.unavailable = True
     await states.apply(context_of, windows(12, 18, score=99.0))
 
     states.forget()
@@ -249,13 +249,13 @@ async def test_shadows_have_states_of_their_own() -> None:
 
     outputs = await States(store).apply(context_of, [*mine, *theirs])
 
-    assert {key: state.model for key, state in store.states.items()} == {
+    assert {key: state.model_sha256 for key, state in store.states.items()} == {
         KEY: MODEL.sha256, SHADOW_KEY: OTHER.sha256
     }  # fmt: skip
     assert [output.score.stage for output in outputs] == ["champion"] * 5 + ["shadow"] * 5
 
 
-async def test_a_worker_that_never_saw_the_shadow_promotes_it_with_what_it_has_learned() -> None:
+async def test_a_worker_that_never_saw_the_shadow_promotes_it_with_its_calibration() -> None:
     store = MemoryStates()
     shadows = [window(index, 7.0 + 0.1 * (index % 2), model=OTHER, stage="shadow") for index in range(20)]
     await States(store).apply(context_of, [*windows(0, 20), *shadows])
@@ -263,12 +263,12 @@ async def test_a_worker_that_never_saw_the_shadow_promotes_it_with_what_it_has_l
     outputs = await States(store).apply(context_of, [window(20, 7.0, model=OTHER)])
 
     assert outputs[0].score.threshold is not None
-    assert heard_s(store.states[KEY]) == 21
-    assert store.states[KEY].model == OTHER.sha256
+    assert observed_s(store.states[KEY]) == 21
+    assert store.states[KEY].model_sha256 == OTHER.sha256
 
 
-async def test_a_change_of_model_asks_the_store_once_more_and_then_no_more() -> None:
-    store = Away()
+async def test_a_change_of_model_costs_one_more_round_trip_once() -> None:
+    store = UnreliableStates()
     states = States(store, Clock())
     await states.apply(context_of, windows(0, 5))
     assert store.calls == 2
@@ -278,15 +278,15 @@ async def test_a_change_of_model_asks_the_store_once_more_and_then_no_more() -> 
     assert store.calls == 5
 
 
-async def test_a_model_changes_while_the_store_is_away() -> None:
-    store, clock = Away(), Clock()
+async def test_a_model_changes_while_the_store_is_unavailable() -> None:
+    store, clock = UnreliableStates(), Clock()
     states = States(store, clock)
     await states.apply(context_of, windows(0, 12))
-    store.away = True
+    store.unavailable = True
     outputs = await states.apply(context_of, [window(index, 1.0, model=OTHER) for index in range(12, 24)])
-    store.away = False
+    store.unavailable = False
     clock.now += 2.0
     await states.apply(context_of, [window(24, 1.0, model=OTHER)])
 
     assert all(output.score.degraded for output in outputs)
-    assert (store.states[KEY].model, heard_s(store.states[KEY])) == (OTHER.sha256, 13)
+    assert (store.states[KEY].model_sha256, observed_s(store.states[KEY])) == (OTHER.sha256, 13)

@@ -1,4 +1,4 @@
-"""The supervisor: children restarted, stopped together, and never waited for without a bound."""
+"""The supervisor: children are restarted, stopped together, and killed where they do not end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from processors.app.faust_app import supervisor as module
 from processors.app.supervisor import Supervisor
 from schemas.errors import WorkerRefused
 
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+IGNORES_SIGTERM = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+)
 
 
 async def test_a_child_that_crashes_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +30,7 @@ async def test_a_child_that_crashes_is_started_again(monkeypatch: pytest.MonkeyP
         await running
 
 
-async def test_a_users_mistake_ends_all() -> None:
+async def test_exit_code_2_ends_all() -> None:
     supervisor = Supervisor([sys.executable, "-c", "raise SystemExit(2)"], 2)
 
     async with asyncio.timeout(30):
@@ -37,9 +39,9 @@ async def test_a_users_mistake_ends_all() -> None:
     assert supervisor.pids == []
 
 
-async def test_a_child_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_child_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_STOP_S", 0.5)
-    supervisor = Supervisor([sys.executable, "-c", DEAF], 2)
+    supervisor = Supervisor([sys.executable, "-c", IGNORES_SIGTERM], 2)
     running = asyncio.create_task(supervisor.run())
     while len(supervisor.pids) < 2:
         await asyncio.sleep(0.05)
@@ -52,7 +54,7 @@ async def test_a_child_that_does_not_listen_is_killed(monkeypatch: pytest.Monkey
     assert supervisor.pids == []
 
 
-async def test_stopped_at_once_nothing_stays() -> None:
+async def test_stopped_at_once_no_child_remains() -> None:
     supervisor = Supervisor([sys.executable, "-c", "import time; time.sleep(60)"], 3)
     running = asyncio.create_task(supervisor.run())
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Records that keep the contract, to be spoiled one way at a time."""
+"""Valid records, for tests that break them in one way each."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ CHUNK_RECORD = encode_chunk(CHUNK)
 
 
 def with_header(record: Record, name: str, value: bytes | None) -> Record:
-    """The record with one header's value replaced, where it stood."""
+    """The record with one header's value replaced, in its position."""
     assert name in dict(record.headers)
     headers = tuple((key, value if key == name else old) for key, old in record.headers)
     return Record(record.key, record.value, headers)  # type: ignore[arg-type]

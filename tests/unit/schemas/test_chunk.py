@@ -1,4 +1,4 @@
-"""Chunks: what is refused, by which name, and that nothing is allocated before its size is known."""
+"""Chunks: what is refused, with which error, and that nothing is allocated before its size is known."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_samples_are_a_view_of_the_bytes() -> None:
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_every_header_is_missed(name: str) -> None:
+def test_every_header_is_required(name: str) -> None:
     with pytest.raises(MissingHeader, match=name):
         decode_chunk(without_header(CHUNK_RECORD, name))
 
@@ -61,7 +61,7 @@ def test_an_empty_header_is_a_missing_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_a_header_that_stands_twice_is_refused(name: str) -> None:
+def test_a_repeated_header_is_refused(name: str) -> None:
     again = (name, dict(CHUNK_RECORD.headers)[name])
     with pytest.raises(RepeatedHeader, match=name):
         decode_chunk(replace(CHUNK_RECORD, headers=(*CHUNK_RECORD.headers, again)))
@@ -80,7 +80,7 @@ def test_a_null_or_huge_header_is_refused(name: str, value: bytes | None) -> Non
         decode_chunk(with_header(CHUNK_RECORD, name, value))
 
 
-def test_foreign_headers_are_passed_over_up_to_a_bound() -> None:
+def test_other_headers_are_ignored_up_to_a_bound() -> None:
     foreign = tuple((f"trace-{number}", b"\xff" * 2000) for number in range(64 - len(REQUIRED)))
     assert decode_chunk(replace(CHUNK_RECORD, headers=CHUNK_RECORD.headers + foreign)) == CHUNK
 
@@ -121,7 +121,7 @@ def test_a_content_type_under_the_wrong_name_does_not_count() -> None:
         ("ce_firstsample", str(MAX_SAMPLE).encode(), MalformedHeader),
     ],
 )
-def test_a_wrong_header_has_a_name(name: str, value: bytes, error: type[ContractError]) -> None:
+def test_a_wrong_header_has_its_error(name: str, value: bytes, error: type[ContractError]) -> None:
     with pytest.raises(ContractError) as caught:
         decode_chunk(with_header(CHUNK_RECORD, name, value))
     assert caught.type is error
@@ -191,7 +191,7 @@ def test_the_longest_chunk_is_two_seconds() -> None:
 
 
 class Untouchable(bytes):
-    """A value whose length may be asked, and nothing else."""
+    """A value of which nothing but the length may be used."""
 
     __slots__ = ()
 
@@ -252,20 +252,20 @@ def test_refusing_what_is_huge_takes_no_memory(record: Record) -> None:
         ({"pcm": bytes(MAX_BYTES + 4)}, OversizedValue),
     ],
 )
-def test_a_producer_cannot_write_what_no_reader_takes(change: dict[str, object], error: type[ContractError]) -> None:
+def test_a_producer_cannot_write_what_no_reader_accepts(change: dict[str, object], error: type[ContractError]) -> None:
     with pytest.raises(ContractError) as caught:
         encode_chunk(replace(CHUNK, **change))  # type: ignore[arg-type]
     assert caught.type is error
 
 
-def test_a_way_of_working_is_said_or_left_out() -> None:
+def test_a_regime_is_reported_or_left_out() -> None:
     assert decode_chunk(CHUNK_RECORD).regime == ""
     assert "ce_regime" not in dict(encode_chunk(CHUNK).headers)
-    said = encode_chunk(replace(CHUNK, regime="night"))
-    assert dict(said.headers)["ce_regime"] == b"night"
-    assert decode_chunk(said) == replace(CHUNK, regime="night")
+    reported = encode_chunk(replace(CHUNK, regime="night"))
+    assert dict(reported.headers)["ce_regime"] == b"night"
+    assert decode_chunk(reported) == replace(CHUNK, regime="night")
     with pytest.raises(RepeatedHeader, match="ce_regime"):
-        decode_chunk(replace(said, headers=(*said.headers, ("ce_regime", b"day"))))
+        decode_chunk(replace(reported, headers=(*reported.headers, ("ce_regime", b"day"))))
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_way_of_working_is_said_or_left_out() -> None:
         (None, HeaderFlood),
     ],
 )
-def test_a_way_of_working_is_a_short_name_or_refused(value: bytes | None, error: type[ContractError]) -> None:
+def test_a_regime_is_a_short_name_or_refused(value: bytes | None, error: type[ContractError]) -> None:
     with pytest.raises(ContractError, match="ce_regime") as caught:
         decode_chunk(replace(CHUNK_RECORD, headers=(*CHUNK_RECORD.headers, ("ce_regime", value))))
     assert caught.type is error

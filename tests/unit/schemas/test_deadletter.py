@@ -1,4 +1,4 @@
-"""Dead letters: why a record was set aside, and the record itself again."""
+"""Dead letters: the reason, and the original record."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from schemas.record import Record
 from tests.unit.schemas.records import CHUNK_RECORD
 
 
-def test_it_says_why_and_where() -> None:
+def test_it_names_the_error_and_the_position() -> None:
     letter = dead_letter(
         CHUNK_RECORD, MalformedHeader("ce_time is odd"), topic="tocsin.audio.v1", partition=3, offset=42
     )
@@ -39,7 +39,7 @@ def test_a_dead_letter_of_a_dead_letter_keeps_the_first_reason() -> None:
     assert original(original(twice)) == CHUNK_RECORD
 
 
-def test_a_record_that_is_none_is_left_as_it_is() -> None:
+def test_a_record_that_is_not_a_dead_letter_is_unchanged() -> None:
     plain = Record(None, None, (("tocsin_error_message", b"not ours"),))
     assert original(plain) is not None
     assert original(plain) == plain

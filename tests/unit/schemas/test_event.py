@@ -1,4 +1,4 @@
-"""JSON records: what is refused and by which name."""
+"""JSON records: what is refused, and with which error."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_an_alert_is_read_under_both_of_its_keys() -> None:
     assert Alert.from_record(state) == ALERT
 
 
-def test_a_field_a_reader_does_not_know_is_passed_over() -> None:
+def test_an_unknown_field_is_ignored() -> None:
     assert Device.from_record(changed(DEVICE, colour="red")) == DEVICE
 
 
@@ -128,7 +128,7 @@ def test_each_header_in_turn(event: Event, name: str) -> None:
         ("content-type", b"application/jsonx", UnknownEncoding),
     ],
 )
-def test_a_wrong_header_has_a_name(name: str, value: bytes, error: type[ContractError]) -> None:
+def test_a_wrong_header_has_its_error(name: str, value: bytes, error: type[ContractError]) -> None:
     with pytest.raises(ContractError) as caught:
         Device.from_record(with_header(DEVICE.to_record(), name, value))
     assert caught.type is error

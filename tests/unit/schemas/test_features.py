@@ -1,4 +1,4 @@
-"""The feature specification: what fits together, and whose hash must never change."""
+"""The feature specification: valid combinations, and hashes that must never change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WAVEFORM = {"transform": "waveform", "n_fft": 512, "win_length": 512, "hop": 512
 
 
 @pytest.mark.parametrize("detector", SHIPPED)
-def test_fields_that_came_later_leave_the_hash_of_older_models(detector: str) -> None:
+def test_later_fields_do_not_change_the_hash_of_older_models(detector: str) -> None:
     spec = load_shipped(detector).manifest.features
     assert spec.hash() == SHIPPED[detector]
     assert spec.front_end() == FRONT_END

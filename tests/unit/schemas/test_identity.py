@@ -1,4 +1,4 @@
-"""Ids are UUIDs of version 5 over the place in the stream."""
+"""Ids are UUIDs of version 5 over the position in the stream."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = uuid.uuid5(uuid.NAMESPACE_URL, "urn:tocsin")
 
 @given(device=st.text(max_size=30), first=st.integers(0, 2**48), length=st.integers(1, 10**6))
 def test_ids_are_what_rfc_9562_says(device: str, first: int, length: int) -> None:
-    place = f"{device}/machine/s/{first}+{length}"
-    assert window_id(device, "machine", "s", first, length) == str(uuid.uuid5(ROOT, f"window/{place}"))
-    assert window_id(device, "machine", "s", first, length, shadow=True) == str(uuid.uuid5(ROOT, f"shadow/{place}"))
-    assert alert_id(device, "machine", "s", first, length) == str(uuid.uuid5(ROOT, f"alert/{place}"))
+    position = f"{device}/machine/s/{first}+{length}"
+    assert window_id(device, "machine", "s", first, length) == str(uuid.uuid5(ROOT, f"window/{position}"))
+    assert window_id(device, "machine", "s", first, length, shadow=True) == str(uuid.uuid5(ROOT, f"shadow/{position}"))
+    assert alert_id(device, "machine", "s", first, length) == str(uuid.uuid5(ROOT, f"alert/{position}"))

@@ -1,4 +1,4 @@
-"""PolicySource: what a record must say, and which one holds."""
+"""Policies: valid records, and which one applies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_policy_comes_back() -> None:
     ("field", "value"),
     [("false_alarms_per_week", 0), ("false_alarms_per_week", "many"), ("scope", "device"), ("scope", "fleet:a")],
 )
-def test_what_is_no_promise_is_refused(field: str, value: object) -> None:
+def test_an_invalid_policy_is_refused(field: str, value: object) -> None:
     record = POLICY.to_record()
     body = json.loads(record.value or b"") | {field: value}
 
@@ -29,7 +29,7 @@ def test_what_is_no_promise_is_refused(field: str, value: object) -> None:
         Policy.from_record(Record(record.key, json.dumps(body).encode(), record.headers))
 
 
-def test_the_narrowest_scope_decides_and_within_it_the_detector() -> None:
+def test_the_narrowest_scope_comes_first_and_within_it_the_detector() -> None:
     assert keys_for("pump-1", "machine", "scream") == (
         "scream/device:pump-1", "any/device:pump-1", "scream/kind:machine", "any/kind:machine", "scream/all", "any/all",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Scores as people read them: short, and never 0.00 for what is not nothing."""
+"""Scores as text: short, and never 0.00 for a value that is not zero."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ from schemas.score_text import score_text
         (math.nan, "nan"),
     ],
 )
-def test_a_score_is_short_and_says_how_small_it_is(value: float, text: str) -> None:
+def test_a_score_is_short_and_keeps_its_magnitude(value: float, text: str) -> None:
     assert score_text(value) == text

@@ -76,7 +76,7 @@ def test_both_screams_are_found_with_margin(scored):
     for start in SCREAMS_AT:
         during = scores[(ends > start + 0.7) & (ends < start + 2.3)]
         # What a noisy room may raise the threshold to.
-        assert np.median(during) > prior_of(calibration).high
+        assert np.median(during) > prior_of(calibration).max_threshold
 
 
 def test_rooms_are_quiet_otherwise_with_margin(scored):

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from processors.core.alerting.detectors import DETECTORS
-from processors.core.threshold.budget import explain as arithmetic
-from processors.core.threshold.budget import plan
+from processors.core.threshold.budget import budget_plan
+from processors.core.threshold.budget import explain_budget as arithmetic
 from schemas.errors import SettingsError
 from schemas.score import Score
 from tocsin.addresses import kafka_address
@@ -69,8 +69,8 @@ def _lines(score: Score) -> list[str]:
         return lines
     if why.confirmed is not None:
         lines.append(
-            f"  {detector.confirm} of the last {detector.among} windows lie at or above {why.confirmed:.3f}; that is"
-            " what is compared"
+            f"  {detector.min_confirmations} of the last {detector.window_count} windows lie at or above"
+            f" {why.confirmed:.3f}; that is what is compared"
         )
     lines.append(
         f"  p-value {why.p_value:.3g}: (1 + reference at least as high) / ({why.reference_blocks:,} + 1), "
@@ -88,7 +88,7 @@ def _lines(score: Score) -> list[str]:
         lines.append(f"  its producer called the regime {score.reported_regime!r}")
     if score.degraded:
         lines.append("  degraded: Redis was away, the last known threshold was used")
-    promise = plan(why.false_alarms_per_week, sustained=detector.sustained)
+    promise = budget_plan(why.false_alarms_per_week, sustained=detector.sustained)
     ranked_against = why.reference_blocks if why.calibration_progress > 0.006 else None
     return [*lines, *(f"  {line}" for line in arithmetic(promise, ranked_against))]
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from processors.core.alerting.detectors import DETECTORS
-from processors.core.threshold.budget import explain, plan
+from processors.core.threshold.budget import budget_plan, explain_budget
 from schemas.device import DEVICE_KINDS
 from schemas.errors import SettingsError
 from schemas.policy import ANY, DEFAULT_FALSE_ALARMS_PER_WEEK, Policy
@@ -66,7 +66,7 @@ def sensitivity(
     if per_week is None:
         record = Record(f"{role}/{scope}".encode(), None, ())
     else:
-        reasons = explain(plan(per_week))
+        reasons = explain_budget(budget_plan(per_week))
         policy = Policy(
             detector=role,
             scope=scope,

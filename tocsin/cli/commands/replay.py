@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detectors import DETECTORS
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.alerting.replay import replay_scores
-from processors.core.threshold.budget import plan
+from processors.core.threshold.budget import budget_plan
 from schemas.errors import SettingsError
 from schemas.score import Score
 from tocsin.addresses import kafka_address
@@ -64,7 +65,7 @@ def replay(
         now = explanation.false_alarms_per_week if explanation is not None else 1.0
     judge = DecisionContext(
         role,
-        plan(now, sustained=role.sustained),
+        budget_plan(now, sustained=role.sustained),
         model.calibration,
         mine[-1].model,
         model.features,

@@ -47,7 +47,7 @@ class ScoredTake:
     @property
     def level(self) -> float:
         """The highest threshold at which it is still called a scream."""
-        return confirmed(self.scores, SCREAM.confirm, SCREAM.among)
+        return confirmed(self.scores, SCREAM.min_confirmations, SCREAM.window_count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def test_without_assignments_the_shipped_models_score() -> None:
     assert versions(fleet()) == {CHAMPION: "shipped"}
 
 
-def test_the_narrower_scope_holds() -> None:
+def test_the_narrower_scope_wins() -> None:
     made = fleet(all="a", kind="k", device="d")
 
     assert versions(made) == {CHAMPION: "d"}
@@ -44,18 +44,18 @@ def test_the_narrower_scope_holds() -> None:
     assert versions(made, "d2", "room") == {CHAMPION: "a"}
 
 
-def test_the_shadow_is_that_of_the_narrowest_scope_that_has_one() -> None:
+def test_the_shadow_is_that_of_the_narrowest_scope_with_one() -> None:
     made = fleet(all_shadow="s", device="d", kind_shadow="t")
 
     assert versions(made) == {CHAMPION: "d", SHADOW: "t"}
     assert versions(made, "d2", "room") == {CHAMPION: "shipped", SHADOW: "s"}
 
 
-def test_a_shadow_that_is_the_champion_is_left_out() -> None:
+def test_a_shadow_equal_to_the_champion_is_left_out() -> None:
     assert versions(fleet(all="a", device_shadow="a")) == {CHAMPION: "a"}
 
 
-def test_taking_an_assignment_back_leaves_the_wider_one() -> None:
+def test_removing_an_assignment_restores_the_wider_one() -> None:
     made = fleet(all="a", device="d")
     made.put(Target("machine", "device:d1", "champion"), None)
 

@@ -1,4 +1,4 @@
-"""A thousand random cuts of a recording change no score by more than 1e-5, whatever the features."""
+"""A thousand random splits of a recording into chunks change no score by more than 1e-5, with any features."""
 
 from __future__ import annotations
 

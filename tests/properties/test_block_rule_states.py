@@ -1,4 +1,4 @@
-"""The block rule: stored and loaded anywhere it decides as if undisturbed, and episodes open and close in turn."""
+"""The block rule: storing and loading the state anywhere changes no decision, and episodes open and close in turn."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockState, Decision, dump, load
-from processors.core.threshold.budget import BLOCK_NS, plan
-from processors.core.threshold.feedback import accepted, judged, rolled_back
-from processors.core.threshold.regime import entered
+from processors.core.threshold.budget import BLOCK_NS, budget_plan
+from processors.core.threshold.feedback import accept_as_normal, apply_judgement, undo_acceptance
+from processors.core.threshold.regime import enter_regime
 
-RULE = BlockRule(plan(28.0), confirm=2, among=3, budget=3)
+RULE = BlockRule(budget_plan(28.0), min_confirmations=2, window_count=3, max_daily_alerts=3)
 HOPS = (240_000_000, 960_000_000, 1_000_000_000, BLOCK_NS // 3, BLOCK_NS)
 
 
 @dataclass(frozen=True)
-class OffsetRange:
-    """Scores of one session, and what happens after them."""
+class ScoreRun:
+    """Scores of one session, and the event after them."""
 
     n: int
     level: float
@@ -30,9 +30,9 @@ class OffsetRange:
     after: str
 
 
-stretches = st.lists(
+runs = st.lists(
     st.builds(
-        OffsetRange,
+        ScoreRun,
         n=st.integers(1, 250),
         level=st.sampled_from((0.0, 0.0, 0.0, 0.2, 3.0, 30.0, -5.0)),
         spread=st.sampled_from((0.1, 1.0, 1.0, 4.0)),
@@ -47,23 +47,23 @@ stretches = st.lists(
 def act(state: BlockState, after: str) -> BlockState:
     match after:
         case "real" | "false-alarm":
-            return judged(RULE, state, state.book.numbers, after)  # type: ignore[arg-type]
+            return apply_judgement(RULE, state, state.episodes.last_number, after)  # type: ignore[arg-type]
         case "normal":
-            return accepted(RULE, state)
+            return accept_as_normal(RULE, state)
         case "back":
-            return rolled_back(RULE, state)
+            return undo_acceptance(RULE, state)
         case "night" | "day":
-            return entered(RULE, state, after)
+            return enter_regime(RULE, state, after)
     return state
 
 
-def play(parts: list[OffsetRange], seed: int, restarts: float) -> tuple[BlockState, list[Decision]]:
-    """All stretches; the state goes through JSON after a share of the scores."""
+def play(parts: list[ScoreRun], seed: int, restarts: float) -> tuple[BlockState, list[Decision]]:
+    """All runs; the state goes through JSON after a share of the scores."""
     rng, stops = np.random.default_rng(seed), np.random.default_rng(seed + 1)
     state, decisions = RULE.begin(), []
     for part in parts:
         for index, score in enumerate(rng.normal(part.level, part.spread, part.n).tolist()):
-            state, decision = RULE.step(state, score, part.hop_ns, fresh=index == 0)
+            state, decision = RULE.step(state, score, part.hop_ns, after_gap=index == 0)
             decisions.append(decision)
             if stops.random() < restarts:
                 state = load(dump(state))
@@ -74,8 +74,8 @@ def play(parts: list[OffsetRange], seed: int, restarts: float) -> tuple[BlockSta
 
 
 @settings(max_examples=20, deadline=None)
-@given(parts=stretches, seed=st.integers(0, 10_000))
-def test_restarts_anywhere_change_no_decision_and_no_state(parts: list[OffsetRange], seed: int) -> None:
+@given(parts=runs, seed=st.integers(0, 10_000))
+def test_restarts_anywhere_change_no_decision_and_no_state(parts: list[ScoreRun], seed: int) -> None:
     undisturbed, decisions = play(parts, seed, 0.0)
     restarted, again = play(parts, seed, 0.05)
 
@@ -84,8 +84,8 @@ def test_restarts_anywhere_change_no_decision_and_no_state(parts: list[OffsetRan
 
 
 @settings(max_examples=20, deadline=None)
-@given(parts=stretches, seed=st.integers(0, 10_000))
-def test_episodes_open_and_close_in_turn_and_states_stay_small(parts: list[OffsetRange], seed: int) -> None:
+@given(parts=runs, seed=st.integers(0, 10_000))
+def test_episodes_alternate_and_states_stay_small(parts: list[ScoreRun], seed: int) -> None:
     state, decisions = play([part for part in parts if part.after != "normal"], seed, 0.0)
 
     steps = [decision.alert for decision in decisions if decision.alert in ("opens", "closes")]

@@ -1,4 +1,4 @@
-"""Scored windows and a judge for tests of decisions."""
+"""Scored windows and decision contexts for tests of decisions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Literal, cast
 import numpy as np
 
 from processors.core.alerting.decision import ScoredWindow
-from processors.core.alerting.decision_step import DecisionContext
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detector_state import DetectorState
 from processors.core.alerting.detectors import Detector
 from processors.core.models.model import Slot
-from processors.core.threshold.budget import plan
+from processors.core.threshold.budget import budget_plan
 from processors.core.windowing.window import Window
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
@@ -23,8 +23,8 @@ HOP = 16_000
 SECOND_NS = 1_000_000_000
 DETECTOR = Detector(
     "machine",
-    confirm=2,
-    among=3,
+    min_confirmations=2,
+    window_count=3,
     release_ns=3 * SECOND_NS,
     hysteresis=0.1,
     cooldown_ns=60 * SECOND_NS,
@@ -38,17 +38,17 @@ DETECTOR = Detector(
 MODEL = FakeModel("1", FeatureSpec(n_frames=4, window_hop=2, hop=8_000, n_mels=8))
 
 
-def heard_s(state: DetectorState) -> int:
-    """Seconds of sound that a state's rule has heard."""
-    return 0 if state.learned is None else state.learned.rule.run.heard_ns // SECOND_NS
+def observed_s(state: DetectorState) -> int:
+    """Seconds of audio that a state has observed."""
+    return 0 if state.current_model is None else state.current_model.block_state.block.observed_ns // SECOND_NS
 
 
-def judge(
+def decision_context(
     transfer: Literal["absolute", "relative", "own"] = "relative", model: FakeModel = MODEL, per_week: float = 1.0
 ) -> DecisionContext:
     return DecisionContext(
         detector=DETECTOR,
-        plan=plan(per_week),
+        plan=budget_plan(per_week),
         calibration=Calibration(transfer=transfer, threshold=5.0, spread=0.5, n=100, quantiles={"0.5": 0.0}),
         model=model.ref,
         spec=model.spec,
@@ -57,8 +57,8 @@ def judge(
 
 
 def context_of(window: Window) -> DecisionContext:
-    """The same promise for every model."""
-    return judge(model=cast(FakeModel, window.model))
+    """The same budget for every model."""
+    return decision_context(model=cast(FakeModel, window.model))
 
 
 def window(

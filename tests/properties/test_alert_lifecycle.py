@@ -1,4 +1,4 @@
-"""Whatever comes in whatever order: at most one alert is open, and each closes once."""
+"""With any events in any order: at most one alert is open, and each closes once."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.windowing.window import Window
-from tests.unit.core.judging import MODEL, judge, window
 from tests.unit.core.models import FakeModel
+from tests.unit.core.scored_windows import MODEL, decision_context, window
 
 OTHER = FakeModel("other", MODEL.spec)
 QUIET = [0.0, 0.1, -0.1, 0.05] * 5
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Some seconds of sound, as one model hears them."""
+class Scored:
+    """Some seconds of audio, scored by one model."""
 
     scores: tuple[float, ...]
     other: bool
@@ -34,15 +35,15 @@ class Replayed:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What somebody says: of the newest alert, or of the device."""
+class Feedback:
+    """An operator's feedback on the newest alert, or on the device."""
 
-    word: str
+    action: str
 
 
 @dataclass(frozen=True)
-class Promised:
-    """Another sensitivity."""
+class NewBudget:
+    """Another false-alarm budget."""
 
     per_week: float
 
@@ -53,11 +54,11 @@ class Restarted:
 
 
 STEPS = st.one_of(
-    st.builds(Heard, st.lists(st.sampled_from([0.0, 0.1, -0.1, 2.0, 9.0, 40.0]), min_size=1, max_size=90).map(tuple),
+    st.builds(Scored, st.lists(st.sampled_from([0.0, 0.1, -0.1, 2.0, 9.0, 40.0]), min_size=1, max_size=90).map(tuple),
               st.booleans()),
     st.builds(Replayed, st.integers(1, 120)),
-    st.builds(Said, st.sampled_from(["false-alarm", "real", "normal", "undo"])),
-    st.builds(Promised, st.sampled_from([0.5, 1.0, 7.0])),
+    st.builds(Feedback, st.sampled_from(["false-alarm", "real", "normal", "undo"])),
+    st.builds(NewBudget, st.sampled_from([0.5, 1.0, 7.0])),
     st.builds(Restarted),
 )  # fmt: skip
 
@@ -65,26 +66,26 @@ STEPS = st.one_of(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(STEPS, max_size=14))
 def test_at_most_one_alert_is_open_and_each_closes_once(steps: list[object]) -> None:
-    state, heard, outputs, feedback = DetectorState(), list[ScoredWindow](), list[Output](), list[OperatorFeedback]()
+    state, scored, outputs, feedback = DetectorState(), list[ScoredWindow](), list[Output](), list[OperatorFeedback]()
     per_week, session, second = 1.0, 1, 0
 
     def context_of(one: Window) -> DecisionContext:
-        return judge(model=OTHER if one.model is OTHER else MODEL, per_week=per_week)
+        return decision_context(model=OTHER if one.model is OTHER else MODEL, per_week=per_week)
 
-    for step in [Heard(tuple(QUIET), other=False), *steps]:
+    for step in [Scored(tuple(QUIET), other=False), *steps]:
         batch: list[ScoredWindow] = []
         match step:
-            case Heard(scores, other):
+            case Scored(scores, other):
                 model = OTHER if other else MODEL
                 batch = [window(second + n, score, f"s{session}", model=model) for n, score in enumerate(scores)]
                 second += len(scores)
-                heard += batch
+                scored += batch
             case Replayed(seconds):
-                batch = heard[-seconds:]
-            case Said(word):
+                batch = scored[-seconds:]
+            case Feedback(action):
                 of = next((o.alert.alert_id for o in reversed(outputs) if o.alert is not None), "")
-                feedback.append(OperatorFeedback(len(feedback), word, of))  # type: ignore[arg-type]
-            case Promised(value):
+                feedback.append(OperatorFeedback(len(feedback), action, of))  # type: ignore[arg-type]
+            case NewBudget(value):
                 per_week = value
             case Restarted():
                 session, second = session + 1, 0
@@ -98,7 +99,7 @@ def test_at_most_one_alert_is_open_and_each_closes_once(steps: list[object]) -> 
     for alert in (o.alert for o in outputs if o.alert is not None):
         content = alert.model_dump_json()
         if alert.event_id() in revisions:
-            assert revisions[alert.event_id()] == content, "a replay repeats word for word"
+            assert revisions[alert.event_id()] == content, "a replay repeats the same bytes"
             continue
         revisions[alert.event_id()] = content
         if alert.state == "opened":

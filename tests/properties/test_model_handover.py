@@ -1,4 +1,4 @@
-"""Models that follow one another on a device: whatever changes when, the sound is heard whole and each end once."""
+"""Model handover: with any changes at any time there is no gap, and each window end is counted once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def chunk(number: int) -> Chunk:
 
 
 def stream(model_sets: dict[int, ModelSet], first: int = 0) -> list[Window]:
-    """Windows of the sound, with a new model_set before each of the chunks named."""
+    """Windows of the sound, with a new model set before each of the named chunks."""
     before = [at for at in model_sets if at <= first]
     device, extractor, windows = DeviceStream("d", model_sets[max(before)]), Extractor(), []
     for number in range(first, CHUNKS):
@@ -62,7 +62,7 @@ names = st.sampled_from(list(MODELS))
 
 @settings(max_examples=50, deadline=None)
 @given(start=names, changes=st.dictionaries(st.integers(1, CHUNKS - 1), names, max_size=6))
-def test_no_hole_no_end_twice_and_each_window_is_its_models_own(start: str, changes: dict[int, str]) -> None:
+def test_no_gap_no_repeated_end_and_each_window_is_its_models_own(start: str, changes: dict[int, str]) -> None:
     model_sets: dict[int, ModelSet] = {at: {CHAMPION: MODELS[name]} for at, name in {0: start, **changes}.items()}
 
     windows = stream(model_sets)
@@ -70,7 +70,7 @@ def test_no_hole_no_end_twice_and_each_window_is_its_models_own(start: str, chan
     assert windows[0].first_sample == 0
     for before, after in itertools.pairwise(windows):
         assert before.end_sample < after.end_sample
-        assert after.first_sample <= before.end_sample, "a hole"
+        assert after.first_sample <= before.end_sample, "a gap"
         if before.model.spec == after.model.spec:
             hop = after.model.spec.window_hop * after.model.spec.pool * after.model.spec.hop
             assert after.first_sample - before.first_sample == hop * RATE // after.model.spec.sample_rate
@@ -85,7 +85,7 @@ def test_no_hole_no_end_twice_and_each_window_is_its_models_own(start: str, chan
 
 @settings(max_examples=25, deadline=None)
 @given(changes=st.dictionaries(st.integers(1, CHUNKS - 1), st.sampled_from(["usual", "twin"]), max_size=6))
-def test_models_that_hear_the_same_windows_change_between_two_of_them(changes: dict[int, str]) -> None:
+def test_models_with_the_same_windows_change_between_two_of_them(changes: dict[int, str]) -> None:
     plain = stream({0: {CHAMPION: MODELS["usual"]}})
 
     windows = stream({at: {CHAMPION: MODELS[name]} for at, name in {0: "usual", **changes}.items()})
@@ -100,7 +100,7 @@ def test_models_that_hear_the_same_windows_change_between_two_of_them(changes: d
 
 @settings(max_examples=25, deadline=None)
 @given(shadows=st.dictionaries(st.integers(0, CHUNKS - 1), st.one_of(st.none(), names), max_size=5))
-def test_a_shadow_never_changes_what_the_champion_hears(shadows: dict[int, str | None]) -> None:
+def test_a_shadow_never_changes_the_champions_windows(shadows: dict[int, str | None]) -> None:
     alone = stream({0: {CHAMPION: MODELS["usual"]}})
     model_sets: dict[int, ModelSet] = {
         at: {CHAMPION: MODELS["usual"], **({} if name is None else {SHADOW: MODELS[name]})}
@@ -122,7 +122,7 @@ def test_a_shadow_never_changes_what_the_champion_hears(shadows: dict[int, str |
 @settings(max_examples=25, deadline=None)
 @given(at=st.integers(4, 22), name=names, stop=st.integers(5, CHUNKS - 15))
 def test_a_restart_at_the_frontier_leaves_at_most_one_hop_at_the_seam(at: int, name: str, stop: int) -> None:
-    """The new owner hears the new model alone, from the oldest chunk that was still needed."""
+    """The new owner runs the new model alone, from the oldest chunk still needed."""
     model_sets: dict[int, ModelSet] = {0: {CHAMPION: MODELS["usual"]}, at: {CHAMPION: MODELS[name]}}
     device, extractor, before = DeviceStream("d", model_sets[0]), Extractor(), []
     for number in range(stop):
@@ -142,7 +142,7 @@ def test_a_restart_at_the_frontier_leaves_at_most_one_hop_at_the_seam(at: int, n
     assert fresh[0].first_sample <= heard + hop + STEP
 
 
-def test_with_long_windows_to_come_the_old_model_goes_on_until_the_first_is_whole() -> None:
+def test_the_old_model_continues_until_the_first_long_window_is_complete() -> None:
     windows = stream({0: {CHAMPION: MODELS["short"]}, 20: {CHAMPION: MODELS["long"]}})
 
     last_old = max(window.end_sample for window in windows if window.model is MODELS["short"])
@@ -152,13 +152,13 @@ def test_with_long_windows_to_come_the_old_model_goes_on_until_the_first_is_whol
     assert all(window.end_sample > last_old for window in windows if window.model is MODELS["long"])
 
 
-def test_a_model_called_back_before_it_came_never_scores() -> None:
+def test_an_incoming_model_withdrawn_before_its_first_window_never_scores() -> None:
     model_sets = {0: {CHAMPION: MODELS["short"]}, 20: {CHAMPION: MODELS["long"]}, 22: {CHAMPION: MODELS["short"]}}
 
     assert {window.model.ref.version for window in stream(model_sets)} == {"short"}
 
 
-def test_what_no_model_hears_any_more_is_forgotten() -> None:
+def test_unused_streams_and_buffers_are_dropped() -> None:
     device, extractor = DeviceStream("d", {CHAMPION: MODELS["usual"], SHADOW: MODELS["other-front"]}), Extractor()
     model_sets: dict[int, ModelSet] = {
         10: {CHAMPION: MODELS["usual"], SHADOW: MODELS["pooled"]}, 25: {CHAMPION: MODELS["usual"]}
@@ -170,6 +170,6 @@ def test_what_no_model_hears_any_more_is_forgotten() -> None:
         device.admit(chunk(number))
         assert device.segment is not None
         extractor.extract([(device.segment, chunk(number), number)])
-        pools.append([sorted(stream._rows) for stream in device.segment._streams.values()])
+        pools.append([sorted(stream._buffers) for stream in device.segment._streams.values()])
 
     assert (pools[9], pools[24], pools[29]) == ([[1], [1]], [[1, 8]], [[1]])

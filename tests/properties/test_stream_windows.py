@@ -1,4 +1,4 @@
-"""Any cut of a recording into chunks gives the windows of the whole."""
+"""Any split of a recording into chunks gives the windows of the whole recording."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def assert_windows_of_whole(windows: list[Window], samples: np.ndarray, rate: in
     seed=st.integers(0, 1_000),
     cuts=st.lists(st.integers(1, 44_100), max_size=40),
 )
-def test_random_cuts_give_the_windows_of_the_whole(rate: int, channels: int, seed: int, cuts: list[int]) -> None:
+def test_random_chunks_give_the_windows_of_the_recording(rate: int, channels: int, seed: int, cuts: list[int]) -> None:
     samples = recording(rate, 1.0, channels, seed)
 
     assert_windows_of_whole(stream(chunks_of(samples, rate, cuts)), samples, rate, dict.fromkeys(SPECS, 0))
@@ -100,7 +100,7 @@ def test_random_cuts_give_the_windows_of_the_whole(rate: int, channels: int, see
 def test_a_stream_that_begins_in_the_middle_gives_the_same_later_windows(
     rate: int, start: float, cuts: list[int]
 ) -> None:
-    """What a worker does after a restart: it begins at a chunk of the session's middle."""
+    """As a worker after a restart: it begins at a chunk in the middle of the session."""
     samples = recording(rate, 1.2, 1, 5)
     whole = {place(w): w for w in stream(chunks_of(samples, rate, []))}
 

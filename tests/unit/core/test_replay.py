@@ -1,4 +1,4 @@
-"""Scores alone lead to the decisions that the windows led to; people's words and promises have their effect."""
+"""Replayed scores lead to the decisions of the stream; feedback and budgets have their effect."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ import numpy as np
 import pytest
 
 from processors.core.alerting.decision import ScoredWindow, decide
-from processors.core.alerting.decision_step import DecisionContext, OperatorFeedback
+from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detector_state import DetectorState, Output
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.alerting.replay import replay_scores
 from processors.core.windowing.window import Window
 from schemas.score import Score
 
-from .judging import context_of, judge, window
+from .scored_windows import context_of, decision_context, window
 
 RNG = np.random.default_rng(3)
 SCORES = [*RNG.normal(0.0, 0.2, 300), *[9.0] * 30, *RNG.normal(0.0, 0.2, 60)]
 WINDOWS = [window(index, float(score)) for index, score in enumerate(SCORES)]
 
 
-def test_retold_scores_give_the_state_and_the_alerts_of_the_stream() -> None:
+def test_replayed_scores_give_the_state_and_the_alerts_of_the_stream() -> None:
     state, outputs = decide(DetectorState(), context_of, WINDOWS)
     stored = [Score.from_record(output.score.to_record()) for output in outputs]
 
-    *_, (again, _) = told = list(replay_scores(judge(), stored))
+    *_, (again, _) = replayed = list(replay_scores(decision_context(), stored))
 
-    assert again.learned == state.learned
-    assert again.life == state.life
+    assert again.current_model == state.current_model
+    assert again.lifecycle == state.lifecycle
     assert again.position == state.position
     kept = {"bands", "audio"}
-    assert [o.alert.model_dump(exclude=kept) for _, o in told if o.alert is not None] == [
+    assert [o.alert.model_dump(exclude=kept) for _, o in replayed if o.alert is not None] == [
         o.alert.model_dump(exclude=kept) for o in outputs if o.alert is not None
     ]
     assert any(o.alert is not None for o in outputs)
@@ -46,14 +47,18 @@ def test_feedback_takes_effect_again_where_it_did_in_the_stream() -> None:
     )
     stored = [Score.from_record(output.score.to_record()) for output in outputs]
 
-    *_, (again, _) = replay_scores(judge(), stored, said)
+    *_, (again, _) = replay_scores(decision_context(), stored, said)
 
-    assert [saying.word for saying in said] == ["false-alarm", "normal", "undo", "real", "false-alarm"]
-    assert (again.learned, again.life, again.said) == (state.learned, state.life, 14)
+    assert [saying.action for saying in said] == ["false-alarm", "normal", "undo", "real", "false-alarm"]
+    assert (again.current_model, again.lifecycle, again.last_feedback_offset) == (
+        state.current_model,
+        state.lifecycle,
+        14,
+    )
     # Both the words and where they stood matter: neither silence nor all of it at once gives that state.
     for otherwise in ((), said[:1], [*said[:1], *said[2:]]):
-        *_, (other, _) = replay_scores(judge(), stored, otherwise)
-        assert other.learned != state.learned
+        *_, (other, _) = replay_scores(decision_context(), stored, otherwise)
+        assert other.current_model != state.current_model
 
 
 def test_feedback_that_no_score_knows_yet_is_left_for_the_next_window() -> None:
@@ -61,14 +66,14 @@ def test_feedback_that_no_score_knows_yet_is_left_for_the_next_window() -> None:
     (alert_id,) = {o.alert.alert_id for o in outputs if o.alert is not None}
     said = [OperatorFeedback(4, "false-alarm", alert_id)]
 
-    *_, (again, _) = replay_scores(judge(), [output.score for output in outputs], said)
+    *_, (again, _) = replay_scores(decision_context(), [output.score for output in outputs], said)
     after, _ = decide(again, context_of, WINDOWS[320:321], feedback=said)
 
-    assert again.said == -1
-    assert after.said == 4
-    assert after.learned is not None
-    assert after.learned.rule.book.open is not None
-    assert after.learned.rule.book.open.judgement == "false-alarm"
+    assert again.last_feedback_offset == -1
+    assert after.last_feedback_offset == 4
+    assert after.current_model is not None
+    assert after.current_model.block_state.episodes.current is not None
+    assert after.current_model.block_state.episodes.current.judgement == "false-alarm"
 
 
 @pytest.mark.parametrize("first", [3_760, 4_250])
@@ -79,11 +84,11 @@ def test_feedback_about_what_is_older_than_the_scores_touches_nothing_else(first
     old = {o.alert.alert_id for o in outputs[:first] if o.alert is not None}
     about_the_old = [*said[:-1], OperatorFeedback(12, "real", old.pop())]
 
-    *_, (again, _) = replay_scores(judge(), scores, about_the_old)
-    *_, (silent, _) = replay_scores(judge(), scores)
+    *_, (again, _) = replay_scores(decision_context(), scores, about_the_old)
+    *_, (silent, _) = replay_scores(decision_context(), scores)
 
-    assert again.said == 12
-    assert (again.learned, again.life) == (silent.learned, silent.life)
+    assert again.last_feedback_offset == 12
+    assert (again.current_model, again.lifecycle) == (silent.current_model, silent.lifecycle)
 
 
 def test_scores_that_do_not_say_what_they_knew_leave_feedback_to_the_first_that_does() -> None:
@@ -95,7 +100,7 @@ def test_scores_that_do_not_say_what_they_knew_leave_feedback_to_the_first_that_
 
     states = [
         state.last_feedback_offset
-        for state, _ in replay_scores(judge(), [*old[:325], *scores[325:]], [OperatorFeedback(0, "normal")])
+        for state, _ in replay_scores(decision_context(), [*old[:325], *scores[325:]], [OperatorFeedback(0, "normal")])
     ]
 
     assert states == [-1] * 325 + [0] * 5
@@ -116,19 +121,19 @@ def _heard_with_feedback(
     return state, outputs, said
 
 
-def test_scores_of_another_model_are_passed_over() -> None:
+def test_scores_of_another_model_are_skipped() -> None:
     _, outputs = decide(DetectorState(), context_of, WINDOWS[:20])
     strange = [o.score.model_copy(update={"model": o.score.model.model_copy(update={"sha256": "x"})}) for o in outputs]
 
-    assert list(replay_scores(judge(), strange)) == []
+    assert list(replay_scores(decision_context(), strange)) == []
 
 
-def test_scores_say_why() -> None:
+def test_scores_carry_their_explanation() -> None:
     _, outputs = decide(DetectorState(), context_of, WINDOWS)
-    whys = [output.score.explanation for output in outputs]
+    explanations = [output.score.explanation for output in outputs]
 
-    assert all(why is not None and why.false_alarms_per_week == 1.0 for why in whys)
-    quiet, loud = whys[299], whys[315]
+    assert all(explanation is not None and explanation.false_alarms_per_week == 1.0 for explanation in explanations)
+    quiet, loud = explanations[299], explanations[315]
     assert quiet is not None
     assert loud is not None
     assert quiet.kind == ""
@@ -139,8 +144,8 @@ def test_scores_say_why() -> None:
     assert 0.0 < loud.calibration_progress < 0.01
 
 
-@pytest.mark.parametrize(("word", "kept"), [("false-alarm", "false-alarm"), ("real", "real")])
-def test_a_verdict_reaches_the_episode_of_its_alert_once(word: str, kept: str) -> None:
+@pytest.mark.parametrize(("action", "judgement"), [("false-alarm", "false-alarm"), ("real", "real")])
+def test_feedback_reaches_the_episode_of_its_alert_once(action: str, judgement: str) -> None:
     state, outputs = decide(DetectorState(), context_of, WINDOWS[:320])
     (alert_id,) = {o.alert.alert_id for o in outputs if o.alert is not None}
 
@@ -148,38 +153,38 @@ def test_a_verdict_reaches_the_episode_of_its_alert_once(word: str, kept: str) -
         state,
         context_of,
         WINDOWS[320:321],
-        feedback=[OperatorFeedback(5, word, alert_id), OperatorFeedback(6, word, "other")],
+        feedback=[OperatorFeedback(5, action, alert_id), OperatorFeedback(6, action, "other")],
     )  # type: ignore[arg-type]
     again, _ = decide(after, context_of, WINDOWS[321:322], feedback=[OperatorFeedback(5, "real", alert_id)])
 
     for one in (after, again):
         assert one.last_feedback_offset == 6
-        assert one.learned is not None
-        assert one.learned.rule.book.open is not None
-        assert one.learned.rule.book.open.judgement == kept
+        assert one.current_model is not None
+        assert one.current_model.block_state.episodes.current is not None
+        assert one.current_model.block_state.episodes.current.judgement == judgement
 
 
-def test_this_is_normal_ends_an_episode_and_takes_its_sound_as_usual() -> None:
+def test_this_is_normal_ends_an_episode_and_moves_the_location() -> None:
     ages = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 0.2, 3_700))]
     state, _ = decide(DetectorState(), context_of, ages)
     loud = [window(3_700 + index, 9.0 + 0.2 * float(RNG.normal())) for index in range(200)]
     state, _ = decide(state, context_of, loud)
-    assert state.life.alert is not None
+    assert state.lifecycle.alert is not None
 
     after = [window(3_900 + index, 9.0 + 0.2 * float(RNG.normal())) for index in range(120)]
     state, outputs = decide(state, context_of, after, feedback=[OperatorFeedback(0, "normal")])
 
     assert [o.alert.state for o in outputs if o.alert is not None][-1:] == ["closed"]
-    assert state.life.alert is None
+    assert state.lifecycle.alert is None
     assert not outputs[-1].score.exceeds
 
 
-def test_a_new_promise_moves_the_threshold_at_once() -> None:
+def test_a_new_budget_moves_the_threshold_at_once() -> None:
     quiet = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 2.0, 9_000))]
     state, _ = decide(DetectorState(), context_of, quiet)
 
     limits = [
-        decide(state, lambda _, n=rate: judge(per_week=n), [window(9_000, 0.0)])[1][0].score.threshold
+        decide(state, lambda _, n=rate: decision_context(per_week=n), [window(9_000, 0.0)])[1][0].score.threshold
         for rate in (0.25, 1.0, 28.0)
     ]
 
@@ -188,9 +193,9 @@ def test_a_new_promise_moves_the_threshold_at_once() -> None:
     assert limits[0] > limits[-1]  # type: ignore[operator]
 
 
-def test_a_devices_own_model_holds_from_the_first_window_and_its_sound_may_raise_it() -> None:
+def test_a_devices_own_model_has_its_threshold_from_the_first_window_and_may_raise_it() -> None:
     def own(_: Window) -> DecisionContext:
-        return judge("own")
+        return decision_context("own")
 
     _, outputs = decide(DetectorState(), own, [window(index, score) for index, score in enumerate([9.0] * 4)])
     loud = [window(index, float(score)) for index, score in enumerate(RNG.normal(0.0, 4.0, 600))]
