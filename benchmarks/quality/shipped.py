@@ -89,8 +89,8 @@ SCREAMS = (
 )
 
 _HEAD = f"""Quality and cost. "of a core" is one core's share for {DEVICES:,} devices: milliseconds per single window,
-times windows a second, times {DEVICES:,}; a worker scores windows in batches, which costs less, and also computes the features.
-`benchmarks/results/core.json` has the figures of the core.
+times windows a second, times {DEVICES:,}; a worker scores windows in batches, which costs less, and also computes the
+features. `benchmarks/results/core.json` has the figures of the core.
 
 ## Machines
 

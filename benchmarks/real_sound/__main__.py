@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.real_sound DATA`` saves ``results/real_sound.json`` and writes its tables into
 ``docs/appendix/real-sound.md``; ``--only`` measures some devices and leaves the others' figures, ``--hours`` sets the
-simulated time, ``--quick`` runs one hour of everything and saves nothing, ``--redraw`` writes the tables from the saved result.
+simulated time, ``--quick`` runs one hour of everything and saves nothing, ``--redraw`` writes the tables from the saved
+result.
 DATA holds ``ambience``, ``sounds``, ``scream/positive``, ``scream/negative``, ``motor/<state>_<number>.flac`` and
 ``bearing/*.npz`` with ``acceleration_g`` and ``sample_rate_hz``, one of them ``normal.npz``.
 """

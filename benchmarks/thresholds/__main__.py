@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.thresholds`` saves ``results/thresholds.json``, draws the plots and writes the tables of two
 pages in ``docs/appendix``, with two standard errors; it needs libspot and scipy. ``--only`` measures the rows whose
-names start with the given prefixes, ``--distributions`` only some distributions; all other saved figures stay. ``--redraw``
-draws and writes from the saved result. ``--quick`` runs a small part of everything and saves nothing.
+names start with the given prefixes, ``--distributions`` only some distributions; all other saved figures stay.
+``--redraw`` draws and writes from the saved result. ``--quick`` runs a small part of everything and saves nothing.
 """
 
 from __future__ import annotations

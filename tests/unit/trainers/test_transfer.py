@@ -145,7 +145,7 @@ def test_the_table_has_a_column_a_share():
                    + _runs("v4", [0.25, 0.25]))  # fmt: skip
     lines = table_of(rows, "heading").splitlines()
     assert lines[0] == "heading"
-    assert lines[2] == "| learned before | 1 % | 20 % |"
+    assert lines[2] == "| pretrained on | 1 % | 20 % |"
     assert lines[4] == "| from scratch | 0.500 ± 0.000 | 0.750 ± 0.000 |"
     assert lines[5].startswith("| v4: three other types | 0.250 ± 0.000 (-0.250 ± 0.000) |")
 

@@ -79,7 +79,7 @@ def table_of(rows: Sequence[Row], heading: str) -> str:
     lines = [
         heading,
         "",
-        "| learned before | " + " | ".join(f"{share:g} %" for share in shares) + " |",
+        "| pretrained on | " + " | ".join(f"{share:g} %" for share in shares) + " |",
         "|---|" + "---|" * len(shares),
     ]
     for plan in (SCRATCH, *PLANS):
