@@ -1,1 +1,1 @@
-"""Sound of a make-believe factory, deterministic by seed: for the demo, the tests and training."""
+"""Sound of a synthetic factory, deterministic by seed, for the demo, tests and training."""

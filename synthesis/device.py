@@ -1,4 +1,4 @@
-"""A device of the make-believe factory."""
+"""A device of the synthetic factory."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _BLOCK = 4_096
 
 @dataclass(frozen=True, slots=True)
 class SyntheticDevice:
-    """What a device hears, and the truth about it.
+    """The sound at a device, and its ground truth.
 
     Attributes:
         device_id: the stream key.
         kind: ``machine`` or ``room``.
         description: for people.
-        events: what happens: (name, start, end) each, in seconds; the end is ``inf`` for what stays.
+        events: (name, start, end) each, in seconds; the end is ``inf`` for permanent faults.
         expects_alert: whether a good detector raises an alert.
-        sound: what is heard.
+        sound: the sound at its microphone.
         sample_rate: Hz, 16,000.
     """
 
@@ -36,7 +36,7 @@ class SyntheticDevice:
     sample_rate: int = SAMPLE_RATE
 
     def render(self, first_sample: int, n: int) -> npt.NDArray[np.float32]:
-        """Samples ``first_sample`` to ``first_sample + n - 1``, the same however they are cut.
+        """Samples ``first_sample`` to ``first_sample + n - 1``, independent of how requests are divided.
 
         Args:
             first_sample: >= 0.
@@ -52,7 +52,7 @@ class SyntheticDevice:
             raise ValueError(f"first_sample {first_sample} and n {n} must not be negative")
         if n == 0:
             return np.empty(0, dtype=np.float32)
-        # Whole blocks only: then no sum is ever taken in another order, and cuts agree to the last bit.
+        # Whole blocks only: sums are always taken in the same order, so that all requests agree bit for bit.
         blocks = range(first_sample // _BLOCK, (first_sample + n - 1) // _BLOCK + 1)
         whole = np.concatenate([self.sound.at(block * _BLOCK, _BLOCK) for block in blocks])
         skip = first_sample - blocks.start * _BLOCK

@@ -1,4 +1,4 @@
-"""Random draws by index: the k-th draw of a seed costs the same as the first."""
+"""Random draws by index, with the same cost for every index."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ FAULT_ONSET = 35.0
 """Seconds after which ``motor-6`` has a damaged bearing."""
 FAULT_SEVERITY_DB = 0.0
 SCREAMS_AT = (45.0, 48.5)
-"""Seconds at which ``hall-1`` hears a scream."""
+"""Seconds at which there is a scream in ``hall-1``."""
 SCREAM_SECONDS = 2.0
 
 _MACHINES = ("press", "fan", "pump", "compressor", "conveyor")
@@ -31,7 +31,7 @@ _Event = tuple[str, float, float]
 
 
 def demo_factory(seed: int = 7) -> tuple[SyntheticDevice, ...]:
-    """Eight devices for a demo of 75 s; all is normal for the first 35 s.
+    """Eight devices for a demo of 75 s; all are normal for the first 35 s.
 
     Args:
         seed: of all their sound, 0 <= seed < 2**62.
@@ -40,7 +40,7 @@ def demo_factory(seed: int = 7) -> tuple[SyntheticDevice, ...]:
         SyntheticDevice(
             device_id=f"{kind}-{number}",
             kind="machine",
-            description=f"a {kind} that runs well",
+            description=f"a healthy {kind}",
             events=(),
             expects_alert=False,
             sound=random_machine(seed_of(seed, number), kind).sound,
@@ -56,7 +56,7 @@ def _failing_motor(seed: int) -> SyntheticDevice:
     return SyntheticDevice(
         device_id="motor-6",
         kind="machine",
-        description=f"a motor whose bearing fails after {FAULT_ONSET:g} s",
+        description=f"a motor with a bearing fault after {FAULT_ONSET:g} s",
         events=((fault.kind, FAULT_ONSET, math.inf),),
         expects_alert=True,
         sound=fault.onto(motor, int(FAULT_ONSET * SAMPLE_RATE), FAULT_SEVERITY_DB),
@@ -72,7 +72,7 @@ def _hall(seed: int) -> SyntheticDevice:
     return SyntheticDevice(
         device_id="hall-1",
         kind="room",
-        description="a hall in which people talk, and somebody screams twice",
+        description="a hall with people talking and two screams",
         events=tuple(events),
         expects_alert=True,
         sound=Mix(tuple(sounds)),
@@ -92,7 +92,7 @@ def _office(seed: int) -> SyntheticDevice:
 
 
 def _room(seed: int, plan: tuple[tuple[str, float], ...]) -> tuple[list[tuple[float, Sound]], list[_Event]]:
-    """Ambience, talk and harmless events at their times."""
+    """Ambience, talk and harmless events, with their times."""
     sounds: list[tuple[float, Sound]] = [
         (1.0, ambience(seed_of(seed, 0))),
         (_TALK_PEAK, Babble(seed_of(seed, 1), voices=2, share=0.6)),

@@ -1,4 +1,4 @@
-"""What goes wrong in a machine."""
+"""Machine faults."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthesis.draws import seed_of
-from synthesis.gains import pulses, ramp, throb
+from synthesis.gains import pulses, ramp, tremolo
 from synthesis.harmonics import series
 from synthesis.impacts import Impacts, Resonance
 from synthesis.machine import Machine
 from synthesis.noise import Noise
-from synthesis.sound import SAMPLE_RATE, Mix, Modulated, Sound, levelled
+from synthesis.sound import SAMPLE_RATE, Mix, Modulated, Sound, at_level
 from synthesis.spectra import band
 
 RAMP_SECONDS = 2.0
-"""From its onset a fault takes this long to reach its full strength."""
+"""Time from the onset of a fault to its full strength."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Fault:
     sound: Sound
 
     def onto(self, machine: Machine, onset_sample: int, severity_db: float) -> Sound:
-        """The machine with this fault, which begins at ``onset_sample`` and grows for two seconds.
+        """The machine with this fault, which starts at ``onset_sample`` and grows for two seconds.
 
         Args:
             machine: the machine.
@@ -46,20 +46,20 @@ class Fault:
 
 
 def random_fault(seed: int, machine: Machine, kind: str | None = None) -> Fault:
-    """A fault such as the machine may develop.
+    """A random fault of a machine.
 
     Args:
         seed: 0 <= seed < 2**62.
-        machine: its shaft's speed paces the fault.
+        machine: its shaft speed sets the fault's rate.
         kind: see :class:`Fault`; None draws one.
 
     Raises:
-        KeyError: there is no such kind.
+        KeyError: the kind is unknown.
     """
     rng = np.random.default_rng(seed)
     drawn = str(rng.choice(list(FAULTS)))
     chosen = drawn if kind is None else kind
-    return Fault(chosen, levelled(FAULTS[chosen](seed_of(seed, 0), rng, machine.shaft_hz), 0.0))
+    return Fault(chosen, at_level(FAULTS[chosen](seed_of(seed, 0), rng, machine.shaft_hz), 0.0))
 
 
 def _bearing(seed: int, rng: np.random.Generator, shaft_hz: float) -> Sound:
@@ -72,16 +72,16 @@ def _bearing(seed: int, rng: np.random.Generator, shaft_hz: float) -> Sound:
 
 
 def _rub(seed: int, rng: np.random.Generator, shaft_hz: float) -> Sound:
-    """Imbalance: strong low orders; and a rub: noise once a turn."""
+    """Imbalance with strong low orders, and a rub with noise once a turn."""
     orders = series(seed_of(seed, 0), shaft_hz, 12, rng.uniform(0.8, 1.4))
     low = rng.uniform(400.0, 1_500.0)
     scrape = Noise(seed_of(seed, 1), band(low, low * rng.uniform(2.0, 4.0)))
     touch = Modulated(scrape, pulses(1.0 / shaft_hz, 0.25 / shaft_hz, 0.05 / shaft_hz))
-    return Mix(((0.7, levelled(orders, 0.0)), (1.0, levelled(touch, 0.0))))
+    return Mix(((0.7, at_level(orders, 0.0)), (1.0, at_level(touch, 0.0))))
 
 
 def _cavitation(seed: int, rng: np.random.Generator, shaft_hz: float) -> Sound:
-    """Collapsing bubbles: dense random crackle in broad noise, throbbing with the shaft."""
+    """Collapsing bubbles: dense random crackle in broadband noise, modulated at the shaft rate."""
     bubbles = Impacts(
         seed_of(seed, 0),
         1.0 / rng.uniform(150.0, 400.0),
@@ -91,8 +91,8 @@ def _cavitation(seed: int, rng: np.random.Generator, shaft_hz: float) -> Sound:
         share=0.7,
     )
     rush = Noise(seed_of(seed, 1), band(rng.uniform(700.0, 1_800.0), 7_000.0))
-    throbbing = Modulated(rush, throb(shaft_hz, rng.uniform(0.3, 0.8)))
-    return Mix(((1.0, levelled(bubbles, 0.0)), (rng.uniform(0.5, 1.0), throbbing)))
+    modulated = Modulated(rush, tremolo(shaft_hz, rng.uniform(0.3, 0.8)))
+    return Mix(((1.0, at_level(bubbles, 0.0)), (rng.uniform(0.5, 1.0), modulated)))
 
 
 def _tooth(seed: int, rng: np.random.Generator, shaft_hz: float) -> Sound:

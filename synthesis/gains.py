@@ -1,4 +1,4 @@
-"""Gains that come and go: throbbing, pulses, the ramp of a fault."""
+"""Time-varying gains: tremolo, pulses, the ramp of a fault."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from synthesis.sound import Float64, Gain
 
 
-def throb(hz: float, depth: float, phase: float = 0.0) -> Gain:
+def tremolo(hz: float, depth: float, phase: float = 0.0) -> Gain:
     """1 + ``depth`` sin(2 pi ``hz`` t + ``phase``), 0 <= depth <= 1."""
 
     def gain(t: Float64) -> Float64:
@@ -17,7 +17,7 @@ def throb(hz: float, depth: float, phase: float = 0.0) -> Gain:
 
 
 def pulses(period: float, on: float, rise: float, offset: float = 0.0) -> Gain:
-    """Each ``period`` seconds: from 0 to 1 in ``rise`` seconds, and down again from ``on`` on."""
+    """A pulse each ``period`` seconds: from 0 to 1 in ``rise`` seconds, and back to 0 from ``on`` on."""
 
     def gain(t: Float64) -> Float64:
         phase = np.mod(t - offset, period)

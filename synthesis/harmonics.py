@@ -1,4 +1,4 @@
-"""A harmonic series whose speed wanders."""
+"""A harmonic series with drifting speed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Harmonics:
 
     Attributes:
         f0: Hz.
-        amplitudes: of partial 1, 2, 3 and so on; partials above 7,600 Hz are left out.
+        amplitudes: of partial 1, 2, 3 and so on; partials above 7,600 Hz are omitted.
         phases: radians, one a partial.
-        drift: how the speed wanders.
-        depth: by which share of itself, rms.
-        whirl_hz, whirl: amplitude and phase modulation at a shaft's rate (sidebands), and its depth.
+        drift: of the speed.
+        depth: rms drift as a share of the speed.
+        modulation_hz, modulation: amplitude and phase modulation at a shaft's rate (sidebands), and its depth.
     """
 
     f0: float
@@ -30,27 +30,34 @@ class Harmonics:
     phases: tuple[float, ...]
     drift: Wander
     depth: float
-    whirl_hz: float = 0.0
-    whirl: float = 0.0
+    modulation_hz: float = 0.0
+    modulation: float = 0.0
 
     def at(self, first: int, n: int) -> Float64:
         """See :class:`synthesis.sound.Sound`."""
         t = seconds(first, n)
         warped = t + self.depth * self.drift.integral(t)
         turn = 2.0 * np.pi * self.f0 * warped
-        swing = np.sin(2.0 * np.pi * self.whirl_hz * warped)
-        step = np.exp(1j * (turn + self.whirl * swing))
+        swing = np.sin(2.0 * np.pi * self.modulation_hz * warped)
+        step = np.exp(1j * (turn + self.modulation * swing))
         total, partial = np.zeros(n), np.ones(n, dtype=np.complex128)
         for number, (amplitude, phase) in enumerate(zip(self.amplitudes, self.phases, strict=True), start=1):
             if number * self.f0 > _HIGHEST_HZ:
                 break
             partial *= step
             total += amplitude * (partial.imag * np.cos(phase) + partial.real * np.sin(phase))
-        return np.asarray(total * (1.0 + self.whirl * swing))
+        return np.asarray(total * (1.0 + self.modulation * swing))
 
 
 def series(
-    seed: int, f0: float, count: int, decay: float, *, depth: float = 0.002, whirl_hz: float = 0.0, whirl: float = 0.0
+    seed: int,
+    f0: float,
+    count: int,
+    decay: float,
+    *,
+    depth: float = 0.002,
+    modulation_hz: float = 0.0,
+    modulation: float = 0.0,
 ) -> Harmonics:
     """A random series: amplitudes fall as number ** -decay with 4 dB of scatter.
 
@@ -59,8 +66,8 @@ def series(
         f0: Hz.
         count: partials.
         decay: exponent.
-        depth: rms share by which the speed wanders.
-        whirl_hz, whirl: see :class:`Harmonics`.
+        depth: rms drift as a share of the speed.
+        modulation_hz, modulation: see :class:`Harmonics`.
     """
     rng = np.random.default_rng(seed)
     numbers = np.arange(1, count + 1)
@@ -71,6 +78,6 @@ def series(
         phases=tuple(rng.uniform(0.0, 2.0 * np.pi, count).tolist()),
         drift=Wander(int(rng.integers(2**62)), 0.07, 0.9),
         depth=depth,
-        whirl_hz=whirl_hz,
-        whirl=whirl,
+        modulation_hz=modulation_hz,
+        modulation=modulation,
     )

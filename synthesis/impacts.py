@@ -1,4 +1,4 @@
-"""Trains of impacts that ring resonances: bearings, gear teeth, valves, steps, a clock."""
+"""Trains of impacts that excite resonances: bearings, gear teeth, valves, steps, a clock."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class Resonance:
 
 @dataclass(frozen=True, slots=True)
 class Impacts:
-    """Impact k comes at (k + offset + jitter) * period and rings every resonance.
+    """Impact k is at (k + offset + jitter) * period and excites every resonance.
 
     The signal model of localised bearing faults (McFadden and Smith, J. Sound and Vibration 96, 1984): impulses at
-    the defect's rate with slight random slip, weighted by the load zone, ringing a structural resonance.
+    the defect's rate with slight random slip, weighted by the load zone, exciting a structural resonance.
 
     Attributes:
         seed: of slip and strength.
         period: seconds.
-        resonances: what rings.
-        jitter: share of a period by which impacts stray, uniform to either side.
-        scatter_db: strength strays by up to this, to either side.
-        share: probability that an impact comes at all.
+        resonances: excited by each impact.
+        jitter: timing deviation as a share of the period, uniform to either side.
+        scatter_db: deviation of strength, uniform to either side.
+        share: probability that an impact occurs.
         load_hz, load: strength is 1 + load * sin(2 pi load_hz t): the passage through the load zone.
         offset: share of a period.
     """
@@ -59,12 +59,12 @@ class Impacts:
         times = (k + self.offset + self.jitter * (2.0 * slip - 1.0)) * self.period
         weights = 10.0 ** (self.scatter_db * (2.0 * strength - 1.0) / 20.0) * (present < self.share)
         weights *= 1.0 + self.load * np.sin(2.0 * np.pi * self.load_hz * times)
-        return self._rung(times, weights, first, n, tail)
+        return self._ring(times, weights, first, n, tail)
 
-    def _rung(self, times: Float64, weights: Float64, first: int, n: int, tail: int) -> Float64:
+    def _ring(self, times: Float64, weights: Float64, first: int, n: int, tail: int) -> Float64:
         starts = np.ceil(times * SAMPLE_RATE).astype(np.int64)
         index = starts[:, None] + np.arange(tail)
-        # Time since the impact itself, which lies between two samples.
+        # Time since the impact, which is between two samples.
         since = index / SAMPLE_RATE - times[:, None]
         rings = np.zeros_like(since)
         for resonance in self.resonances:

@@ -1,4 +1,4 @@
-"""A machine that runs well: six kinds, each instance its own."""
+"""Healthy machines of six kinds, with random parameters."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthesis.draws import seed_of
-from synthesis.gains import pulses, throb
+from synthesis.gains import pulses, tremolo
 from synthesis.harmonics import series
 from synthesis.impacts import Impacts, Resonance
 from synthesis.noise import Noise
-from synthesis.reverb import InRoom, impulse_response
-from synthesis.sound import Mix, Modulated, Sound, levelled, rms
-from synthesis.spectra import band, humped, tilted
-from synthesis.wander import Wander, breathing
+from synthesis.reverb import Reverberated, impulse_response
+from synthesis.sound import Mix, Modulated, Sound, at_level, rms
+from synthesis.spectra import band, peaked, tilted
+from synthesis.wander import Wander, level_drift
 
 _HIGHEST_PEAK = 0.6
 
@@ -28,7 +28,7 @@ class Machine:
         kind: ``fan``, ``pump``, ``compressor``, ``conveyor``, ``press`` or ``motor``.
         shaft_hz: turns (or strokes) a second.
         level_dbfs: rms level.
-        sound: what is heard of it.
+        sound: at its microphone.
     """
 
     kind: str
@@ -38,14 +38,14 @@ class Machine:
 
 
 def random_machine(seed: int, kind: str | None = None) -> Machine:
-    """A machine of its own speed, spectrum, level (-35 to -20 dBFS, peaks up to 0.6) and room.
+    """A machine with random speed, spectrum, level (-35 to -20 dBFS, peaks up to 0.6) and room.
 
     Args:
         seed: 0 <= seed < 2**62.
         kind: see :class:`Machine`; None draws one.
 
     Raises:
-        KeyError: there is no such kind.
+        KeyError: the kind is unknown.
     """
     rng = np.random.default_rng(seed)
     drawn = str(rng.choice(list(KINDS)))
@@ -53,30 +53,32 @@ def random_machine(seed: int, kind: str | None = None) -> Machine:
     floor = Noise(seed_of(seed, 1), tilted(rng.uniform(-7.0, -1.0), 80.0))
     level = rng.uniform(-35.0, -20.0)
     response = impulse_response(seed_of(seed, 2), rng.uniform(0.03, 0.12), rng.uniform(0.2, 1.0))
-    wet = InRoom(levelled(dry, 0.0), response)
-    # A machine never stands alone: the hall's own noise lies 12 to 30 dB below.
+    wet = Reverberated(at_level(dry, 0.0), response)
+    # Background noise of the hall, 12 to 30 dB below the machine.
     background = 10.0 ** (rng.uniform(-30.0, -12.0) / 20.0)
-    # Presses knock: their level yields to their peaks.
-    sound = levelled(Mix(((1.0, wet), (background, floor))), level, _HIGHEST_PEAK)
+    # The peak limit lowers the level of presses, which knock.
+    sound = at_level(Mix(((1.0, wet), (background, floor))), level, _HIGHEST_PEAK)
     return Machine(drawn if kind is None else kind, shaft_hz, 20.0 * float(np.log10(rms(sound))), sound)
 
 
 def _fan(seed: int, rng: np.random.Generator) -> tuple[float, Sound]:
     shaft_hz, blades = rng.uniform(10.0, 30.0), int(rng.integers(4, 10))
-    blade_pass = series(seed_of(seed, 0), shaft_hz * blades, 10, rng.uniform(1.0, 1.8), whirl_hz=shaft_hz, whirl=0.08)
-    turbulence = Noise(
-        seed_of(seed, 1), humped(tilted(rng.uniform(-6.0, -3.0)), rng.uniform(200.0, 900.0), 1.0, rng.uniform(0.0, 9.0))
+    blade_pass = series(
+        seed_of(seed, 0), shaft_hz * blades, 10, rng.uniform(1.0, 1.8), modulation_hz=shaft_hz, modulation=0.08
     )
-    gusts = Modulated(turbulence, breathing(Wander(seed_of(seed, 2), 0.1, 1.5), rng.uniform(0.3, 0.9)))
+    turbulence = Noise(
+        seed_of(seed, 1), peaked(tilted(rng.uniform(-6.0, -3.0)), rng.uniform(200.0, 900.0), 1.0, rng.uniform(0.0, 9.0))
+    )
+    gusts = Modulated(turbulence, level_drift(Wander(seed_of(seed, 2), 0.1, 1.5), rng.uniform(0.3, 0.9)))
     return shaft_hz, Mix(((rng.uniform(0.2, 1.0), blade_pass), (1.0, gusts)))
 
 
 def _pump(seed: int, rng: np.random.Generator) -> tuple[float, Sound]:
     shaft_hz, vanes = float(rng.choice([24.4, 24.9, 29.2, 48.7])) * rng.uniform(0.97, 1.0), int(rng.integers(5, 8))
     motor = series(seed_of(seed, 0), shaft_hz, 24, rng.uniform(0.5, 1.1))
-    flow = Noise(seed_of(seed, 1), humped(tilted(rng.uniform(-7.0, -4.0)), rng.uniform(500.0, 2_500.0), 0.8, 8.0))
-    pulsating = Modulated(flow, throb(shaft_hz * vanes, rng.uniform(0.2, 0.5)))
-    surge = Modulated(pulsating, throb(rng.uniform(0.8, 2.5), rng.uniform(0.05, 0.15), rng.uniform(0.0, 6.0)))
+    flow = Noise(seed_of(seed, 1), peaked(tilted(rng.uniform(-7.0, -4.0)), rng.uniform(500.0, 2_500.0), 0.8, 8.0))
+    pulsating = Modulated(flow, tremolo(shaft_hz * vanes, rng.uniform(0.2, 0.5)))
+    surge = Modulated(pulsating, tremolo(rng.uniform(0.8, 2.5), rng.uniform(0.05, 0.15), rng.uniform(0.0, 6.0)))
     return shaft_hz, Mix(((rng.uniform(0.5, 1.2), motor), (rng.uniform(0.6, 1.2), surge)))
 
 
@@ -86,21 +88,26 @@ def _compressor(seed: int, rng: np.random.Generator) -> tuple[float, Sound]:
         Resonance(hz, rng.uniform(0.01, 0.03), rng.uniform(0.4, 1.0)) for hz in rng.uniform(70.0, 600.0, 3).tolist()
     )
     beat = Impacts(seed_of(seed, 0), 1.0 / stroke_hz, rings, jitter=0.005, scatter_db=0.8)
-    valve = Noise(seed_of(seed, 1), humped(tilted(-4.0), rng.uniform(1_200.0, 4_000.0), 0.6, 10.0))
+    valve = Noise(seed_of(seed, 1), peaked(tilted(-4.0), rng.uniform(1_200.0, 4_000.0), 0.6, 10.0))
     period = 1.0 / stroke_hz
-    breath = Modulated(valve, pulses(period, 0.3 * period, 0.15 * period, rng.uniform(0.0, period)))
+    valve_noise = Modulated(valve, pulses(period, 0.3 * period, 0.15 * period, rng.uniform(0.0, period)))
     motor = series(seed_of(seed, 2), rng.uniform(24.0, 30.0), 16, rng.uniform(0.6, 1.2))
-    parts = ((1.0, levelled(beat, 0.0)), (rng.uniform(0.2, 0.6), breath), (rng.uniform(0.2, 0.6), motor))
+    parts = ((1.0, at_level(beat, 0.0)), (rng.uniform(0.2, 0.6), valve_noise), (rng.uniform(0.2, 0.6), motor))
     return stroke_hz, Mix(parts)
 
 
 def _conveyor(seed: int, rng: np.random.Generator) -> tuple[float, Sound]:
     shaft_hz, teeth = rng.uniform(5.0, 15.0), int(rng.integers(17, 42))
     mesh = series(
-        seed_of(seed, 0), shaft_hz * teeth, 8, rng.uniform(0.7, 1.5), whirl_hz=shaft_hz, whirl=rng.uniform(0.1, 0.3)
+        seed_of(seed, 0),
+        shaft_hz * teeth,
+        8,
+        rng.uniform(0.7, 1.5),
+        modulation_hz=shaft_hz,
+        modulation=rng.uniform(0.1, 0.3),
     )
     belt = Modulated(
-        Noise(seed_of(seed, 1), tilted(rng.uniform(-6.0, -3.0), 150.0)), throb(rng.uniform(0.5, 2.0), 0.12)
+        Noise(seed_of(seed, 1), tilted(rng.uniform(-6.0, -3.0), 150.0)), tremolo(rng.uniform(0.5, 2.0), 0.12)
     )
     rollers = Impacts(
         seed_of(seed, 2),
@@ -109,7 +116,7 @@ def _conveyor(seed: int, rng: np.random.Generator) -> tuple[float, Sound]:
         jitter=0.2,
         scatter_db=4.0,
     )
-    parts = ((rng.uniform(0.4, 1.0), mesh), (1.0, belt), (rng.uniform(0.2, 0.5), levelled(rollers, 0.0)))
+    parts = ((rng.uniform(0.4, 1.0), mesh), (1.0, belt), (rng.uniform(0.2, 0.5), at_level(rollers, 0.0)))
     return shaft_hz, Mix(parts)
 
 
@@ -125,7 +132,7 @@ def _press(seed: int, rng: np.random.Generator) -> tuple[float, Sound]:
     stroke = Impacts(seed_of(seed, 1), period, rings, jitter=0.004, scatter_db=0.8, offset=rng.uniform(0.0, 1.0))
     drive = series(seed_of(seed, 2), rng.uniform(24.0, 30.0), 20, rng.uniform(0.5, 1.0))
     oil = Noise(seed_of(seed, 3), tilted(rng.uniform(-6.0, -3.0)))
-    parts = ((0.6, levelled(hiss, 0.0)), (0.8, levelled(stroke, 0.0)), (rng.uniform(0.3, 0.6), drive), (0.4, oil))
+    parts = ((0.6, at_level(hiss, 0.0)), (0.8, at_level(stroke, 0.0)), (rng.uniform(0.3, 0.6), drive), (0.4, oil))
     return 1.0 / period, Mix(parts)
 
 
@@ -139,10 +146,10 @@ def _motor(seed: int, rng: np.random.Generator) -> tuple[float, Sound]:
         shaft_hz * int(rng.integers(24, 49)),
         3,
         0.8,
-        whirl_hz=2.0 * mains,
-        whirl=rng.uniform(0.1, 0.4),
+        modulation_hz=2.0 * mains,
+        modulation=rng.uniform(0.1, 0.4),
     )
-    air = Noise(seed_of(seed, 3), humped(tilted(rng.uniform(-7.0, -3.0)), rng.uniform(600.0, 3_000.0), 1.0, 6.0))
+    air = Noise(seed_of(seed, 3), peaked(tilted(rng.uniform(-7.0, -3.0)), rng.uniform(600.0, 3_000.0), 1.0, 6.0))
     parts = ((0.6, hum), (rng.uniform(0.3, 0.8), turning), (rng.uniform(0.1, 0.4), slots), (rng.uniform(0.3, 0.9), air))
     return shaft_hz, Mix(parts)
 

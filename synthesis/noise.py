@@ -1,4 +1,4 @@
-"""Coloured noise, made in blocks that each depend on the seed and the block's number alone."""
+"""Coloured noise, generated in blocks that depend only on seed and block number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Noise:
     """Gaussian noise of unit rms with a given spectrum.
 
     Blocks of a counter-based generator (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011) are
-    filtered by overlap-save on a fixed grid, so that every cut gives the same samples.
+    filtered by overlap-save on a fixed grid, so that every request gives the same samples.
 
     Args:
         seed: 0 <= seed < 2**63.

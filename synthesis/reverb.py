@@ -1,4 +1,4 @@
-"""The room around a source: a short random impulse response."""
+"""Reverberation with short random impulse responses."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def impulse_response(seed: int, length: float, wet: float) -> Float64:
     return np.asarray(response / np.sqrt(np.sum(response**2)))
 
 
-class InRoom:
-    """A sound as heard in a room.
+class Reverberated:
+    """A sound with reverberation.
 
     Args:
         sound: the source.

@@ -1,4 +1,4 @@
-"""A sound: any stretch of it can be asked for, in any order, and is always the same."""
+"""Sounds with random access: any interval can be rendered, in any order, with the same result."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Gain = Callable[[Float64], Float64]
 """Amplitude factor at times in seconds, elementwise."""
 
 SAMPLE_RATE = 16_000
-"""Hz of all that is synthesised."""
+"""Sample rate of all synthetic sound, Hz."""
 
 _MEASURED_SECONDS = 4
 
 
 class Sound(Protocol):
-    """A sound that reaches endlessly both ways from sample 0."""
+    """A sound without beginning or end."""
 
     def at(self, first: int, n: int) -> Float64:
         """Samples ``first`` to ``first + n - 1``, float64 (n,)."""
@@ -57,7 +57,7 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class Modulated:
-    """A sound times a gain that changes with time."""
+    """A sound times a time-varying gain."""
 
     sound: Sound
     gain: Gain
@@ -69,11 +69,11 @@ class Modulated:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """Recorded samples placed at a point in time; silence before and after.
+    """Samples placed at a point in time, with silence before and after.
 
     Attributes:
         samples: float64 (length,).
-        start: sample at which it begins.
+        start: its first sample.
     """
 
     samples: Float64
@@ -88,13 +88,13 @@ class Clip:
         return out
 
 
-def levelled(sound: Sound, dbfs: float, highest_peak: float = np.inf) -> Mix:
+def at_level(sound: Sound, dbfs: float, highest_peak: float = np.inf) -> Mix:
     """The sound at an rms level of ``dbfs`` (decibels relative to full scale 1.0).
 
     Args:
         sound: the sound.
         dbfs: rms over its first 4 s.
-        highest_peak: the level is lower where a peak in these 4 s would pass this.
+        highest_peak: the level is reduced if a peak in these 4 s would exceed this.
     """
     samples = sound.at(0, _MEASURED_SECONDS * SAMPLE_RATE)
     by_level = 10.0 ** (dbfs / 20.0) / max(float(np.sqrt(np.mean(samples**2))), 1e-12)

@@ -17,7 +17,7 @@ def tilted(db_per_octave: float, corner_hz: float = 100.0) -> Gain:
     return spectrum
 
 
-def humped(base: Gain, centre_hz: float, octaves: float, db: float) -> Gain:
+def peaked(base: Gain, centre_hz: float, octaves: float, db: float) -> Gain:
     """``base`` raised by ``db`` around ``centre_hz``, Gaussian over log frequency, ``octaves`` wide."""
 
     def spectrum(hz: Float64) -> Float64:

@@ -1,4 +1,4 @@
-"""A voice: a glottal source on a pitch contour, through formants."""
+"""Voices: a glottal source on a pitch contour, filtered by formants."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def contour(knots: Float64, n: int) -> Float64:
     return np.asarray(knots[index] * (1.0 - blend) + knots[index + 1] * blend)
 
 
-def wobble(rng: np.random.Generator, n: int, hz: float) -> Float64:
+def random_curve(rng: np.random.Generator, n: int, hz: float) -> Float64:
     """Random curve of about unit sd that changes ``hz`` times a second, float64 (n,)."""
     return contour(rng.standard_normal(max(3, int(n / SAMPLE_RATE * hz) + 2)), n)
 
@@ -28,7 +28,7 @@ def voiced(f0: Float64, tilt_db: float, formants: tuple[tuple[float, float, floa
     Args:
         f0: Hz at every sample, float64 (n,).
         tilt_db: dB an octave from the first harmonic on, negative: falling.
-        formants: (centre Hz, width Hz, gain dB) each; Fant's source and filter, with Lorentzian resonances.
+        formants: (centre Hz, width Hz, gain dB) each; Fant's source-filter model with Lorentzian resonances.
 
     Returns:
         float64 (n,), unit rms.
@@ -41,22 +41,22 @@ def voiced(f0: Float64, tilt_db: float, formants: tuple[tuple[float, float, floa
         for centre, width, gain in formants:
             db += gain / (1.0 + ((hz - centre) / width) ** 2)
         total += np.where(hz < _NYQUIST_MARGIN_HZ, 10.0 ** (db / 20.0), 0.0) * np.sin(number * phase)
-    return unit(total)
+    return unit_rms(total)
 
 
-def breath(rng: np.random.Generator, n: int, low_hz: float, high_hz: float) -> Float64:
+def band_noise(rng: np.random.Generator, n: int, low_hz: float, high_hz: float) -> Float64:
     """Band-limited noise, float64 (n,), unit rms."""
     hz = np.fft.rfftfreq(n, 1.0 / SAMPLE_RATE)
     shape = 1.0 / (1.0 + (low_hz / np.maximum(hz, 1.0)) ** 4) / (1.0 + (hz / high_hz) ** 4)
-    return unit(np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) * shape, n))
+    return unit_rms(np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) * shape, n))
 
 
-def unit(samples: Float64) -> Float64:
+def unit_rms(samples: Float64) -> Float64:
     """Scaled to unit rms."""
     return np.asarray(samples / max(float(np.sqrt(np.mean(samples**2))), 1e-12))
 
 
-def swell(n: int, rise: float, fall: float) -> Float64:
+def fade_in_out(n: int, rise: float, fall: float) -> Float64:
     """Envelope: up in ``rise`` seconds, down in the last ``fall`` seconds, float64 (n,)."""
     t = np.arange(n) / SAMPLE_RATE
     up, down = np.clip(t / rise, 0.0, 1.0), np.clip((n / SAMPLE_RATE - t) / fall, 0.0, 1.0)

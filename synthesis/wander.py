@@ -1,4 +1,4 @@
-"""Slow wandering of a speed or a level, in closed form."""
+"""Slow random drift of a speed or a level, in closed form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Wander:
 
     Args:
         seed: of rates and phases.
-        slowest_hz, fastest_hz: between them lie the rates.
+        slowest_hz, fastest_hz: range of the rates.
     """
 
     def __init__(self, seed: int, slowest_hz: float, fastest_hz: float) -> None:
@@ -38,8 +38,8 @@ class Wander:
         return np.asarray(self._amplitude * total)
 
 
-def breathing(wander: Wander, db: float) -> Gain:
-    """A level that wanders by ``db`` rms."""
+def level_drift(wander: Wander, db: float) -> Gain:
+    """A gain that drifts by ``db`` rms."""
 
     def gain(t: Float64) -> Float64:
         return np.asarray(10.0 ** (db * wander(t) / 20.0))

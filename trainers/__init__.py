@@ -1,1 +1,1 @@
-"""Offline: recordings into models."""
+"""Offline training: from recordings to models."""

@@ -1,4 +1,4 @@
-"""A window to look at, for the pictures of a trained model."""
+"""A window shown in the plots of a trained model."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ Float32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """A window to look at.
+    """An example window.
 
     Attributes:
-        title: what it is, for people.
-        score: the model's.
-        heard: float32 (n_frames, columns), what the model was shown, or made of it; one row is drawn as a curve.
-        rebuilt: what it made of that, of the same shape; None where it rebuilds nothing.
-        columns: what a column of ``heard`` is, for people.
-        unit: of its values, for people; empty where they have none.
-        seconds: what the frames last together; 0 where they are no frames of time.
-        sound: the window's samples, float32 (n,), where ``heard`` is no spectrogram; None where it is.
-        sample_rate: of ``sound``, Hz.
+        title: for people.
+        score: the model's score.
+        features: float32 (n_frames, columns), the model's input or its features; a single row is drawn as a curve.
+        reconstruction: the model's reconstruction, same shape; None if it does not reconstruct.
+        columns: what a column of ``features`` is, for people.
+        unit: of the values, for people; empty if they have none.
+        seconds: duration of all frames; 0 if they are not frames of time.
+        samples: of the window, float32 (n,), if ``features`` is not a spectrogram; else None.
+        sample_rate: of ``samples``, Hz.
     """
 
     title: str
     score: float
-    heard: Float32
-    rebuilt: Float32 | None = None
+    features: Float32
+    reconstruction: Float32 | None = None
     columns: str = "mel band"
     unit: str = "dB"
     seconds: float = 0.0
-    sound: Float32 | None = None
+    samples: Float32 | None = None
     sample_rate: int = 0

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files written atomically."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ from pathlib import Path
 from schemas.errors import OutputError
 
 _SPACE = "free some disk space or choose another folder"
-_TO_DO = {errno.ENOSPC: _SPACE, errno.EDQUOT: _SPACE, errno.EACCES: "give yourself permission or choose another folder"}
+_ADVICE = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EACCES: "give yourself permission or choose another folder",
+}
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes beside the file, then takes its place, so that no reader ever meets half of it.
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a temporary file and renames it, so that no reader sees a partial file.
 
     Raises:
-        OutputError: the folder cannot be written; what stood there before still stands.
+        OutputError: the folder cannot be written; the previous file is unchanged.
     """
-    write_together({path: data})
+    write_all_atomically({path: data})
 
 
-def write_together(files: Mapping[Path, bytes]) -> None:
-    """Writes files that belong together: no name is taken before all of them are whole on the disk.
+def write_all_atomically(files: Mapping[Path, bytes]) -> None:
+    """Writes files that belong together: none is renamed before all are completely on disk.
 
     Args:
-        files: contents by path; folders are made if need be.
+        files: contents by path; folders are created as needed.
 
     Raises:
-        OutputError: one cannot be written; what stood there before still stands, all of it.
+        OutputError: one cannot be written; all previous files are unchanged.
     """
     parts = {path: path.with_name(f".{path.name}.part") for path in files}
     path = next(iter(files))
@@ -45,8 +49,8 @@ def write_together(files: Mapping[Path, bytes]) -> None:
             part.replace(path)
     except OSError as error:
         for part in parts.values():
-            # What could not be made cannot be removed either.
+            # A file that could not be created cannot be removed either.
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-        to_do = _TO_DO.get(error.errno or 0, "choose another folder")
-        raise OutputError(f"{path} cannot be written: {error.strerror}: {to_do}") from None
+        advice = _ADVICE.get(error.errno or 0, "choose another folder")
+        raise OutputError(f"{path} cannot be written: {error.strerror}: {advice}") from None

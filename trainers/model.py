@@ -1,4 +1,4 @@
-"""What a recipe has trained: a model that answers here and can be written as ONNX, whatever library made it."""
+"""The interface of a trained model: inference and ONNX export, for any training library."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Float32 = npt.NDArray[np.float32]
 
 OPSET = 18
 IR_VERSION = 10
-"""What onnxruntime 1.20 reads."""
+"""The newest version that onnxruntime 1.20 reads."""
 
 
 class Model(Protocol):
-    """Scores windows, and becomes an ONNX graph that answers the same.
+    """Scores windows, and exports an ONNX graph with the same outputs.
 
     Attributes:
-        parameters: how many numbers it has learned.
-        outputs: names of what :meth:`answer` gives, ``score`` first, ``bands`` second where there is one.
+        parameters: number of trained parameters.
+        outputs: names of the outputs of :meth:`infer`: ``score``, and ``bands`` if it has them.
     """
 
     @property
@@ -29,22 +29,22 @@ class Model(Protocol):
     @property
     def outputs(self) -> tuple[str, ...]: ...
 
-    def answer(self, windows: Float32) -> list[Float32]:
-        """Its outputs, in the order of ``outputs``.
+    def infer(self, windows: Float32) -> list[Float32]:
+        """Outputs for windows, in the order of ``outputs``.
 
         Args:
             windows: float32 (n, n_frames, width) as :func:`processors.core.audio.recording.windows_of` gives them.
 
         Returns:
-            ``score`` float32 (n,), higher is more anomalous, and ``bands`` float32 (n, n_mels) where it has them.
+            ``score`` float32 (n,), higher is more anomalous, and ``bands`` float32 (n, n_mels) if it has them.
         """
         ...
 
     def graph(self, example: Float32) -> onnx.ModelProto:
-        """The same as ONNX: an input named as the specification's transform, with a free batch dimension, outputs as
-        named, opset 18.
+        """The model as ONNX, opset 18: one input named after the specification's transform, with a dynamic batch
+        dimension, and the outputs.
 
         Args:
-            example: some windows, for exporters that trace.
+            example: windows for exporters that trace.
         """
         ...

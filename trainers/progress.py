@@ -1,4 +1,4 @@
-"""Progress bars: on standard error, and only where somebody looks on."""
+"""Progress bars, on standard error and only on a terminal."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Item = TypeVar("Item")
 
 
 def track(sequence: Sequence[Item], description: str, *, done: int = 0, shown: bool = True) -> Iterable[Item]:
-    """The items of a sequence, with a bar beside them that goes when they are through.
+    """The items of a sequence, with a progress bar that disappears at the end.
 
-    Without a terminal there is no bar: nothing but the results belongs into a pipe or a log, and bars draw in threads,
-    which lock each other out where one was left behind by an error and another begins.
+    Without a terminal there is no bar: only results belong in a pipe or a log, and bars draw in threads, which block
+    each other if an error leaves one behind and another starts.
 
     Args:
-        sequence: what is gone through.
-        description: stands before the bar.
-        done: items that were gone through in an earlier run.
-        shown: whether there is a bar at all.
+        sequence: the items.
+        description: text in front of the bar.
+        done: items finished in an earlier run.
+        shown: whether to show a bar.
     """
     console = Console(stderr=True)
     if not (shown and console.is_terminal):
@@ -32,6 +32,6 @@ def track(sequence: Sequence[Item], description: str, *, done: int = 0, shown: b
 
 
 def bar() -> Progress:
-    """A bar to be moved by hand; see :func:`track`."""
+    """A bar advanced by the caller; see :func:`track`."""
     console = Console(stderr=True)
     return Progress(console=console, transient=True, disable=not console.is_terminal)

@@ -1,6 +1,6 @@
-"""What a second of sound costs the core, step by step, against librosa in the same run; one thread.
+"""CPU cost of a second of audio in the core, by step, compared with librosa in the same run; one thread.
 
-Two ways are timed turn by turn, so that a noisy machine disturbs both; the medians and their ratio count.
+Calls are timed alternately, so that load on the machine affects all; use the medians and their ratios.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ DEVICES, SECONDS, TURNS = 32, 8, 9
 
 
 def timed(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Median seconds of each call, taken turn by turn."""
+    """Median seconds of each call, timed alternately."""
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(TURNS + 1):
         for name, call in calls.items():
             began = time.perf_counter()
             call()
-            if turn:  # the first turn warms up
+            if turn:  # the first turn is a warm-up
                 taken[name].append(time.perf_counter() - began)
     return {name: statistics.median(values) for name, values in taken.items()}
 
 
 def features() -> dict[str, float]:
-    """Log-mel of a second of 16 kHz sound, ms: ours, and librosa's with the same specification."""
+    """Log-mel of a second of 16 kHz audio, ms: ours, and librosa's with the same specification."""
     spec = FeatureSpec(n_frames=1, window_hop=1)
     sound = np.random.default_rng(1).normal(0, 0.1, RATE).astype(np.float32)
     engine = LogMel(spec)
     frames = np.lib.stride_tricks.sliding_window_view(sound, spec.n_fft)[:: spec.hop]
 
-    def theirs() -> object:
+    def by_librosa() -> object:
         power = librosa.feature.melspectrogram(
             y=sound, sr=RATE, n_fft=spec.n_fft, hop_length=spec.hop, n_mels=spec.n_mels, fmin=spec.fmin,
             fmax=spec.fmax, center=False,
         )  # fmt: skip
         return librosa.power_to_db(power, top_db=None)
 
-    taken = timed({"ours": lambda: engine(frames), "librosa": theirs})
+    taken = timed({"ours": lambda: engine(frames), "librosa": by_librosa})
     return {
         "log_mel_ms": round(1e3 * taken["ours"], 4),
         "librosa_ms": round(1e3 * taken["librosa"], 4),
@@ -66,7 +66,7 @@ def features() -> dict[str, float]:
 
 
 def resampling() -> dict[str, float]:
-    """Resampling a second of sound to 16 kHz, ms, by the rate it has."""
+    """Resampling a second of audio to 16 kHz, ms, by source rate."""
     found = {}
     for rate in (12_000, 44_100, 48_000):
         resampler = Resampler(rate, RATE)
@@ -77,7 +77,7 @@ def resampling() -> dict[str, float]:
     return found
 
 
-def listening(detector: str) -> dict[str, float]:
+def scoring(detector: str) -> dict[str, float]:
     """Chunks to scores, batched over devices as a worker does: ms of one core a second of a device's sound."""
     model_set = {Slot(detector, "champion"): load_shipped(detector)}
     pcm = np.random.default_rng(3).normal(0, 1_000, RATE // 2).astype(np.int16).tobytes()
@@ -110,7 +110,7 @@ if __name__ == "__main__":
         {
             "features": features(),
             "resampling": resampling(),
-            "machine": listening("machine"),
-            "scream": listening("scream"),
+            "machine": scoring("machine"),
+            "scream": scoring("scream"),
         },
     )

@@ -1,7 +1,7 @@
-"""What a change of models costs a running fleet: how late scores come around swaps, against the same without any.
+"""Score delays around model swaps in a running fleet, compared with the same fleet without swaps.
 
-A score's delay is the broker's time of the score less that of the chunk that completes its window. Devices send half a
-second a chunk, one after the other, so that without swaps there is always work. Two workers share the devices.
+A score's delay is its broker timestamp minus that of the chunk that completes its window. Devices send chunks of half a
+second, evenly staggered, so that there is always work. Two workers share the devices.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _SETTLE_S = 5.0
 
 @dataclass
 class Phase:
-    """A stretch of the run.
+    """A phase of the run.
 
     Attributes:
-        began_ms, ended_ms: by the broker's clock, roughly: this machine's.
-        swaps: models announced in it, with the time, milliseconds since 1970.
+        began_ms, ended_ms: this machine's clock, which the broker uses too.
+        swaps: digests of announced models, with the time of announcement, milliseconds since 1970.
     """
 
     began_ms: float = 0.0
@@ -56,7 +56,7 @@ class Phase:
 
 
 def versions(folder: Path, count: int) -> list[Path]:
-    """The machine model that ships, under other version names."""
+    """Copies of the shipped machine model with other versions."""
     made = []
     for number in range(count):
         with resources.as_file(resources.files("processors.shipped_models") / "machine.onnx") as path:
@@ -71,7 +71,7 @@ def versions(folder: Path, count: int) -> list[Path]:
 
 
 async def publish(kafka: str, devices: int, stop: asyncio.Event) -> None:
-    """Machines that hum, evenly spread over each half second."""
+    """Publishes noise of machines, evenly staggered over each half second."""
     rng = np.random.default_rng(1)
     pcm = [rng.normal(0, 800, RATE // 2).astype(np.int16).tobytes() for _ in range(16)]
     loop = asyncio.get_running_loop()
@@ -94,7 +94,7 @@ def _now_ms() -> float:
 
 
 async def run(stack: Stack, folder: Path, devices: int, seconds: float, swaps: int) -> tuple[Phase, Phase]:
-    """A phase without swaps, one with."""
+    """Runs a phase without swaps and one with."""
     store = ArtefactStore(folder / "store")
     artefacts = [keep(path, store, None)[0] for path in versions(folder, swaps + 1)]
     options = WorkerOptions(stack.bootstrap, stack.redis_url, model_store=store.url, model_cache=folder / "cache")
@@ -105,7 +105,7 @@ async def run(stack: Stack, folder: Path, devices: int, seconds: float, swaps: i
     publishing = asyncio.create_task(publish(stack.bootstrap, devices, stop))
     quiet, busy = Phase(), Phase()
     try:
-        await _heard(stack.bootstrap, artefacts[0])
+        await _ready(stack.bootstrap, artefacts[0])
         await asyncio.sleep(_SETTLE_S * 2)
         quiet.began_ms = _now_ms()
         await asyncio.sleep(seconds)
@@ -125,17 +125,17 @@ async def run(stack: Stack, folder: Path, devices: int, seconds: float, swaps: i
     return quiet, busy
 
 
-async def _heard(kafka: str, artefact: Artefact) -> None:
+async def _ready(kafka: str, artefact: Artefact) -> None:
     async with asyncio.timeout(60.0), consumer_of(kafka, [MODEL_STATUS]) as consumer:
-        ready: set[str] = set()
-        while len(ready) < 2:
+        workers: set[str] = set()
+        while len(workers) < 2:
             for batch in (await consumer.getmany(timeout_ms=100)).values():
-                said = [ModelStatus.from_record(record_of(message)) for message in batch]
-                ready |= {one.worker for one in said if one.state == "ready" and one.sha256 == artefact.sha256}
+                statuses = [ModelStatus.from_record(record_of(message)) for message in batch]
+                workers |= {one.worker for one in statuses if one.state == "ready" and one.sha256 == artefact.sha256}
 
 
 async def figures(kafka: str, quiet: Phase, busy: Phase) -> dict[str, object]:
-    """Delays and gaps of both phases, and how fast swaps were taken."""
+    """Delays and gaps of both phases, and how fast swaps took effect."""
     chunks: dict[str, list[int]] = defaultdict(list)
     async with consumer_of(kafka, [AUDIO]) as consumer:
         async for message in read_to_end(consumer):
@@ -156,8 +156,8 @@ async def figures(kafka: str, quiet: Phase, busy: Phase) -> dict[str, object]:
     taken = [max(ready[sha256]) - at for sha256, at in busy.swaps.items()]
     apart = [max(ready[sha256]) - min(ready[sha256]) for sha256 in busy.swaps]
     return {
-        "without_swaps": _stretch(scores, quiet),
-        "with_swaps": _stretch(scores, busy),
+        "without_swaps": _phase_figures(scores, quiet),
+        "with_swaps": _phase_figures(scores, busy),
         "announced_to_ready_in_both_workers_s": {
             "median": round(float(np.median(taken)) / 1e3, 2), "longest": round(max(taken) / 1e3, 2)
         },
@@ -166,12 +166,12 @@ async def figures(kafka: str, quiet: Phase, busy: Phase) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _stretch(scores: list[tuple[int, float, str]], phase: Phase) -> dict[str, float]:
-    mine = [(at, delay) for at, delay, _ in scores if phase.began_ms <= at <= phase.ended_ms]
-    delays = np.array([delay for _, delay in mine])
-    gaps = np.diff([at for at, _ in mine])
+def _phase_figures(scores: list[tuple[int, float, str]], phase: Phase) -> dict[str, float]:
+    inside = [(at, delay) for at, delay, _ in scores if phase.began_ms <= at <= phase.ended_ms]
+    delays = np.array([delay for _, delay in inside])
+    gaps = np.diff([at for at, _ in inside])
     return {
-        "scores": len(mine),
+        "scores": len(inside),
         "median_delay_ms": round(float(np.median(delays)), 1),
         "delay_of_99_in_100_ms": round(float(np.quantile(delays, 0.99)), 1),
         "longest_delay_ms": float(delays.max()),

@@ -1,4 +1,4 @@
-"""How fast one worker process works off a backlog through the real Kafka and Redis: seconds of sound a second."""
+"""Throughput of worker processes on a backlog with real Kafka and Redis: seconds of audio per second."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tocsin.stack.topics import create_topics
 from tocsin.worker_processes import supervised
 
 RATE = 16_000
-_LONGEST_S = 300.0
+_TIMEOUT_S = 300.0
 
 
 async def publish(kafka: str, devices: int, seconds: int) -> None:
-    """Half rooms, half machines; noise, half a second a chunk."""
+    """Publishes noise of half rooms, half machines, in chunks of half a second."""
     rng = np.random.default_rng(1)
     pcm = [rng.normal(0, 800, RATE // 2).astype(np.int16).tobytes() for _ in range(16)]
     async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, max_request_size=2**21) as producer:
@@ -56,10 +56,10 @@ async def scored(kafka: str, expected: int) -> float:
 
 
 async def measure(workers: Supervisor, kafka: str, expected: int) -> float:
-    """Runs workers until all is scored; see :func:`scored`."""
+    """Runs workers until all windows are scored; see :func:`scored`."""
     running = asyncio.create_task(workers.run())
     try:
-        async with asyncio.timeout(_LONGEST_S):
+        async with asyncio.timeout(_TIMEOUT_S):
             return await scored(kafka, expected)
     finally:
         workers.stop()
@@ -86,12 +86,12 @@ def main() -> None:
         expected = expected_windows(options.devices, options.seconds)
         workers = supervised(WorkerOptions(stack.bootstrap, stack.redis_url), options.processes)
         taken = asyncio.run(measure(workers, stack.bootstrap, expected))
-    sound = options.devices * options.seconds
+    audio_s = options.devices * options.seconds
     save(
         "worker",
         {
             "devices": options.devices, "seconds_each": options.seconds, "processes": options.processes,
-            "windows": expected, "taken_s": round(taken, 2), "sound_s_per_s": round(sound / taken, 1),
+            "windows": expected, "taken_s": round(taken, 2), "sound_s_per_s": round(audio_s / taken, 1),
         },
     )  # fmt: skip
 

@@ -74,7 +74,7 @@ async def test_a_folder_is_a_fleet_and_a_bad_file_loses_no_other(kafka: str, tmp
     code, summary, errors = produce(kafka, "file", tmp_path, "--kind", "machine")
 
     assert code == 2
-    assert "broken.wav is not audio" in errors
+    assert "broken.wav cannot be decoded" in errors
     assert (summary["devices"], summary["sessions"], summary["samples"]) == (2, 2, 90_001)
     assert summary["chunks"] == 3 + 4
     assert summary["bytes"] == 2 * 20_000 + 4 * 70_001

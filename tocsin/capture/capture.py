@@ -29,7 +29,7 @@ from tocsin.client.alerts import AlertLog
 from tocsin.client.audio import OffsetRange, Playback, playback
 from tocsin.client.devices import matches, near, read_fleet
 from tocsin.diagnostics import say
-from trainers.files import write_whole
+from trainers.files import write_atomically
 
 _SUFFIX = ".flac"
 
@@ -80,7 +80,7 @@ async def capture(bootstrap: str, request: CaptureRequest, since_ms: int, until_
         if not present:
             raise _NothingToCapture(f"the topic dropped all {len(plan.clips)} clips before they could be read")
         manifest = _manifest(under, plan, present)
-        write_whole(out / MANIFEST, manifest.to_bytes())
+        write_atomically(out / MANIFEST, manifest.to_bytes())
         return Captured(manifest, added)
 
 
@@ -223,7 +223,7 @@ async def _fetch(
                 if take.whole:
                     file = files[take.clip.place]
                     raw = _encoded(take)
-                    write_whole(out / file, raw)
+                    write_atomically(out / file, raw)
                     present[file] = (hashlib.sha256(raw).hexdigest(), len(raw))
                     added += 1
     expired = len(plan.clips) - len(present)

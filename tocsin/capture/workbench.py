@@ -14,7 +14,7 @@ from tocsin.capture.clip import Clip, LabelledClip
 from tocsin.capture.manifest import CaptureManifest, CaptureRequest, LeftOut
 from tocsin.client.audio import OffsetRange
 from tocsin.stack.locks import FolderLock
-from trainers.files import write_whole
+from trainers.files import write_atomically
 
 _FOLDER = ".capture"
 Kept = TypeVar("Kept", bound=BaseModel)
@@ -148,4 +148,4 @@ class Workbench:
             return None
 
     def _keep(self, name: str, what: BaseModel) -> None:
-        write_whole(self._folder / f"{name}.json", what.model_dump_json().encode())
+        write_atomically(self._folder / f"{name}.json", what.model_dump_json().encode())

@@ -20,7 +20,7 @@ from tocsin.capture.progress import steps
 from tocsin.retraining.sound_set import SoundFile, Split
 from trainers.data.decoding import decode
 from trainers.data.recordings import resampled
-from trainers.evaluation.compare import DeviceScores, Timed, calibrated_threshold, on_the_same_windows
+from trainers.evaluation.compare import DeviceScores, TimedScores, align_windows, calibrated_threshold
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -135,18 +135,18 @@ def _scored(runs: Sequence[Float32], models: Sequence[OnnxModel]) -> list[Float6
     columns: list[list[Float64]] = [[] for _ in models]
     for run in runs:
         timed = [_timed(run, model) for model in models]
-        paired = on_the_same_windows(*timed) if len(timed) == 2 else (timed[0].scores,)
+        paired = align_windows(*timed) if len(timed) == 2 else (timed[0].scores,)
         for column, scores in zip(columns, paired, strict=True):
             column.append(scores)
     return [np.concatenate(column) if column else np.empty(0) for column in columns]
 
 
-def _timed(run: Float32, model: OnnxModel) -> Timed:
+def _timed(run: Float32, model: OnnxModel) -> TimedScores:
     spec = model.manifest.features
     windows = windows_of(rows_of(run, SAMPLE_RATE, spec), spec)
     scores = model.score(windows)[0].astype(np.float64) if len(windows) else np.empty(0)
     starts = np.arange(len(scores), dtype=np.float64) * (spec.window_hop * spec.pool * spec.hop / spec.sample_rate)
-    return Timed(starts, spec.window_seconds, scores)
+    return TimedScores(starts, spec.window_seconds, scores)
 
 
 def _device_scores(device: str, model: OnnxModel, scores: Mapping[str, Float64]) -> DeviceScores:

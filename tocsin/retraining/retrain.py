@@ -18,9 +18,9 @@ from tocsin.diagnostics import say
 from tocsin.retraining.evaluation import ModelEvaluation, evaluate
 from tocsin.retraining.picture import draw
 from tocsin.retraining.sound_set import SoundFile, Split, split
-from trainers.evaluation.compare import Figures, Tolerance, figures_of, why_worse
+from trainers.evaluation.compare import Figures, Tolerance, figures_of, rejection_reasons
 from trainers.export.artefact import write
-from trainers.files import write_whole
+from trainers.files import write_atomically
 from trainers.recipes.registry import recipe
 
 PICTURE = "comparison.png"
@@ -137,7 +137,7 @@ def retrain(
     trial = evaluate(parts, candidate, today, order.snrs_db, order.seed, order.most_seconds)
     _say_too_short(trial.too_short, "measure on")
     champion = [("champion", trial.champion)] if trial.champion else []
-    write_whole(out / PICTURE, draw([("candidate", trial.candidate), *champion]))
+    write_atomically(out / PICTURE, draw([("candidate", trial.candidate), *champion]))
     return _judged(order, trial, path, candidate, today, devices, seconds)
 
 
@@ -171,7 +171,7 @@ def _judged(
         detector=candidate.manifest.detector,
         version=candidate.manifest.version,
         devices=devices,
-        worse=tuple(why_worse(figures, champion, order.tolerance)),
+        worse=tuple(rejection_reasons(figures, champion, order.tolerance)),
         tolerance=order.tolerance,
         candidate=figures,
         champion=champion,

@@ -1,1 +1,1 @@
-"""Recordings: loading, labels, augmentation, synthetic sets."""
+"""Training data: decoding, loading, labels, augmentation, synthetic sets."""

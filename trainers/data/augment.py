@@ -1,4 +1,4 @@
-"""What the world does to sound between source and model, done to log-mel windows."""
+"""Augmentation of log-mel windows: frequency responses, noise floors, masks, band limits, reverberation, warps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.features import FeatureSpec
 
 Float32 = npt.NDArray[np.float32]
 
-# Rounding to 16 bits is white noise of 1/12 step^2; a Hann frame of 1,024 and a unit-area band make this of it.
+# Log-mel level of 16-bit rounding: white noise of 1/12 step^2 in a Hann frame of 1,024 and a unit-area band.
 _ROUNDING_DB = -87.0
 _KNOTS = 7
 
@@ -22,12 +22,12 @@ def to_power(log_mel: Float32) -> Float32:
 
 
 def to_db(power: Float32) -> Float32:
-    """10 log10, floored where the features are."""
+    """10 log10, with the floor of the serving features."""
     return np.float32(10.0) * np.log10(np.maximum(power, np.float32(1e-10)))
 
 
-def coloured(rng: np.random.Generator, count: int, n_mels: int, sd_db: float) -> Float32:
-    """Random smooth frequency responses of microphones and mountings, float32 (count, 1, n_mels), dB."""
+def frequency_responses(rng: np.random.Generator, count: int, n_mels: int, sd_db: float) -> Float32:
+    """Random smooth frequency responses, as of microphones and mountings, float32 (count, 1, n_mels), dB."""
     knots = rng.normal(0.0, sd_db, (count, _KNOTS))
     at = np.linspace(0.0, _KNOTS - 1.0, n_mels)
     index = np.minimum(at.astype(np.int64), _KNOTS - 2)
@@ -37,7 +37,7 @@ def coloured(rng: np.random.Generator, count: int, n_mels: int, sd_db: float) ->
 
 
 def noise_floor(rng: np.random.Generator, count: int, n_mels: int, gain_db: tuple[float, float]) -> Float32:
-    """What a level does: noise that does not follow the gain, relative to a sound whose gain is undone.
+    """Noise floors after level normalisation: noise that does not follow the gain.
 
     Args:
         rng: draws.
@@ -46,7 +46,7 @@ def noise_floor(rng: np.random.Generator, count: int, n_mels: int, gain_db: tupl
         gain_db: lowest and highest gain.
 
     Returns:
-        float32 (count, 1, n_mels), power of rounding and sensor noise where the sound has kept its level.
+        float32 (count, 1, n_mels), power of rounding and sensor noise relative to sound at its original level.
     """
     gain = rng.uniform(*gain_db, (count, 1, 1))
     sensor = rng.uniform(0.0, 15.0, (count, 1, 1))
@@ -54,13 +54,13 @@ def noise_floor(rng: np.random.Generator, count: int, n_mels: int, gain_db: tupl
     return np.power(10.0, (_ROUNDING_DB + sensor + slope - gain) / 10.0).astype(np.float32)
 
 
-def masked(rng: np.random.Generator, windows: Float32, share: float) -> Float32:
-    """SpecAugment (Park et al., Interspeech 2019): one band and one stretch of time set to the window's mean.
+def spec_augment(rng: np.random.Generator, windows: Float32, share: float) -> Float32:
+    """SpecAugment (Park et al., Interspeech 2019): one band and one interval of time set to the window's mean.
 
     Args:
         rng: draws.
         windows: float32 (count, n_frames, n_mels); changed in place.
-        share: of windows masked.
+        share: of windows that are masked.
     """
     _, n_frames, n_mels = windows.shape
     for window in windows:
@@ -74,14 +74,14 @@ def masked(rng: np.random.Generator, windows: Float32, share: float) -> Float32:
     return windows
 
 
-def band_limited(rng: np.random.Generator, count: int, n_mels: int, share: float) -> Float32:
-    """What telephones and cheap microphones do not hear: high bands or low ones weaker, float32 (count, 1, n_mels), dB.
+def band_limits(rng: np.random.Generator, count: int, n_mels: int, share: float) -> Float32:
+    """Attenuation of high or low bands, as of telephones and cheap microphones, float32 (count, 1, n_mels), dB.
 
     Args:
         rng: draws.
         count: windows.
         n_mels: bands.
-        share: of windows that lose high bands, and of those that lose low ones.
+        share: of windows with attenuated high bands, and of windows with attenuated low bands.
     """
     bands = np.arange(n_mels)
     high = rng.integers(round(0.56 * n_mels), n_mels + 1, (count, 1, 1))
@@ -92,37 +92,37 @@ def band_limited(rng: np.random.Generator, count: int, n_mels: int, share: float
     return (np.where(without_high, high_db, 0.0) + np.where(without_low, low_db, 0.0)).astype(np.float32)
 
 
-def reverberated(rng: np.random.Generator, power: Float32, lead: int, seconds_a_frame: float, share: float) -> Float32:
-    """Sound in rooms: convolved with impulse responses whose energy decays exponentially (Polack 1988), 0.15 to 1.2 s.
+def add_reverb(rng: np.random.Generator, power: Float32, lead: int, frame_seconds: float, share: float) -> Float32:
+    """Adds reverberation: impulse responses with exponentially decaying energy (Polack 1988), 0.15 to 1.2 s.
 
-    Powers of what arrives at different times add, since a room's tail has no phase in common with the sound.
+    Powers add, since a room's tail is incoherent with the direct sound.
 
     Args:
         rng: draws.
         power: float32 (count, lead + n_frames, n_mels).
-        lead: frames in front whose tail is heard but which are not given back.
-        seconds_a_frame: from one frame to the next.
-        share: of windows that are in a room.
+        lead: frames in front that contribute reverberation but are not returned.
+        frame_seconds: from one frame to the next.
+        share: of windows that get reverberation.
 
     Returns:
         float32 (count, n_frames, n_mels).
     """
-    heard = power[:, lead:].copy()
+    out = power[:, lead:].copy()
     inside = np.flatnonzero(rng.random(len(power)) < share)
     seconds = np.exp(rng.uniform(np.log(0.15), np.log(1.2), (len(inside), 1, 1)))
-    decay = np.power(10.0, -6.0 * seconds_a_frame / seconds)
-    # The tail's energy against the direct sound's, 0.2 to 2: near and far.
+    decay = np.power(10.0, -6.0 * frame_seconds / seconds)
+    # Reverberant to direct energy, 0.2 to 2: near and far sources.
     weight = rng.uniform(0.2, 2.0, (len(inside), 1, 1)) * (1.0 - decay) / decay
-    tail = np.zeros_like(heard[inside])
+    tail = np.zeros_like(out[inside])
     for back in range(1, lead + 1):
         weight = weight * decay
         tail += weight.astype(np.float32) * power[inside, lead - back : power.shape[1] - back]
-    heard[inside] += tail
-    return heard
+    out[inside] += tail
+    return out
 
 
-def warps(spec: FeatureSpec, factor: float, count: int) -> Float32:
-    """Matrices that move a spectrum along frequency, as another throat would (Jaitly and Hinton, ICML 2013).
+def warp_matrices(spec: FeatureSpec, factor: float, count: int) -> Float32:
+    """Matrices that warp a spectrum along frequency, as in VTLP (Jaitly and Hinton, ICML 2013).
 
     Args:
         spec: of the bands.
@@ -130,7 +130,7 @@ def warps(spec: FeatureSpec, factor: float, count: int) -> Float32:
         count: shifts, evenly spaced on a logarithmic scale.
 
     Returns:
-        float32 (count, n_mels, n_mels): power frames times a matrix are warped ones.
+        float32 (count, n_mels, n_mels): power frames times a matrix give warped frames.
     """
     centres = band_edges(spec)[1:-1]
     bands = np.arange(spec.n_mels)
@@ -139,7 +139,7 @@ def warps(spec: FeatureSpec, factor: float, count: int) -> Float32:
         source = np.interp(hz_to_mel(centres / shift), hz_to_mel(centres), bands)
         below = np.minimum(source.astype(np.int64), spec.n_mels - 2)
         above = (source - below).astype(np.float32)
-        # What would come from beyond the highest band is not known, and stays empty.
+        # Energy from beyond the highest band is unknown and stays zero.
         known = centres / shift <= centres[-1]
         matrix[below, bands] = (1.0 - above) * known
         matrix[below + 1, bands] += above * known

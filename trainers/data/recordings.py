@@ -1,4 +1,4 @@
-"""Folders of recordings, and which of them are cuts of one take."""
+"""Folders of recordings, and the source recording each file was cut from."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _DATED = re.compile(r"(.+)_\d{8}-\d{6}$")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """One file.
+    """One audio file, decoded.
 
     Attributes:
         name: its path below the data folder, with forward slashes.
-        kind: the folder it lies in.
-        source: what it was cut from: recordings of one source never stand on both sides of a split.
+        kind: its folder.
+        source: the source recording it was cut from; a split never divides one source.
         samples: float32 (n,), mono, in [-1, 1].
         sample_rate: Hz.
         digest: sha256 of the file, hexadecimal.
         file_rate: Hz of the file itself.
-        full_scale: share of the file's samples that lie at full scale, 0 to 1.
+        full_scale: share of the file's samples at full scale, 0 to 1.
     """
 
     name: str
@@ -55,12 +55,11 @@ def read_folder(root: Path, folders: Sequence[str], sample_rate: int) -> list[Re
 
     Args:
         root: the data folder.
-        folders: folders below it; those that do not exist are passed over, and where none exists all of ``root`` is
-            read.
+        folders: folders below it; missing ones are skipped, and if none exists all of ``root`` is read.
         sample_rate: Hz to resample to, with the serving resampler.
 
     Raises:
-        UnreadableInput: ``root`` is no folder or holds no recording.
+        UnreadableInput: ``root`` is not a folder or holds no recording.
         NotAudio: a file cannot be decoded.
         EmptyAudio: a file holds no finite sample.
     """
@@ -79,10 +78,10 @@ def read_folder(root: Path, folders: Sequence[str], sample_rate: int) -> list[Re
 
 
 def source_of(kind: str, stem: str) -> str:
-    """The take a file was cut from, as far as its name tells.
+    """The source recording a file was cut from, derived from its name.
 
     Known forms: a contributor's UUID in front (donate-a-cry), ``fold-source-take`` (ESC-10), ``name_3`` (a numbered
-    cut), ``name_20221027-234636`` (a dated piece of one long recording; ten minutes of it count as one source).
+    cut), ``name_20221027-234636`` (a dated piece of one long recording; each ten minutes count as one source).
 
     Args:
         kind: the folder.

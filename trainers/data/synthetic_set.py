@@ -1,4 +1,4 @@
-"""Small synthetic sets, file for file in the layouts of the public ones, so that every recipe runs without them."""
+"""Small synthetic sets in the file layouts of public data sets, so that every recipe runs without those."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from synthesis.draws import seed_of
 from synthesis.intermittent import INTERMITTENT
 from synthesis.leak import logger_clip
 from synthesis.machine import KINDS
-from synthesis.recording import Station
+from synthesis.recording import RecordingSite
 from synthesis.sound import SAMPLE_RATE
-from trainers.files import write_whole
+from trainers.files import write_atomically
 from trainers.progress import track
 
 Int16 = npt.NDArray[np.int16]
 
-MARK = "synthetic.json"
-"""Lies in every synthetic set: its layout and options."""
+MARKER = "synthetic.json"
+"""A file in every synthetic set with its layout and options."""
 
 _LEAK_RATE, _LEAK_SECONDS = 8_000, 5.46
 _SOURCE_DOMAIN_SHARE = 0.8
@@ -32,15 +32,15 @@ _SOURCE_DOMAIN_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class SetOptions:
-    """How much is made.
+    """Size and content of a synthetic set.
 
     Attributes:
         types: machine types.
-        ids: machines of each type; loggers, in the leak layout.
+        ids: machines of each type; loggers in the leak layout.
         snr_db: machine over factory noise, dB.
-        severity_db: a fault over its machine, dB; each clip's is up to 3 dB off it.
+        severity_db: a fault over its machine, dB; varies by up to 3 dB between clips.
         clips, anomalies: normal and faulty clips of a machine at each SNR.
-        seconds: of a clip; the leak layout's are 5.46 s, as its files are.
+        seconds: of a clip; fixed at 5.46 s in the leak layout.
         channels: of the MIMII layouts.
         seed: of all sound.
     """
@@ -68,11 +68,11 @@ def write_set(layout: str, out: Path, options: SetOptions) -> int:
 
     Args:
         layout: one of :data:`LAYOUTS`.
-        out: folder, made if need be; must be empty.
-        options: how much.
+        out: folder, created as needed; must be empty.
+        options: see :class:`SetOptions`.
 
     Returns:
-        How many files were written.
+        Number of files written.
 
     Raises:
         SettingsError: there is no such layout or machine type.
@@ -84,10 +84,10 @@ def write_set(layout: str, out: Path, options: SetOptions) -> int:
         if kind not in KINDS and kind not in INTERMITTENT:
             raise SettingsError(f"no machine type {kind!r}; there are {', '.join([*KINDS, *INTERMITTENT])}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(f"{out} exists and is not an empty folder: name one that is not there yet")
+        raise OutputError(f"{out} exists and is not an empty folder: name a new one")
     files = list(LAYOUTS[layout](options))
-    # First, so that an interrupted set is known for what it is too.
-    write_whole(out / MARK, (json.dumps({"layout": layout} | asdict(options), indent=1) + "\n").encode())
+    # Written first, so that an interrupted set is recognised as synthetic too.
+    write_atomically(out / MARKER, (json.dumps({"layout": layout} | asdict(options), indent=1) + "\n").encode())
     for file in track(files, "writing"):
         _write(out / file.name, file)
     return len(files)
@@ -95,7 +95,7 @@ def write_set(layout: str, out: Path, options: SetOptions) -> int:
 
 def is_synthetic(root: Path) -> bool:
     """Whether a set was written by :func:`write_set`."""
-    return (root / MARK).is_file()
+    return (root / MARKER).is_file()
 
 
 def _write(path: Path, file: _File) -> None:
@@ -109,29 +109,27 @@ def _write(path: Path, file: _File) -> None:
         raise OutputError(f"{path} cannot be written: {error}: is there space, and may you write there?") from None
 
 
-def _stations(options: SetOptions) -> Iterator[tuple[str, int, Station]]:
+def _sites(options: SetOptions) -> Iterator[tuple[str, int, RecordingSite]]:
     """MIMII numbers its machines 0, 2, 4, 6."""
-    for place, kind in enumerate(options.types):
+    for index, kind in enumerate(options.types):
         for number in range(options.ids):
-            yield kind, 2 * number, Station(seed_of(seed_of(options.seed, place), number), kind)
+            yield kind, 2 * number, RecordingSite(seed_of(seed_of(options.seed, index), number), kind)
 
 
 def _cut(
-    station: Station, number: int, options: SetOptions, snr_db: float, *, faulty: bool, channels: int
+    site: RecordingSite, number: int, options: SetOptions, snr_db: float, *, faulty: bool, channels: int
 ) -> Callable[[], Int16]:
-    return lambda: station.clip(
+    return lambda: site.clip(
         number, options.seconds, snr_db, faulty=faulty, severity_db=options.severity_db, channels=channels
     )
 
 
 def _machines(options: SetOptions, folder: Callable[[str, float], str]) -> Iterator[_File]:
-    for kind, unit, station in _stations(options):
+    for kind, unit, site in _sites(options):
         for snr_db in options.snr_db:
             for label, count in (("normal", options.clips), ("abnormal", options.anomalies)):
                 for number in range(count):
-                    samples = _cut(
-                        station, number, options, snr_db, faulty=label == "abnormal", channels=options.channels
-                    )
+                    samples = _cut(site, number, options, snr_db, faulty=label == "abnormal", channels=options.channels)
                     name = f"{folder(kind, snr_db)}/{kind}/id_{unit:02}/{label}/{number:08}.wav"
                     yield _File(name, SAMPLE_RATE, samples)
 
@@ -148,13 +146,13 @@ def _mimii_zip(options: SetOptions) -> Iterator[_File]:
 
 
 def _dcase(options: SetOptions) -> Iterator[_File]:
-    """A section a machine; the target domain is the same machine in stronger noise."""
-    for kind, unit, station in _stations(options):
+    """One section per machine; the target domain is the same machine in stronger noise."""
+    for kind, unit, site in _sites(options):
         section = unit // 2
         source_clips = max(1, round(_SOURCE_DOMAIN_SHARE * options.clips))
         for number in range(options.clips):
             domain = "source" if number < source_clips else "target"
-            samples = _cut(station, number, options, _domain_snr(options, domain), faulty=False, channels=1)
+            samples = _cut(site, number, options, _domain_snr(options, domain), faulty=False, channels=1)
             name = f"section_{section:02}_{domain}_train_normal_{number:04}_snr_{_domain_snr(options, domain):g}.wav"
             yield _File(f"{kind}/train/{name}", SAMPLE_RATE, samples)
         for label in ("normal", "anomaly"):
@@ -162,8 +160,8 @@ def _dcase(options: SetOptions) -> Iterator[_File]:
                 domain = "source" if number % 2 == 0 else "target"
                 snr_db = _domain_snr(options, domain)
                 faulty = label == "anomaly"
-                # Beyond the training clips, so that no stretch is heard twice.
-                samples = _cut(station, options.clips + number, options, snr_db, faulty=faulty, channels=1)
+                # Numbered after the training clips, so that no audio repeats.
+                samples = _cut(site, options.clips + number, options, snr_db, faulty=faulty, channels=1)
                 name = f"section_{section:02}_{domain}_test_{label}_{number:04}_snr_{snr_db:g}.wav"
                 yield _File(f"{kind}/test/{name}", SAMPLE_RATE, samples)
 
@@ -173,22 +171,22 @@ def _domain_snr(options: SetOptions, domain: str) -> float:
 
 
 def _dcase_2020(options: SetOptions) -> Iterator[_File]:
-    for kind, unit, station in _stations(options):
+    for kind, unit, site in _sites(options):
         snr_db = options.snr_db[0]
         for number in range(options.clips):
-            samples = _cut(station, number, options, snr_db, faulty=False, channels=1)
+            samples = _cut(site, number, options, snr_db, faulty=False, channels=1)
             yield _File(f"{kind}/train/normal_id_{unit:02}_{number:08}.wav", SAMPLE_RATE, samples)
         for label in ("normal", "anomaly"):
             for number in range(options.anomalies):
-                samples = _cut(station, options.clips + number, options, snr_db, faulty=label == "anomaly", channels=1)
+                samples = _cut(site, options.clips + number, options, snr_db, faulty=label == "anomaly", channels=1)
                 yield _File(f"{kind}/test/{label}_id_{unit:02}_{number:08}.wav", SAMPLE_RATE, samples)
 
 
 def _leak(options: SetOptions) -> Iterator[_File]:
-    """A point a logger; clips one after the other, an hour apart."""
+    """One point per logger; clips are an hour apart."""
     for logger in range(options.ids):
-        place = seed_of(options.seed, logger)
-        rng = np.random.default_rng(place)
+        logger_seed = seed_of(options.seed, logger)
+        rng = np.random.default_rng(logger_seed)
         noise, material, diameter = int(rng.integers(1, 6)), int(rng.integers(1, 8)), int(rng.choice([100, 200, 300]))
         for label, count in ((1, options.clips), (3, options.anomalies)):
             for number in range(count):
@@ -196,19 +194,19 @@ def _leak(options: SetOptions) -> Iterator[_File]:
                 stamp = f"202203{1 + hour // 24:02}{hour % 24:02}0000"
                 code = f"{label}{noise}{material:02}{diameter:04}"
 
-                def samples(place: int = place, hour: int = hour, leaking: bool = label == 3) -> Int16:
-                    return logger_clip(place, hour, _LEAK_SECONDS, leaking=leaking)
+                def samples(seed: int = logger_seed, hour: int = hour, leaking: bool = label == 3) -> Int16:
+                    return logger_clip(seed, hour, _LEAK_SECONDS, leaking=leaking)
 
                 yield _File(f"P{logger:03}-D{logger:04}-{stamp}-{code}.wav", _LEAK_RATE, samples)
 
 
 def _folders(options: SetOptions) -> Iterator[_File]:
-    """Plain folders: names tell machine and clip, so that clips of one machine are known as such."""
-    for kind, unit, station in _stations(options):
+    """Plain folders; file names identify machine and clip."""
+    for kind, unit, site in _sites(options):
         for snr_db in options.snr_db[:1]:
             for label, count in (("normal", options.clips), ("abnormal", options.anomalies)):
                 for number in range(count):
-                    samples = _cut(station, number, options, snr_db, faulty=label == "abnormal", channels=1)
+                    samples = _cut(site, number, options, snr_db, faulty=label == "abnormal", channels=1)
                     yield _File(f"{label}/{kind}-id-{unit:02}-clip{number:04}.wav", SAMPLE_RATE, samples)
 
 
@@ -220,5 +218,5 @@ LAYOUTS: dict[str, Callable[[SetOptions], Iterator[_File]]] = {
     "leak": _leak,
     "folders": _folders,
 }
-"""Writers by layout: MIMII as its baseline unpacks it and as its archives unpack, DCASE Task 2 of 2021 and later and of
-2020, water-pipe loggers, plain folders."""
+"""Writers by layout: MIMII as unpacked by its baseline and by its archives, DCASE Task 2 since 2021 and of 2020,
+water-pipe loggers, plain folders."""

@@ -1,1 +1,1 @@
-"""How good a model is: metrics, score direction, comparison, figures."""
+"""Model quality: metrics, score direction, comparison, plots."""

@@ -1,4 +1,4 @@
-"""Two models on the same sound: which one tells anomalies better, and which one cries wolf more often."""
+"""Compares two models on the same sound: detection of anomalies and false alarms."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SLACK_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Timed:
-    """Scores of the windows of one unbroken run of sound.
+class TimedScores:
+    """Window scores of one continuous recording.
 
     Attributes:
-        starts_s: where each window starts, seconds into the run, float64 (n,), rising.
-        length_s: of a window, seconds.
+        starts_s: start of each window, seconds into the recording, float64 (n,), increasing.
+        length_s: window length, seconds.
         scores: float64 (n,).
     """
 
@@ -34,22 +34,22 @@ class Timed:
     scores: Float64
 
 
-def on_the_same_windows(one: Timed, other: Timed) -> tuple[Float64, Float64]:
-    """Two models' scores of the same sound, window by window.
+def align_windows(one: TimedScores, other: TimedScores) -> tuple[Float64, Float64]:
+    """Two models' scores of the same recording on common windows.
 
-    Where both cut alike, those are the windows. Else they are the longer ones, and the model of the shorter windows is
-    given the mean of its scores inside each: an averaging that its alerts do not have, so it is not put at a
-    disadvantage. Windows without a counterpart are left out.
+    With equal windows these are used as they are. Otherwise the longer windows are used, and the model with the shorter
+    windows gets the mean of its scores inside each: its alerts are not averaged so, hence this does not put it at a
+    disadvantage. Windows without a counterpart are dropped.
 
     Returns:
         float64 (n,) each.
     """
-    alike = len(one.scores) == len(other.scores) and abs(one.length_s - other.length_s) < _SLACK_S
-    if alike and np.allclose(one.starts_s, other.starts_s, atol=_SLACK_S):
+    same_grid = len(one.scores) == len(other.scores) and abs(one.length_s - other.length_s) < _SLACK_S
+    if same_grid and np.allclose(one.starts_s, other.starts_s, atol=_SLACK_S):
         return one.scores, other.scores
     if one.length_s < other.length_s:
-        theirs, mine = on_the_same_windows(other, one)
-        return mine, theirs
+        longer, shorter = align_windows(other, one)
+        return shorter, longer
     begins = np.searchsorted(other.starts_s, one.starts_s - _SLACK_S, "left")
     ends = np.searchsorted(other.starts_s, one.starts_s + one.length_s - other.length_s + _SLACK_S, "right")
     inside = ends > begins
@@ -59,14 +59,14 @@ def on_the_same_windows(one: Timed, other: Timed) -> tuple[Float64, Float64]:
 
 
 def calibrated_threshold(calibration: Calibration, reference: npt.ArrayLike) -> float:
-    """Where a device that has heard ``reference`` draws the line.
+    """The threshold of a device with the normal scores ``reference``.
 
-    A score that is absolute, or of the device's own model, keeps the model's threshold. For a relative one it lies six
-    standard deviations above the mean of the device's normal scores; the model's spread is the least deviation.
+    Absolute scores and scores of a device's own model keep the model's threshold. For relative scores it is six
+    standard deviations above the mean of the device's normal scores, with the model's spread as the minimum deviation.
 
     Args:
         calibration: of the model.
-        reference: its scores of the device's normal sound, (n,), n >= 2.
+        reference: the model's scores of the device's normal sound, (n,), n >= 2.
     """
     if calibration.transfer != "relative":
         return calibration.threshold
@@ -79,12 +79,12 @@ class DeviceScores:
     """One model's scores of one device.
 
     Attributes:
-        device: whose.
+        device: its ID.
         threshold: see :func:`calibrated_threshold`.
         spread: of the model's calibration, > 0.
         normal: of held-out normal sound, float64 (n,).
         anomalous: of generated anomalies, by ``kind at SNR``, float64 (m,) each.
-        real: of sound that operators judged not normal, float64 (k,), k may be 0.
+        real: of sound that operators confirmed as anomalous, float64 (k,), k may be 0.
     """
 
     device: str
@@ -97,16 +97,16 @@ class DeviceScores:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What scores amount to.
+    """Figures of a model's scores.
 
     Attributes:
-        auc: mean over devices, by anomaly.
+        auc: mean over devices, by kind of anomaly.
         mean_auc: over devices and anomalies, 0 to 1.
-        real_auc: against what operators judged real, mean over the devices that have some; None where none has.
+        real_auc: against sound confirmed by operators, mean over devices with such sound; None without any.
         false_share: share of normal windows above the threshold.
         found_share: share of generated anomalies' windows above the threshold, by anomaly.
-        normal_quantiles: of (score - threshold) / spread on normal sound, by probability: above 0 is a false call.
-        windows: of normal sound.
+        normal_quantiles: of (score - threshold) / spread on normal sound, by probability; above 0 is a false alarm.
+        windows: number of normal windows.
     """
 
     auc: dict[str, float]
@@ -119,7 +119,7 @@ class Figures:
 
 
 def figures_of(devices: Sequence[DeviceScores]) -> Figures:
-    """Figures over at least one device, each with normal windows and the same anomalies; devices count alike."""
+    """Figures over one or more devices with normal windows and the same anomalies; devices have equal weight."""
     kinds = list(devices[0].anomalous)
     table = {kind: [auc(one.normal, one.anomalous[kind]) for one in devices] for kind in kinds}
     real = [auc(one.normal, one.real) for one in devices if len(one.real)]
@@ -138,12 +138,12 @@ def figures_of(devices: Sequence[DeviceScores]) -> Figures:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How much worse a figure may look before it counts.
+    """How much worse a candidate's figures may be.
 
     Attributes:
-        auc: drop of a mean AUC.
-        false_share: rise of the share of false windows.
-        highest_false_share: allowed where there is no champion to compare with.
+        auc: decrease of a mean AUC.
+        false_share: increase of the share of false windows.
+        highest_false_share: limit without a champion to compare with.
     """
 
     auc: float = 0.01
@@ -151,12 +151,12 @@ class Tolerance:
     highest_false_share: float = 0.05
 
 
-def why_worse(candidate: Figures, champion: Figures | None, tolerance: Tolerance) -> list[str]:
-    """Reasons not to take a candidate; empty where it is not worse.
+def rejection_reasons(candidate: Figures, champion: Figures | None, tolerance: Tolerance) -> list[str]:
+    """Reasons to reject a candidate; empty if it is not worse.
 
     Args:
-        candidate: what was trained.
-        champion: what scores today, on the same windows; None where nothing does.
+        candidate: of the new model.
+        champion: of the current model on the same windows; None without one.
         tolerance: see :class:`Tolerance`.
     """
     reasons = []
@@ -165,7 +165,7 @@ def why_worse(candidate: Figures, champion: Figures | None, tolerance: Tolerance
     if champion is None:
         if candidate.false_share > tolerance.highest_false_share:
             reasons.append(
-                f"{candidate.false_share:.2%} of normal windows above its threshold, of which"
+                f"{candidate.false_share:.2%} of normal windows above its threshold;"
                 f" {tolerance.highest_false_share:.0%} are allowed"
             )
         return reasons
@@ -173,9 +173,9 @@ def why_worse(candidate: Figures, champion: Figures | None, tolerance: Tolerance
         reasons.append(
             f"mean AUC {candidate.mean_auc:.3f} on generated anomalies, the champion's {champion.mean_auc:.3f}"
         )
-    real, theirs = candidate.real_auc, champion.real_auc
-    if real is not None and theirs is not None and real < theirs - tolerance.auc:
-        reasons.append(f"AUC {real:.3f} on alerts judged real, the champion's {theirs:.3f}")
+    real, champion_real = candidate.real_auc, champion.real_auc
+    if real is not None and champion_real is not None and real < champion_real - tolerance.auc:
+        reasons.append(f"AUC {real:.3f} on alerts judged real, the champion's {champion_real:.3f}")
     if candidate.false_share > champion.false_share + tolerance.false_share:
         reasons.append(
             f"{candidate.false_share:.2%} of normal windows above its threshold, the champion's"

@@ -1,4 +1,4 @@
-"""A picture of windows: what was heard, and what a model made of it."""
+"""Plots of example windows: features, reconstruction and their difference."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _LEAST_POWER = 1e-20
 
 
 def draw_examples(examples: Sequence[Example]) -> bytes:
-    """A PNG, a row an example: its sound, what was heard, what was made of it, and the difference.
+    """A PNG with one row per example: samples, features, reconstruction and difference.
 
-    Where nothing is rebuilt two examples stand in a row.
+    Without reconstructions two examples share a row.
     """
     across = max(_panels(one) for one in examples)
     if across == 1:
@@ -26,7 +26,7 @@ def draw_examples(examples: Sequence[Example]) -> bytes:
         rows = -(-len(examples) // across)
         figure = Figure(figsize=(5.5 * across, 2.8 * rows), layout="constrained")
         for place, example in enumerate(examples):
-            _image(figure, figure.add_subplot(rows, across, place + 1), example, example.heard, _range(example))
+            _image(figure, figure.add_subplot(rows, across, place + 1), example, example.features, _range(example))
     else:
         figure = Figure(figsize=(4.2 * across, 2.7 * len(examples)), layout="constrained")
         for row, example in enumerate(examples):
@@ -36,29 +36,29 @@ def draw_examples(examples: Sequence[Example]) -> bytes:
 
 
 def _panels(example: Example) -> int:
-    heard = 1 if example.rebuilt is None else 2 if len(example.heard) == 1 else 3
-    return heard + (example.sound is not None)
+    panels = 1 if example.reconstruction is None else 2 if len(example.features) == 1 else 3
+    return panels + (example.samples is not None)
 
 
 def _row(figure: Figure, axes: list[Axes], example: Example) -> None:
     left = axes[0]
-    if example.sound is not None:
-        _sound(figure, axes.pop(0), example)
-    if len(example.heard) == 1:
+    if example.samples is not None:
+        _spectrogram(figure, axes.pop(0), example)
+    if len(example.features) == 1:
         _curves(axes, example)
     else:
-        panels = [("heard", example.heard)]
-        if example.rebuilt is not None:
-            panels.append(("rebuilt", example.rebuilt))
+        panels = [("features", example.features)]
+        if example.reconstruction is not None:
+            panels.append(("reconstruction", example.reconstruction))
         for name, values in panels:
             shown = axes.pop(0)
             _image(figure, shown, example, values, _range(example))
             shown.set_title(name, fontsize=9)
-        if example.rebuilt is not None:
-            off = example.heard - example.rebuilt
-            most = max(float(np.percentile(np.abs(off), 99.0)), 1e-6)
-            _image(figure, axes[0], example, off, (-most, most), "RdBu_r")
-            axes.pop(0).set_title("heard less rebuilt", fontsize=9)
+        if example.reconstruction is not None:
+            difference = example.features - example.reconstruction
+            most = max(float(np.percentile(np.abs(difference), 99.0)), 1e-6)
+            _image(figure, axes[0], example, difference, (-most, most), "RdBu_r")
+            axes.pop(0).set_title("difference", fontsize=9)
     for empty in axes:
         empty.set_axis_off()
     _title(left, example)
@@ -69,7 +69,7 @@ def _title(axes: Axes, example: Example) -> None:
 
 
 def _range(example: Example) -> tuple[float, float]:
-    low, high = np.percentile(example.heard, [1.0, 99.0]).tolist()
+    low, high = np.percentile(example.features, [1.0, 99.0]).tolist()
     return low, max(high, low + 1e-6)
 
 
@@ -88,20 +88,20 @@ def _image(
         extent=(0.0, right, 0.0, float(columns)),
     )
     figure.colorbar(shown, ax=axes, label=example.unit)
-    axes.set_xlabel("time, s" if example.seconds else "place", fontsize=8)
+    axes.set_xlabel("time, s" if example.seconds else "index", fontsize=8)
     axes.set_ylabel(example.columns, fontsize=8)
     _title(axes, example)
 
 
 def _curves(axes: list[Axes], example: Example) -> None:
     both = axes.pop(0)
-    both.plot(example.heard[0], label="heard", linewidth=0.9)
+    both.plot(example.features[0], label="features", linewidth=0.9)
     drawn = [both]
-    if example.rebuilt is not None:
-        both.plot(example.rebuilt[0], label="rebuilt", linewidth=0.9)
+    if example.reconstruction is not None:
+        both.plot(example.reconstruction[0], label="reconstruction", linewidth=0.9)
         drawn.append(axes.pop(0))
-        drawn[1].plot(example.heard[0] - example.rebuilt[0], color="black", linewidth=0.9)
-        drawn[1].set_title("heard less rebuilt", fontsize=9)
+        drawn[1].plot(example.features[0] - example.reconstruction[0], color="black", linewidth=0.9)
+        drawn[1].set_title("difference", fontsize=9)
     both.legend(fontsize=7)
     for one in drawn:
         one.set_xlabel(example.columns, fontsize=8)
@@ -109,9 +109,9 @@ def _curves(axes: list[Axes], example: Example) -> None:
         one.axhline(0.0, color="grey", linewidth=0.5)
 
 
-def _sound(figure: Figure, axes: Axes, example: Example) -> None:
+def _spectrogram(figure: Figure, axes: Axes, example: Example) -> None:
     """A spectrogram of samples."""
-    samples = np.zeros(_SPECTRUM) if example.sound is None else np.asarray(example.sound, dtype=np.float64)
+    samples = np.zeros(_SPECTRUM) if example.samples is None else np.asarray(example.samples, dtype=np.float64)
     samples = np.pad(samples, (0, max(0, _SPECTRUM - len(samples))))
     pieces = np.lib.stride_tricks.sliding_window_view(samples, _SPECTRUM)[:: _SPECTRUM // 2] * np.hanning(_SPECTRUM)
     power = 10.0 * np.log10(np.square(np.abs(np.fft.rfft(pieces, axis=1))) + _LEAST_POWER)

@@ -1,4 +1,4 @@
-"""The best and the worst windows of a test, to look at."""
+"""Selects the lowest- and highest-scoring windows of a test as examples."""
 
 from __future__ import annotations
 
@@ -10,31 +10,33 @@ import numpy.typing as npt
 from trainers.example import Example, Float32
 
 Float64 = npt.NDArray[np.float64]
-Looked = Callable[[str, float, Float32], Example]
+MakeExample = Callable[[str, float, Float32], Example]
 
 
-def best_and_worst(groups: Mapping[str, Sequence[tuple[Float32, Float64]]], look: Looked) -> tuple[Example, ...]:
-    """The windows of the lowest and the highest score of each group; a window alone is shown once.
+def best_and_worst(
+    groups: Mapping[str, Sequence[tuple[Float32, Float64]]], make_example: MakeExample
+) -> tuple[Example, ...]:
+    """The windows with the lowest and the highest score of each group; a single window is shown once.
 
-    Windows without a finite score are passed over.
+    Windows without a finite score are skipped.
 
     Args:
-        groups: by what they hold, recordings: windows float32 (n, n_frames, width), and scores float64 (n,).
-        look: an example of a title, a score and a window float32 (n_frames, width).
+        groups: by name, recordings: windows float32 (n, n_frames, width), and scores float64 (n,).
+        make_example: makes an example of a title, a score and a window float32 (n_frames, width).
     """
     shown = []
     for name, recordings in groups.items():
-        places = [
+        scored = [
             (float(value), number, window)
             for number, (_, values) in enumerate(recordings)
             for window, value in enumerate(values)
             if np.isfinite(value)
         ]
-        if not places:
+        if not scored:
             continue
         ends = (
-            {f"{name}, lowest": min(places), f"{name}, highest": max(places)} if len(places) > 1 else {name: places[0]}
+            {f"{name}, lowest": min(scored), f"{name}, highest": max(scored)} if len(scored) > 1 else {name: scored[0]}
         )
         for title, (value, number, window) in ends.items():
-            shown.append(look(title, value, recordings[number][0][window]))
+            shown.append(make_example(title, value, recordings[number][0][window]))
     return tuple(shown)

@@ -1,4 +1,4 @@
-"""Pictures of a trained model, a PNG each: losses, scores, ROC and precision-recall, confusion."""
+"""Plots of a trained model as PNGs: losses, scores, ROC and precision-recall, confusion."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SMOOTHED_ABOVE = 200
 
 
 def histogram(scores: Mapping[str, Float64], threshold: float | None) -> bytes:
-    """One outline a group of scores, and the threshold where there is one."""
+    """Score histograms, one outline per group, and the threshold if given."""
     figure = Figure(figsize=(7.0, 4.0), layout="constrained")
     axes = figure.add_subplot()
     everything = np.concatenate(list(scores.values()))
@@ -34,10 +34,10 @@ def histogram(scores: Mapping[str, Float64], threshold: float | None) -> bytes:
 
 
 def roc_and_precision(scores: Mapping[str, Float64]) -> bytes:
-    """Left, share found over share falsely called; right, precision over recall; one curve a group.
+    """ROC on the left, precision over recall on the right; one curve per group.
 
     Args:
-        scores: by group; the group ``normal`` is what the others are held against.
+        scores: by group; the group ``normal`` is the negative class.
     """
     figure = Figure(figsize=(10.0, 5.0), layout="constrained")
     roc, precision = figure.subplots(1, 2)
@@ -45,18 +45,19 @@ def roc_and_precision(scores: Mapping[str, Float64]) -> bytes:
     for name, values in scores.items():
         if name == NORMAL:
             continue
-        # Below all scores everything lies above.
+        # Starts below all scores, where everything is above the limit.
         limits = np.concatenate([[-np.inf], np.sort(np.concatenate([values, normal]))])
         false, found = _share_above(normal, limits), _share_above(values, limits)
         roc.plot(false, found, label=f"{name}, AUC {auc(normal, values):.3f}")
-        hits, wrong = found * len(values), false * len(normal)
-        called = hits + wrong > 0
-        precision.plot(found[called], hits[called] / (hits + wrong)[called], label=name)
+        true_positives, false_positives = found * len(values), false * len(normal)
+        positives = true_positives + false_positives
+        some = positives > 0
+        precision.plot(found[some], true_positives[some] / positives[some], label=name)
     roc.plot([0.0, 1.0], [0.0, 1.0], color="grey", linestyle=":")
-    roc.set_xlabel("false: share of normal above")
-    roc.set_ylabel("found: share of anomalous above")
-    precision.set_xlabel("recall: share of anomalous above")
-    precision.set_ylabel("precision: share of anomalous among all above")
+    roc.set_xlabel("false positive rate")
+    roc.set_ylabel("true positive rate")
+    precision.set_xlabel("recall")
+    precision.set_ylabel("precision")
     for axes in (roc, precision):
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
@@ -65,12 +66,12 @@ def roc_and_precision(scores: Mapping[str, Float64]) -> bytes:
 
 
 def confusion(scores: Mapping[str, Float64], threshold: float, title: str = "") -> bytes:
-    """How many of each group lie below and above the threshold, with their share as colour.
+    """Counts of each group below and above the threshold, with their share as colour.
 
     Args:
         scores: by group.
-        threshold: between what is called normal and anomalous.
-        title: stands above; empty names the threshold.
+        threshold: scores above it are classified as anomalous.
+        title: of the plot; empty shows the threshold.
     """
     counts = np.array([[int(np.sum(v <= threshold)), int(np.sum(v > threshold))] for v in scores.values()])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -81,14 +82,14 @@ def confusion(scores: Mapping[str, Float64], threshold: float, title: str = "") 
         dark = shares[row, column] > 0.5
         text = f"{counts[row, column]}\n{shares[row, column]:.0%}"
         axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
-    axes.set_xticks([0, 1], ["called normal", "called anomalous"])
+    axes.set_xticks([0, 1], ["normal", "anomalous"])
     axes.set_yticks(range(len(scores)), list(scores))
     axes.set_title(title or f"threshold {threshold:.3g}", fontsize=10)
     return png_of(figure)
 
 
 def loss_curves(losses: Mapping[str, Sequence[float]]) -> bytes:
-    """One curve a name; long ones are averaged over a fiftieth of their length."""
+    """One curve per name; long curves are smoothed over a fiftieth of their length."""
     figure = Figure(figsize=(7.0, 4.0), layout="constrained")
     axes = figure.add_subplot()
     for name, values in losses.items():
@@ -104,8 +105,7 @@ def loss_curves(losses: Mapping[str, Sequence[float]]) -> bytes:
 
 
 def png_of(figure: Figure) -> bytes:
-    """The figure's file."""
-    # Without a time stamp or a version the same figures give the same file.
+    """The figure as PNG, without time stamp and version, so that equal figures give equal files."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
     return buffer.getvalue()

@@ -1,1 +1,1 @@
-"""Experiments over many trainings."""
+"""Multi-training experiments."""

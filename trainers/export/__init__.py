@@ -1,1 +1,1 @@
-"""A trained model to one ONNX file with manifest and golden vectors."""
+"""Export of a trained model to one ONNX file with manifest and golden windows."""

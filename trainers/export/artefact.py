@@ -1,4 +1,4 @@
-"""A trained model on disk: the ONNX file, its figures and pictures, and its place among the shipped models."""
+"""Writes a trained model to disk: ONNX file, metrics and plots; installs it among the shipped models."""
 
 from __future__ import annotations
 
@@ -14,37 +14,38 @@ from schemas.errors import UnreadableInput
 from schemas.manifest import Manifest, read_metadata
 from trainers.evaluation.example_figures import draw_examples
 from trainers.evaluation.figures import confusion, histogram, loss_curves, roc_and_precision
-from trainers.export.onnx_export import exported
+from trainers.export.onnx_export import artefact_bytes
 from trainers.export.provenance import code_revision
-from trainers.files import write_together
+from trainers.files import write_all_atomically
 from trainers.recipe import Trained
 
 INDEX = "index.json"
 
 
 def write(trained: Trained, out: Path, seed: int, version: str) -> Path:
-    """Writes ``<name>.onnx``, ``<name>.json`` and pictures: all of them, or none; without a model no ONNX file.
+    """Writes ``<name>.onnx``, ``<name>.json`` and plots, all or none; no ONNX file if there is no model.
 
     Args:
         trained: the model.
-        out: folder, made if need be.
+        out: folder, created as needed.
         seed: of the run.
         version: the model's version.
 
     Returns:
-        The ONNX file, or the JSON file where there is no model.
+        The ONNX file, or the JSON file if there is no model.
 
     Raises:
-        OutputError: a file cannot be written, or the exported model answers otherwise.
+        OutputError: a file cannot be written.
+        ExportError: the exported model gives other scores.
     """
     metrics, direction = dict(trained.metrics), trained.direction
     if direction is not None:
         metrics |= {"direction_rising": round(direction.rising, 4), "direction_auc": round(direction.auc, 4)}
-    pictures = {out / f"{trained.name}-{what}.png": picture for what, picture in _pictures(trained).items()}
+    pictures = {out / f"{trained.name}-{name}.png": picture for name, picture in _pictures(trained).items()}
     if trained.model is None:
         path = out / f"{trained.name}.json"
-        alone = {"metrics": metrics, "trained_on": trained.trained_on, "report": trained.report}
-        write_together({**pictures, path: (json.dumps(alone, indent=2) + "\n").encode()})
+        results = {"metrics": metrics, "trained_on": trained.trained_on, "report": trained.report}
+        write_all_atomically({**pictures, path: (json.dumps(results, indent=2) + "\n").encode()})
         return path
     manifest = Manifest(
         model_id=f"tocsin-{trained.name}",
@@ -65,41 +66,41 @@ def write(trained: Trained, out: Path, seed: int, version: str) -> Path:
     if direction is not None:
         figures["direction"] = asdict(direction)
     path = out / f"{trained.name}.onnx"
-    raw = exported(trained.model, manifest, trained.golden)
+    raw = artefact_bytes(trained.model, manifest, trained.golden)
     text = (json.dumps(figures, indent=2) + "\n").encode()
-    write_together({**pictures, path.with_suffix(".json"): text, path: raw})
+    write_all_atomically({**pictures, path.with_suffix(".json"): text, path: raw})
     return path
 
 
 def _pictures(trained: Trained) -> dict[str, bytes]:
-    """PNGs by what they show, as far as there is something to show."""
+    """PNGs by name, for all available results."""
     absolute = trained.calibration.transfer != "relative"
     threshold = trained.calibration.threshold if trained.threshold is None and absolute else trained.threshold
-    made = dict(trained.pictures)
+    plots = dict(trained.pictures)
     if trained.losses:
-        made["loss"] = loss_curves(trained.losses)
+        plots["loss"] = loss_curves(trained.losses)
     if trained.scores:
-        made["scores"] = histogram(trained.scores, threshold)
+        plots["scores"] = histogram(trained.scores, threshold)
     if len(trained.scores) > 1:
-        made["roc"] = roc_and_precision(trained.scores)
+        plots["roc"] = roc_and_precision(trained.scores)
         if threshold is not None:
-            made["confusion"] = confusion(trained.scores, threshold)
+            plots["confusion"] = confusion(trained.scores, threshold)
     if trained.examples:
-        made["examples"] = draw_examples(trained.examples)
-    return made
+        plots["examples"] = draw_examples(trained.examples)
+    return plots
 
 
 def install(model: Path, folder: Path) -> None:
-    """Copies a model into a folder of shipped models and enters it in the folder's index.
+    """Copies a model into a folder of shipped models and adds it to the folder's index.
 
     Args:
-        model: the ONNX file; it takes the place of the detector its manifest names.
-        folder: holds the models and ``index.json``; made if need be.
+        model: the ONNX file; it replaces the model of the detector in its manifest.
+        folder: holds the models and ``index.json``; created as needed.
 
     Raises:
         UnreadableInput: the model or the index cannot be read.
-        ManifestInvalid: the model says nothing of itself.
-        OutputError: the folder cannot be written; what stood there before still stands.
+        ManifestInvalid: the model has no valid manifest.
+        OutputError: the folder cannot be written; its previous files are unchanged.
     """
     index = folder / INDEX
     try:
@@ -109,12 +110,12 @@ def install(model: Path, folder: Path) -> None:
         raise UnreadableInput(f"{model} or {index} cannot be read: {error}") from None
     entries[_detector(model, raw)] = {"file": model.name, "sha256": hashlib.sha256(raw).hexdigest()}
     text = (json.dumps(entries, indent=2, sort_keys=True) + "\n").encode()
-    write_together({folder / model.name: raw, index: text})
+    write_all_atomically({folder / model.name: raw, index: text})
 
 
 def _detector(path: Path, raw: bytes) -> str:
     try:
         metadata = {entry.key: entry.value for entry in onnx.load_from_string(raw).metadata_props}
     except DecodeError:
-        raise UnreadableInput(f"{path} is no ONNX file: give the file that `tocsin train` wrote") from None
+        raise UnreadableInput(f"{path} is not an ONNX file: give the file that `tocsin train` wrote") from None
     return read_metadata(metadata)[0].detector

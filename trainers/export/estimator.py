@@ -1,4 +1,4 @@
-"""A one-class estimator of scikit-learn, and its scores."""
+"""The interface of scikit-learn's one-class estimators, and their scores."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Float64 = npt.NDArray[np.float64]
 
 
 class Estimator(Protocol):
-    """What scikit-learn's three have in common."""
+    """A fitted one-class estimator of scikit-learn."""
 
     def decision_function(self, rows: npt.ArrayLike, /) -> Float64:
-        """Higher is more normal: the opposite of a score."""
+        """Higher is more normal, the opposite of a score."""
         ...
 
 
 def scores(estimator: Estimator, rows: Float32) -> Float64:
-    """Higher is more anomalous, float64 (n,); scikit-learn has it the other way round."""
+    """Anomaly scores, float64 (n,), higher is more anomalous; scikit-learn's sign is reversed."""
     return -np.asarray(estimator.decision_function(rows), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Golden windows: of synthetic sound, since a model file must hold no recording."""
+"""Golden windows, of synthetic sound, since a model file must not contain recordings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def golden_windows(spec: FeatureSpec, seed: int, count: int = GOLDEN_WINDOWS) ->
     """One window each of ``count`` synthetic machines, float32 (count, n_frames, width)."""
     windows = []
     for number in range(count):
-        # A frame more at either rate, and what the resampler takes.
+        # One more frame at either rate, and the resampler's delay.
         n = int(np.ceil((spec.window_samples + spec.n_fft) * SAMPLE_RATE / spec.sample_rate)) + SAMPLE_RATE // 10
         samples = np.clip(random_machine(seed_of(seed, number)).sound.at(0, n), -1.0, 1.0).astype(np.float32)
         windows.append(windows_of(rows_of(samples, SAMPLE_RATE, spec), spec)[:1])

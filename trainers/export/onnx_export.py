@@ -1,4 +1,4 @@
-"""From a trained model to one ONNX file that says what it is and proves what it answers."""
+"""Exports a trained model to one ONNX file with manifest and golden windows, and checks its scores."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ import onnxruntime
 
 from schemas.errors import ExportError
 from schemas.manifest import Manifest, write_metadata
-from trainers.files import write_whole
+from trainers.files import write_atomically
 from trainers.model import Model
 
 GOLDEN_WINDOWS = 3
-_PARITY = 1e-5
+_MAX_DIFFERENCE = 1e-5
 
 Float32 = npt.NDArray[np.float32]
 
 
 def export(model: Model, manifest: Manifest, golden: Float32, path: Path) -> None:
-    """Writes a model as an artefact; the file is whole or not there.
+    """Writes a model as an artefact, atomically.
 
     Args:
-        model, manifest, golden: see :func:`exported`.
+        model, manifest, golden: see :func:`artefact_bytes`.
         path: the file, overwritten.
 
     Raises:
-        ExportError: as :func:`exported`.
+        ExportError: see :func:`artefact_bytes`.
         OutputError: the file cannot be written.
     """
-    write_whole(path, exported(model, manifest, golden))
+    write_atomically(path, artefact_bytes(model, manifest, golden))
 
 
-def exported(model: Model, manifest: Manifest, golden: Float32) -> bytes:
-    """A model as an artefact's bytes.
+def artefact_bytes(model: Model, manifest: Manifest, golden: Float32) -> bytes:
+    """The bytes of a model's artefact.
 
     Args:
-        model: what was trained.
-        manifest: what the file says of itself.
-        golden: windows to keep with their scores, float32 (n, n_frames, width), 3 <= n <= 64.
+        model: the trained model.
+        manifest: the file's metadata.
+        golden: windows stored with their scores, float32 (n, n_frames, width), 3 <= n <= 64.
 
     Raises:
-        ExportError: onnxruntime answers differently from the model by more than 1e-5.
+        ExportError: scores of onnxruntime and the model differ by more than 1e-5.
     """
     graph = model.graph(golden)
-    _forget_origin(graph)
+    _strip_source_info(graph)
     scores = _checked(graph, model, golden, manifest.features.transform)
     del graph.metadata_props[:]
     for key, value in write_metadata(manifest, golden, scores).items():
@@ -56,8 +56,8 @@ def exported(model: Model, manifest: Manifest, golden: Float32) -> bytes:
     return raw
 
 
-def _forget_origin(model: onnx.ModelProto) -> None:
-    """Exporters note the source line of every node, with the paths of the machine they ran on."""
+def _strip_source_info(model: onnx.ModelProto) -> None:
+    """Removes the source lines and file paths that exporters store with every node."""
     model.doc_string = ""
     graph = model.graph
     graph.doc_string = ""
@@ -67,18 +67,19 @@ def _forget_origin(model: onnx.ModelProto) -> None:
 
 
 def _checked(graph: onnx.ModelProto, model: Model, golden: Float32, name_in: str) -> Float32:
-    """Scores by onnxruntime, float32 (n,), once they are the model's own, for batches and for single windows."""
+    """Scores by onnxruntime, float32 (n,), after checking them against the model's, in a batch and one by one."""
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     names = list(model.outputs)
-    answers = session.run(names, {name_in: golden})
+    batch = session.run(names, {name_in: golden})
     singles = [session.run(names, {name_in: window[None]}) for window in golden]
-    for number, (name, wanted) in enumerate(zip(names, model.answer(golden), strict=True)):
+    for number, (name, expected) in enumerate(zip(names, model.infer(golden), strict=True)):
         single = np.concatenate([one[number] for one in singles])
-        scale = max(float(np.abs(wanted).max()), 1.0)
-        off = max(float(np.abs(got - wanted).max()) for got in (answers[number], single)) / scale
-        if not off <= _PARITY:
+        scale = max(float(np.abs(expected).max()), 1.0)
+        difference = max(float(np.abs(got - expected).max()) for got in (batch[number], single)) / scale
+        if not difference <= _MAX_DIFFERENCE:
             raise ExportError(
-                f"output {name!r} of the exported model is off by {off:.2g} of its size, not 1e-5: rounding decides it;"
+                f"output {name!r} of the exported model differs by {difference:.2g} of its size, at most 1e-5 is"
+                " allowed: rounding dominates it;"
                 " train for longer or on more sound"
             )
-    return np.asarray(answers[0], dtype=np.float32)
+    return np.asarray(batch[0], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Where a model comes from: the digest of what it learned from, and the trainer's revision."""
+"""Provenance of a model: digest of its training data and revision of the trainer."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def training_digest(digests: Iterable[str], seed: int) -> str:
 
 
 def code_revision() -> str:
-    """The git commit of the source tree, where this runs from one; else the package's version."""
-    # A checkout elsewhere on the machine must not answer for an installed package.
+    """The git commit of the source tree, if this runs from one; else the package's version."""
+    # Not a repository that happens to surround an installed package.
     root = Path(__file__).resolve().parents[2]
     if (root / ".git").exists():
         try:

@@ -1,4 +1,4 @@
-"""A detector of scikit-learn behind a torch network as one model, and whether its ONNX form says the same."""
+"""A scikit-learn detector on the outputs of a torch network as one model, and a check of its ONNX form."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from trainers.model import IR_VERSION, OPSET
 Float32 = npt.NDArray[np.float32]
 
 ML_OPSET = 3
-LEAST_RANK_CORRELATION = 0.9999
+MIN_RANK_CORRELATION = 0.9999
 TIE = 1e-4
-"""In standard deviations of the scores: below it float32 may order two scores either way."""
-MOST_FLIPS = 0.002
-"""Share of rows that may change sides of the threshold: a tree splits where float32 rounds."""
+"""Score difference, in standard deviations, below which float32 may order two scores either way."""
+MAX_FLIPS = 0.002
+"""Share of rows that may change sides of the threshold, since trees split where float32 rounds."""
 
 _FRONT = "clip_rows"
 _BETWEEN = "rows"
@@ -35,10 +35,10 @@ _PREFIX = "detector_"
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How alike the ONNX form and scikit-learn score the same rows.
+    """Agreement of the ONNX form and scikit-learn on the same rows.
 
     Attributes:
-        rank_correlation: Kendall's, of pairs that are no ties: 1 where all of them stand in the same order.
+        rank_correlation: Kendall's, over pairs without ties; 1 if all are in the same order.
         flips: share of rows on different sides of the threshold.
         furthest: largest difference of two scores, in standard deviations of the scores.
     """
@@ -55,31 +55,31 @@ class SklearnModel:
         front: from windows float32 (batch, n_frames, width) to rows float32 (batch, k), in evaluation mode.
         estimator: fitted on such rows.
         width: k.
-        learned: how many numbers it has learned.
+        parameters: number of trained parameters.
         transform: of the feature specification; names the input.
     """
 
-    def __init__(self, front: nn.Module, estimator: Estimator, width: int, learned: int, transform: str) -> None:
+    def __init__(self, front: nn.Module, estimator: Estimator, width: int, parameters: int, transform: str) -> None:
         self._front = TorchModel(front, transform=transform)
-        self._estimator, self._width, self._learned = estimator, width, learned
+        self._estimator, self._width, self._parameters = estimator, width, parameters
 
     @property
     def parameters(self) -> int:
-        """Numbers learned by network and detector."""
-        return self._learned
+        """Trained parameters of network and detector."""
+        return self._parameters
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """See the protocol."""
+        """See :class:`trainers.model.Model`."""
         return (SCORE_OUTPUT,)
 
-    def answer(self, windows: Float32) -> list[Float32]:
-        """See the protocol."""
-        (rows,) = self._front.answer(windows)
+    def infer(self, windows: Float32) -> list[Float32]:
+        """See :class:`trainers.model.Model`."""
+        (rows,) = self._front.infer(windows)
         return [scores(self._estimator, rows).astype(np.float32)]
 
     def graph(self, example: Float32) -> onnx.ModelProto:
-        """See the protocol."""
+        """See :class:`trainers.model.Model`."""
         front = self._front.graph(example)
         _rename_output(front, _FRONT)
         merged: onnx.ModelProto = compose.merge_models(
@@ -89,35 +89,36 @@ class SklearnModel:
         return merged
 
     def agreement(self, rows: Float32, threshold: float) -> Agreement:
-        """Scores rows float32 (n, k) both ways and compares.
+        """Compares the scores of rows float32 (n, k) by both.
 
         Raises:
-            ExportError: the order of the scores differs, or too many rows change sides: the export is not the model.
+            ExportError: the order of the scores differs, or too many rows change sides of the threshold.
         """
         session = onnxruntime.InferenceSession(self._detector().SerializeToString(), providers=["CPUExecutionProvider"])
-        told = session.run([SCORE_OUTPUT], {_PREFIX + _BETWEEN: rows})[0].astype(np.float64)
-        wanted = scores(self._estimator, rows)
+        exported = session.run([SCORE_OUTPUT], {_PREFIX + _BETWEEN: rows})[0].astype(np.float64)
+        expected = scores(self._estimator, rows)
         found = Agreement(
-            rank_correlation=_rank_correlation(told, wanted),
-            flips=float(np.mean((told > threshold) != (wanted > threshold))),
-            furthest=float(np.abs(told - wanted).max() / max(float(wanted.std()), 1e-12)),
+            rank_correlation=_rank_correlation(exported, expected),
+            flips=float(np.mean((exported > threshold) != (expected > threshold))),
+            furthest=float(np.abs(exported - expected).max() / max(float(expected.std()), 1e-12)),
         )
-        if not found.rank_correlation >= LEAST_RANK_CORRELATION or found.flips > MOST_FLIPS:
+        if not found.rank_correlation >= MIN_RANK_CORRELATION or found.flips > MAX_FLIPS:
             raise ExportError(
-                f"the exported detector is another: rank correlation {found.rank_correlation:.6f} with scikit-learn,"
-                f" {found.flips:.2%} of rows change sides; {LEAST_RANK_CORRELATION} and {MOST_FLIPS:.2%} are the limits"
+                f"the exported detector differs: rank correlation {found.rank_correlation:.6f} with scikit-learn,"
+                f" {found.flips:.2%} of rows change sides; {MIN_RANK_CORRELATION} and {MAX_FLIPS:.2%} are the limits:"
+                " train on more sound or with another recipe"
             )
         return found
 
     def _detector(self) -> onnx.ModelProto:
-        """The estimator with the score's sign turned, all names prefixed, its label left out."""
+        """The estimator as ONNX with the score's sign reversed, all names prefixed, without its label output."""
         model = to_onnx(
             self._estimator,
             initial_types=[(_BETWEEN, FloatTensorType([None, self._width]))],
             target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
         )
         for opset in model.opset_import:
-            # The converter names the oldest version that would do, and what runs models refuses that of ai.onnx.ml.
+            # The converter declares the oldest sufficient version, and the model check refuses that of ai.onnx.ml.
             opset.version = OPSET if opset.domain == "" else ML_OPSET
         decision = model.graph.output[1].name
         model = compose.add_prefix(model, _PREFIX)
@@ -131,7 +132,7 @@ class SklearnModel:
         del model.graph.output[:]
         model.graph.output.append(helper.make_tensor_value_info(SCORE_OUTPUT, onnx.TensorProto.FLOAT, ["batch"]))
         model.ir_version = IR_VERSION
-        _without_label(model)
+        _remove_label(model)
         return model
 
 
@@ -143,33 +144,33 @@ def _rename_output(model: onnx.ModelProto, name: str) -> None:
         node.input[:] = [name if one == old else one for one in node.input]
 
 
-def _without_label(model: onnx.ModelProto) -> None:
-    """Drops what nothing needs: the detectors' labels are of operators no score asks for."""
+def _remove_label(model: onnx.ModelProto) -> None:
+    """Removes nodes and initializers that only the label output needs."""
     needed = {SCORE_OUTPUT}
-    kept = []
+    nodes = []
     for node in reversed(model.graph.node):
         if needed.intersection(node.output):
             needed.update(node.input)
-            kept.append(node)
+            nodes.append(node)
     del model.graph.node[:]
-    model.graph.node.extend(reversed(kept))
+    model.graph.node.extend(reversed(nodes))
     unused = [one for one in model.graph.initializer if one.name not in needed]
     for one in unused:
         model.graph.initializer.remove(one)
 
 
-def _rank_correlation(told: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> float:
-    apart = wanted[:, None] - wanted[None, :]
-    above = apart > TIE * max(float(wanted.std()), 1e-12)
-    same = np.sign(told[:, None] - told[None, :])[above]
+def _rank_correlation(exported: npt.NDArray[np.float64], expected: npt.NDArray[np.float64]) -> float:
+    differences = expected[:, None] - expected[None, :]
+    above = differences > TIE * max(float(expected.std()), 1e-12)
+    same = np.sign(exported[:, None] - exported[None, :])[above]
     return float(same.mean()) if same.size else 1.0
 
 
-def learned_numbers(front: nn.Module, estimator: object) -> int:
-    """Weights of a network, and what a fitted detector keeps: its support vectors, its rows or its trees' splits."""
+def parameter_count(front: nn.Module, estimator: object) -> int:
+    """Weights of a network plus a fitted detector's support vectors, stored rows or tree nodes."""
     total = sum(weights.numel() for weights in front.parameters())
     trees = getattr(estimator, "estimators_", None)
     if trees is not None:
         return total + sum(int(tree.tree_.node_count) for tree in trees)
-    kept = getattr(estimator, "support_vectors_", getattr(estimator, "_fit_X", np.empty(0)))
-    return total + int(np.size(np.asarray(kept)))
+    stored = getattr(estimator, "support_vectors_", getattr(estimator, "_fit_X", np.empty(0)))
+    return total + int(np.size(np.asarray(stored)))

@@ -26,9 +26,9 @@ class TorchModel:
     """See :class:`trainers.model.Model`.
 
     Args:
-        net: in evaluation mode; takes float32 (batch, n_frames, width), gives score (batch,) and, with
-            ``has_bands``, bands (batch, n_mels) besides.
-        has_bands: whether there is a second output.
+        net: in evaluation mode; takes float32 (batch, n_frames, width), returns score (batch,) and, with
+            ``has_bands``, also bands (batch, n_mels).
+        has_bands: whether it has a second output.
         transform: of the feature specification; names the input.
     """
 
@@ -39,26 +39,26 @@ class TorchModel:
 
     @property
     def parameters(self) -> int:
-        """Weights, without the running statistics of normalisation."""
+        """Weights, without running statistics of normalisation."""
         return sum(weights.numel() for weights in self._net.parameters())
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """See the protocol."""
+        """See :class:`trainers.model.Model`."""
         return self._outputs
 
-    def answer(self, windows: Float32) -> list[Float32]:
-        """See the protocol."""
-        # Copies: windows may be views that must not be written, of which torch would warn.
+    def infer(self, windows: Float32) -> list[Float32]:
+        """See :class:`trainers.model.Model`."""
+        # Copies, since windows may be read-only views, of which torch warns.
         parts: list[list[Float32]] = []
         with torch.no_grad():
             for start in range(0, len(windows), _BATCH):
-                told = self._net(torch.from_numpy(np.array(windows[start : start + _BATCH])))
-                parts.append([one.numpy() for one in ((told,) if isinstance(told, torch.Tensor) else told)])
+                outputs = self._net(torch.from_numpy(np.array(windows[start : start + _BATCH])))
+                parts.append([one.numpy() for one in ((outputs,) if isinstance(outputs, torch.Tensor) else outputs)])
         return [np.concatenate(column).astype(np.float32) for column in zip(*parts, strict=True)]
 
     def graph(self, example: Float32) -> onnx.ModelProto:
-        """See the protocol."""
+        """See :class:`trainers.model.Model`."""
         with _quiet():
             program = torch.onnx.export(
                 self._net,
@@ -72,20 +72,20 @@ class TorchModel:
                 verbose=False,
             )
         if program is None:
-            raise ExportError("torch gave no ONNX program")
+            raise ExportError("torch returned no ONNX program: is the installed torch one the extra `train` names?")
         model: onnx.ModelProto = program.model_proto
         model.ir_version = IR_VERSION
         return model
 
 
 def scores_of(net: nn.Module, windows: Float32) -> Float32:
-    """A network's scores of windows, float32 (n,); the score is its first or only output."""
-    return TorchModel(net).answer(windows)[0] if len(windows) else np.empty(0, dtype=np.float32)
+    """A network's scores of windows, float32 (n,): its first or only output."""
+    return TorchModel(net).infer(windows)[0] if len(windows) else np.empty(0, dtype=np.float32)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter speaks of its own deprecations and of packages it does without; neither is the user's business."""
+    """Silences the exporter's warnings about its own deprecations and optional packages."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

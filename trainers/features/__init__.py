@@ -1,1 +1,1 @@
-"""Features that recipes compute besides the serving log-mels."""
+"""Features of recipes other than the serving log-mels."""

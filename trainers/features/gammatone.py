@@ -1,4 +1,4 @@
-"""Gammatone filters as weights of a power spectrum, for cepstral coefficients on the ear's scale."""
+"""Gammatone filters as weights of a power spectrum, for cepstral coefficients on the ERB scale."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BANDWIDTH = 1.019
 
 
 def erb(hz: npt.ArrayLike) -> Float64:
-    """Equivalent rectangular bandwidth of the ear's filter at a frequency, Hz.
+    """Equivalent rectangular bandwidth (ERB) of the auditory filter at a frequency, Hz.
 
     B. R. Glasberg and B. C. J. Moore, Derivation of auditory filter shapes from notched-noise data, Hearing Research
     47, 1990: 24.7 (4.37 f / 1000 + 1).
@@ -21,7 +21,7 @@ def erb(hz: npt.ArrayLike) -> Float64:
 
 
 def centres(count: int, lowest: float, highest: float) -> Float64:
-    """Frequencies evenly spread on the scale of those bandwidths, Hz, float64 (count,), from low to high."""
+    """Frequencies evenly spaced on the ERB scale, Hz, float64 (count,), from low to high."""
     ends = np.log(1.0 + 4.37e-3 * np.array([lowest, highest]))
     return np.asarray((np.exp(np.linspace(ends[0], ends[1], count)) - 1.0) / 4.37e-3)
 
@@ -36,7 +36,7 @@ def gammatone_weights(count: int, n_fft: int, sample_rate: int, lowest: float = 
         count: filters.
         n_fft: samples of the transform.
         sample_rate: Hz.
-        lowest: centre of the lowest filter, Hz; the highest stands at half the rate, less its own bandwidth.
+        lowest: centre of the lowest filter, Hz; the highest is at half the rate minus its own bandwidth.
     """
     bins = np.linspace(0.0, sample_rate / 2, n_fft // 2 + 1)
     nyquist = sample_rate / 2

@@ -1,4 +1,4 @@
-"""What the clip-statistics recipe hears in a clip: the mean MFCCs and eight numbers of its waveform."""
+"""Features of the clip-statistics recipe: mean MFCCs and eight statistics of the waveform."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDTH = N_MFCC + len(BASICS)
 BINS = 256
 LOG_FLOOR = 1e-8
 LEAST_SD = 1e-7
-"""Below this a waveform counts as silent, and its moments as those of nothing."""
+"""Minimum standard deviation in normalised moments, so that those of silence are 0."""
 LEAST_RANGE = 1e-9
 LEAST_POWER = 1e-12
 LEAST_SHARE = 1e-12
@@ -30,12 +30,12 @@ _SPEC = FeatureSpec(n_fft=N_FFT, win_length=N_FFT, hop=HOP, n_mels=N_MFCC, fmin=
 
 
 def filters() -> Float32:
-    """Mel filters on Slaney's scale, 0 to 8 kHz, float32 (128, 257); the lowest ones lie between two bins: empty."""
+    """Mel filters on Slaney's scale, 0 to 8 kHz, float32 (128, 257); the lowest ones are between two bins and empty."""
     return mel_filterbank(_SPEC)
 
 
 def window() -> Float64:
-    """Periodic Hann window of 25 ms, float64 (400,); it stands amid the 512 samples of a transform."""
+    """Periodic Hann window of 25 ms, float64 (400,); centred in the 512 samples of a transform."""
     return 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(WIN_LENGTH) / WIN_LENGTH)
 
 
@@ -48,7 +48,7 @@ def dct_matrix() -> Float64:
 
 
 def clip_features(samples: npt.ArrayLike, *, density: bool) -> Float32:
-    """The 136 features of a clip, those of IAIA2.
+    """The 136 features of a clip, as in IAIA2.
 
     128 means over time of the MFCCs: the orthonormal DCT-II of ln(mel power + 1e-8), frames of 25 ms every 10 ms with
     their centres at multiples of the hop, the ends padded with silence, as librosa does. Then rms, excess kurtosis,
@@ -56,8 +56,9 @@ def clip_features(samples: npt.ArrayLike, *, density: bool) -> Float32:
 
     Args:
         samples: (n,), in [-1, 1], 16 kHz, n >= 512.
-        density: IAIA2 takes the entropy of the histogram's densities instead of its shares: -sum p log2 p over values
-            that are not probabilities, thousands below zero. True computes that; False the entropy in bits, 0 to 8.
+        density: IAIA2 computes the entropy from the histogram's densities instead of its shares: -sum p log2 p over
+            values that are not probabilities, with results in the negative thousands. True computes that; False the
+            entropy in bits, 0 to 8.
 
     Returns:
         float32 (136,).
@@ -70,8 +71,8 @@ def _mfcc_means(x: Float64) -> Float64:
     half = N_FFT // 2
     padded = np.concatenate([np.zeros(half), x, np.zeros(half)])
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
-    around = (N_FFT - WIN_LENGTH) // 2
-    spectra = np.fft.rfft(frames * np.pad(window(), around), axis=1)
+    padding = (N_FFT - WIN_LENGTH) // 2
+    spectra = np.fft.rfft(frames * np.pad(window(), padding), axis=1)
     mel = (spectra.real**2 + spectra.imag**2) @ filters().T
     # The transform is linear: the mean of the coefficients is that of the mean logarithm.
     return np.asarray(dct_matrix() @ np.log(mel + LOG_FLOOR).mean(axis=0))

@@ -1,4 +1,4 @@
-"""Features of whole windows computed within a network, so that a model of waveforms is one file."""
+"""Clip features as a network layer, so that a waveform model is one file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ClipFeatures(nn.Module):
         self.register_buffer("dct", torch.from_numpy(mfcc.dct_matrix().astype(np.float32)))
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """float32 (batch, 136) of float32 (batch, n_frames, n_fft): rows of samples, one after the other."""
+        """float32 (batch, 136) of float32 (batch, n_frames, n_fft): consecutive rows of samples."""
         samples = rows.flatten(1)
         return torch.cat([self._mfcc_means(samples), self._basics(samples)], dim=1)
 
@@ -40,15 +40,15 @@ class ClipFeatures(nn.Module):
         parts = nn.functional.conv1d(padded, self.spectrum, stride=mfcc.HOP)
         real, imaginary = parts.chunk(2, dim=1)
         power = real.square() + imaginary.square()
-        # ln(p + floor), written so that the exporter does not take the floor for nothing and drop it.
+        # ln(p + floor) in a form in which the exporter does not drop the floor.
         logarithms = torch.log1p(torch.matmul(self.mel, power) / mfcc.LOG_FLOOR) + math.log(mfcc.LOG_FLOOR)
         return torch.matmul(logarithms.mean(dim=2), self.dct.T)
 
     def _basics(self, samples: torch.Tensor) -> torch.Tensor:
         mean = samples.mean(dim=1, keepdim=True)
-        off = samples - mean
-        sd = off.square().mean(dim=1, keepdim=True).sqrt()
-        z = off / sd.clamp(min=mfcc.LEAST_SD)
+        centred = samples - mean
+        sd = centred.square().mean(dim=1, keepdim=True).sqrt()
+        z = centred / sd.clamp(min=mfcc.LEAST_SD)
         square = z.square()
         rms = samples.square().mean(dim=1, keepdim=True).clamp(min=mfcc.LEAST_POWER).sqrt()
         low, high = samples.amin(dim=1, keepdim=True), samples.amax(dim=1, keepdim=True)
@@ -71,7 +71,7 @@ class ClipFeatures(nn.Module):
 def _fourier_kernels() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """Windowed cosines, then sines, as filters of a convolution, float32 (2 * 257, 1, 400).
 
-    A window amid a longer transform starts later, which turns phases and leaves powers as they are.
+    Omitting the zero padding around the window changes phases but not powers.
     """
     turns = np.outer(np.arange(mfcc.N_FFT // 2 + 1), np.arange(mfcc.WIN_LENGTH)) / mfcc.N_FFT
     angle = 2.0 * np.pi * turns

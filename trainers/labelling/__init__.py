@@ -1,1 +1,1 @@
-"""Finds stretches of sound to be labelled by a person."""
+"""Finds sound events and proposes labels for a person to confirm."""

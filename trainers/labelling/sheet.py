@@ -1,4 +1,4 @@
-"""Sheets of spectrograms, one a segment, for a person to confirm labels from."""
+"""Sheets of spectrograms, one per segment, for a person to confirm labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from processors.core.audio.mel import band_edges
 from schemas.features import FeatureSpec
-from trainers.files import write_whole
+from trainers.files import write_atomically
 
 _COLUMNS = 4
 _RANGE_DB = 70.0
@@ -22,13 +22,13 @@ _TICKS_HZ = (250, 1_000, 4_000)
 def draw_sheet(
     pictures: Sequence[tuple[str, npt.NDArray[np.float32], float]], spec: FeatureSpec, context_s: float, path: Path
 ) -> None:
-    """One PNG; white lines mark where a segment begins and ends, and times are those of the recording.
+    """Draws one PNG; white lines mark start and end of a segment, times are those of the recording.
 
     Args:
-        pictures: heading, log-mel frames, float32 (n, n_mels), of each segment with its surroundings, n > 0, and the
-            second of the recording at which the segment begins.
+        pictures: for each segment its heading, log-mel frames with context, float32 (n, n_mels), n > 0, and its start,
+            seconds into the recording.
         spec: of the frames.
-        context_s: seconds of surroundings on either side; the recording's own ends may cut them short.
+        context_s: seconds of context on either side; less at the ends of the recording.
         path: the file.
 
     Raises:
@@ -39,7 +39,7 @@ def draw_sheet(
     grid = figure.subplots(rows, _COLUMNS, squeeze=False)
     centres = band_edges(spec)[1:-1]
     ticks = [hz for hz in _TICKS_HZ if centres[0] < hz < centres[-1]]
-    places = np.interp(ticks, centres, np.arange(spec.n_mels))
+    tick_positions = np.interp(ticks, centres, np.arange(spec.n_mels))
     for axes in grid.flat[len(pictures) :]:
         axes.set_axis_off()
     for axes, (heading, frames, start_s) in zip(grid.flat, pictures, strict=False):
@@ -51,9 +51,9 @@ def draw_sheet(
         for edge in (start_s, left + seconds - context_s):
             axes.axvline(edge, color="white", linestyle=":", linewidth=1.0)
         axes.set_title(heading, fontsize=7)
-        axes.set_yticks(places.tolist(), [f"{hz} Hz" for hz in ticks])
+        axes.set_yticks(tick_positions.tolist(), [f"{hz} Hz" for hz in ticks])
         axes.set_xlabel("time, s", fontsize=6)
         axes.tick_params(labelsize=6)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=110, format="png")
-    write_whole(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue())

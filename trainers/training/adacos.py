@@ -1,4 +1,4 @@
-"""Sub-cluster AdaCos: a loss that keeps devices apart by the angles between embeddings and several centres each."""
+"""Sub-cluster AdaCos: an angular-margin loss that separates devices, with several cluster centres per device."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import math
 import torch
 from torch import nn
 
-_LEAST_SCALE = 1.0
-_LARGEST_ANGLE = math.pi / 4.0
+_MIN_SCALE = 1.0
+_MAX_ANGLE = math.pi / 4.0
 
 
 class SubclusterAdaCos(nn.Module):
     """The loss, with its centres and its scale.
 
-    K. Wilkinghoff, Sub-cluster AdaCos: learning representations for anomalous sound detection, IJCNN 2021; the scale
-    adapts itself as in X. Zhang et al., AdaCos, CVPR 2019. Centres stay where chance put them, so that no class can
-    pull its own together (Wilkinghoff, Design choices for learning embeddings from auxiliary tasks, TASLP 2023).
+    K. Wilkinghoff, Sub-cluster AdaCos: learning representations for anomalous sound detection, IJCNN 2021; adaptive
+    scale after X. Zhang et al., AdaCos, CVPR 2019. Centres are random and fixed, so that no class can collapse its own
+    (Wilkinghoff, Design choices for learning embeddings from auxiliary tasks, TASLP 2023).
 
     Args:
         width: of an embedding.
@@ -39,19 +39,19 @@ class SubclusterAdaCos(nn.Module):
 
         Args:
             embeddings: float32 (n, width), of any length.
-            shares: float32 (n, classes), how much of each row is of which class, summing to 1: mixed rows have two.
+            shares: float32 (n, classes), class weights of each row, summing to 1; mixed rows have two classes.
         """
         cosines = nn.functional.normalize(embeddings, dim=1) @ self.centres.T
         if self.training:
-            self._follow(cosines.detach(), shares)
+            self._adapt_scale(cosines.detach(), shares)
         logits = (self.scale * cosines).view(-1, self._classes, self._clusters).logsumexp(dim=2)
         return -(shares * nn.functional.log_softmax(logits, dim=1)).sum(dim=1).mean()
 
-    def _follow(self, cosines: torch.Tensor, shares: torch.Tensor) -> None:
-        """s = log B / cos(min(pi / 4, median angle to one's own)), B the mean sum of the others' exponentials."""
+    def _adapt_scale(self, cosines: torch.Tensor, shares: torch.Tensor) -> None:
+        """s = log B / cos(min(pi / 4, median angle to the own class)), B the mean sum over other classes."""
         mine = shares.repeat_interleave(self._clusters, dim=1) > 0.0
         largest = (self.scale * cosines).amax()
         others = torch.where(mine, 0.0, torch.exp(self.scale * cosines - largest)).sum(dim=1).mean()
         own = torch.where(mine, cosines, -1.0).amax(dim=1).clamp(-1.0, 1.0)
-        angle = torch.arccos(own).median().clamp(max=_LARGEST_ANGLE)
-        self.scale.copy_(((torch.log(others) + largest) / torch.cos(angle)).clamp(min=_LEAST_SCALE))
+        angle = torch.arccos(own).median().clamp(max=_MAX_ANGLE)
+        self.scale.copy_(((torch.log(others) + largest) / torch.cos(angle)).clamp(min=_MIN_SCALE))

@@ -1,4 +1,4 @@
-"""Checkpoints: an interrupted run goes on where it was, and ends with the model it would have had."""
+"""Checkpoints: an interrupted run resumes and ends with the same model as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import OutputError, TocsinError, UnreadableInput
-from trainers.files import write_whole
+from trainers.files import write_atomically
 
 FOLDER = ".checkpoints"
 
@@ -20,7 +20,7 @@ _RUN: ContextVar[_Run | None] = ContextVar("run", default=None)
 
 
 class _Run:
-    """The checkpoints of one run: one a fit, numbered in the order of the fits."""
+    """The checkpoints of one run: one per fit, numbered in the order of the fits."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -28,10 +28,10 @@ class _Run:
 
 
 class Checkpoint:
-    """What one fit keeps on the disk.
+    """The checkpoint file of one fit.
 
     Args:
-        path: the file; None keeps nothing.
+        path: the file; None saves nothing.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -39,11 +39,11 @@ class Checkpoint:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """The path, for messages."""
         return str(self._path)
 
     def load(self) -> bytes | None:
-        """What was kept last; None where nothing was.
+        """The last saved state; None if there is none.
 
         Raises:
             UnreadableInput: the file cannot be read.
@@ -54,74 +54,73 @@ class Checkpoint:
             return self._path.read_bytes()
         except OSError as error:
             raise UnreadableInput(
-                f"{self._path} cannot be read: {error.strerror}: it is removed; the same command begins anew"
+                f"{self._path} cannot be read: {error.strerror}: it is removed; the same command starts again"
             ) from None
 
-    def keep(self, state: bytes) -> None:
-        """Keeps a state in place of the last one.
+    def save(self, state: bytes) -> None:
+        """Replaces the saved state, atomically.
 
         Raises:
-            OutputError: the disk is full, say; the last one is still there.
+            OutputError: it cannot be written; the last state is still there.
         """
         if self._path is not None:
-            write_whole(self._path, state)
+            write_atomically(self._path, state)
 
 
 @contextmanager
-def resumable(out: Path, what: Mapping[str, Any]) -> Iterator[Path]:
-    """Fits inside keep checkpoints in ``out``, and take up those of a run that was interrupted.
+def resumable(out: Path, identity: Mapping[str, Any]) -> Iterator[Path]:
+    """Fits inside save checkpoints in ``out`` and resume from those of an interrupted run.
 
-    They go when the run has ended well, and when it has met what the same command would meet again: a file that cannot
-    be learned from, a score that runs the wrong way, a model that cannot be exported. They stay where it was stopped,
-    or the disk was full.
+    They are removed when the run succeeds, or fails with an error that the same command would meet again: an unusable
+    file, an inverted score, a model that cannot be exported. They stay if the run is stopped or the disk is full.
 
     Args:
         out: the run's folder.
-        what: all that decides the run's result, as JSON; checkpoints of any other run are not touched, but where this
-            one ends well.
+        identity: everything that determines the run's result, JSON-serialisable; checkpoints of other runs are removed
+            only if this one succeeds.
 
     Yields:
-        Where this run's checkpoints are, or would be.
+        The folder of this run's checkpoints, which may not exist.
 
     Raises:
-        OutputError: what was raised inside, with where the run may go on from.
+        OutputError: as raised inside, with a hint how to resume.
     """
-    made = not out.exists()
-    key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+    created = not out.exists()
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     folder = out / FOLDER / key
     token = _RUN.set(_Run(folder))
     try:
         yield folder
     except OutputError as error:
-        told = going_on(folder)
-        if not told:
-            _leave_nothing(folder, out if made else None)
-        raise OutputError(f"{error}{told}") from None
+        hint = resume_hint(folder)
+        if not hint:
+            _clean_up(folder, out if created else None)
+        raise OutputError(f"{error}{hint}") from None
     except TocsinError:
-        _leave_nothing(folder, out if made else None)
+        _clean_up(folder, out if created else None)
         raise
     finally:
         _RUN.reset(token)
     _remove(*(out / FOLDER).glob("*"))
 
 
-def going_on(folder: Path) -> str:
-    """What to tell of a run that was broken off, by its folder of checkpoints: nothing, where nothing is kept."""
+def resume_hint(folder: Path) -> str:
+    """How to resume an interrupted run, from its checkpoint folder; empty without checkpoints."""
     if not any(folder.glob("*.pt")):
         return ""
-    return f"; what was trained so far is kept in {folder}: the same command goes on from there, or remove that folder"
+    return f"; training so far is saved in {folder}: the same command resumes there, or remove that folder"
 
 
-def _leave_nothing(folder: Path, made: Path | None) -> None:
-    """Removes a run's checkpoints, and the run's folder if the run made it and it holds nothing else."""
+def _clean_up(folder: Path, created: Path | None) -> None:
+    """Removes a run's checkpoints, and the run's folder if the run created it and it is empty."""
     _remove(folder)
-    if made is not None:
+    if created is not None:
         with suppress(OSError):
-            made.rmdir()
+            created.rmdir()
 
 
 def _remove(*runs: Path) -> None:
-    """Removes checkpoints of runs, and the folder above them where no other run's are in it."""
+    """Removes checkpoints of runs, and their parent folder if it is then empty."""
     for run in runs:
         shutil.rmtree(run, ignore_errors=True)
         with suppress(OSError):
@@ -129,7 +128,7 @@ def _remove(*runs: Path) -> None:
 
 
 def next_checkpoint() -> Checkpoint:
-    """The checkpoint of the next fit of this run; one that keeps nothing outside of :func:`resumable`."""
+    """The checkpoint of this run's next fit; outside of :func:`resumable` one that saves nothing."""
     run = _RUN.get()
     if run is None:
         return Checkpoint(None)

@@ -1,4 +1,4 @@
-"""Training by epochs, as the source systems train: Adam at a constant rate, early stopping on a validation part."""
+"""Training by epochs: Adam at a constant rate, with early stopping on a validation set, as in the source systems."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from torch import nn
 
 from trainers.progress import track
 from trainers.training.checkpoint import next_checkpoint
-from trainers.training.loop import CHECKPOINTS, Progress
+from trainers.training.loop import CHECKPOINTS, FitState
 
 LossOf = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how fast.
+    """Training schedule.
 
     Attributes:
-        epochs: at most.
-        batch: rows in a step.
-        rate: Adam's, constant.
-        patience: epochs without a lower validation loss after which it ends; 0: never.
-        least_steps: batches at least: a set so small that its epochs come to fewer gets more epochs, and as much more
-            patience.
+        epochs: maximum.
+        batch: rows per step.
+        rate: constant learning rate of Adam.
+        patience: epochs without a lower validation loss after which training stops; 0: never.
+        least_steps: minimum number of batches: a small set gets more epochs, and proportionally more patience.
     """
 
     epochs: int
@@ -35,11 +34,11 @@ class Schedule:
     patience: int = 0
     least_steps: int = 0
 
-    def stretched(self, rows: int) -> Schedule:
-        """The schedule for so many rows, with epochs enough for the least steps."""
+    def extended(self, rows: int) -> Schedule:
+        """The schedule for ``rows`` rows, with enough epochs for ``least_steps``."""
         steps = self.epochs * -(-rows // self.batch)
-        times = max(1, -(-self.least_steps // max(steps, 1)))
-        return replace(self, epochs=times * self.epochs, patience=times * self.patience)
+        factor = max(1, -(-self.least_steps // max(steps, 1)))
+        return replace(self, epochs=factor * self.epochs, patience=factor * self.patience)
 
 
 def fit_epochs(
@@ -54,47 +53,47 @@ def fit_epochs(
 ) -> dict[str, list[float]]:
     """Trains with Adam; leaves the network in evaluation mode with the weights of the lowest validation loss.
 
-    Inside :func:`trainers.training.checkpoint.resumable` checkpoints are kept.
+    Saves checkpoints inside :func:`trainers.training.checkpoint.resumable`.
 
     Args:
         net: the network.
-        loss_of: the mean loss of a batch, a tensor cut from ``rows``.
-        rows: to learn from, (n, ...).
-        validation: to stop by, (m, ...); with m = 0 the last weights are taken.
-        schedule: how long and how fast.
-        label: stands before the progress bar.
-        shown: whether there is a bar.
+        loss_of: gives the mean loss of a batch of rows.
+        rows: training set, (n, ...).
+        validation: for early stopping, (m, ...); with m = 0 the last weights are used.
+        schedule: see :class:`Schedule`.
+        label: text in front of the progress bar.
+        shown: whether to show a bar.
 
     Returns:
-        Mean loss of each epoch: ``training``, and ``validation`` where there is one.
+        Mean loss of each epoch: ``training``, and ``validation`` if there is a validation set.
 
     Raises:
         OutputError: a checkpoint cannot be written.
     """
-    schedule = schedule.stretched(len(rows))
+    schedule = schedule.extended(len(rows))
     optimiser = torch.optim.Adam(net.parameters(), lr=schedule.rate)
-    progress = Progress(next_checkpoint(), net, optimiser, None, ())
-    training, begun = progress.resume()
-    kept = progress.further
-    held = [float(loss) for loss in kept.get("validation", [])]
-    best = kept.get("best", copy.deepcopy(net.state_dict()))
+    state = FitState(next_checkpoint(), net, optimiser, None, ())
+    training, start = state.resume()
+    extra = state.extra
+    validation_losses = [float(loss) for loss in extra.get("validation", [])]
+    best = extra.get("best", copy.deepcopy(net.state_dict()))
     every = max(1, schedule.epochs // CHECKPOINTS)
-    for epoch in track(range(begun, schedule.epochs), label, done=begun, shown=shown):
-        if _stalled(held, schedule.patience):
+    for epoch in track(range(start, schedule.epochs), label, done=start, shown=shown):
+        if _stalled(validation_losses, schedule.patience):
             break
         net.train()
         training.append(_epoch(loss_of, rows, optimiser, schedule.batch))
         net.eval()
         if len(validation):
-            held.append(_mean_loss(loss_of, validation, schedule.batch))
-        if not held or held[-1] <= min(held):
+            validation_losses.append(_mean_loss(loss_of, validation, schedule.batch))
+        if not validation_losses or validation_losses[-1] <= min(validation_losses):
             best = copy.deepcopy(net.state_dict())
-        progress.further = {"validation": held, "best": best}
+        state.extra = {"validation": validation_losses, "best": best}
         if (epoch + 1) % every == 0 or epoch + 1 == schedule.epochs:
-            progress.keep(training, epoch + 1)
+            state.save(training, epoch + 1)
     net.load_state_dict(best)
     net.eval()
-    return {"training": training} | ({"validation": held} if held else {})
+    return {"training": training} | ({"validation": validation_losses} if validation_losses else {})
 
 
 def _stalled(losses: list[float], patience: int) -> bool:
@@ -104,15 +103,15 @@ def _stalled(losses: list[float], patience: int) -> bool:
 def _epoch(loss_of: LossOf, rows: torch.Tensor, optimiser: torch.optim.Optimizer, batch: int) -> float:
     order = torch.randperm(len(rows))
     total = 0.0
-    for chosen in torch.split(order, batch):
-        # Normalisation over a batch of one row has no spread to divide by.
-        if len(chosen) == 1 and len(rows) > 1:
+    for indices in torch.split(order, batch):
+        # Batch normalisation of a single row would divide by zero.
+        if len(indices) == 1 and len(rows) > 1:
             continue
         optimiser.zero_grad()
-        loss = loss_of(rows[chosen])
+        loss = loss_of(rows[indices])
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        total += loss.item() * len(chosen)
+        total += loss.item() * len(indices)
     return total / len(rows)
 
 

@@ -1,4 +1,4 @@
-"""The training loop all recipes share."""
+"""The training loop shared by the recipes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from schemas.errors import UnreadableInput
 from trainers.progress import track
 from trainers.training.checkpoint import Checkpoint, next_checkpoint
 
-# Networks this small gain nothing from a second thread, and lose much where the processor is shared.
+# Networks this small gain nothing from a second thread, and lose much on a shared processor.
 _THREADS = 1
 _WARM_UP = 0.1
 _WEIGHT_DECAY = 1e-4
 _CLIP = 5.0
 CHECKPOINTS = 20
-"""Of a fit, at most."""
+"""Maximum per fit."""
 
 
 @contextmanager
 def repeatable(seed: int) -> Iterator[None]:
-    """Same seed, same model: seeds torch and refuses operations whose result varies from run to run."""
+    """Reproducible training: seeds torch and forbids nondeterministic operations."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(_THREADS)
     torch.use_deterministic_algorithms(True)
@@ -49,16 +49,16 @@ def fit(
 ) -> list[float]:
     """Trains with AdamW on a one-cycle schedule (Smith and Topin 2018); leaves the network in evaluation mode.
 
-    Inside :func:`trainers.training.checkpoint.resumable` it keeps checkpoints, if it is told of all there is to keep.
+    Saves checkpoints inside :func:`trainers.training.checkpoint.resumable`, if ``draws`` is given.
 
     Args:
         net: the network.
-        loss_of: draws a batch and gives its loss.
+        loss_of: draws a batch and returns its loss.
         steps: batches.
-        rate: the highest learning rate.
-        label: stands before the progress bar.
-        draws: the generators ``loss_of`` draws from, besides torch's own; without them no checkpoint is kept, since
-            what follows one could not be the same.
+        rate: maximum learning rate.
+        label: text in front of the progress bar.
+        draws: the generators ``loss_of`` draws from, besides torch's own; without them no checkpoint is saved, since a
+            resumed fit would differ.
 
     Returns:
         The loss of each step.
@@ -68,13 +68,13 @@ def fit(
     """
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=_WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=warm_up(steps))
-    progress = Progress(
+    state = FitState(
         next_checkpoint() if draws is not None else Checkpoint(None), net, optimiser, schedule, draws or ()
     )
-    losses, begun = progress.resume()
+    losses, start = state.resume()
     net.train()
     every = max(1, steps // CHECKPOINTS)
-    for step in track(range(begun, steps), label, done=begun):
+    for step in track(range(start, steps), label, done=start):
         optimiser.zero_grad()
         loss = loss_of()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -83,24 +83,24 @@ def fit(
         schedule.step()
         losses.append(loss.item())
         if (step + 1) % every == 0 or step + 1 == steps:
-            progress.keep(losses, step + 1)
+            state.save(losses, step + 1)
     net.eval()
     return losses
 
 
 def warm_up(steps: int) -> float:
-    """Share of a fit's steps in which a one-cycle schedule's rate rises: a tenth."""
-    # torch divides by those steps less one.
+    """Share of a fit's steps in which the one-cycle learning rate rises: a tenth."""
+    # torch divides by the number of these steps minus one.
     return _WARM_UP if steps * _WARM_UP != 1.0 else 2.0 * _WARM_UP
 
 
-class Progress:
-    """All that decides how a fit goes on, kept in a checkpoint.
+class FitState:
+    """The complete state of a fit, saved in a checkpoint.
 
     Args:
-        checkpoint: where.
-        net, optimiser, schedule: what is trained, and with what.
-        draws: generators that are drawn from, besides torch's own.
+        checkpoint: its file.
+        net, optimiser, schedule: of the fit.
+        draws: random generators in use, besides torch's own.
     """
 
     def __init__(
@@ -114,11 +114,15 @@ class Progress:
         self._checkpoint = checkpoint
         self._net, self._optimiser, self._schedule = net, optimiser, schedule
         self._draws = draws
-        self.further: dict[str, Any] = {}
-        """Whatever else the loop has to keep: tensors, numbers, text and dictionaries of them."""
+        self.extra: dict[str, Any] = {}
+        """Additional state of the loop: tensors, numbers, text and dictionaries of them."""
 
     def resume(self) -> tuple[list[float], int]:
-        """Losses so far and steps done; none where nothing was kept.
+        """Restores the saved state.
+
+        Returns:
+            Losses so far and steps done; no losses and 0 without a checkpoint.
+
 
         Raises:
             UnreadableInput: the checkpoint cannot be read.
@@ -129,23 +133,23 @@ class Progress:
         try:
             state = torch.load(io.BytesIO(raw), weights_only=True)
         except Exception as error:
-            # torch raises whatever its pickle or zip reader raises.
+            # torch passes on any error of its pickle or zip reader.
             name = self._checkpoint.name
             raise UnreadableInput(
-                f"{name} cannot be read: {str(error)[:200]}: it is removed; the same command begins anew"
+                f"{name} cannot be read: {str(error)[:200]}: it is removed; the same command starts again"
             ) from None
         self._net.load_state_dict(state["net"])
         self._optimiser.load_state_dict(state["optimiser"])
         if self._schedule is not None:
             self._schedule.load_state_dict(state["schedule"])
         torch.set_rng_state(state["torch"])
-        for generator, kept in zip(self._draws, state["draws"], strict=True):
-            generator.bit_generator.state = json.loads(kept)
-        self.further = state["further"]
+        for generator, saved in zip(self._draws, state["draws"], strict=True):
+            generator.bit_generator.state = json.loads(saved)
+        self.extra = state["further"]
         return list(state["losses"]), int(state["done"])
 
-    def keep(self, losses: Sequence[float], done: int) -> None:
-        """Keeps where the fit stands.
+    def save(self, losses: Sequence[float], done: int) -> None:
+        """Saves the state.
 
         Raises:
             OutputError: it cannot be written.
@@ -155,12 +159,12 @@ class Progress:
             "optimiser": self._optimiser.state_dict(),
             "schedule": None if self._schedule is None else self._schedule.state_dict(),
             "torch": torch.get_rng_state(),
-            # The state of a PCG64 is an integer of 128 bits: text holds it.
+            # The state of a PCG64 is a 128-bit integer, hence text.
             "draws": [json.dumps(generator.bit_generator.state) for generator in self._draws],
             "losses": list(losses),
             "done": done,
-            "further": self.further,
+            "further": self.extra,
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        self._checkpoint.keep(buffer.getvalue())
+        self._checkpoint.save(buffer.getvalue())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.alerting.alert_lifecycle import AlertLifecycle, Evidence, advance
+from processors.core.alerting.alert_lifecycle import AlertLifecycle, advance
 from processors.core.alerting.decision import ScoredWindow, decide
 from processors.core.alerting.detector_state import DetectorState, Output
 from processors.core.threshold.block_state import Decision
@@ -91,8 +91,8 @@ def test_an_alert_is_critical_at_twice_the_thresholds_distance_from_the_usual_sc
     times: tuple[float, float], severity: str
 ) -> None:
     state, _ = run(numbered(QUIET))
-    assert state.learned is not None
-    usual, distance = state.learned.rule.limits.location, state.learned.rule.limits.peak
+    assert state.current_model is not None
+    usual, distance = state.current_model.block_state.limits.location, state.current_model.block_state.limits.peak
 
     after, outputs = run(numbered([usual + one * distance for one in times], first=20), state)
 
@@ -108,9 +108,7 @@ def test_an_alert_is_critical_at_twice_the_levels_threshold(level: float, severi
     # Below the threshold of single scores: the minute alone exceeds.
     decision = Decision(11.0, 11.0, level, limits, block=3, alert="opens", kind="level", episode=1)
 
-    _, alert = advance(
-        AlertLifecycle(), DETECTOR, outputs[-1].score, decision, 0, evidence=lambda: Evidence(bands=(), audio=None)
-    )
+    _, alert = advance(AlertLifecycle(), DETECTOR, outputs[-1].score, decision, 0)
 
     assert alert is not None
     assert (alert.kind, alert.severity) == ("level", severity)

@@ -91,8 +91,8 @@ def swapped(per_week: float, *, ready: bool = True) -> DetectorState:
 
 @pytest.mark.parametrize("false_alarms_per_week", [0.25, 0.5, 0.84, 1.0, 1.17, 2.0, 28.0])
 @pytest.mark.parametrize("ready", [True, False])
-def test_no_state_takes_more_than_8_kb(per_week: float, *, ready: bool) -> None:
-    state = swapped(per_week, ready=ready)
+def test_no_state_takes_more_than_8_kb(false_alarms_per_week: float, *, ready: bool) -> None:
+    state = swapped(false_alarms_per_week, ready=ready)
     body = deflate_state(StateTexts().of(("d1", "machine"), state))
 
     assert len(body) <= MOST

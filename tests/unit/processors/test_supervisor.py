@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from processors.app.faust_app import supervisor as module
+from processors.app import supervisor as module
 from processors.app.supervisor import Supervisor
 from schemas.errors import WorkerRefused
 

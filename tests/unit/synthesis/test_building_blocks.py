@@ -1,4 +1,4 @@
-"""Machines, faults, screams and harmless events, each by its own mark."""
+"""Machines, faults, screams and harmless events, each by its characteristic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from synthesis.impacts import Impacts, Resonance
 from synthesis.machine import KINDS, random_machine
 from synthesis.noise import Noise
 from synthesis.room import random_room
-from synthesis.scream import any_scream, scream
+from synthesis.scream import scream, varied_scream
 from synthesis.sound import rms
 from synthesis.spectra import band, tilted
 
@@ -41,7 +41,7 @@ def test_a_fault_begins_at_its_onset_and_reaches_its_severity(kind):
     assert 20.0 * np.log10(settled) == pytest.approx(machine.level_dbfs - 6.0, abs=1.0)
 
 
-def test_unknown_kinds_are_refused():
+def test_unknown_kinds_are_rejected():
     with pytest.raises(KeyError, match="toaster"):
         random_machine(1, "toaster")
     with pytest.raises(KeyError, match="gremlin"):
@@ -50,7 +50,7 @@ def test_unknown_kinds_are_refused():
         harmless(1, "silence")
 
 
-def test_noise_has_the_spectrum_asked_for():
+def test_noise_has_the_requested_spectrum():
     samples = Noise(5, band(1_000.0, 2_000.0)).at(0, 8 * SECOND)
     assert samples.std() == pytest.approx(1.0, abs=0.03)
     power = np.abs(np.fft.rfft(samples)) ** 2
@@ -59,7 +59,7 @@ def test_noise_has_the_spectrum_asked_for():
     assert inside / power.sum() > 0.9
 
 
-def test_noise_is_one_sound_however_it_is_cut():
+def test_noise_does_not_depend_on_the_cuts():
     noise = Noise(6, tilted(-6.0))
     whole = noise.at(-5_000, 12_000)
     assert np.array_equal(noise.at(-5_000 + 4_321, 777), whole[4_321 : 4_321 + 777])
@@ -113,15 +113,15 @@ def test_rooms_hold_talk_over_a_quiet_floor():
     assert np.median(levels) > 10.0
 
 
-def test_screams_of_anybody_differ_in_pitch_and_length_and_repeat_by_seed():
-    made = [any_scream(seed) for seed in range(24)]
-    assert all(np.abs(samples).max() == pytest.approx(1.0) for samples in made)
-    assert np.array_equal(made[3], any_scream(3))
-    lengths = np.array([len(samples) for samples in made]) / SECOND
+def test_varied_screams_differ_in_pitch_and_length_and_repeat_by_seed():
+    screams = [varied_scream(seed) for seed in range(24)]
+    assert all(np.abs(samples).max() == pytest.approx(1.0) for samples in screams)
+    assert np.array_equal(screams[3], varied_scream(3))
+    lengths = np.array([len(samples) for samples in screams]) / SECOND
     assert lengths.min() < 1.2
     assert lengths.max() > 2.5
     centres = []
-    for samples in made:
+    for samples in screams:
         power = np.abs(np.fft.rfft(samples)) ** 2
         centres.append(float((power * np.fft.rfftfreq(len(samples), 1.0 / SECOND)).sum() / power.sum()))
     assert max(centres) > 2.0 * min(centres)

@@ -1,4 +1,4 @@
-"""A device renders the same samples however they are cut."""
+"""A device renders the same samples for every division of requests."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_render_is_audible_and_within_full_scale(factory):
         assert np.abs(samples).max() < 1.0, device.device_id
 
 
-def test_an_empty_render_is_empty_and_negative_arguments_are_refused(factory):
+def test_an_empty_render_is_empty_and_negative_arguments_are_rejected(factory):
     device = factory["fan-2"]
     assert device.render(5, 0).shape == (0,)
     with pytest.raises(ValueError, match="-1"):
@@ -54,7 +54,7 @@ def test_an_empty_render_is_empty_and_negative_arguments_are_refused(factory):
         device.render(0, -3)
 
 
-def test_far_into_a_session_it_still_sounds(factory):
+def test_samples_far_into_a_session_are_valid(factory):
     samples = factory["pump-3"].render(10**10, SECOND)
     assert np.isfinite(samples).all()
     assert samples.std() > 1e-3

@@ -1,4 +1,4 @@
-"""The demo's plan: who fails, who screams, and that the truth is what is heard."""
+"""The demo's scenario: its fault, its screams, and that the sound matches the ground truth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_six_machines_and_two_rooms(factory):
     assert len(factory) == 8
 
 
-def test_one_machine_fails_and_one_room_hears_two_screams(factory):
+def test_one_machine_fails_and_one_room_has_two_screams(factory):
     expected = {name for name, device in factory.items() if device.expects_alert}
     assert expected == {"motor-6", "hall-1"}
     screams = [event for event in factory["hall-1"].events if event[0] == "scream"]
@@ -29,7 +29,7 @@ def test_one_machine_fails_and_one_room_hears_two_screams(factory):
     assert not any(event[0] == "scream" for event in factory["office-2"].events)
 
 
-def test_nothing_untoward_happens_while_devices_learn(factory):
+def test_no_event_happens_while_devices_warm_up(factory):
     starts = [start for device in factory.values() for _, start, _ in device.events]
     assert min(starts) >= 12.0
 
@@ -42,7 +42,7 @@ def test_the_fault_changes_no_sample_before_its_onset(factory):
     assert faulty > 2.0 * bright
 
 
-def test_screams_stand_out_of_the_hall(factory):
+def test_screams_are_louder_than_the_hall(factory):
     hall = factory["hall-1"]
     _, start, end = next(event for event in hall.events if event[0] == "scream")
     inside = hall.render(int(start * SECOND), int((end - start) * SECOND)).std()

@@ -25,7 +25,7 @@ from trainers.experiments.transfer.experiment import PRESETS, TransferOptions
 from trainers.export.artefact import INDEX, install, write
 from trainers.export.golden import golden_windows
 from trainers.export.torch_model import TorchModel
-from trainers.files import write_together
+from trainers.files import write_all_atomically
 from trainers.recipe import Trained, with_settings
 
 SPEC = FeatureSpec(n_frames=8, window_hop=4)
@@ -104,18 +104,18 @@ def test_files_that_belong_together_are_all_there_or_none(tmp_path):
     (tmp_path / "a").write_text("old")
     (tmp_path / "wall").write_text("in the way")
     with pytest.raises(OutputError, match="wall"):
-        write_together({tmp_path / "a": b"new", tmp_path / "wall" / "b": b"new"})
+        write_all_atomically({tmp_path / "a": b"new", tmp_path / "wall" / "b": b"new"})
     assert (tmp_path / "a").read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"a", "wall"}
-    write_together({tmp_path / "a": b"new", tmp_path / "c" / "b": b"too"})
+    write_all_atomically({tmp_path / "a": b"new", tmp_path / "c" / "b": b"too"})
     assert (tmp_path / "a").read_bytes() == b"new"
     assert (tmp_path / "c" / "b").read_bytes() == b"too"
 
 
 def test_a_model_whose_file_answers_otherwise_is_not_written_and_what_helps_is_told(tmp_path, monkeypatch):
-    answer = TorchModel.answer
-    monkeypatch.setattr(TorchModel, "answer", lambda self, windows: [one * 1.001 for one in answer(self, windows)])
-    with pytest.raises(ExportError, match=r"'score' .* is off by 0\.001 of its size, not 1e-5: .*train for longer"):
+    infer = TorchModel.infer
+    monkeypatch.setattr(TorchModel, "infer", lambda self, windows: [one * 1.001 for one in infer(self, windows)])
+    with pytest.raises(ExportError, match=r"'score' .* differs by 0\.001 of its size, at most 1e-5 .*train for longer"):
         write(trained(), tmp_path, 3, "1.0.0")
     assert not list(tmp_path.iterdir())
 
@@ -152,7 +152,7 @@ def test_a_file_that_cannot_be_written_says_what_to_do(tmp_path, monkeypatch, co
 
     monkeypatch.setattr(os, "fsync", failing)
     with pytest.raises(OutputError, match=said):
-        write_together({tmp_path / "a": b"new", tmp_path / "b": b"new"})
+        write_all_atomically({tmp_path / "a": b"new", tmp_path / "b": b"new"})
     assert not list(tmp_path.iterdir())
 
 

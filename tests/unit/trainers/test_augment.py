@@ -8,7 +8,16 @@ import pytest
 from processors.core.audio.mel import band_edges
 from processors.core.audio.recording import rows_of
 from schemas.features import FeatureSpec
-from trainers.data.augment import band_limited, coloured, masked, noise_floor, reverberated, to_db, to_power, warps
+from trainers.data.augment import (
+    add_reverb,
+    band_limits,
+    frequency_responses,
+    noise_floor,
+    spec_augment,
+    to_db,
+    to_power,
+    warp_matrices,
+)
 
 SPEC = FeatureSpec(n_frames=48, window_hop=12)
 
@@ -35,7 +44,7 @@ def test_power_and_decibels_are_inverse_above_the_floor():
 
 
 def test_colours_are_smooth_and_differ():
-    curves = coloured(np.random.default_rng(2), 50, 64, 4.0)
+    curves = frequency_responses(np.random.default_rng(2), 50, 64, 4.0)
     assert curves.shape == (50, 1, 64)
     assert curves.std() == pytest.approx(4.0, rel=0.3)
     assert np.abs(np.diff(curves, axis=2)).max() < 4.0
@@ -44,24 +53,24 @@ def test_colours_are_smooth_and_differ():
 def test_masks_hide_a_band_and_a_stretch():
     windows = np.random.default_rng(3).normal(0.0, 10.0, (6, 48, 64)).astype(np.float32)
     before = windows.copy()
-    changed = masked(np.random.default_rng(4), windows, 1.0) != before
+    changed = spec_augment(np.random.default_rng(4), windows, 1.0) != before
     assert changed.any(axis=(1, 2)).all()
     assert changed.mean() < 0.4
-    assert not (masked(np.random.default_rng(4), before.copy(), 0.0) != before).any()
+    assert not (spec_augment(np.random.default_rng(4), before.copy(), 0.0) != before).any()
 
 
 def test_bands_are_lost_at_the_ends_only():
-    curves = band_limited(np.random.default_rng(5), 200, 64, 0.5)
+    curves = band_limits(np.random.default_rng(5), 200, 64, 0.5)
     assert curves.shape == (200, 1, 64)
     assert curves[:, :, 11:36].max() == curves[:, :, 11:36].min() == 0.0
     assert 0.3 < np.mean(curves[:, 0, 63] < -14.0) < 0.7
-    assert not band_limited(np.random.default_rng(5), 20, 64, 0.0).any()
+    assert not band_limits(np.random.default_rng(5), 20, 64, 0.0).any()
 
 
 def test_a_room_adds_a_tail_that_decays_and_nothing_before_the_sound():
     power = np.zeros((40, 16 + 30, 2), np.float32)
     power[:, 20] = 1.0
-    heard = reverberated(np.random.default_rng(6), power, 16, 0.02, 1.0)
+    heard = add_reverb(np.random.default_rng(6), power, 16, 0.02, 1.0)
     assert heard.shape == (40, 30, 2)
     assert not heard[:, :4].any()
     assert np.allclose(heard[:, 4], 1.0)
@@ -74,12 +83,12 @@ def test_a_room_adds_a_tail_that_decays_and_nothing_before_the_sound():
 def test_sound_before_the_window_is_heard_in_its_tail():
     power = np.zeros((4, 16 + 30, 2), np.float32)
     power[:, 15] = 1.0
-    assert reverberated(np.random.default_rng(6), power, 16, 0.02, 1.0)[:, 0].min() > 0.0
-    assert not reverberated(np.random.default_rng(6), power, 16, 0.02, 0.0).any()
+    assert add_reverb(np.random.default_rng(6), power, 16, 0.02, 1.0)[:, 0].min() > 0.0
+    assert not add_reverb(np.random.default_rng(6), power, 16, 0.02, 0.0).any()
 
 
 def test_a_warp_moves_a_tone_by_its_factor():
-    matrices = warps(SPEC, 1.25, 3)
+    matrices = warp_matrices(SPEC, 1.25, 3)
     centres = band_edges(SPEC)[1:-1]
     tone = np.zeros(64, np.float32)
     tone[30] = 1.0

@@ -111,7 +111,7 @@ def _two_normal(data: Path) -> Path:
         (_no_sample, EmptyAudio, "holds no sample"),
         (_other_rate, UnusableAudio, "has 48000 Hz, the set has 16000"),
         (_short, UnusableAudio, "lasts 1.00 s, a window 2.08 s"),
-        (_unsorted, WrongLayout, "lies in none of the folders"),
+        (_unsorted, WrongLayout, "is in none of the folders"),
         (_no_normal, WrongLayout, "none of them normal"),
         (_one_file, WrongLayout, "one recording only"),
         (_one_abnormal, WrongLayout, "the only abnormal clip"),
@@ -248,7 +248,7 @@ def test_a_disk_that_fills_up_leaves_no_half_written_artefact(good, recordings, 
     assert ran.stderr.count("\n") == 1
     assert not (tmp_path / "models").exists()
     # The first checkpoint did not fit; those that are whole are told of.
-    assert ("the same command goes on from there" in ran.stderr) == (where == "writing")
+    assert ("the same command resumes there" in ran.stderr) == (where == "writing")
     left = {path.suffix for path in out.rglob("*") if path.is_file()}
     assert left == ({".pt"} if where == "writing" else set())
     assert out.exists() == (where == "writing")

@@ -1,4 +1,4 @@
-"""Comparing two models, on scores alone."""
+"""Model comparison, on scores only."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from schemas.manifest import Calibration
 from trainers.evaluation.compare import (
     DeviceScores,
     Figures,
-    Timed,
+    TimedScores,
     Tolerance,
+    align_windows,
     calibrated_threshold,
     figures_of,
-    on_the_same_windows,
-    why_worse,
+    rejection_reasons,
 )
 
 
-def timed(starts: list[float], length: float, scores: list[float]) -> Timed:
-    return Timed(np.array(starts, dtype=np.float64), length, np.array(scores, dtype=np.float64))
+def timed_scores(starts: list[float], length: float, scores: list[float]) -> TimedScores:
+    return TimedScores(np.array(starts, dtype=np.float64), length, np.array(scores, dtype=np.float64))
 
 
 def calibration(transfer: str) -> Calibration:
@@ -30,34 +30,34 @@ def calibration(transfer: str) -> Calibration:
     )
 
 
-def test_models_that_cut_alike_are_compared_window_by_window() -> None:
-    one, other = timed([0, 1, 2], 2.0, [1, 2, 3]), timed([0, 1, 2], 2.0, [4, 5, 6])
+def test_models_on_one_grid_are_compared_window_by_window() -> None:
+    one, other = timed_scores([0, 1, 2], 2.0, [1, 2, 3]), timed_scores([0, 1, 2], 2.0, [4, 5, 6])
 
-    ours, theirs = on_the_same_windows(one, other)
+    ours, theirs = align_windows(one, other)
 
     assert ours.tolist() == [1, 2, 3]
     assert theirs.tolist() == [4, 5, 6]
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_else_the_longer_windows_count_and_the_shorter_ones_inside_are_averaged(swapped: bool) -> None:
-    long = timed([0.0, 4.0, 8.0], 4.0, [10, 20, 30])
-    short = timed([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], 2.0, [1, 2, 3, 4, 5, 6, 7, 8])
+def test_shorter_windows_are_averaged_inside_longer_ones(swapped: bool) -> None:
+    long = timed_scores([0.0, 4.0, 8.0], 4.0, [10, 20, 30])
+    short = timed_scores([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], 2.0, [1, 2, 3, 4, 5, 6, 7, 8])
 
-    pair = on_the_same_windows(short, long)[::-1] if swapped else on_the_same_windows(long, short)
+    pair = align_windows(short, long)[::-1] if swapped else align_windows(long, short)
 
     # Inside 0 to 4 s lie the windows at 0, 1 and 2 s; inside 8 to 12 s none does.
     assert [one.tolist() for one in pair] == [[10, 20], [2, 6]]
 
 
-def test_windows_of_one_length_on_two_grids_meet_where_they_start_together() -> None:
-    one, other = timed([0, 1, 2, 3], 2.0, [1, 2, 3, 4]), timed([0, 2], 2.0, [5, 6])
+def test_windows_of_one_length_on_two_grids_match_at_common_starts() -> None:
+    one, other = timed_scores([0, 1, 2, 3], 2.0, [1, 2, 3, 4]), timed_scores([0, 2], 2.0, [5, 6])
 
-    assert [part.tolist() for part in on_the_same_windows(one, other)] == [[1, 3], [5, 6]]
+    assert [scores.tolist() for scores in align_windows(one, other)] == [[1, 3], [5, 6]]
 
 
-def test_an_empty_run_has_no_windows_to_compare() -> None:
-    ours, theirs = on_the_same_windows(timed([], 4.0, []), timed([0.0], 2.0, [1.0]))
+def test_an_empty_recording_has_no_windows_to_compare() -> None:
+    ours, theirs = align_windows(timed_scores([], 4.0, []), timed_scores([0.0], 2.0, [1.0]))
 
     assert (len(ours), len(theirs)) == (0, 0)
 
@@ -67,7 +67,7 @@ def test_an_absolute_score_keeps_its_models_threshold() -> None:
     assert calibrated_threshold(calibration("own"), np.array([100.0, 200.0])) == 5.0
 
 
-def test_a_relative_scores_threshold_lies_six_deviations_above_the_devices_own() -> None:
+def test_a_relative_threshold_is_six_deviations_above_the_devices_mean() -> None:
     assert calibrated_threshold(calibration("relative"), [8.0, 12.0]) == pytest.approx(10.0 + 6.0 * 2.0)
     assert calibrated_threshold(calibration("relative"), [10.0, 10.0]) == pytest.approx(10.0 + 6.0 * 0.5)
 
@@ -76,7 +76,7 @@ def device(normal: list[float], bad: list[float], real: tuple[float, ...] = (), 
     return DeviceScores(name, 4.0, 0.5, np.array(normal), {"leak -6 dB": np.array(bad)}, np.array(real))
 
 
-def test_figures_weigh_devices_alike() -> None:
+def test_devices_have_equal_weight() -> None:
     devices = [
         device([1.0, 2.0, 3.0, 5.0], [4.5, 6.0], (9.0,)),
         device([1.0, 2.0], [0.0, 1.5, 3.0, 4.5], name="pump-2"),
@@ -103,7 +103,7 @@ TOLERANCE = Tolerance(auc=0.01, false_share=0.01, highest_false_share=0.05)
 
 @pytest.mark.parametrize("candidate", [figures(), figures(0.8901), figures(false_share=0.0199), BETTER])
 def test_a_candidate_within_the_tolerance_is_not_worse(candidate: Figures) -> None:
-    assert why_worse(candidate, figures(real_auc=1.0), TOLERANCE) == []
+    assert rejection_reasons(candidate, figures(real_auc=1.0), TOLERANCE) == []
 
 
 @pytest.mark.parametrize(
@@ -115,17 +115,17 @@ def test_a_candidate_within_the_tolerance_is_not_worse(candidate: Figures) -> No
         (figures(0.4), "no higher than normal"),
     ],
 )
-def test_a_candidate_beyond_the_tolerance_is_worse_for_a_named_reason(candidate: Figures, reason: str) -> None:
-    reasons = why_worse(candidate, figures(real_auc=1.0), TOLERANCE)
+def test_a_candidate_beyond_the_tolerance_is_rejected_with_a_reason(candidate: Figures, reason: str) -> None:
+    reasons = rejection_reasons(candidate, figures(real_auc=1.0), TOLERANCE)
 
     assert any(reason in one for one in reasons)
 
 
-def test_without_a_champion_a_candidate_must_only_make_sense() -> None:
-    assert why_worse(figures(0.6, 0.04), None, TOLERANCE) == []
-    assert len(why_worse(figures(0.5, 0.06), None, TOLERANCE)) == 2
+def test_without_a_champion_a_candidate_only_needs_plausible_figures() -> None:
+    assert rejection_reasons(figures(0.6, 0.04), None, TOLERANCE) == []
+    assert len(rejection_reasons(figures(0.5, 0.06), None, TOLERANCE)) == 2
 
 
-def test_a_figure_that_one_side_lacks_decides_nothing() -> None:
-    assert why_worse(figures(real_auc=0.1), figures(real_auc=None), TOLERANCE) == []
-    assert why_worse(figures(real_auc=None), replace(BETTER, mean_auc=0.9), TOLERANCE) == []
+def test_a_figure_missing_on_one_side_is_ignored() -> None:
+    assert rejection_reasons(figures(real_auc=0.1), figures(real_auc=None), TOLERANCE) == []
+    assert rejection_reasons(figures(real_auc=None), replace(BETTER, mean_auc=0.9), TOLERANCE) == []

@@ -40,7 +40,7 @@ def serves(trained, path):
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (answer,) = session.run(["score"], {manifest.features.transform: windows[:2]})
     assert np.allclose(answer, scores[:2], rtol=1e-5, atol=1e-5)
-    assert np.allclose(trained.model.answer(windows)[0], scores, rtol=1e-5, atol=1e-5)
+    assert np.allclose(trained.model.infer(windows)[0], scores, rtol=1e-5, atol=1e-5)
     return manifest
 
 
@@ -64,7 +64,7 @@ def test_every_form_becomes_a_file_that_serves(data, tmp_path, features, form, m
     assert trained.losses["training"][-1] < 1.5 * trained.losses["training"][0]
     assert 0.0 <= manifest.metrics["window_auc"] <= 1.0
     assert {one.title.split(",")[0] for one in trained.examples} == {"normal", "abnormal"}
-    assert all(one.heard.shape == one.rebuilt.shape and one.heard.shape[1] > 1 for one in trained.examples)
+    assert all(one.features.shape == one.reconstruction.shape and one.features.shape[1] > 1 for one in trained.examples)
 
 
 def test_figures_tell_what_was_swept_tested_and_seen(data, tmp_path):
@@ -91,8 +91,8 @@ def test_without_abnormal_clips_generated_ones_are_measured_on(data, tmp_path):
 def test_the_same_seed_gives_the_same_model(data):
     first, again, other = (ConvAeRecipe().train(data, seed, TINY) for seed in (3, 3, 4))
     windows = first.golden
-    assert np.array_equal(first.model.answer(windows)[0], again.model.answer(windows)[0])
-    assert not np.array_equal(first.model.answer(windows)[0], other.model.answer(windows)[0])
+    assert np.array_equal(first.model.infer(windows)[0], again.model.infer(windows)[0])
+    assert not np.array_equal(first.model.infer(windows)[0], other.model.infer(windows)[0])
 
 
 @pytest.mark.parametrize("seconds", [1, 2])

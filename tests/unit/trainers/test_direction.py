@@ -62,7 +62,7 @@ def test_a_score_that_falls_is_turned_into_its_distance_from_the_usual(normal):
     windows = windows_of(rows_of(normal[0], 16_000, SPEC), SPEC)
     session = onnxruntime.InferenceSession(turned.graph(windows).SerializeToString())
     (score,) = session.run(["score"], {"log_mel": windows})
-    assert np.allclose(score, turned.answer(windows)[0], atol=1e-5)
+    assert np.allclose(score, turned.infer(windows)[0], atol=1e-5)
     assert score.min() >= 0.0
 
 

@@ -155,7 +155,7 @@ def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
     windows = np.random.default_rng(1).normal(0.0, 10.0, (5, trained.spec.n_frames, 64)).astype(np.float32)
     windows -= windows.mean(axis=(1, 2), keepdims=True)
     (told,) = session.run(["score"], {"log_mel": windows})
-    assert np.allclose(told, trained.model.answer(windows)[0], rtol=1e-4, atol=1e-4)
+    assert np.allclose(told, trained.model.infer(windows)[0], rtol=1e-4, atol=1e-4)
     assert trained.report["auc_by_device"].keys() == {"unit0", "unit1"}
     # 40,000 samples hold three windows of 1.2 s that overlap by half.
     assert [len(trained.scores[name]) for name in ("normal", "abnormal")] == [12, 3]

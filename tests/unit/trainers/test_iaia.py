@@ -52,7 +52,7 @@ def test_sound_becomes_one_file_that_scores_sound_as_scikit_learn_does(sound, tm
     heard = rng.normal(0.0, 0.1, (5, trained.spec.window_samples)).astype(np.float32)
     windows = np.concatenate([windows_of(rows_of(one, 16_000, trained.spec), trained.spec) for one in heard])
     (told,) = session.run(["score"], {"waveform": windows})
-    assert np.allclose(told, trained.model.answer(windows)[0], rtol=1e-4, atol=1e-4)
+    assert np.allclose(told, trained.model.infer(windows)[0], rtol=1e-4, atol=1e-4)
     assert trained.report["onnx_against_sklearn"]["flips"] == 0.0
     assert trained.report["features_against_numpy"] < 1e-3
     assert {"iaia-lof-6dB-confusion.png", "iaia-loss.png", "iaia-examples.png", "iaia.json"} <= {
@@ -60,7 +60,7 @@ def test_sound_becomes_one_file_that_scores_sound_as_scikit_learn_does(sound, tm
     }
     assert all(len(losses) > 1 for losses in trained.losses.values())
     assert [one.title.split(",")[0] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
-    assert all(one.heard.shape == one.rebuilt.shape == (1, WIDTH) for one in trained.examples)
+    assert all(one.features.shape == one.reconstruction.shape == (1, WIDTH) for one in trained.examples)
     clips = {clip.samples(16_000).tobytes(): clip.label for clip in load_mimii(sound)}
     assert [clips[one.sound.tobytes()] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
 
@@ -76,7 +76,7 @@ def test_every_detector_becomes_part_of_the_graph_and_scores_what_is_far_higher(
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     (told,) = session.run(["score"], {"waveform": windows})
     assert told.shape == (40,)
-    assert np.allclose(told, model.answer(windows)[0], rtol=1e-4, atol=1e-4)
+    assert np.allclose(told, model.infer(windows)[0], rtol=1e-4, atol=1e-4)
     assert told[20:].min() > told[:20].max()
     assert {(one.domain, one.version) for one in graph.opset_import} == {("", 18), ("ai.onnx.ml", 3)}
 

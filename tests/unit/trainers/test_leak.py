@@ -132,7 +132,7 @@ def test_names_become_a_file_and_loggers_are_not_split(loggers, tmp_path):
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     windows = torch.cat([_window(seed) for seed in range(4)]).numpy()
     (told,) = session.run(["score"], {"waveform": windows})
-    assert np.allclose(told, trained.model.answer(windows)[0], rtol=1e-4, atol=1e-4)
+    assert np.allclose(told, trained.model.infer(windows)[0], rtol=1e-4, atol=1e-4)
     report = json.loads((tmp_path / "leak.json").read_text())["report"]
     assert sum(report["loggers"].values()) == 5
     assert report["clips"]["learned"] == 3 * report["loggers"]["learned"]
@@ -143,7 +143,7 @@ def test_names_become_a_file_and_loggers_are_not_split(loggers, tmp_path):
         f"{what}, {end}" for what in ("normal", "leak") for end in ("lowest", "highest")
     ]
     # 44 coefficients of 86 frames, low ones first, and the sound they are of.
-    assert all(one.heard.shape == one.rebuilt.shape == (86, 44) for one in trained.examples)
+    assert all(one.features.shape == one.reconstruction.shape == (86, 44) for one in trained.examples)
     assert all(len(one.sound) == SPEC.window_samples for one in trained.examples)
 
 

@@ -134,7 +134,7 @@ def test_a_file_of_another_rate_is_named(tmp_path):
 def test_a_rate_below_the_features_is_refused(tmp_path):
     put(tmp_path / "normal" / "a.wav", rate=8_000)
     put(tmp_path / "normal" / "b.wav", rate=8_000)
-    with pytest.raises(UnusableAudio, match="8000 Hz, the features want 16000"):
+    with pytest.raises(UnusableAudio, match="8000 Hz, the features need 16000"):
         load_clips(tmp_path)[0].samples(RATE)
 
 

@@ -53,7 +53,7 @@ def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained, file
     model = load_model(file)
     windows = windows_in([Run(sound(4, 100, 8), RATE, "")], SPEC).features
     scores, bands = model.score(windows)
-    expected, shares = trained.model.answer(windows)
+    expected, shares = trained.model.infer(windows)
     np.testing.assert_allclose(scores, expected, atol=1e-5)
     np.testing.assert_allclose(bands, shares, rtol=1e-5, atol=1e-5)
     assert model.manifest.calibration.transfer == "own"
@@ -79,7 +79,7 @@ def test_the_windows_to_look_at_score_as_they_say(trained):
     ]
     # Normal ones were held out when they were scored: a model of them all has them nearer.
     for one in trained.examples[2:]:
-        assert trained.model.answer(one.heard[None])[0][0] == pytest.approx(one.score, abs=1e-3)
+        assert trained.model.infer(one.features[None])[0][0] == pytest.approx(one.score, abs=1e-3)
 
 
 def test_scores_are_decibels_above_the_devices_usual_one(trained):
@@ -128,7 +128,7 @@ def test_rows_that_are_left_out_are_left_out_of_the_file_as_well():
     windows[20:, 3:6] *= 3.0
     model = QuickModel(fit(summaries(windows), np.arange(40), 1), spec)
     session = onnxruntime.InferenceSession(model.graph(windows).SerializeToString())
-    for got, wanted in zip(session.run(list(model.outputs), {"log_mel": windows}), model.answer(windows), strict=True):
+    for got, wanted in zip(session.run(list(model.outputs), {"log_mel": windows}), model.infer(windows), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
 
 

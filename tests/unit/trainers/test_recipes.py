@@ -100,7 +100,7 @@ def test_a_machine_model_shows_what_it_rebuilds_of_machines_it_has_not_met(machi
     assert {one.name for one in path.parent.glob("*.png")} == {f"machine-{what}.png" for what in shown}
     assert [one.title.split(",")[0] for one in trained.examples] == ["normal", "normal", "faulty", "faulty"]
     for one in trained.examples:
-        error = np.square((one.heard - one.rebuilt).T.reshape(64, -1, 8).mean(axis=2)).mean()
+        error = np.square((one.features - one.reconstruction).T.reshape(64, -1, 8).mean(axis=2)).mean()
         assert one.score == pytest.approx(10.0 * np.log10(error + 1e-6), abs=1e-3)
 
 

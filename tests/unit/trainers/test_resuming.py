@@ -153,8 +153,8 @@ def test_training_stops_where_the_validation_loss_does_not_fall_and_takes_its_be
 
 def test_a_small_set_gets_more_epochs_and_as_much_more_patience():
     schedule = Schedule(10, 32, patience=3, least_steps=100)
-    assert schedule.stretched(40) == Schedule(50, 32, patience=15, least_steps=100)
-    assert schedule.stretched(3_200) == schedule
+    assert schedule.extended(40) == Schedule(50, 32, patience=15, least_steps=100)
+    assert schedule.extended(3_200) == schedule
     net, steps = nn.Linear(2, 2), []
 
     def loss(batch: torch.Tensor) -> torch.Tensor:

@@ -32,9 +32,9 @@ def test_each_becomes_onnx_and_cares_for_no_gain(name, features):
     windows = np.random.default_rng(2).normal(0.0, 12.0, (3, 48 if name == OWN else 11, 64)).astype(np.float32)
     session = onnxruntime.InferenceSession(model.graph(windows).SerializeToString())
     (answers,) = session.run(None, {"log_mel": windows})
-    assert np.allclose(answers, model.answer(windows)[0], atol=1e-5)
+    assert np.allclose(answers, model.infer(windows)[0], atol=1e-5)
     assert np.allclose(session.run(None, {"log_mel": windows[:1]})[0], answers[:1], atol=1e-5)
-    assert np.allclose(model.answer(windows - 20.0)[0], answers, atol=1e-4)
+    assert np.allclose(model.infer(windows - 20.0)[0], answers, atol=1e-4)
     assert np.ptp(answers) > 0.0
 
 

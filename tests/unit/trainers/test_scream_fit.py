@@ -64,7 +64,7 @@ def test_a_run_that_is_broken_off_goes_on_with_the_folds_that_are_done(heard, fi
                 raise OutputError("the disk is full")
             return nets, folder
 
-    with pytest.raises(OutputError, match="goes on from there"):
+    with pytest.raises(OutputError, match="resumes there"):
         run((1, 2))
     nets, folder = run((1, 2, 3))
 

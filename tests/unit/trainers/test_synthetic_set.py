@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from schemas.errors import OutputError, SettingsError
-from synthesis.recording import Station
+from synthesis.recording import RecordingSite
 from trainers.data.loaders.layout import load_clips
 from trainers.data.synthetic_set import LAYOUTS, SetOptions, write_set
 
@@ -80,7 +80,7 @@ def test_noise_is_stronger_at_a_lower_snr(sets):
 
 
 def test_a_fault_adds_what_its_severity_says_and_no_loudness():
-    station = Station(5, "fan")
+    station = RecordingSite(5, "fan")
     sounds = {db: station.clip(0, 2.0, 60.0, faulty=True, severity_db=db).astype(float) for db in (-60.0, -12.0, 6.0)}
     still = sounds[-60.0]
     likeness = {db: np.corrcoef(still[:, 0], sound[:, 0])[0, 1] for db, sound in sounds.items()}

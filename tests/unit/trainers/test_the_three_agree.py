@@ -102,7 +102,7 @@ def test_to_a_hundred_thousandth(name, wav, tmp_path, capsys):
     windows = windows_of(rows_of(pcm, rate, spec), spec)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (of_the_file,) = session.run(["score"], {spec.transform: windows})
-    of_the_network = model.answer(windows)[0]
+    of_the_network = model.infer(windows)[0]
     assert len(served) == len(windows) >= 2
     assert np.ptp(of_the_network) > 0.0
     # Of the score, or of one, whichever is larger: scores are decibels or logits, whose zero means nothing.

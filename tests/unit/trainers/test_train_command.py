@@ -67,7 +67,7 @@ def test_a_model_that_would_not_alarm_on_what_is_abnormal_says_so(tmp_path, monk
     assert json.loads(done.stdout)["model"] == str(tmp_path / "mean.onnx")
 
 
-@pytest.mark.parametrize(("trains", "said"), [(True, "the same command goes on from there"), (False, "stopped\n")])
+@pytest.mark.parametrize(("trains", "said"), [(True, "the same command resumes there"), (False, "stopped\n")])
 def test_a_run_that_is_stopped_says_what_is_kept(tmp_path, monkeypatch, trains, said):
     def stopped(*_):
         if trains:

@@ -1,4 +1,4 @@
-"""The transfer study: its plans, its parts of the target's sound, its intervals."""
+"""The transfer experiment: its plans, its shares of the target's audio, its intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tocsin.cli.commands.experiment import study
 from trainers.data.loaders.layout import load_clips
 from trainers.data.synthetic_set import SetOptions, write_set
 from trainers.experiments.transfer import experiment as transfer
-from trainers.experiments.transfer.experiment import Run, TransferOptions, run_all
+from trainers.experiments.transfer.experiment import TransferOptions, TransferRun, run_all
 from trainers.experiments.transfer.report import plot_of, rows_of, table_of
 from trainers.recipes.mimii_ae.recipe import vectors_of
 
@@ -37,7 +37,7 @@ def runs(data):
     return run_all(load_clips(data), TINY, (5.0, 100.0), 3)
 
 
-def test_every_plan_hears_what_it_says_before(runs):
+def test_every_plan_pretrains_on_its_sources(runs):
     by_plan = {
         plan: {(run.target, run.source) for run in runs if run.plan == plan} for plan in ("v1", "v2", "v3", "v4")
     }
@@ -63,22 +63,22 @@ def test_every_arm_has_every_share_and_seed_and_one_from_scratch(runs):
             assert run.tuned_on == max(2, round(0.05 * whole[run.target]))
 
 
-def test_what_was_heard_before_is_gone_on_from(data, monkeypatch):
-    """A model that is tuned begins with what was learned before; one from scratch does not."""
-    begun = []
-    tuned = transfer._tuned
+def test_fine_tuning_starts_from_the_pretrained_weights(data, monkeypatch):
+    """A fine-tuned model starts from pretrained weights; one from scratch does not."""
+    initial_weights = []
+    train = transfer._train
 
-    def spy(before, rows, options, steps, seed):
-        begun.append(before)
-        return tuned(before, rows, options, steps, seed)
+    def spy(initial, rows, options, steps, seed):
+        initial_weights.append(initial)
+        return train(initial, rows, options, steps, seed)
 
-    monkeypatch.setattr(transfer, "_tuned", spy)
+    monkeypatch.setattr(transfer, "_train", spy)
     clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
     run_all(clips, replace(TINY, seeds=1), (100.0,), 3)
-    learned = [before for before in begun if before is not None]
-    # Two targets: scratch, the same type's other machine and the other type each; four models learned before.
-    assert (len(begun), len(learned)) == (10, 4)
-    assert all("layers.0.weight" in weights for weights in learned)
+    pretrained = [weights for weights in initial_weights if weights is not None]
+    # Two targets: scratch, the same type's other machine and the other type each; four pretrained models.
+    assert (len(initial_weights), len(pretrained)) == (10, 4)
+    assert all("layers.0.weight" in weights for weights in pretrained)
 
 
 def test_the_same_seed_gives_the_same_runs(data):
@@ -91,19 +91,19 @@ def test_every_training_of_a_target_takes_as_many_steps(data, monkeypatch):
     taken = {}
 
     def spy(net, loss_of, rows, validation, schedule, label, *, shown):
-        stretched = schedule.stretched(len(rows))
-        taken.setdefault(len(rows), set()).add(stretched.epochs * -(-len(rows) // stretched.batch))
+        extended = schedule.extended(len(rows))
+        taken.setdefault(len(rows), set()).add(extended.epochs * -(-len(rows) // extended.batch))
         return {}
 
     monkeypatch.setattr(transfer, "fit_epochs", spy)
     clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
     run_all(clips, replace(TINY, seeds=1, epochs=6, batch=16), (5.0, 50.0, 100.0), 3)
-    # A clip of a second has 26 vectors; two clips are to learn from. What is learned before are two machines.
+    # A clip of a second has 26 vectors; two clips are for training. Pretraining has two machines.
     assert sorted(taken) == [3, 26, 52, 104]
     assert taken[3] == taken[26] == taken[52] == {24}
 
 
-def test_fewer_choices_still_hear_every_type(data):
+def test_few_combinations_still_use_every_type(data):
     runs = run_all(load_clips(data), replace(TINY, seeds=1, sources=1), (100.0,), 3)
     assert len({run.source for run in runs if run.plan == "v1"}) >= 3
     assert {plan: sum(run.plan == plan for run in runs) for plan in ("v1", "v3", "v4")} == {"v1": 4, "v3": 4, "v4": 4}
@@ -127,7 +127,7 @@ def test_a_clip_that_is_too_short_for_a_vector_is_named(data, tmp_path, place):
 
 
 def _runs(plan, aucs, share=1.0):
-    return [Run(plan, "", "fan/id_00", share, seed, auc, 10) for seed, auc in enumerate(aucs)]
+    return [TransferRun(plan, "", "fan/id_00", share, seed, auc, 10) for seed, auc in enumerate(aucs)]
 
 
 def test_means_and_intervals_are_students():
@@ -145,7 +145,7 @@ def test_the_table_has_a_column_a_share():
                    + _runs("v4", [0.25, 0.25]))  # fmt: skip
     lines = table_of(rows, "heading").splitlines()
     assert lines[0] == "heading"
-    assert lines[2] == "| pretrained on | 1 % | 20 % |"
+    assert lines[2] == "| learned before | 1 % | 20 % |"
     assert lines[4] == "| from scratch | 0.500 ± 0.000 | 0.750 ± 0.000 |"
     assert lines[5].startswith("| v4: three other types | 0.250 ± 0.000 (-0.250 ± 0.000) |")
 

@@ -36,7 +36,7 @@ def transfer(
     from trainers.data.synthetic_set import is_synthetic
     from trainers.experiments.transfer.experiment import PRESETS, TransferOptions, run_all
     from trainers.experiments.transfer.report import plot_of, rows_of, table_of
-    from trainers.files import write_together
+    from trainers.files import write_all_atomically
     from trainers.recipe import with_settings
     from trainers.recipes.one_class.clips import chosen
 
@@ -50,7 +50,7 @@ def transfer(
     kind = "synthetic recordings" if is_synthetic(data) else "recordings"
     title = f"Transfer on {kind}" + (f" at {snr} dB" if snr else "")
     heading = (
-        f"{title}: AUC of clips with its 95 % interval over {options.seeds} seeds; in brackets the difference to the"
+        f"{title}: AUC of clips with its 95 % interval over {options.seeds} seeds; in brackets what it lies above the"
         " model from scratch"
     )
     figures = {
@@ -61,7 +61,7 @@ def transfer(
         "rows": [asdict(row) for row in rows],
         "runs": [asdict(run) for run in runs],
     }
-    write_together(
+    write_all_atomically(
         {
             out / "transfer.json": (json_format.dumps(figures, indent=1) + "\n").encode(),
             out / "transfer.md": table_of(rows, heading).encode(),

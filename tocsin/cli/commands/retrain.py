@@ -38,7 +38,7 @@ from tocsin.retraining.sound_set import read_set
 from tocsin.settings import load_settings
 from tocsin.stack.locks import FolderLock
 from trainers.evaluation.compare import Figures, Tolerance
-from trainers.files import write_whole
+from trainers.files import write_atomically
 from trainers.recipes.registry import recipe as recipe_of
 
 REPORT = "report.json"
@@ -198,7 +198,7 @@ def _scope(asked: Scope | None, devices: Sequence[str]) -> Scope:
 
 
 def _write_report(out: Path, told: Mapping[str, Any]) -> None:
-    write_whole(out / REPORT, (jsonlib.dumps(told, indent=2) + "\n").encode())
+    write_atomically(out / REPORT, (jsonlib.dumps(told, indent=2) + "\n").encode())
 
 
 def _print(outcome: Outcome, told: Mapping[str, Any], *, dry_run: bool) -> None:

@@ -51,7 +51,7 @@ def train(
     from trainers.export.artefact import install as install_model
     from trainers.export.artefact import write
     from trainers.export.provenance import code_revision
-    from trainers.training.checkpoint import going_on, resumable
+    from trainers.training.checkpoint import resumable, resume_hint
 
     pairs = pairs_of(settings or [])
     sensor = SensorOptions(column=column, sample_rate=rate, full_scale=full_scale)
@@ -63,7 +63,7 @@ def train(
             trained = recipe_of(recipe).train(folder, seed, pairs)
             model = write(trained, out, seed, version)
     except KeyboardInterrupt:
-        print(f"tocsin: stopped{going_on(kept)}", file=sys.stderr)
+        print(f"tocsin: stopped{resume_hint(kept)}", file=sys.stderr)
         raise
     if install is not None:
         install_model(model, install)

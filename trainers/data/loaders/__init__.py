@@ -1,1 +1,1 @@
-"""Sets of recordings in the layouts they come in, all as lists of one kind of clip."""
+"""Loaders of data sets in their published layouts; all give lists of clips."""

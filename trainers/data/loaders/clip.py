@@ -1,4 +1,4 @@
-"""A clip of a set: where it lies, what is known of it, and its samples when they are asked for."""
+"""A clip of a data set: its path, its metadata, and its samples on request."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Clip:
     Attributes:
         path: the file.
         name: its path below the set's folder, with forward slashes.
-        machine: type of what is heard, such as ``fan``; empty where the layout does not say.
-        unit: which one of its type, such as ``id_00``; empty likewise.
-        label: ``unknown`` where the layout leaves it open.
-        group: what it was cut from: clips of one group never stand on both sides of a split.
-        snr_db: machine over background noise, dB; None where the layout does not say.
-        split: the part of the set it was published in; empty where the set has no parts.
-        details: whatever else its name says, as text.
+        machine: its type, such as ``fan``; empty if the layout does not say.
+        unit: individual of its type, such as ``id_00``; empty if the layout does not say.
+        label: ``unknown`` if the layout does not say.
+        group: its source recording or device; a split never divides one group.
+        snr_db: machine over background noise, dB; None if the layout does not say.
+        split: the published part of the set; empty if it has none.
+        details: other fields of its name, as text.
         sample_rate: Hz.
-        channels: how many.
+        channels: number of channels.
         length: samples per channel.
     """
 
@@ -60,7 +60,7 @@ class Clip:
     details: dict[str, str] = field(default_factory=dict)
 
     def samples(self, sample_rate: int, channel: ChannelRule = "mean") -> Float32:
-        """Its sound.
+        """Decodes and resamples it.
 
         Args:
             sample_rate: Hz to resample to, with the serving resampler; at most the clip's own.
@@ -72,13 +72,13 @@ class Clip:
         Raises:
             UnreadableInput: the file cannot be read.
             NotAudio: it cannot be decoded.
-            EmptyAudio: a sample is not finite, or there is none.
-            UnusableAudio: it is clipped or silent, or has a lower rate than is asked for.
+            EmptyAudio: it has no sample, or one that is not finite.
+            UnusableAudio: it is clipped or silent, or its rate is below ``sample_rate``.
         """
         if self.sample_rate < sample_rate:
             raise UnusableAudio(
-                f"{self.path} has {self.sample_rate} Hz, the features want {sample_rate}: bands above"
-                f" {self.sample_rate / 2:g} Hz would be empty; record anew, or choose features of its rate"
+                f"{self.path} has {self.sample_rate} Hz, the features need {sample_rate}: bands above"
+                f" {self.sample_rate / 2:g} Hz would be empty; record at a higher rate, or choose features of its rate"
             )
         samples, rate = decode(self.path)
         mono = to_mono(samples[:, 0] if channel == "first" else samples)
@@ -87,26 +87,26 @@ class Clip:
 
 
 def check_samples(samples: Float32, name: str) -> None:
-    """Refuses sound nothing should be learned from.
+    """Refuses audio unsuitable for training.
 
     Args:
         samples: float32 (n,), in [-1, 1].
         name: for the message.
 
     Raises:
-        EmptyAudio: there is no sample, or one is not finite.
-        UnusableAudio: more than one sample in two hundred lies at full scale, or all are 0.
+        EmptyAudio: there is no sample, or one that is not finite.
+        UnusableAudio: more than one sample in two hundred is at full scale, or all are 0.
     """
     if samples.size == 0:
         raise EmptyAudio(f"{name} holds no sample: remove it from the set")
     if not np.isfinite(samples).all():
         raise EmptyAudio(f"{name} holds {samples.size} samples, not all of them finite: remove it from the set")
     if not samples.any():
-        raise UnusableAudio(f"{name} is silent: all of its samples are 0; remove it or record it anew")
+        raise UnusableAudio(f"{name} is silent: all of its samples are 0; remove it or record it again")
     share = float(np.mean(np.abs(samples) >= _FULL_SCALE))
     if share > _CLIPPED_SHARE:
         raise UnusableAudio(
-            f"{name} is clipped: {share:.1%} of its samples lie at full scale, {_CLIPPED_SHARE:.1%} are allowed;"
+            f"{name} is clipped: {share:.1%} of its samples are at full scale, {_CLIPPED_SHARE:.1%} are allowed;"
             " record it at a lower gain or remove it"
         )
 

@@ -23,19 +23,19 @@ _PARTS: dict[str, Split] = {"train": "train", "test": "test", "source_test": "te
 
 
 def is_dcase(path: Path) -> bool:
-    """Whether a file name is one of the task's."""
-    return _said(path.stem) is not None
+    """Whether a file name follows one of the task's patterns."""
+    return _match(path.stem) is not None
 
 
 def load_dcase(root: Path) -> list[Clip]:
     """All clips of a development or evaluation folder, in order.
 
     Args:
-        root: what holds ``fan/train/*.wav`` and ``fan/test/*.wav``, for one machine type or several.
+        root: folder that holds ``fan/train/*.wav`` and ``fan/test/*.wav``, for one machine type or several.
 
     Raises:
-        UnreadableInput: no folder, or no recording in it.
-        WrongLayout: a name is none of the task's; there is one clip only, or no normal one.
+        UnreadableInput: not a folder, or no recording in it.
+        WrongLayout: a name follows none of the task's patterns; there is only one clip, or no normal one.
         UnusableAudio: the files have different rates.
     """
     return check_set([_clip(path, root) for path in sound_files(root)], root)
@@ -45,25 +45,25 @@ def _clip(path: Path, root: Path) -> Clip:
     stem, part, machine = path.stem, path.parent.name, path.parent.parent.name
     if part not in _PARTS:
         raise WrongLayout(f"{path}: its folder is {part!r}; {', '.join(_PARTS)} below a machine's folder are read")
-    found = _said(stem)
+    found = _match(stem)
     if found is None:
         raise WrongLayout(
             f"{path}: its name is not section_00_source_train_normal_0000_....wav nor normal_id_01_00000000.wav:"
             " rename it or remove it"
         )
-    said: dict[str, str] = {key: value for key, value in found.groupdict().items() if value is not None}
-    if "split" in said and said["split"] != _PARTS[part]:
-        raise WrongLayout(f"{path}: the name says {said['split']}, the folder {part}: move it")
-    unit = f"section_{said['section']}" if "section" in said else f"id_{said['unit']}"
+    fields: dict[str, str] = {key: value for key, value in found.groupdict().items() if value is not None}
+    if "split" in fields and fields["split"] != _PARTS[part]:
+        raise WrongLayout(f"{path}: its name belongs to {fields['split']}, its folder is {part}: move it")
+    unit = f"section_{fields['section']}" if "section" in fields else f"id_{fields['unit']}"
     labels: dict[str, Label] = {"normal": "normal", "anomaly": "abnormal"}
     rate, channels, length = header_of(path)
-    details: dict[str, str] = {key: text for key, text in said.items() if key in {"domain", "attributes"}}
+    details: dict[str, str] = {key: text for key, text in fields.items() if key in {"domain", "attributes"}}
     return Clip(
         path=path,
         name=path.relative_to(root).as_posix(),
         machine=machine,
         unit=unit,
-        label=labels.get(said.get("label", ""), "unknown"),
+        label=labels.get(fields.get("label", ""), "unknown"),
         group=f"{machine}/{part}/{stem}",
         sample_rate=rate,
         channels=channels,
@@ -73,5 +73,5 @@ def _clip(path: Path, root: Path) -> Clip:
     )
 
 
-def _said(stem: str) -> re.Match[str] | None:
+def _match(stem: str) -> re.Match[str] | None:
     return _SECTION.fullmatch(stem) or _UNLABELLED.fullmatch(stem) or _2020.fullmatch(stem)

@@ -1,4 +1,4 @@
-"""Files of a set, in order, with what their headers say."""
+"""The files of a data set, and checks every set must pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def sound_files(root: Path) -> list[Path]:
     """All recordings below a folder, in the order of their names.
 
     Raises:
-        UnreadableInput: it is no folder, or holds none.
+        UnreadableInput: it is not a folder, or holds no recording.
     """
     if not root.is_dir():
         raise UnreadableInput(f"{root} is not a folder: give the folder that holds the set")
@@ -28,30 +28,32 @@ def sound_files(root: Path) -> list[Path]:
 
 
 def check_set(clips: Sequence[Clip], root: Path, sample_rate: int | None = None) -> list[Clip]:
-    """What every set must be.
+    """Checks a set.
 
     Args:
-        clips: as the layout reads them.
+        clips: all clips of the set.
         root: the set's folder, for messages.
-        sample_rate: Hz the layout prescribes; None: that of most clips.
+        sample_rate: Hz required by the layout; None: the rate of most clips.
 
     Returns:
         The clips.
 
     Raises:
-        WrongLayout: there is one clip only, or none of them is normal.
-        UnusableAudio: a clip's rate is not the set's.
+        WrongLayout: there is only one clip, or no normal one.
+        UnusableAudio: a clip has another rate than the set.
     """
     if len(clips) < 2:
-        raise WrongLayout(f"{root} holds one recording only: nothing would be left to measure with; add more")
+        raise WrongLayout(f"{root} holds one recording only: none would be left for the test; add more")
     if not any(clip.label == "normal" for clip in clips):
-        raise WrongLayout(f"{root} holds {len(clips)} recordings, none of them normal: normal sound is what is learned")
+        raise WrongLayout(
+            f"{root} holds {len(clips)} recordings, none of them normal: models are trained on normal sound; add some"
+        )
     rates = [clip.sample_rate for clip in clips]
-    due = max(set(rates), key=lambda rate: (rates.count(rate), rate)) if sample_rate is None else sample_rate
+    expected = max(set(rates), key=lambda rate: (rates.count(rate), rate)) if sample_rate is None else sample_rate
     for clip in clips:
-        if clip.sample_rate != due:
+        if clip.sample_rate != expected:
             raise UnusableAudio(
-                f"{clip.path} has {clip.sample_rate} Hz, the set has {due}: features of both would not compare;"
-                " convert it or remove it"
+                f"{clip.path} has {clip.sample_rate} Hz, the set has {expected}: their features would not be"
+                " comparable; convert it or remove it"
             )
     return list(clips)

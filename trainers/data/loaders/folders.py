@@ -18,41 +18,41 @@ LABELS: dict[str, Label] = {
     "anomalous": "abnormal",
     "faulty": "abnormal",
 }
-"""What folders may be called."""
+"""Labels by folder name."""
 
 
 def is_labelled(path: Path) -> bool:
-    """Whether a file lies in a folder that says how it sounds."""
+    """Whether one of a file's folders is a label."""
     return any(folder.lower() in LABELS for folder in path.parent.parts)
 
 
 def load_folders(root: Path) -> list[Clip]:
     """All clips below the folders of :data:`LABELS`, in order.
 
-    What lies above the label's folder is the machine, what lies below it the unit; numbered cuts of one take
-    (``take_1.wav``, ``take_2.wav``) are one group.
+    The path above the label's folder is the machine, the path below it the unit; numbered cuts of one recording
+    (``pump_1.wav``, ``pump_2.wav``) are one group.
 
     Raises:
-        UnreadableInput: no folder, or no recording in it.
-        WrongLayout: a file lies in no such folder; there is one clip only, or no normal one.
+        UnreadableInput: not a folder, or no recording in it.
+        WrongLayout: a file is in no such folder; there is only one clip, or no normal one.
         UnusableAudio: the files have different rates.
     """
     clips = []
     for path in sound_files(root):
         folders = path.relative_to(root).parent.parts
-        place = next((index for index, folder in enumerate(folders) if folder.lower() in LABELS), None)
-        if place is None:
+        at = next((index for index, folder in enumerate(folders) if folder.lower() in LABELS), None)
+        if at is None:
             raise WrongLayout(
-                f"{path} lies in none of the folders {', '.join(LABELS)}: sort the set into normal and abnormal"
+                f"{path} is in none of the folders {', '.join(LABELS)}: sort the set into normal and abnormal"
             )
         rate, channels, length = header_of(path)
         clips.append(
             Clip(
                 path=path,
                 name=path.relative_to(root).as_posix(),
-                machine="/".join(folders[:place]),
-                unit="/".join(folders[place + 1 :]),
-                label=LABELS[folders[place].lower()],
+                machine="/".join(folders[:at]),
+                unit="/".join(folders[at + 1 :]),
+                label=LABELS[folders[at].lower()],
                 group=source_of("/".join(folders), path.stem),
                 sample_rate=rate,
                 channels=channels,

@@ -1,4 +1,4 @@
-"""Which layout a folder is in, and its clips."""
+"""Detects the layout of a data set and loads its clips."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a set is laid out.
+    """A layout of data sets.
 
     Attributes:
-        fits: whether a path is one of the layout's.
-        load: all clips of a folder.
+        fits: whether a path belongs to the layout.
+        load: reads all clips of a folder.
     """
 
     fits: Callable[[Path], bool]
@@ -47,14 +47,14 @@ def load_clips(root: Path, layout: str = AUTO) -> list[Clip]:
         layout: one of :data:`LAYOUTS`, or ``auto``: the first that fits the folder's first file.
 
     Raises:
-        SettingsError: there is no such layout.
+        SettingsError: the layout is unknown.
         InputError: see the layout's loader.
-        WrongLayout: ``auto`` found none that fits.
+        WrongLayout: no layout fits.
     """
     if layout == AUTO:
         return LAYOUTS[_layout_of(root)].load(root)
     if layout not in LAYOUTS:
-        raise SettingsError(f"no layout {layout!r}; there are {AUTO}, {', '.join(LAYOUTS)}")
+        raise SettingsError(f"unknown layout {layout!r}; known layouts: {AUTO}, {', '.join(LAYOUTS)}")
     return LAYOUTS[layout].load(root)
 
 
@@ -64,6 +64,6 @@ def _layout_of(root: Path) -> str:
         if layout.fits(first):
             return name
     raise WrongLayout(
-        f"{first}: its name fits none of the layouts {', '.join(LAYOUTS)}: sort the set into folders normal and"
+        f"{first}: its path fits none of the layouts {', '.join(LAYOUTS)}: sort the set into folders normal and"
         " abnormal"
     )

@@ -1,4 +1,4 @@
-"""Loggers on water pipes: what the file name of AudioAnomalyDetection2022's set says.
+"""Loggers on water pipes: the file names of AudioAnomalyDetection2022's set.
 
 ``{point}-{device}-{time}-{leak}{noise}{material}{diameter}.wav``: leak 1 none, 2 suspected, 3 leak; noise 1 to 5; two
 digits of material and four of diameter.
@@ -23,7 +23,7 @@ _LABELS: dict[str, Label] = {"1": "normal", "2": "unknown", "3": "abnormal"}
 
 
 def is_leak(path: Path) -> bool:
-    """Whether a file name is one of the set's."""
+    """Whether a file name follows the set's pattern."""
     return _NAME.fullmatch(path.stem) is not None
 
 
@@ -31,9 +31,9 @@ def load_leak(root: Path) -> list[Clip]:
     """All clips of a folder, in order of their names; the group is the logger.
 
     Raises:
-        UnreadableInput: no folder, or no recording in it.
-        WrongLayout: a name is none of these; there is one clip only, or no normal one.
-        UnusableAudio: a file is not of 8 kHz.
+        UnreadableInput: not a folder, or no recording in it.
+        WrongLayout: a name does not follow the pattern; there is only one clip, or no normal one.
+        UnusableAudio: a file does not have 8 kHz.
     """
     clips = []
     for path in sound_files(root):
@@ -43,20 +43,20 @@ def load_leak(root: Path) -> list[Clip]:
                 f"{path}: its name is not POINT-DEVICE-TIME-LNMMDDDD.wav with leak L 1 to 3, noise N 1 to 5, two digits"
                 " of material and four of diameter: rename it or remove it"
             )
-        said = found.groupdict()
+        fields = found.groupdict()
         rate, channels, length = header_of(path)
         clips.append(
             Clip(
                 path=path,
                 name=path.relative_to(root).as_posix(),
                 machine="pipe",
-                unit=said["device"],
-                label=_LABELS[said["leak"]],
-                group=f"{said['point']}-{said['device']}",
+                unit=fields["device"],
+                label=_LABELS[fields["leak"]],
+                group=f"{fields['point']}-{fields['device']}",
                 sample_rate=rate,
                 channels=channels,
                 length=length,
-                details={key: said[key] for key in ("point", "time", "leak", "noise", "material", "diameter")},
+                details={key: fields[key] for key in ("point", "time", "leak", "noise", "material", "diameter")},
             )
         )
     return check_set(clips, root, SAMPLE_RATE)

@@ -1,4 +1,4 @@
-"""MIMII, in either of the folder layouts it is kept in.
+"""MIMII, in each of its folder layouts.
 
 Purohit et al., MIMII dataset: sound dataset for malfunctioning industrial machine investigation and inspection, DCASE
 2019 (arXiv 1909.09347; Zenodo 3384388). 16 kHz, eight channels, ten seconds.
@@ -17,36 +17,36 @@ from trainers.data.loaders.finding import check_set, sound_files
 SAMPLE_RATE = 16_000
 
 _MACHINE = r"(?P<machine>[A-Za-z]+)/(?P<unit>id_\d{2})/(?P<label>normal|abnormal)/(?P<number>\d+)\.wav$"
-# As the baseline unpacks it: dataset/min6dB/fan/id_00/normal/00000000.wav
+# Unpacked by the baseline: dataset/min6dB/fan/id_00/normal/00000000.wav
 _BASELINE = re.compile(r"(?:^|/)(?P<sign>min)?(?P<db>\d+(?:\.\d+)?)dB/" + _MACHINE)
-# As the archives unpack: -6_dB_fan/fan/id_00/normal/00000000.wav
+# Unpacked archives: -6_dB_fan/fan/id_00/normal/00000000.wav
 _ARCHIVE = re.compile(r"(?:^|/)(?P<db>-?\d+(?:\.\d+)?)_dB_(?P<folder>[A-Za-z]+)/" + _MACHINE)
-# One machine type unpacked by itself: nothing says the SNR.
+# A single machine type; the path does not give the SNR.
 _BARE = re.compile(r"(?:^|/)" + _MACHINE)
 
 
 def is_mimii(path: Path) -> bool:
-    """Whether a path is one of MIMII's."""
+    """Whether a path follows one of MIMII's layouts."""
     return any(pattern.search(path.as_posix()) for pattern in (_BASELINE, _ARCHIVE, _BARE))
 
 
 def load_mimii(root: Path) -> list[Clip]:
     """All clips of a MIMII folder, in order.
 
-    Channels are left to :meth:`trainers.data.loaders.clip.Clip.samples`: the baseline's protocol takes the first.
+    The channel is chosen in :meth:`trainers.data.loaders.clip.Clip.samples`; the baseline's protocol takes the first.
 
     Args:
-        root: what holds ``min6dB/fan/...`` (with or without ``dataset/``), ``-6_dB_fan/fan/...`` or ``fan/id_00/...``.
+        root: folder with ``min6dB/fan/...`` (with or without ``dataset/``), ``-6_dB_fan/fan/...`` or ``fan/id_00/...``.
 
     Raises:
-        UnreadableInput: no folder, or no recording in it.
-        WrongLayout: a path says nothing of machine, id and label; a machine has no normal or one clip only.
-        UnusableAudio: a file is not of 16 kHz.
+        UnreadableInput: not a folder, or no recording in it.
+        WrongLayout: a path does not give machine, id and label; there is only one clip, or no normal one.
+        UnusableAudio: a file does not have 16 kHz.
     """
     clips = []
     for path in sound_files(root):
         name = path.relative_to(root).as_posix()
-        # A root within the layout, such as .../6dB/fan, leaves the rest of the names to its own.
+        # The whole path is searched, since the root may be inside the layout, such as .../6dB/fan.
         match = next((m for p in (_BASELINE, _ARCHIVE, _BARE) if (m := p.search(path.as_posix()))), None)
         if match is None:
             raise WrongLayout(
@@ -63,7 +63,7 @@ def load_mimii(root: Path) -> list[Clip]:
                 machine=parts["machine"],
                 unit=parts["unit"],
                 label=label,
-                # A clip is mixed with noise of every SNR from one take of the machine.
+                # Clips at all SNRs are mixed from one recording of the machine.
                 group="/".join(parts[key] for key in ("machine", "unit", "label", "number")),
                 sample_rate=rate,
                 channels=channels,
@@ -81,18 +81,18 @@ def baseline_split(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
         clips: of one machine at one SNR, normal and abnormal, in order.
 
     Returns:
-        The normal clips after the first ones, and the first normal clips with all abnormal ones, half and half.
+        The remaining normal clips; and as many first normal clips as abnormal ones, with all abnormal ones.
 
     Raises:
-        WrongLayout: there is no abnormal clip, or no normal one would be left to learn from.
+        WrongLayout: there is no abnormal clip, or no normal one would be left for training.
     """
     normal = [clip for clip in clips if clip.label == "normal"]
     abnormal = [clip for clip in clips if clip.label == "abnormal"]
     if not abnormal or len(normal) <= len(abnormal):
         where = clips[0].path.parent.parent if clips else "the set"
         raise WrongLayout(
-            f"{where}: {len(normal)} normal and {len(abnormal)} abnormal clips; as many normal as abnormal ones are"
-            " for the test, and one at least to learn from"
+            f"{where}: {len(normal)} normal and {len(abnormal)} abnormal clips; the test takes as many normal as"
+            " abnormal ones, and at least one more must be left for training"
         )
     return normal[len(abnormal) :], normal[: len(abnormal)] + abnormal
 

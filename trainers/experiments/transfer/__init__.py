@@ -1,1 +1,1 @@
-"""Does training on other machines help a new one?"""
+"""Transfer learning between machines."""

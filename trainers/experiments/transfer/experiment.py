@@ -1,5 +1,7 @@
-"""Does a model that has heard other machines need less of a new one? The plans of Sound-Anomaly-Detection, with what it
-lacked: a model from scratch beside each, parts of the new machine's sound, seeds, and intervals.
+"""Does a model pretrained on other machines need less audio of a new one?
+
+The plans of Sound-Anomaly-Detection, with what it lacked: a model from scratch to compare with, shares of the new
+machine's audio, several seeds, and confidence intervals.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from trainers.training.loop import repeatable
 
 SCRATCH = "scratch"
 PLANS = ("v1", "v2", "v3", "v4")
-"""What is learned before: one other type; other machines of the same type; two other types; three."""
+"""Pretraining on: one other type; other machines of the same type; two other types; three other types."""
 
 _OTHER_TYPES = {"v1": 1, "v3": 2, "v4": 3}
 
@@ -36,17 +38,18 @@ Weights = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class TransferOptions:
-    """What may be set.
+    """Options of the experiment.
 
     Attributes:
-        snr: dB; empty takes the lowest there is, as Sound-Anomaly-Detection did.
-        shares: of the target's training sound, per cent, separated by commas.
-        seeds: runs of each.
-        epochs, batch, rate: of both trainings; all layers are tuned.
-        least_steps: batches of each training at least. All trainings of a target take as many steps as there are in
-            ``epochs`` of all its sound, whatever its share: else little sound would be told from little training.
+        snr: dB; empty: the lowest in the set, as in Sound-Anomaly-Detection.
+        shares: of the target's training audio, per cent, separated by commas.
+        seeds: runs of each plan.
+        epochs, batch, rate: of pretraining and fine-tuning; all layers are tuned.
+        least_steps: minimum number of batches of each training. All trainings of a target take as many steps as
+            ``epochs`` of all its audio, for every share: otherwise the effect of little audio and of little training
+            could not be separated.
         targets: machines of each type to transfer to, the first ones.
-        sources: choices of other types a plan is tried with, at most, for each target.
+        sources: maximum number of combinations of other types per plan and target.
     """
 
     snr: str = ""
@@ -64,17 +67,17 @@ PRESETS: dict[str, Preset] = {"small": {"epochs": 10, "batch": 128, "least_steps
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One model's figure.
+class TransferRun:
+    """The result of one fine-tuned model.
 
     Attributes:
         plan: of :data:`PLANS`, or ``scratch``.
-        source: what it had learned before; empty for ``scratch``.
-        target: the machine it was tuned to and tested on, ``type/id``.
-        share: of that machine's training sound, per cent.
+        source: machines or types of its pretraining; empty for ``scratch``.
+        target: the machine it was fine-tuned and tested on, ``type/id``.
+        share: of that machine's training audio, per cent.
         seed: number of the run.
         auc: of clips, 0 to 1.
-        tuned_on: vectors.
+        tuned_on: number of vectors for fine-tuning.
     """
 
     plan: str
@@ -99,12 +102,12 @@ class _Machine:
         return f"{self.kind}/{self.unit}"
 
 
-def run_all(clips: Sequence[Clip], options: TransferOptions, shares: Sequence[float], seed: int) -> list[Run]:
-    """All plans, to all targets, at all shares and seeds; tests are those of the baseline's protocol.
+def run_all(clips: Sequence[Clip], options: TransferOptions, shares: Sequence[float], seed: int) -> list[TransferRun]:
+    """Runs all plans for all targets, shares and seeds; tests follow the baseline's protocol.
 
     Args:
-        clips: of one SNR, of four types at least for the plan v4 and two machines a type for v2.
-        options: see there.
+        clips: of one SNR, of at least four types for plan v4 and two machines per type for v2.
+        options: see :class:`TransferOptions`.
         shares: per cent.
         seed: of all runs.
 
@@ -112,10 +115,12 @@ def run_all(clips: Sequence[Clip], options: TransferOptions, shares: Sequence[fl
         WrongLayout: there are too few types or machines, or a machine has too few clips.
         InputError: a clip cannot be used.
     """
-    machines = _listened(clips)
+    machines = _load_machines(clips)
     kinds = sorted({machine.kind for machine in machines})
     if len(kinds) < 2:
-        raise WrongLayout(f"clips of {', '.join(kinds)} alone: transfer needs two types of machines at least")
+        raise WrongLayout(
+            f"clips of {', '.join(kinds)} alone: transfer needs at least two types of machines; add another type"
+        )
     targets = [
         machine for kind in kinds for machine in [one for one in machines if one.kind == kind][: options.targets]
     ]
@@ -123,51 +128,51 @@ def run_all(clips: Sequence[Clip], options: TransferOptions, shares: Sequence[fl
     with bar() as progress:
         task = progress.add_task("transferring", total=options.seeds * len(targets))
         for number in range(options.seeds):
-            learned: dict[tuple[str, ...], Weights] = {}
+            pretrained: dict[tuple[str, ...], Weights] = {}
             for target in targets:
                 steps = max(_steps(torch.cat(target.train), options), options.least_steps)
                 for plan, sources in _sources(target, machines, kinds, options.sources):
                     key = tuple(one.name for one in sources)
-                    if sources and key not in learned:
+                    if sources and key not in pretrained:
                         rows = torch.cat([vectors for one in sources for vectors in one.train])
-                        learned[key] = _tuned(None, rows, options, options.least_steps, seed_of(seed, number))
-                    begun = learned.get(key)
+                        pretrained[key] = _train(None, rows, options, options.least_steps, seed_of(seed, number))
+                    initial = pretrained.get(key)
                     source = "" if not sources else "+".join(sorted({_name(plan, one) for one in sources}))
                     for share in shares:
                         rows = _part(target, share, seed_of(seed, number))
-                        weights = _tuned(begun, rows, options, steps, seed_of(seed, number))
+                        weights = _train(initial, rows, options, steps, seed_of(seed, number))
                         figure = _auc(weights, target)
-                        runs.append(Run(plan, source, target.name, share, number, figure, len(rows)))
+                        runs.append(TransferRun(plan, source, target.name, share, number, figure, len(rows)))
                 progress.advance(task)
     return runs
 
 
-def _listened(clips: Sequence[Clip]) -> list[_Machine]:
+def _load_machines(clips: Sequence[Clip]) -> list[_Machine]:
     cells: dict[tuple[str, str], list[Clip]] = {}
     for clip in clips:
         cells.setdefault((clip.machine, clip.unit), []).append(clip)
     machines = []
     for (kind, unit), cell in sorted(cells.items()):
         train, test = baseline_split(cell)
-        heard = {clip.name: vectors_of([clip], "first") for clip in (*train, *test)}
-        normal = [heard[clip.name] for clip in test if clip.label == "normal"]
-        abnormal = [heard[clip.name] for clip in test if clip.label == "abnormal"]
-        machines.append(_Machine(kind, unit, [heard[clip.name] for clip in train], normal, abnormal))
+        vectors = {clip.name: vectors_of([clip], "first") for clip in (*train, *test)}
+        normal = [vectors[clip.name] for clip in test if clip.label == "normal"]
+        abnormal = [vectors[clip.name] for clip in test if clip.label == "abnormal"]
+        machines.append(_Machine(kind, unit, [vectors[clip.name] for clip in train], normal, abnormal))
     return machines
 
 
 def _sources(
     target: _Machine, machines: Sequence[_Machine], kinds: Sequence[str], most: int
 ) -> Iterator[tuple[str, list[_Machine]]]:
-    """Every plan's choices of what to learn before; none for the model from scratch."""
+    """The pretraining machines of every plan; none for the model from scratch."""
     yield SCRATCH, []
-    alike = [one for one in machines if one.kind == target.kind and one.unit != target.unit]
-    if alike:
-        yield "v2", alike
+    same_type = [one for one in machines if one.kind == target.kind and one.unit != target.unit]
+    if same_type:
+        yield "v2", same_type
     others = [kind for kind in kinds if kind != target.kind]
     for plan, count in _OTHER_TYPES.items():
         choices = list(combinations(others, count))
-        # Each target begins elsewhere, so that with few choices every type is a source.
+        # Each target starts at another combination, so that every type is a source even with few combinations.
         first = kinds.index(target.kind) % max(len(choices), 1)
         for chosen in (choices[first:] + choices[:first])[:most]:
             yield plan, [one for one in machines if one.kind in chosen]
@@ -178,17 +183,17 @@ def _name(plan: str, source: _Machine) -> str:
 
 
 def _part(target: _Machine, share: float, seed: int) -> torch.Tensor:
-    """The first vectors of the target's clips, in an order of the seed's: as much sound as one would wait for."""
+    """The first vectors of the target's clips, shuffled by clip."""
     order = np.random.default_rng(seed).permutation(len(target.train)).tolist()
-    rows = torch.cat([target.train[place] for place in order])
+    rows = torch.cat([target.train[index] for index in order])
     return rows[: max(2, round(len(rows) * share / 100.0))]
 
 
-def _tuned(begun: Weights | None, rows: torch.Tensor, options: TransferOptions, steps: int, seed: int) -> Weights:
+def _train(initial: Weights | None, rows: torch.Tensor, options: TransferOptions, steps: int, seed: int) -> Weights:
     with repeatable(seed):
         net = VectorAutoencoder()
-        if begun is not None:
-            net.load_state_dict(begun)
+        if initial is not None:
+            net.load_state_dict(initial)
         schedule = Schedule(1, options.batch, options.rate, least_steps=max(steps, _steps(rows, options)))
         fit_epochs(net, net.loss, rows, rows[:0], schedule, f"{len(rows)} vectors", shown=False)
         return copy.deepcopy(net.state_dict())

@@ -1,4 +1,4 @@
-"""The transfer study on paper: means and intervals, one table, one plot."""
+"""The report of the transfer experiment: means and confidence intervals, a table and a plot."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from scipy import stats
 
-from trainers.experiments.transfer.experiment import PLANS, SCRATCH, Run
+from trainers.experiments.transfer.experiment import PLANS, SCRATCH, TransferRun
 
 Float64 = npt.NDArray[np.float64]
 
-_WORDS = {
+_PLAN_LABELS = {
     SCRATCH: "from scratch",
     "v1": "v1: one other type",
     "v2": "v2: same type, other machines",
@@ -26,15 +26,15 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A plan at a share.
+    """Figures of a plan at a share.
 
     Attributes:
-        plan, share: see :class:`trainers.experiments.transfer.experiment.Run`.
+        plan, share: see :class:`trainers.experiments.transfer.experiment.TransferRun`.
         auc: mean over targets, sources and seeds.
-        half: half of its 95 % interval, over seeds; None where there was one.
-        gain: what the mean lies above that from scratch on the same targets, 0 for scratch itself.
-        gain_half: half of its 95 % interval, over pairs of target and seed; None likewise.
-        runs: how many.
+        half: half width of its 95 % interval over seeds; None with one seed.
+        gain: difference of the mean to that from scratch on the same targets; 0 for scratch itself.
+        gain_half: half width of its 95 % interval over pairs of target and seed; None with one pair.
+        runs: number of runs.
     """
 
     plan: str
@@ -46,65 +46,67 @@ class Row:
     runs: int
 
 
-def rows_of(runs: Sequence[Run]) -> list[Row]:
-    """A row for every plan and share there are runs of; intervals are Student's."""
+def rows_of(runs: Sequence[TransferRun]) -> list[Row]:
+    """A row for every plan and share in the runs, with Student's t intervals."""
     rows = []
     for share in sorted({run.share for run in runs}):
         scratch = _by_pair([run for run in runs if run.plan == SCRATCH and run.share == share])
         for plan in (SCRATCH, *PLANS):
-            these = [run for run in runs if run.plan == plan and run.share == share]
-            if not these:
+            plan_runs = [run for run in runs if run.plan == plan and run.share == share]
+            if not plan_runs:
                 continue
-            seeds = sorted({run.seed for run in these})
-            by_seed = np.array([np.mean([run.auc for run in these if run.seed == seed]) for seed in seeds])
-            pairs = _by_pair(these)
+            seeds = sorted({run.seed for run in plan_runs})
+            by_seed = np.array([np.mean([run.auc for run in plan_runs if run.seed == seed]) for seed in seeds])
+            pairs = _by_pair(plan_runs)
             gains = np.array([pairs[pair] - scratch[pair] for pair in sorted(pairs)])
             rows.append(
                 Row(
                     plan=plan,
                     share=share,
                     auc=float(by_seed.mean()),
-                    half=_half(by_seed),
+                    half=_half_width(by_seed),
                     gain=float(gains.mean()),
-                    gain_half=0.0 if plan == SCRATCH else _half(gains),
-                    runs=len(these),
+                    gain_half=0.0 if plan == SCRATCH else _half_width(gains),
+                    runs=len(plan_runs),
                 )
             )
     return rows
 
 
 def table_of(rows: Sequence[Row], heading: str) -> str:
-    """The rows as Markdown: a line a plan, a column a share."""
+    """The rows as Markdown: one line per plan, one column per share."""
     shares = sorted({row.share for row in rows})
     lines = [
         heading,
         "",
-        "| pretrained on | " + " | ".join(f"{share:g} %" for share in shares) + " |",
+        "| pretraining | " + " | ".join(f"{share:g} %" for share in shares) + " |",
         "|---|" + "---|" * len(shares),
     ]
     for plan in (SCRATCH, *PLANS):
         cells = {row.share: row for row in rows if row.plan == plan}
         if cells:
             texts = [_cell(cells[share]) for share in shares]
-            lines.append(f"| {_WORDS[plan]} | " + " | ".join(texts) + " |")
+            lines.append(f"| {_PLAN_LABELS[plan]} | " + " | ".join(texts) + " |")
     return "\n".join(lines) + "\n"
 
 
 def plot_of(rows: Sequence[Row], title: str) -> bytes:
-    """AUC over the share of the target's sound, a line a plan, intervals as bars; a PNG."""
+    """A PNG of AUC over the share of the target's audio: one line per plan, intervals as error bars."""
     figure = Figure(figsize=(7.0, 4.5), layout="constrained")
     axes = figure.add_subplot()
     plans = [plan for plan in (SCRATCH, *PLANS) if any(row.plan == plan for row in rows)]
-    for place, plan in enumerate(plans):
-        mine = [row for row in rows if row.plan == plan]
-        # Side by side, so that bars do not hide each other.
-        shares = [row.share * 1.06 ** (place - len(plans) / 2) for row in mine]
+    for index, plan in enumerate(plans):
+        plan_rows = [row for row in rows if row.plan == plan]
+        # Offset, so that error bars do not overlap.
+        shares = [row.share * 1.06 ** (index - len(plans) / 2) for row in plan_rows]
         style = "--" if plan == SCRATCH else "-"
-        bars = [row.half or 0.0 for row in mine]
-        axes.errorbar(shares, [row.auc for row in mine], yerr=bars, label=_WORDS[plan], linestyle=style, capsize=3)
+        bars = [row.half or 0.0 for row in plan_rows]
+        axes.errorbar(
+            shares, [row.auc for row in plan_rows], yerr=bars, label=_PLAN_LABELS[plan], linestyle=style, capsize=3
+        )
     axes.set_xscale("log")
     axes.set_xticks(sorted({row.share for row in rows}), [f"{share:g}" for share in sorted({r.share for r in rows})])
-    axes.set_xlabel("of the machine's own training sound, %")
+    axes.set_xlabel("share of the machine's own training audio, %")
     axes.set_ylabel("AUC of clips, mean and 95 % interval")
     axes.set_title(title)
     axes.legend(fontsize=8)
@@ -122,7 +124,7 @@ def _interval(half: float | None) -> str:
     return "" if half is None else f" ± {half:.3f}"
 
 
-def _by_pair(runs: Sequence[Run]) -> dict[tuple[str, int], float]:
+def _by_pair(runs: Sequence[TransferRun]) -> dict[tuple[str, int], float]:
     """Mean AUC of each target and seed, over sources."""
     pairs: dict[tuple[str, int], list[float]] = {}
     for run in runs:
@@ -130,8 +132,8 @@ def _by_pair(runs: Sequence[Run]) -> dict[tuple[str, int], float]:
     return {pair: float(np.mean(values)) for pair, values in pairs.items()}
 
 
-def _half(values: Float64) -> float | None:
-    """Half of the mean's 95 % interval by Student's t; a single value has none."""
+def _half_width(values: Float64) -> float | None:
+    """Half width of the mean's 95 % interval by Student's t; None for a single value."""
     if len(values) < 2:
         return None
     return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))

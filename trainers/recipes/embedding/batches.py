@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from schemas.features import FeatureSpec
-from trainers.data.augment import coloured, noise_floor, to_db, to_power
+from trainers.data.augment import frequency_responses, noise_floor, to_db, to_power
 from trainers.recipes.embedding.data import Device
 
 Float32 = npt.NDArray[np.float32]
@@ -55,7 +55,7 @@ class FleetBatches:
         """
         windows, labels = self._windows()
         rng, n_mels = self.generator, self._spec.n_mels
-        power = to_power(windows + coloured(rng, self._size, n_mels, _COLOUR_DB))
+        power = to_power(windows + frequency_responses(rng, self._size, n_mels, _COLOUR_DB))
         power += noise_floor(rng, self._size, n_mels, _GAIN_DB)
         shares = np.zeros((self._size, self.classes), np.float32)
         shares[np.arange(self._size), labels] = 1.0

@@ -15,7 +15,7 @@ from schemas.errors import EmptyAudio, InputError, SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from trainers.evaluation.direction import Direction, ensure_score_direction
-from trainers.evaluation.examples import Looked, best_and_worst
+from trainers.evaluation.examples import MakeExample, best_and_worst
 from trainers.evaluation.metrics import quantiles_of
 from trainers.example import Example
 from trainers.export.golden import golden_windows
@@ -204,7 +204,7 @@ def _windows(devices: Sequence[Device], chosen: Device, spec: FeatureSpec) -> di
     return {name: windows for name, windows in found.items() if len(windows)}
 
 
-def _look(spec: FeatureSpec) -> Looked:
+def _look(spec: FeatureSpec) -> MakeExample:
     return lambda title, score, window: Example(title, score, window, seconds=spec.window_seconds)
 
 

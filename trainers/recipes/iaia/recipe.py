@@ -20,7 +20,7 @@ from trainers.evaluation.metrics import quantiles_of
 from trainers.example import Example
 from trainers.export.golden import golden_windows
 from trainers.export.provenance import training_digest
-from trainers.export.sklearn_model import SklearnModel, learned_numbers
+from trainers.export.sklearn_model import SklearnModel, parameter_count
 from trainers.features.mfcc import SAMPLE_RATE, clip_features
 from trainers.progress import track
 from trainers.recipe import Trained, with_settings
@@ -164,7 +164,7 @@ def _trained(
     if cells.spec is not None:
         source = options.protocol == "source"
         front = Front(denoiser, projection, density=source).eval()
-        plain = SklearnModel(front, estimator, rows.shape[1], learned_numbers(front, estimator), cells.spec.transform)
+        plain = SklearnModel(front, estimator, rows.shape[1], parameter_count(front, estimator), cells.spec.transform)
         tested = projection(denoiser(np.concatenate([chosen.train, chosen.normal, chosen.abnormal])))
         report["onnx_against_sklearn"] = asdict(plain.agreement(tested, shown.threshold))
         report["features_against_numpy"] = _feature_error(front, cells.spec, seed, density=source)
@@ -209,7 +209,7 @@ def _examples(cells: FeatureCells, chosen: Split, denoiser: Denoiser, shown: Out
             denoiser(window),
             columns="feature",
             unit="0 to 1: as trained on",
-            sound=None if clip is None else clip.samples(SAMPLE_RATE),
+            samples=None if clip is None else clip.samples(SAMPLE_RATE),
             sample_rate=SAMPLE_RATE,
         )
 

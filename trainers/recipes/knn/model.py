@@ -96,7 +96,7 @@ class QuickModel:
         """See the protocol."""
         return (SCORE_OUTPUT, BANDS_OUTPUT)
 
-    def answer(self, windows: Float32) -> list[Float32]:
+    def infer(self, windows: Float32) -> list[Float32]:
         """See the protocol."""
         rows = summaries(windows)
         step = self._form.whitened(rows) - self._form.nearest(rows)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from matplotlib.figure import Figure
 
-from trainers.evaluation.examples import Looked
+from trainers.evaluation.examples import MakeExample
 from trainers.example import Example
 from trainers.recipes.leak.features import SAMPLE_RATE, SPEC
 from trainers.recipes.leak.model import Autoencoder, LeakNet
@@ -73,7 +73,7 @@ def traversal(autoencoder: Autoencoder, normal: torch.Tensor, shown: Float64) ->
     return buffer.getvalue()
 
 
-def looker(net: LeakNet) -> Looked:
+def looker(net: LeakNet) -> MakeExample:
     """Shows windows: their sound, and what the autoencoder is shown of it and gives back.
 
     Images are shown as they are; taps with their channels side by side, a row for each place.
@@ -92,7 +92,7 @@ def looker(net: LeakNet) -> Looked:
             columns="row of the image" if image else "channel of the tap",
             unit="0 to 1: as trained on",
             seconds=SPEC.window_seconds if image else 0.0,
-            sound=window.ravel(),
+            samples=window.ravel(),
             sample_rate=SAMPLE_RATE,
         )
 

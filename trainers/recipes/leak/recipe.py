@@ -110,7 +110,7 @@ class LeakRecipe:
         normal_sound = [clip.samples(SAMPLE_RATE) for clip in held_out]
         plain = TorchModel(net, transform="waveform")
         model, direction = ensure_score_direction(plain, SPEC, normal_sound, seed, two_sided=options.two_sided == "yes")
-        scores = {name: model.answer(windows)[0].astype(np.float64) for name, windows in heard.items() if len(windows)}
+        scores = {name: model.infer(windows)[0].astype(np.float64) for name, windows in heard.items() if len(windows)}
         threshold = float(scores["held_out"].mean() + _DEVIATIONS * scores["held_out"].std())
         report = {
             "options": asdict(options),
@@ -229,7 +229,7 @@ def _figures(scores: Mapping[str, Float64], threshold: float) -> dict[str, Any]:
 
 def _source_rule(model: TorchModel, heard: Mapping[str, Float32]) -> dict[str, float]:
     """What the source's rule for its autoencoder, an error below the mean less 2.3 deviations, would have called."""
-    held_out, normal, leak = (model.answer(heard[name])[0] for name in ("held_out", "normal", "leak"))
+    held_out, normal, leak = (model.infer(heard[name])[0] for name in ("held_out", "normal", "leak"))
     border = float(held_out.mean() - 2.3 * held_out.std())
     return {
         "auc_of_the_error": round(auc(normal, leak), 4),

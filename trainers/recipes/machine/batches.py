@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from schemas.features import FeatureSpec
-from trainers.data.augment import coloured, noise_floor, to_db, to_power
+from trainers.data.augment import frequency_responses, noise_floor, to_db, to_power
 from trainers.recipe import Float32
 from trainers.recipes.machine.data import HeardMachine
 
@@ -42,7 +42,7 @@ class MachineBatches:
         """Heard and wanted windows, float32 (size, n_frames, n_mels) each, dB, both without the heard one's mean."""
         heard, wanted = self._windows()
         rng, n_mels = self.rng, self._spec.n_mels
-        response = to_power(coloured(rng, self._size, n_mels, _COLOUR_DB) + self._dull())
+        response = to_power(frequency_responses(rng, self._size, n_mels, _COLOUR_DB) + self._dull())
         floor = noise_floor(rng, self._size, n_mels, _GAIN_DB)
         heard, wanted = to_db(heard * response + floor), to_db(wanted * response + floor)
         mean = heard.mean(axis=(1, 2), keepdims=True)

@@ -141,7 +141,7 @@ def with_generated(heard: Sequence[HeardClip], spec: FeatureSpec, seed: int) -> 
 
 def window_scores(model: Model, heard: Sequence[HeardClip]) -> list[Float64]:
     """Scores of each clip's windows, float64 (windows,) each."""
-    return [model.answer(one.windows)[0].astype(np.float64) for one in heard]
+    return [model.infer(one.windows)[0].astype(np.float64) for one in heard]
 
 
 def swept(normal: Float64, abnormal: Float64) -> tuple[float, list[dict[str, float]]]:

@@ -13,7 +13,7 @@ from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from trainers.data.loaders.clip import ChannelRule, digest_of
 from trainers.evaluation.direction import ensure_score_direction
-from trainers.evaluation.examples import Looked, best_and_worst
+from trainers.evaluation.examples import MakeExample, best_and_worst
 from trainers.evaluation.metrics import quantiles_of
 from trainers.export.golden import golden_windows
 from trainers.export.provenance import training_digest
@@ -85,7 +85,7 @@ class TrainedDetector:
     options: dict[str, Any]
     synthetic: bool
     words: str
-    look: Looked
+    look: MakeExample
 
 
 def finalise(learned: TrainedDetector, seed: int) -> Trained:

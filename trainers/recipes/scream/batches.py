@@ -12,7 +12,16 @@ import torch
 from processors.core.audio.mel import normalise_level
 from schemas.errors import SettingsError
 from schemas.features import FeatureSpec
-from trainers.data.augment import band_limited, coloured, masked, noise_floor, reverberated, to_db, to_power, warps
+from trainers.data.augment import (
+    add_reverb,
+    band_limits,
+    frequency_responses,
+    noise_floor,
+    spec_augment,
+    to_db,
+    to_power,
+    warp_matrices,
+)
 from trainers.data.recordings import resampled
 from trainers.progress import track
 from trainers.recipes.scream.data import Take, frames_of, window_labels
@@ -145,7 +154,7 @@ class ScreamBatches:
         self._others = self._pool.group(heard, scream=False)
         places = [one for one in heard if not one.take.is_scream and one.take.kind not in _VOICES]
         self._places = self._pool.group(places, scream=False, weights=_PLACES) if places else self._others
-        self._warps = warps(spec, _WARP, _WARPS)
+        self._warps = warp_matrices(spec, _WARP, _WARPS)
         self.kinds = tuple(sorted({one.take.kind for one in heard}))
 
     def draw(self) -> Batch:
@@ -163,13 +172,13 @@ class ScreamBatches:
         if "mix" in self._augment:
             self._mix(power, labels)
         share = _ROOM_SHARE if "room" in self._augment else 0.0
-        power = reverberated(rng, power, self._lead, self._frame_s, share)
+        power = add_reverb(rng, power, self._lead, self._frame_s, share)
         if "band" in self._augment:
-            power *= to_power(band_limited(rng, size, spec.n_mels, _BAND_SHARE))
+            power *= to_power(band_limits(rng, size, spec.n_mels, _BAND_SHARE))
         gain = _GAIN_DB if "gain" in self._augment else (0.0, 0.0)
         windows = to_db(power + noise_floor(rng, size, spec.n_mels, gain))
         if "mask" in self._augment:
-            windows = masked(rng, windows, _MASKED_SHARE)
+            windows = spec_augment(rng, windows, _MASKED_SHARE)
         kinds = [self.kinds.index(kind) for kind in (*scream_kinds, *other_kinds)]
         return Batch(torch.from_numpy(normalise_level(windows, spec)), torch.from_numpy(labels), torch.tensor(kinds))
 
@@ -179,7 +188,7 @@ class ScreamBatches:
     def _coloured(self, power: Float32) -> Float32:
         if "colour" not in self._augment:
             return power
-        return power * to_power(coloured(self._rng, len(power), self._spec.n_mels, _COLOUR_DB))
+        return power * to_power(frequency_responses(self._rng, len(power), self._spec.n_mels, _COLOUR_DB))
 
     def _mix(self, power: Float32, labels: Float32) -> None:
         rng = self._rng

@@ -14,7 +14,7 @@ from synthesis.draws import seed_of
 from synthesis.harmless import HARMLESS, harmless
 from synthesis.machine import random_machine
 from synthesis.room import ambience, random_room
-from synthesis.scream import any_scream
+from synthesis.scream import varied_scream
 from synthesis.sound import SAMPLE_RATE, Clip, Mix, Sound
 from trainers.data.audacity import Label
 from trainers.data.recordings import Recording, resampled
@@ -114,7 +114,7 @@ def synthetic_takes(seed: int, count: int, sample_rate: int = SAMPLE_RATE) -> li
         rng = np.random.default_rng(one)
         floor = ambience(seed_of(one, 0))
         kind = kinds[number % len(kinds)]
-        takes.append(_made(f"scream-{number}", "scream", any_scream(one), floor, rng))
+        takes.append(_made(f"scream-{number}", "scream", varied_scream(one), floor, rng))
         takes.append(_made(f"{kind}-{number}", kind, harmless(one, kind), floor, rng))
         if number % 2 == 0:
             takes.append(_endless(f"room-{number}", "room", random_room(one)))

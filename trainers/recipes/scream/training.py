@@ -108,7 +108,7 @@ def _cycles(
             net = _fitted(net, batches, steps, rate, options, told)
         buffer = io.BytesIO()
         torch.save(net.state_dict(), buffer)
-        checkpoint.keep(buffer.getvalue())
+        checkpoint.save(buffer.getvalue())
     return net.eval()
 
 
