@@ -1,6 +1,7 @@
 """Generates the reference pages of the site from the code: settings, commands, and the JSON Schema of every topic.
 
-MkDocs loads this file as a hook. The pages are generated at build time and never committed, so they always match the code.
+MkDocs loads this file as a hook. The pages are generated at build time and never committed, so they always match the
+code.
 """
 
 from __future__ import annotations

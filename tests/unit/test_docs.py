@@ -5,9 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
@@ -25,8 +23,8 @@ PACKAGES = sorted(
     if top.is_dir() and not top.name.startswith(".") and top.name not in {"tests", "build"}
     for path in top.rglob("__init__.py")
 )
-_TOPS = "|".join(["benchmarks", "deploy", "docs", "examples", "processors", "producers", "requirements", "schemas"])
-_PATH = re.compile(rf"`((?:{_TOPS}|synthesis|tests|tocsin|trainers|\.ci)/[\w./-]*|[\w-]+\.(?:toml|yml))`")
+_TOP = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in {".venv", "build"})
+_PATH = re.compile(rf"`((?:{_TOP})/[\w./-]*|[\w-]+\.(?:toml|yml))`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _TABLE = re.compile(r"^\|.*$", re.MULTILINE)
@@ -94,20 +92,17 @@ def test_every_decision_record_is_in_the_index() -> None:
     assert {path.name for path in DOCS.glob("adr/0*.md")} == set(re.findall(r"\((0\S+\.md)\)", index))
 
 
-@cache
-def _built(site: Path) -> None:
-    """Builds the site once, with every warning an error."""
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site; `strict: true` in mkdocs.yml makes every warning end the build."""
+    pytest.importorskip("material", reason="the site needs the docs extra: see `make docs`")
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
 
-    build(load_config(str(ROOT / "mkdocs.yml"), site_dir=str(site)))
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("material", reason="the site needs the docs extra: see `make docs`")
     folder = tmp_path_factory.mktemp("site")
-    _built(folder)
+    config = load_config(str(ROOT / "mkdocs.yml"), site_dir=str(folder))
+    assert config.strict
+    build(config)
     return folder
 
 

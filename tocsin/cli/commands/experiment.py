@@ -50,7 +50,7 @@ def transfer(
     kind = "synthetic recordings" if is_synthetic(data) else "recordings"
     title = f"Transfer on {kind}" + (f" at {snr} dB" if snr else "")
     heading = (
-        f"{title}: AUC of clips with its 95 % interval over {options.seeds} seeds; in brackets what it lies above the"
+        f"{title}: AUC of clips with its 95 % interval over {options.seeds} seeds; in brackets the difference to the"
         " model from scratch"
     )
     figures = {
