@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import html
 import re
+import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,9 +26,10 @@ PACKAGES = sorted(
     if top.is_dir() and not top.name.startswith(".") and top.name not in {"tests", "build"}
     for path in top.rglob("__init__.py")
 )
-_TOP = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in {".venv", "build"})
+_TOP = r"\.ci|benchmarks|deploy|docs|examples|processors|producers|requirements|schemas|synthesis|tests|tocsin|trainers"
 _PATH = re.compile(rf"`((?:{_TOP})/[\w./-]*|[\w-]+\.(?:toml|yml))`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_COMMAND = re.compile(r"^(?:\$ |\.venv/bin/)tocsin +(.+?)(?: +#.*| +&)?$|`tocsin +([^`]+)`", re.MULTILINE)
 _CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _TABLE = re.compile(r"^\|.*$", re.MULTILINE)
 # Pages that the site generates: tests below look at their contents.
@@ -128,22 +132,41 @@ def test_the_configuration_page_has_every_setting(site: Path) -> None:
 
 def test_the_command_page_has_every_visible_command(site: Path) -> None:
     text = _text(site, "reference/command-line")
-    missing = [name for name in _commands() if f"Usage: {name}" not in text]
-    assert missing == []
+    assert len(_commands()) > 30
+    assert [name for name in _commands() if f"Usage: {name}" not in text] == []
 
 
-def _commands() -> Iterator[str]:
+@pages()
+def test_commands_and_their_options_exist(page: Path) -> None:
+    wrong = []
+    for found in _COMMAND.findall(page.read_text(encoding="utf-8").partition("## Earlier names")[0]):
+        name, words = "tocsin", shlex.split("".join(found))
+        while words and f"{name} {words[0]}" in _commands():
+            name = f"{name} {words.pop(0)}"
+        if words and not words[0].startswith("-") and any(other.startswith(f"{name} ") for other in _commands()):
+            wrong.append(f"{name} has no command {words[0]!r}")
+        options = {word.partition("=")[0] for word in words if re.fullmatch(r"--[\w-]+(=.*)?", word)}
+        wrong += [f"{name} has no option {option}" for option in sorted(options - _commands()[name])]
+    assert wrong == []
+
+
+@cache
+def _commands() -> dict[str, set[str]]:
+    """Every visible command with its options."""
     import typer.main
 
     from tocsin.__main__ import app
 
-    def visit(name: str, command: object) -> Iterator[str]:
-        yield name
-        for child, sub in getattr(command, "commands", {}).items():
-            if not sub.hidden:
-                yield from visit(f"{name} {child}", sub)
+    return dict(_visit("tocsin", typer.main.get_command(app)))
 
-    return visit("tocsin", typer.main.get_command(app))
+
+def _visit(name: str, command: Any) -> Iterator[tuple[str, set[str]]]:
+    parameters = ((*parameter.opts, *parameter.secondary_opts) for parameter in command.params)
+    yield name, {"--help"}.union(*parameters)
+    context = command.context_class(command)
+    for child in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        if not (found := command.get_command(context, child)).hidden:
+            yield from _visit(f"{name} {child}", found)
 
 
 def test_the_contract_page_has_every_topic_and_event_type(site: Path) -> None:
