@@ -1,56 +1,49 @@
-"""What a recipe is, and what it gives."""
+"""The interface of a recipe, and its result."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from schemas.errors import SettingsError
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from trainers.example import Example
 from trainers.model import Model
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
     from trainers.evaluation.direction import Direction
 
 Float32 = npt.NDArray[np.float32]
-Options = TypeVar("Options", bound="DataclassInstance")
-
-PRESET = "preset"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """A finished model and what is known of it.
+    """A trained model and its figures.
 
     Attributes:
         name: of the recipe; names the files.
         detector: the role it plays.
-        model: scores windows and becomes ONNX; None where there was no sound to learn from, only features of some:
-            figures are all that comes of it then.
-        spec: what it is fed.
+        model: scores windows and is exported as ONNX; None where only features and no sound were given: then figures
+            are the only result.
+        spec: its input.
         calibration: see :class:`schemas.manifest.Calibration`.
-        metrics: measured quality, by name; goes into the manifest.
+        metrics: measured quality, by name; stored in the manifest.
         report: further figures, for the metrics file: nested dictionaries of numbers and text.
-        trained_on: which sound it learned from, for people.
+        trained_on: the training sound, for people.
         training_digest: sha256 over it.
-        golden: windows to keep in the file, float32 (n, n_frames, width).
-        scores: normal and anomalous scores for the pictures, by name: float (n,) each; ``normal`` is what the others
-            are held against.
-        threshold: where a decision was made on ``scores``, for the confusion matrix; None: the calibration's, where
-            scores are absolute.
-        losses: curves by name, a value a step or epoch; ``training`` and ``validation`` share a picture.
-        examples: the best and worst windows, to look at.
-        direction: what generated anomalies did to the score; None where the recipe does not check.
-        pictures: further PNGs, by what they show.
+        golden: windows stored in the model file, float32 (n, n_frames, width).
+        scores: normal and anomalous scores for the pictures, by name: float (n,) each; the others are compared with
+            ``normal``.
+        threshold: applied to ``scores`` for the confusion matrix; None: the calibration's, where scores are absolute.
+        losses: curves by name, one value a step or epoch; ``training`` and ``validation`` share a picture.
+        examples: the best and worst windows, for the pictures.
+        direction: effect of generated anomalies on the score; None where the recipe does not check it.
+        pictures: further PNGs, by name.
     """
 
     name: str
@@ -72,69 +65,23 @@ class Trained:
 
 
 class Recipe(Protocol):
-    """Turns recordings, or none, into a model."""
+    """Trains a model, with or without recordings."""
 
     name: str
-    """Of recipe and detector."""
+    """Of the recipe; names the files of its models."""
     summary: str
     """One line for people."""
 
     def train(self, data: Path | None, seed: int, settings: Mapping[str, str]) -> Trained:
-        """Trains and measures.
+        """Trains and measures a model.
 
         Args:
-            data: folder of recordings; recipes say whether they need one.
+            data: folder of recordings; some recipes need none.
             seed: the same seed, data and settings give the same model.
-            settings: by name, as text; see the recipe's options.
+            settings: by name, as text; see the recipe's subclass of :class:`trainers.options.RecipeOptions`.
 
         Raises:
             InputError: the folder cannot be used.
-            SettingsError: a setting is unknown or cannot be read.
+            SettingsError: a setting is unknown or its value not allowed.
         """
         ...
-
-
-Preset = Mapping[str, int | float | str]
-
-
-def with_settings(
-    defaults: Options,
-    settings: Mapping[str, str],
-    presets: Mapping[str, Preset] | None = None,
-    zeros: Collection[str] = (),
-) -> Options:
-    """A dataclass of int, float and str options, with some of them set from text.
-
-    Args:
-        defaults: the options.
-        settings: by name, as text; ``preset`` names one of ``presets``, and whatever else is set goes before it.
-        presets: options by name of preset; ``small`` takes minutes on two cores.
-        zeros: options that may be 0 as well: there is none of what they say.
-
-    Raises:
-        SettingsError: there is no such option or preset, or its text is no number above 0 where one is due.
-    """
-    known = {one.name: getattr(defaults, one.name) for one in fields(defaults)}
-    offered = presets or {}
-    values: dict[str, int | float | str] = {}
-    if PRESET in settings:
-        if settings[PRESET] not in offered:
-            there_are = f"there are {', '.join(offered)}" if offered else "this recipe has none"
-            raise SettingsError(f"no preset {settings[PRESET]!r}; {there_are}")
-        values |= offered[settings[PRESET]]
-    for name, text in settings.items():
-        if name == PRESET:
-            continue
-        if name not in known:
-            raise SettingsError(f"no option {name!r}; there are {', '.join(sorted(known))}")
-        kind = type(known[name])
-        try:
-            values[name] = kind(text)
-        except ValueError:
-            raise SettingsError(f"option {name!r} is {text!r}, which is no {kind.__name__}") from None
-        if isinstance(values[name], int | float) and not 0 < float(values[name]) < float("inf"):
-            if name in zeros and values[name] == 0:
-                continue
-            least = "0 or above" if name in zeros else "above 0"
-            raise SettingsError(f"option {name!r} is {text!r}; it must be {least}")
-    return replace(defaults, **values)

@@ -24,13 +24,13 @@ Measure = Callable[[Path | None], Row | None]
 
 MODULES = (
     "benchmarks.quality.conv_ae",
-    "benchmarks.quality.fleet",
+    "benchmarks.quality.embedding",
     "benchmarks.quality.iaia",
     "benchmarks.quality.label",
     "benchmarks.quality.leak",
     "benchmarks.quality.machine",
     "benchmarks.quality.mimii_ae",
-    "benchmarks.quality.quick",
+    "benchmarks.quality.knn",
     "benchmarks.quality.scream",
 )
 """Each has ``ROWS``: a function per row that takes the folder of real sets, or None, and gives None without its set."""

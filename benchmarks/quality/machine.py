@@ -11,7 +11,7 @@ from torch import nn
 
 from benchmarks.quality.row import Figure, Row, cost_of, figure_of
 from processors.adapters.models.onnx_model import OnnxModel, load_shipped
-from trainers.recipes.machine.data import hear_many
+from trainers.recipes.machine.data import synthetic_machines
 from trainers.recipes.machine.quality import auc_by_fault, bearing_aucs, motor_aucs, score_machines
 from trainers.recipes.machine.recipe import SPEC
 
@@ -39,7 +39,7 @@ def synthetic(_data: Path | None) -> Row:
     for severity, text in ((0.0, "as loud"), (-6.0, "6 dB below")):
         tables = []
         for seed in SEEDS:
-            heard = hear_many(seed, _MACHINES, SPEC, _SECONDS, (severity, severity), _FAULTS)
+            heard = synthetic_machines(seed, _MACHINES, SPEC, _SECONDS, (severity, severity), _FAULTS)
             tables.append({fault: row["all"] for fault, row in auc_by_fault(score_machines(net, heard, SPEC)).items()})
         figures[f"faults {text}, mean AUC"] = figure_of([statistics.fmean(table.values()) for table in tables])
         lowest = min(tables[0], key=lambda fault: sum(table[fault] for table in tables))

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from benchmarks.quality.row import Row
 from schemas.features import FeatureSpec
 from trainers.recipes.conv_ae.features import spec_of as conv_ae_spec
-from trainers.recipes.embedding.recipe import FleetOptions
-from trainers.recipes.embedding.recipe import spec_of as fleet_spec
-from trainers.recipes.knn.recipe import QuickOptions
-from trainers.recipes.knn.recipe import spec_of as quick_spec
+from trainers.recipes.embedding.options import EmbeddingOptions
+from trainers.recipes.embedding.recipe import spec_of as embedding_spec
+from trainers.recipes.knn.options import KnnOptions
+from trainers.recipes.knn.options import spec_of as knn_spec
 from trainers.recipes.machine.recipe import SPEC as MACHINE
-from trainers.recipes.mimii_ae.recipe import SPEC as MIMII_AE
+from trainers.recipes.mimii_ae.features import SPEC as MIMII_AE
 from trainers.recipes.scream.options import SPEC as SCREAM
 from trainers.recipes.scream.options import ScreamOptions
 from trainers.recipes.scream.options import spec_of as scream_spec
@@ -43,21 +43,21 @@ class Candidate:
 MACHINES = (
     Candidate("**machine**, shipped", ("machine-motor", "machine-bearing"), MACHINE, "nothing"),
     Candidate(
-        "**quick**, trained by `tocsin learn`",
-        ("quick-motor", "quick-motor-blocks", "quick-bearing"),
-        quick_spec(QuickOptions(window=3)),
+        "**knn**, trained by `tocsin learn`",
+        ("knn-motor", "knn-motor-blocks", "knn-bearing"),
+        knn_spec(KnnOptions(window=3)),
         "37 s of the device's audio (121 s for windows of 10 s), seconds of CPU",
     ),
     Candidate(
-        "fleet, phases alone",
-        ("fleet-phases", "fleet-phases-blocks"),
-        fleet_spec(FleetOptions().seconds),
+        "embedding, phases alone",
+        ("embedding-phases", "embedding-phases-blocks"),
+        embedding_spec(EmbeddingOptions().seconds),
         "recordings of the device",
     ),
     Candidate(
-        "fleet, with an embedding",
-        ("fleet-embedding",),
-        fleet_spec(FleetOptions().seconds),
+        "embedding, trained",
+        ("embedding-trained",),
+        embedding_spec(EmbeddingOptions().seconds),
         "recordings of many devices, minutes of CPU, torch",
     ),
     Candidate("mimii-ae", ("mimii-ae-motor",), MIMII_AE, "recordings of the device, minutes of CPU, torch"),
@@ -99,12 +99,13 @@ features. `benchmarks/results/core.json` has the figures of the core.
 _MACHINES = """
 - A new device is scored by the shipped `machine` model from its first second. That model was trained on faults of
   synthetic machines, so it detects faults, not changes, and it is the only one that needs no audio of the device.
-- After a minute or two of audio a device can have a `quick` model, in seconds and without torch: its mean over pairs of
+- After a minute or two of audio a device can have a `knn` model, in seconds and without torch: its mean over pairs of
   the motor's states is as good as any here, it finds every fault of the bearing, and it is 7 to 23 points better than
   MIMII's own autoencoder on the real MIMII features. So `tocsin learn` trains it, and it takes precedence over the
   shipped model on its device.
-- fleet's phases reach the same mean and a better worst pair, and .78 against .71 if the motor is tested on another time
-  than it was trained on. They need windows of six seconds, recordings in files and the extra `train`; `quick` needs
+- embedding's phases reach the same mean and a better worst pair, and .78 against .71 if the motor is tested on another
+time
+  than it was trained on. They need windows of six seconds, recordings in files and the extra `train`; `knn` needs
   none of these.
 - The autoencoders of the source systems were measured with the motor's first state as normal and all others as faults,
   not pair by pair: .69 and .62, less than loudness alone reaches there, at the same or a higher cost.

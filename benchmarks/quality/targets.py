@@ -85,31 +85,31 @@ TARGETS = (
         on="the same, MIMII's protocol, all four ids, one fixed rule, fan",
         target=">= .992 .951 .865",
         known="those; MIMII's own AE .920 .805 .681",
-        row="quick-mimii-fan",
+        row="knn-mimii-fan",
         checks=_mimii("AUC", (0.992, 0.951, 0.865)),
     ),
     Target(
         on="the same rule, pump",
         target=">= .971 .929 .857",
         known="those; MIMII's own AE .799 .734 .670",
-        row="quick-mimii-pump",
+        row="knn-mimii-pump",
         checks=_mimii("AUC", (0.971, 0.929, 0.857)),
     ),
     Target(
-        on="motor, each state in turn as normal, the best recipe (fleet), folds at random",
+        on="motor, each state in turn as normal, the best recipe (embedding), folds at random",
         target="mean AUC of the 20 pairs >= .88, worst pair >= .70",
         known=".84, worst .64",
-        row="fleet-phases",
+        row="embedding-phases",
         checks=(Check("pairs phases mean AUC", least=0.88), Check("pairs phases worst AUC", least=0.70)),
     ),
     Target(
         on="the same, tested on a contiguous quarter of the recordings",
         target="mean >= .88, worst >= .70",
         known="-",
-        row="fleet-phases-blocks",
+        row="embedding-phases-blocks",
         checks=(Check("pairs phases mean AUC", least=0.88), Check("pairs phases worst AUC", least=0.70)),
         limitation="the motor drifts: a contiguous quarter lies outside the distribution of the other three, and"
-        " both methods tried take it for a fault (quick reaches .71 and .50); training data must cover all operating"
+        " both methods tried take it for a fault (knn reaches .71 and .50); training data must cover all operating"
         " conditions",
     ),
     Target(

@@ -38,8 +38,9 @@ from producers.pcm import Block, to_block
 from synthesis.draws import seed_of
 from tocsin.scoring import FileScorer
 from trainers.export.artefact import write
-from trainers.recipes.knn.data import Run
-from trainers.recipes.knn.recipe import QuickOptions, learn
+from trainers.recipes.knn.data import ContinuousAudio
+from trainers.recipes.knn.options import KnnOptions
+from trainers.recipes.knn.recipe import train_knn
 
 Figures = dict[str, Any]
 
@@ -56,7 +57,7 @@ RUNS = {
     "motor, own model": ("motor", "knn"),
     "bearing, own model": ("bearing", "knn"),
 }
-"""Scene and model of each run; ``knn`` is trained on ten minutes of the device's own sound."""
+"""Scene and model of each run; ``knn`` is learned from ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +95,15 @@ class Session:
 
 
 def own_model(data: Path, device: str) -> OnnxModel:
-    """A model trained by the knn recipe, with default options, on ten minutes of the device's normal sound.
+    """What the knn recipe learns of ten minutes of the device's normal sound, with its default options.
 
     These are another loop of the recordings than the scored one: scores on the training audio itself would be lower.
     """
     scene = SCENES[device](data, 1.0, SEED + 1)
     first = to_block(scene.at(0, TRAINING_S * scene.rate)[:, None]).samples
-    trained = learn([Run(first, scene.rate, "")], f"knn-{device}", "ten minutes of its own", SEED, QuickOptions())
+    trained = train_knn(
+        [ContinuousAudio(first, scene.rate, "")], f"knn-{device}", "ten minutes of its own", SEED, KnnOptions()
+    )
     with tempfile.TemporaryDirectory() as folder:
         return load_model(write(trained, Path(folder), SEED, "0"))
 

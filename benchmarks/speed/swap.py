@@ -57,7 +57,7 @@ class Phase:
 
 def versions(folder: Path, count: int) -> list[Path]:
     """Copies of the shipped machine model with other versions."""
-    made = []
+    paths = []
     for number in range(count):
         with resources.as_file(resources.files("processors.shipped_models") / "machine.onnx") as path:
             model = onnx.load(str(path))
@@ -65,9 +65,9 @@ def versions(folder: Path, count: int) -> list[Path]:
             if prop.key == MANIFEST_KEY:
                 manifest = Manifest.model_validate_json(prop.value)
                 prop.value = manifest.model_copy(update={"version": f"swap-{number}"}).model_dump_json()
-        made.append(folder / f"{number}.onnx")
-        made[-1].write_bytes(model.SerializeToString())
-    return made
+        paths.append(folder / f"{number}.onnx")
+        paths[-1].write_bytes(model.SerializeToString())
+    return paths
 
 
 async def publish(kafka: str, devices: int, stop: asyncio.Event) -> None:

@@ -51,7 +51,7 @@ def test_the_demo_hears_what_it_should(tmp_path: Path) -> None:
     pictures = sorted(path.name for path in out.glob("*.png"))
     assert [f"alert-{n}-{alert['device_id']}.png" for n, alert in enumerate(opened, start=1)] == pictures
     assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
-    assert "pump-3 was scored by a model of its own, quick-pump-3" in " ".join(output.split()), output
+    assert "pump-3 was scored by a model of its own, knn-pump-3" in " ".join(output.split()), output
     assert "<svg" in (out / "live-view.svg").read_text()
     assert "\x1b" not in output, "without a terminal it prints plain lines"
     assert left_behind(tmp_path) == []

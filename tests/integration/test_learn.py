@@ -97,8 +97,8 @@ def test_sound_of_several_sessions_is_learned_and_the_file_can_be_left_unpublish
 
     assert done.returncode == 0, done.stderr
     assert "60 s of the sound" in done.stdout
-    assert f"tocsin models publish there/quick-{one.name}.onnx --scope device:{one.name}" in done.stdout
-    load_model(tmp_path / "there" / f"quick-{one.name}.onnx")
+    assert f"tocsin models publish there/knn-{one.name}.onnx --scope device:{one.name}" in done.stdout
+    load_model(tmp_path / "there" / f"knn-{one.name}.onnx")
     assert f"machine/device:{one.name}" not in asyncio.run(read_assignments(kafka))
 
 

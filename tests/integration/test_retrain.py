@@ -60,7 +60,7 @@ def faulty_as_normal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(kafka: str, out: Path, *words: object) -> list[str]:
-    fixed = ("retrain", "--recipe", "quick", "--out", out, "--clip", f"{CLIP_S}s", "--json", "--kafka", kafka)
+    fixed = ("retrain", "--recipe", "knn", "--out", out, "--clip", f"{CLIP_S}s", "--json", "--kafka", kafka)
     fixed += ("--snr", -24, "--snr", -6)
     return [sys.executable, "-m", "tocsin", *map(str, (*fixed, *words))]
 
@@ -168,7 +168,7 @@ async def test_sigterm_leaves_nothing_running_and_nothing_half_done(
     assert (busy[0], f"process {process.pid}" in busy[2]) == (2, True), busy[2]
     assert code == 128 + signal.SIGTERM
     assert not any(child.is_running() for child in children)
-    assert left(out) <= {".lock", "quick.onnx", "quick.json", "comparison.png"}
+    assert left(out) <= {".lock", "knn.onnx", "knn.json", "comparison.png"}
     assert await assigned(kafka, f"machine/device:{device}") is None
     assert (await retrain(*words, "--dry-run"))[0] == 0
 

@@ -20,8 +20,9 @@ from schemas.manifest import Calibration
 from schemas.score import ModelRef
 from synthesis.machine import random_machine
 from trainers.export.artefact import write
-from trainers.recipes.knn.data import Run
-from trainers.recipes.knn.recipe import QuickOptions, learn
+from trainers.recipes.knn.data import ContinuousAudio
+from trainers.recipes.knn.options import KnnOptions
+from trainers.recipes.knn.recipe import train_knn
 
 CUTTINGS = 1_000
 SECONDS = 3.3
@@ -60,11 +61,11 @@ class Spread:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     sound = random_machine(3, "pump").sound.at(0, 50 * 16_000).astype(np.float32)
-    trained = learn([Run(sound, 16_000, "")], "quick", "", 7, QuickOptions(window=3))
-    quick = load_model(write(trained, tmp_path_factory.mktemp("quick"), 7, "1.0.0"))
+    trained = train_knn([ContinuousAudio(sound, 16_000, "")], "knn", "", 7, KnnOptions(window=3))
+    knn = load_model(write(trained, tmp_path_factory.mktemp("knn"), 7, "1.0.0"))
     shipped = load_shipped_models()
     assert set(shipped) == {"machine", "scream"}
-    return {**shipped, "quick": quick, "eye-scream": Spread(EYE_SCREAM), "waveform": Spread(WAVEFORM)}
+    return {**shipped, "knn": knn, "eye-scream": Spread(EYE_SCREAM), "waveform": Spread(WAVEFORM)}
 
 
 def recording(rate: int) -> np.ndarray:

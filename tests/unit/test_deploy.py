@@ -65,7 +65,7 @@ def test_a_worse_model_is_not_tried_again() -> None:
 def test_the_job_runs_a_command_there_is() -> None:
     options = options_of(CONTAINER["args"])
 
-    assert (options["recipe"], options["devices"], options["scope"]) == ("quick", ["pump-*"], "kind:machine")
+    assert (options["recipe"], options["devices"], options["scope"]) == ("knn", ["pump-*"], "kind:machine")
     assert options["json"] is True
     work = {mount["name"]: mount["mountPath"] for mount in CONTAINER["volumeMounts"]}["work"]
     assert str(options["out"]).startswith(work)
@@ -103,7 +103,7 @@ def test_the_crontab_runs_a_command_there_is() -> None:
     words = shlex.split(command)
     begin = words.index("tocsin")
     options = options_of(words[begin + 1 : words.index(">>")])
-    assert (options["recipe"], options["devices"], options["scope"]) == ("quick", ["pump-*"], "kind:machine")
+    assert (options["recipe"], options["devices"], options["scope"]) == ("knn", ["pump-*"], "kind:machine")
     # An unescaped percent sign is a line's end to cron.
     assert "%" not in command
     names = re.findall(r"^(\w+)=", CRON, re.MULTILINE)

@@ -11,7 +11,7 @@ import numpy as np
 
 from schemas.chunk import Chunk
 from tocsin.client.audio import ReplayedChunk
-from trainers.recipes.knn.data import Run
+from trainers.recipes.knn.data import ContinuousAudio
 
 _SECOND_NS = 1_000_000_000
 
@@ -30,7 +30,7 @@ class OwnSound:
         first_ns, last_ns: when the runs begin and end, nanoseconds since 1970; 0 without runs.
     """
 
-    runs: tuple[Run, ...]
+    runs: tuple[ContinuousAudio, ...]
     heard_s: float
     doubtful_s: float
     first_ns: int
@@ -100,9 +100,9 @@ class Recorder:
         return any(begin < _end_ns(chunk) and chunk.captured_ns <= end for begin, end in self._doubtful)
 
 
-def _run(chunks: Sequence[Chunk]) -> Run:
+def _run(chunks: Sequence[Chunk]) -> ContinuousAudio:
     samples = np.concatenate([chunk.samples() for chunk in chunks])
-    return Run(samples, chunks[0].sample_rate, hashlib.sha256(samples.tobytes()).hexdigest())
+    return ContinuousAudio(samples, chunks[0].sample_rate, hashlib.sha256(samples.tobytes()).hexdigest())
 
 
 def _seconds_of(chunk: Chunk) -> float:

@@ -75,14 +75,14 @@ def write_set(layout: str, out: Path, options: SetOptions) -> int:
         Number of files written.
 
     Raises:
-        SettingsError: there is no such layout or machine type.
+        SettingsError: the layout or a machine type is unknown.
         OutputError: the folder is not empty or cannot be written.
     """
     if layout not in LAYOUTS:
-        raise SettingsError(f"no layout {layout!r}; there are {', '.join(LAYOUTS)}")
+        raise SettingsError(f"unknown layout {layout!r}; known layouts: {', '.join(LAYOUTS)}")
     for kind in options.types:
         if kind not in KINDS and kind not in INTERMITTENT:
-            raise SettingsError(f"no machine type {kind!r}; there are {', '.join([*KINDS, *INTERMITTENT])}")
+            raise SettingsError(f"unknown machine type {kind!r}; known types: {', '.join([*KINDS, *INTERMITTENT])}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"{out} exists and is not an empty folder: name a new one")
     files = list(LAYOUTS[layout](options))

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from trainers.features import mfcc
+from trainers.features.stft import fourier_kernels
 
 
 class ClipFeatures(nn.Module):
@@ -25,7 +26,9 @@ class ClipFeatures(nn.Module):
     def __init__(self, *, density: bool) -> None:
         super().__init__()
         self._density = density
-        self.register_buffer("spectrum", torch.from_numpy(_fourier_kernels()))
+        self.register_buffer(
+            "spectrum", torch.from_numpy(fourier_kernels(mfcc.N_FFT, mfcc.window().astype(np.float32)))
+        )
         self.register_buffer("mel", torch.from_numpy(np.ascontiguousarray(mfcc.filters())))
         self.register_buffer("dct", torch.from_numpy(mfcc.dct_matrix().astype(np.float32)))
 
@@ -66,15 +69,3 @@ class ClipFeatures(nn.Module):
         if self._density:
             shares = shares * (mfcc.BINS / span)
         return -(shares * torch.log2(shares.clamp(min=mfcc.LEAST_SHARE))).sum(dim=1, keepdim=True)
-
-
-def _fourier_kernels() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """Windowed cosines, then sines, as filters of a convolution, float32 (2 * 257, 1, 400).
-
-    Omitting the zero padding around the window changes phases but not powers.
-    """
-    turns = np.outer(np.arange(mfcc.N_FFT // 2 + 1), np.arange(mfcc.WIN_LENGTH)) / mfcc.N_FFT
-    angle = 2.0 * np.pi * turns
-    return np.concatenate([np.cos(angle), np.sin(angle)])[:, None, :].astype(np.float32) * mfcc.window().astype(
-        np.float32
-    )

@@ -1,4 +1,4 @@
-"""The recipes there are; each one's module is read when it is asked for, since not all need the same libraries."""
+"""All recipes by name; a recipe's module is imported on demand, since not all need the same libraries."""
 
 from __future__ import annotations
 
@@ -11,32 +11,36 @@ if TYPE_CHECKING:
     from trainers.recipe import Recipe
 
 RECIPES = {
-    "quick": "trainers.recipes.knn.recipe:QuickRecipe",
+    "knn": "trainers.recipes.knn.recipe:KnnRecipe",
     "machine": "trainers.recipes.machine.recipe:MachineRecipe",
     "conv-ae": "trainers.recipes.conv_ae.recipe:ConvAeRecipe",
     "mimii-ae": "trainers.recipes.mimii_ae.recipe:MimiiAeRecipe",
     "iaia": "trainers.recipes.iaia.recipe:IaiaRecipe",
-    "fleet": "trainers.recipes.embedding.recipe:FleetRecipe",
+    "embedding": "trainers.recipes.embedding.recipe:EmbeddingRecipe",
     "leak": "trainers.recipes.leak.recipe:LeakRecipe",
     "scream": "trainers.recipes.scream.recipe:ScreamRecipe",
 }
-"""Where each recipe is, by its name."""
+"""Module and class of each recipe, by its name."""
+
+_ALIASES = {"quick": "knn", "fleet": "embedding"}
+"""Former names, still accepted."""
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe of a name.
+    """The recipe of a name, or of a former name.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: there is no such recipe.
         ComponentMissing: a library it needs is not installed.
     """
+    name = _ALIASES.get(name, name)
     if name not in RECIPES:
         raise SettingsError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
-    module, _, kind = RECIPES[name].partition(":")
+    module, _, class_name = RECIPES[name].partition(":")
     try:
-        made: Recipe = getattr(import_module(module), kind)()
+        instance: Recipe = getattr(import_module(module), class_name)()
     except ModuleNotFoundError as error:
         raise ComponentMissing(
             f"recipe {name!r} needs {error.name}: install the extra with pip install 'tocsin[train]'"
         ) from None
-    return made
+    return instance

@@ -1,4 +1,4 @@
-"""An artefact's files: all of them or none, the same each time, and what they show."""
+"""An artefact's files: written all or none, reproducible, with correct plots."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from schemas.manifest import Calibration, Manifest, read_metadata
 from trainers.evaluation import figures as pictures
 from trainers.evaluation.direction import Direction
 from trainers.example import Example
-from trainers.experiments.transfer.experiment import PRESETS, TransferOptions
+from trainers.experiments.transfer.experiment import TransferOptions
 from trainers.export.artefact import INDEX, install, write
 from trainers.export.golden import golden_windows
 from trainers.export.torch_model import TorchModel
 from trainers.files import write_all_atomically
-from trainers.recipe import Trained, with_settings
+from trainers.recipe import Trained
 
 SPEC = FeatureSpec(n_frames=8, window_hop=4)
 
@@ -65,7 +65,7 @@ FULL = {
 }
 
 
-def test_everything_that_is_known_is_written(tmp_path):
+def test_all_results_are_written(tmp_path):
     path = write(trained(**FULL), tmp_path, 7, "1.0.0")
     shown = {"loss", "scores", "roc", "confusion", "examples"}
     assert {one.name for one in tmp_path.iterdir()} == {"mean.onnx", "mean.json"} | {f"mean-{x}.png" for x in shown}
@@ -76,7 +76,7 @@ def test_everything_that_is_known_is_written(tmp_path):
     assert json.loads((tmp_path / "mean.json").read_text())["direction"]["rising_before"] == 0.1
 
 
-def test_what_is_not_known_is_not_drawn(tmp_path):
+def test_missing_results_are_not_plotted(tmp_path):
     write(trained(), tmp_path, 7, "1.0.0")
     assert {one.name for one in tmp_path.iterdir()} == {"mean.onnx", "mean.json"}
 
@@ -100,7 +100,7 @@ def test_a_manifest_without_a_direction_is_still_read():
     assert Manifest.model_validate(old).direction is None
 
 
-def test_files_that_belong_together_are_all_there_or_none(tmp_path):
+def test_files_are_written_all_or_none(tmp_path):
     (tmp_path / "a").write_text("old")
     (tmp_path / "wall").write_text("in the way")
     with pytest.raises(OutputError, match="wall"):
@@ -112,7 +112,7 @@ def test_files_that_belong_together_are_all_there_or_none(tmp_path):
     assert (tmp_path / "c" / "b").read_bytes() == b"too"
 
 
-def test_a_model_whose_file_answers_otherwise_is_not_written_and_what_helps_is_told(tmp_path, monkeypatch):
+def test_a_model_whose_export_differs_is_not_written_and_the_error_gives_advice(tmp_path, monkeypatch):
     infer = TorchModel.infer
     monkeypatch.setattr(TorchModel, "infer", lambda self, windows: [one * 1.001 for one in infer(self, windows)])
     with pytest.raises(ExportError, match=r"'score' .* differs by 0\.001 of its size, at most 1e-5 .*train for longer"):
@@ -120,7 +120,7 @@ def test_a_model_whose_file_answers_otherwise_is_not_written_and_what_helps_is_t
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_is_installed_with_its_place_in_the_index_or_not_at_all(tmp_path, monkeypatch):
+def test_a_model_is_installed_with_its_index_entry_or_not_at_all(tmp_path, monkeypatch):
     models = tmp_path / "models"
     install(write(trained(), tmp_path, 3, "1.0.0"), models)
     before = {path.name: path.read_bytes() for path in models.iterdir()}
@@ -143,20 +143,20 @@ def test_a_model_is_installed_with_its_place_in_the_index_or_not_at_all(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "message"),
     [(errno.ENOSPC, "No space left on device: free some disk space"), (errno.EIO, "error: choose another folder")],
 )
-def test_a_file_that_cannot_be_written_says_what_to_do(tmp_path, monkeypatch, code, said):
+def test_a_file_that_cannot_be_written_gives_advice(tmp_path, monkeypatch, code, message):
     def failing(_):
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "fsync", failing)
-    with pytest.raises(OutputError, match=said):
+    with pytest.raises(OutputError, match=message):
         write_all_atomically({tmp_path / "a": b"new", tmp_path / "b": b"new"})
     assert not list(tmp_path.iterdir())
 
 
-def test_pictures_differ_with_what_they_show():
+def test_plots_differ_with_their_data():
     scores = {"normal": np.arange(9.0), "abnormal": np.arange(4.0, 13.0)}
     other = {"normal": np.arange(9.0), "abnormal": np.arange(9.0)}
     for draw in (
@@ -172,15 +172,15 @@ def test_pictures_differ_with_what_they_show():
     assert pictures.confusion(scores, 3.0, "forest") != pictures.confusion(scores, 3.0, "neighbours")
 
 
-def test_a_preset_gives_way_to_what_is_set_besides():
-    small = with_settings(TransferOptions(), {"preset": "small"}, PRESETS)
-    assert small.epochs == PRESETS["small"]["epochs"]
-    assert with_settings(TransferOptions(), {"epochs": "3", "preset": "small"}, PRESETS).epochs == 3
-    assert with_settings(TransferOptions(), {}, PRESETS) == TransferOptions()
+def test_explicit_settings_override_a_preset():
+    small = TransferOptions.parse({"preset": "small"})
+    assert small.epochs == TransferOptions.presets["small"]["epochs"]
+    assert TransferOptions.parse({"epochs": "3", "preset": "small"}).epochs == 3
+    assert TransferOptions.parse({}) == TransferOptions()
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050])
-def test_golden_windows_are_had_at_any_rate(rate):
+def test_golden_windows_work_at_any_rate(rate):
     spec = FeatureSpec(sample_rate=rate, fmax=rate / 2, n_frames=20, window_hop=10, transform="log_mel")
     windows = golden_windows(spec, 2)
     assert windows.shape == (3, 20, 64)

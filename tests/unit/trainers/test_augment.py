@@ -1,4 +1,4 @@
-"""Augmentation does to log-mel windows what the world does to sound."""
+"""Augmentation of log-mel windows matches the acoustic effects it models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trainers.data.augment import (
 SPEC = FeatureSpec(n_frames=48, window_hop=12)
 
 
-def test_rounding_to_16_bits_makes_the_floor_it_is_said_to_make():
+def test_the_floor_of_16_bit_rounding_is_as_measured():
     quiet = np.zeros(64_000)
     dither = np.random.default_rng(0).uniform(-0.5, 0.5, 64_000) / 32_768
     measured = rows_of((quiet + dither).astype(np.float32), 16_000, SPEC).mean()
@@ -43,14 +43,14 @@ def test_power_and_decibels_are_inverse_above_the_floor():
     assert to_db(np.zeros(1, np.float32))[0] == pytest.approx(-100.0)
 
 
-def test_colours_are_smooth_and_differ():
+def test_frequency_responses_are_smooth_and_differ():
     curves = frequency_responses(np.random.default_rng(2), 50, 64, 4.0)
     assert curves.shape == (50, 1, 64)
     assert curves.std() == pytest.approx(4.0, rel=0.3)
     assert np.abs(np.diff(curves, axis=2)).max() < 4.0
 
 
-def test_masks_hide_a_band_and_a_stretch():
+def test_masks_hide_a_band_and_a_time_span():
     windows = np.random.default_rng(3).normal(0.0, 10.0, (6, 48, 64)).astype(np.float32)
     before = windows.copy()
     changed = spec_augment(np.random.default_rng(4), windows, 1.0) != before
@@ -59,7 +59,7 @@ def test_masks_hide_a_band_and_a_stretch():
     assert not (spec_augment(np.random.default_rng(4), before.copy(), 0.0) != before).any()
 
 
-def test_bands_are_lost_at_the_ends_only():
+def test_bands_are_attenuated_at_the_ends_only():
     curves = band_limits(np.random.default_rng(5), 200, 64, 0.5)
     assert curves.shape == (200, 1, 64)
     assert curves[:, :, 11:36].max() == curves[:, :, 11:36].min() == 0.0
@@ -67,20 +67,20 @@ def test_bands_are_lost_at_the_ends_only():
     assert not band_limits(np.random.default_rng(5), 20, 64, 0.0).any()
 
 
-def test_a_room_adds_a_tail_that_decays_and_nothing_before_the_sound():
+def test_reverb_adds_a_decaying_tail_and_nothing_before_the_sound():
     power = np.zeros((40, 16 + 30, 2), np.float32)
     power[:, 20] = 1.0
-    heard = add_reverb(np.random.default_rng(6), power, 16, 0.02, 1.0)
-    assert heard.shape == (40, 30, 2)
-    assert not heard[:, :4].any()
-    assert np.allclose(heard[:, 4], 1.0)
-    tails = heard[:, 5:20]
+    wet = add_reverb(np.random.default_rng(6), power, 16, 0.02, 1.0)
+    assert wet.shape == (40, 30, 2)
+    assert not wet[:, :4].any()
+    assert np.allclose(wet[:, 4], 1.0)
+    tails = wet[:, 5:20]
     assert (tails[:, 0] > 0.0).all()
     assert (np.diff(tails, axis=1) < 0.0).all()
     assert tails.sum(axis=1).max() < 2.1
 
 
-def test_sound_before_the_window_is_heard_in_its_tail():
+def test_sound_before_the_window_reverberates_into_it():
     power = np.zeros((4, 16 + 30, 2), np.float32)
     power[:, 15] = 1.0
     assert add_reverb(np.random.default_rng(6), power, 16, 0.02, 1.0)[:, 0].min() > 0.0

@@ -14,12 +14,11 @@ import soundfile
 
 from schemas.errors import EmptyAudio, InputError, NotAudio, TooLittleSound, UnusableAudio, WrongLayout
 from trainers.data.synthetic_set import SetOptions, write_set
-from trainers.recipes.conv_ae import recipe as conv_ae
 from trainers.recipes.conv_ae.recipe import ConvAeRecipe
-from trainers.recipes.embedding.recipe import FleetRecipe
-from trainers.recipes.knn.recipe import QuickRecipe
-from trainers.recipes.mimii_ae import recipe as mimii_ae
+from trainers.recipes.embedding.recipe import EmbeddingRecipe
+from trainers.recipes.knn.recipe import KnnRecipe
 from trainers.recipes.mimii_ae.recipe import MimiiAeRecipe
+from trainers.recipes.one_class.training import OneClassRecipe
 
 RATE = 16_000
 
@@ -131,8 +130,7 @@ def test_a_clip_that_is_only_tested_on_is_named_before_anything_is_trained(recip
     def trained(*_):
         raise AssertionError("trained first")
 
-    for module in (conv_ae, mimii_ae):
-        monkeypatch.setattr(module, "_trained", trained)
+    monkeypatch.setattr(OneClassRecipe, "fit", trained)
     spoilt = sorted((data / "abnormal").iterdir())
     for path in spoilt:
         soundfile.write(path, np.full(3 * RATE, np.nan), RATE, subtype="FLOAT")
@@ -164,15 +162,15 @@ def _only_abnormal(data: Path) -> Path:
         (_silent, UnusableAudio, "is silent"),
         (_no_sample, EmptyAudio, "holds no sample"),
         (_other_rate, UnusableAudio, "48000 Hz"),
-        (_normal_is_empty, WrongLayout, "holds no recording"),
+        (_normal_is_empty, WrongLayout, "has no recording"),
         (_only_abnormal, WrongLayout, "none of them normal"),
-        (_two_normal, TooLittleSound, "in 2 unbroken runs"),
+        (_two_normal, TooLittleSound, "in 2 spans without gaps"),
     ],
 )
-def test_quick_names_it_too(data, spoil, error, said):
+def test_knn_names_it_too(data, spoil, error, said):
     path = spoil(data)
     with pytest.raises(InputError, match=said) as caught:
-        QuickRecipe().train(data, 3, {"preset": "small"})
+        KnnRecipe().train(data, 3, {"preset": "small"})
     assert isinstance(caught.value, error)
     assert error is TooLittleSound or str(path) in str(caught.value)
 
@@ -186,16 +184,16 @@ def test_quick_names_it_too(data, spoil, error, said):
         (_broken, NotAudio, r"cannot be decoded \(Format not recognised\): remove it"),
     ],
 )
-def test_fleet_names_it_too(data, spoil, error, said):
+def test_embedding_names_it_too(data, spoil, error, said):
     spoil(data)
     with pytest.raises(InputError, match=said) as caught:
-        FleetRecipe().train(data, 3, {"embedding": "no", "seconds": "1.5"})
+        EmbeddingRecipe().train(data, 3, {"embedding": "no", "seconds": "1.5"})
     assert isinstance(caught.value, error)
 
 
-def test_quick_takes_what_is_normal_from_a_sets_layout(tmp_path):
+def test_knn_reads_labels_from_a_sets_layout(tmp_path):
     write_set("mimii", tmp_path / "set", SetOptions(("fan",), 1, (6.0,), clips=12, anomalies=2, seconds=4.0, seed=4))
-    trained = QuickRecipe().train(tmp_path / "set", 3, {"preset": "small"})
+    trained = KnnRecipe().train(tmp_path / "set", 3, {"preset": "small"})
     assert trained.trained_on.startswith("12 recordings")
     assert "auc_abnormal" in trained.metrics
 
@@ -224,7 +222,7 @@ _TRAIN = """
 _FEW = {
     "mimii-ae": ["epochs=2", "least_steps=1"],
     "conv-ae": ["epochs=2", "least_steps=1", "batch=8"],
-    "fleet": ["embedding=yes", "seconds=1.2", "steps=2", "batch=4", "synthetic=2", "width=4", "size=8"],
+    "embedding": ["embedding=yes", "seconds=1.2", "steps=2", "batch=4", "synthetic=2", "width=4", "size=8"],
     "scream": ["folds=2", "steps=2", "batch=8", "synthetic=2"],
 }
 

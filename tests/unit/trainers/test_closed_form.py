@@ -1,4 +1,4 @@
-"""A closed form of normal sound, on rows whose truth is known."""
+"""The nearest-neighbour score, on rows of known truth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from schemas.errors import TooLittleSound
 from trainers.evaluation.metrics import auc
-from trainers.recipes.knn import neighbours as closed_form
+from trainers.recipes.knn import neighbours
 from trainers.recipes.knn.neighbours import fit, held_out_scores
 
 D = 12
@@ -21,18 +21,18 @@ def normal_rows(seed: int, n: int) -> np.ndarray:
     return rows * np.geomspace(1e-3, 1e3, D) - 40.0
 
 
-def slow_rows(n: int, span: int) -> np.ndarray:
-    """Windows of ``span`` steps that overlap: moving averages."""
-    raw = normal_rows(1, n + span - 1)
-    return np.lib.stride_tricks.sliding_window_view(raw, span, axis=0).mean(axis=2)
+def slow_rows(n: int, length: int) -> np.ndarray:
+    """Windows of ``length`` rows that overlap: moving averages."""
+    raw = normal_rows(1, n + length - 1)
+    return np.lib.stride_tricks.sliding_window_view(raw, length, axis=0).mean(axis=2)
 
 
-def test_what_never_happens_together_scores_high_though_each_column_is_usual():
-    form = fit(normal_rows(0, 300), np.arange(300), 1)
+def test_unusual_combinations_score_high_though_each_column_is_usual():
+    scorer = fit(normal_rows(0, 300), np.arange(300), 1)
     fresh, broken = normal_rows(5, 200), normal_rows(5, 200)
     broken[:, 1] = 2.0 * broken[:, 1].mean() - broken[:, 1]
 
-    assert auc(form.score(fresh), form.score(broken)) > 0.95
+    assert auc(scorer.score(fresh), scorer.score(broken)) > 0.95
 
 
 def test_units_of_columns_do_not_matter():
@@ -44,37 +44,37 @@ def test_units_of_columns_do_not_matter():
     np.testing.assert_allclose(there, fit(rows, np.arange(100), 1).score(fresh), atol=1e-6)
 
 
-def test_sparse_corners_are_as_normal_as_dense_ones():
+def test_sparse_regions_are_as_normal_as_dense_ones():
     rng = np.random.default_rng(3)
     wide = (np.arange(400) % 2)[:, None] * 4.0 + 1.0
-    form = fit(rng.normal(0, 1, (400, D)) * wide + 20.0 * wide, np.arange(400), 1)
-    dense = form.score(rng.normal(0, 1, (100, D)) + 20.0)
-    sparse = form.score(rng.normal(0, 1, (100, D)) * 5.0 + 100.0)
+    scorer = fit(rng.normal(0, 1, (400, D)) * wide + 20.0 * wide, np.arange(400), 1)
+    dense = scorer.score(rng.normal(0, 1, (100, D)) + 20.0)
+    sparse = scorer.score(rng.normal(0, 1, (100, D)) * 5.0 + 100.0)
 
     # Without the neighbours' own distance the gap is that of the spreads, 14 dB.
     assert 0.0 < np.median(sparse) - np.median(dense) < 6.0
 
 
-def test_held_out_scores_are_those_of_new_sound_and_learned_ones_are_not():
+def test_held_out_scores_are_those_of_new_sound_and_training_scores_are_not():
     rows, fresh = slow_rows(300, 10), slow_rows(600, 10)[400:]
-    at = np.arange(300)
-    form = fit(rows, at, 10)
-    held_out = np.median(held_out_scores(rows, at, 10))
+    starts = np.arange(300)
+    scorer = fit(rows, starts, 10)
+    held_out = np.median(held_out_scores(rows, starts, 10))
 
-    assert np.median(form.score(rows)) < held_out - 2.0
-    assert abs(np.median(form.score(fresh)) - held_out) < 2.0
+    assert np.median(scorer.score(rows)) < held_out - 2.0
+    assert abs(np.median(scorer.score(fresh)) - held_out) < 2.0
 
 
-def test_windows_that_share_sound_do_not_count_as_much_as_windows_that_do_not():
+def test_windows_that_share_sound_count_less_than_windows_that_do_not():
     rows = normal_rows(0, 60)
     apart, shared = fit(rows, 10 * np.arange(60), 10), fit(rows, np.arange(60), 10)
-    # Six windows' worth of sound is drawn further towards independence than sixty: correlations are whitened less.
+    # The covariance of six windows' worth of sound is shrunk more than that of sixty: correlations are whitened less.
     assert np.linalg.cond(shared.whitening / rows.std(axis=0)[:, None] ** -1) < np.linalg.cond(
         apart.whitening / rows.std(axis=0)[:, None] ** -1
     )
 
 
-def test_a_column_that_never_moved_has_the_floor_for_its_deviation():
+def test_a_constant_column_has_the_floor_for_its_deviation():
     rows = normal_rows(0, 100)
     rows[:, 3] = 7.0
     moved = rows[:1] + np.eye(D)[3] * 0.05
@@ -91,27 +91,27 @@ def test_too_little_sound_is_refused(windows):
         fit(normal_rows(0, windows), np.arange(windows), 10)
 
 
-def test_windows_that_share_sound_are_no_neighbours():
-    """Else every reference's own distance would be that of one step of time."""
-    rows, at = slow_rows(300, 10), np.arange(300)
-    form = fit(rows, at, 10)
-    own = form.weight ** (-1 / 0.75)
-    alone = fit(rows[::10], at[::10], 10)
+def test_windows_that_share_sound_are_not_neighbours():
+    """Otherwise every reference's own distance would be that of one row."""
+    rows, starts = slow_rows(300, 10), np.arange(300)
+    scorer = fit(rows, starts, 10)
+    own = scorer.weight ** (-1 / 0.75)
+    alone = fit(rows[::10], starts[::10], 10)
 
     assert np.median(own) > 0.5 * np.median(alone.weight ** (-1 / 0.75))
 
 
 def test_no_sound_is_on_both_sides_of_a_block(monkeypatch):
-    learned = []
+    fitted_to = []
 
-    def fit_and_note(rows, at, span, floor):
-        learned.append(at)
-        return fit(rows, at, span, floor)
+    def fit_and_record(rows, start, length, floor):
+        fitted_to.append(start)
+        return fit(rows, start, length, floor)
 
-    monkeypatch.setattr(closed_form, "fit", fit_and_note)
+    monkeypatch.setattr(neighbours, "fit", fit_and_record)
     held_out_scores(slow_rows(500, 20), np.arange(500), 20)
 
-    second = learned[1]
+    second = fitted_to[1]
     assert second[second < 100].max() == 80
     assert second[second >= 100].min() == 219
 
@@ -119,7 +119,7 @@ def test_no_sound_is_on_both_sides_of_a_block(monkeypatch):
 def test_sound_that_repeats_itself_exactly_leaves_scores_finite_and_new_sound_anomalous():
     loop = np.tile(slow_rows(60, 10), (10, 1))
     held_out = held_out_scores(loop, np.arange(600), 10)
-    form = fit(loop, np.arange(600), 10)
+    scorer = fit(loop, np.arange(600), 10)
 
     assert np.ptp(held_out) < 10.0
-    assert np.median(form.score(slow_rows(400, 10)[100:])) > np.median(held_out) + 6.0
+    assert np.median(scorer.score(slow_rows(400, 10)[100:])) > np.median(held_out) + 6.0

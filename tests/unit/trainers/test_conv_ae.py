@@ -18,7 +18,7 @@ from schemas.errors import InputError, SettingsError, UnreadableInput
 from schemas.manifest import read_metadata
 from trainers.data.synthetic_set import SetOptions, write_set
 from trainers.export.artefact import write
-from trainers.recipes.conv_ae.features import Compat, Correct, spec_of
+from trainers.recipes.conv_ae.features import CompatFeatures, CorrectFeatures, spec_of
 from trainers.recipes.conv_ae.network import ConvAutoencoder
 from trainers.recipes.conv_ae.recipe import ConvAeRecipe
 from trainers.recipes.conv_ae.weights import load_weights
@@ -67,7 +67,7 @@ def test_every_form_becomes_a_file_that_serves(data, tmp_path, features, form, m
     assert all(one.features.shape == one.reconstruction.shape and one.features.shape[1] > 1 for one in trained.examples)
 
 
-def test_figures_tell_what_was_swept_tested_and_seen(data, tmp_path):
+def test_figures_report_sweep_test_and_pictures(data, tmp_path):
     trained = ConvAeRecipe().train(data, 3, TINY)
     write(trained, tmp_path, 3, "1.0.0")
     figures = json.loads((tmp_path / "conv-ae.json").read_text())
@@ -103,9 +103,9 @@ def test_compat_features_are_those_of_librosa_called_without_a_rate(seconds):
     hop = {1: 202, 2: 201}[seconds]
     mel = librosa.feature.melspectrogram(y=sound, n_fft=400, hop_length=hop, n_mels=40)
     rows = torch.from_numpy(sound.reshape(1, -1, 400))
-    assert np.allclose(Compat(seconds, power=True)(rows)[0], mel, rtol=1e-4, atol=1e-6)
+    assert np.allclose(CompatFeatures(seconds, power=True)(rows)[0], mel, rtol=1e-4, atol=1e-6)
     wanted = librosa.power_to_db(mel, ref=np.max)
-    assert np.abs(Compat(seconds, power=False)(rows)[0].numpy() - wanted).max() < 1e-3
+    assert np.abs(CompatFeatures(seconds, power=False)(rows)[0].numpy() - wanted).max() < 1e-3
     right = librosa.feature.melspectrogram(y=sound, sr=16_000, n_fft=400, hop_length=hop, n_mels=40)
     assert np.abs(librosa.power_to_db(right, ref=np.max) - wanted).max() > 10.0
 
@@ -114,7 +114,7 @@ def test_correct_features_do_not_change_with_gain():
     spec = spec_of("log-mel", "correct", 1)
     sound = 0.1 * np.random.default_rng(2).standard_normal(20_000).astype(np.float32)
     loud, quiet = (
-        Correct(power=False)(torch.from_numpy(windows_of(rows_of(gain * sound, 16_000, spec), spec)))
+        CorrectFeatures(power=False)(torch.from_numpy(windows_of(rows_of(gain * sound, 16_000, spec), spec)))
         for gain in (1.0, 0.05)
     )
     assert torch.allclose(loud, quiet, atol=1e-3)
@@ -141,15 +141,15 @@ def test_weights_of_another_form_are_refused(data, tmp_path):
     (tmp_path / "text.pt").write_text("no weights")
     torch.save(nn.Linear(2, 2), tmp_path / "module.pt")
     torch.save({"net": {"weight": torch.zeros(2)}, "epoch": 3}, tmp_path / "checkpoint.pt")
-    told = {
-        "other.pt": "holds other layers",
-        "checkpoint.pt": "holds other layers",
-        "text.pt": "is no torch state dict",
-        "module.pt": "is no torch state dict",
+    messages = {
+        "other.pt": "has other layers",
+        "checkpoint.pt": "has other layers",
+        "text.pt": "is not a torch state dict",
+        "module.pt": "is not a torch state dict",
         "none.pt": "cannot be read: No such file",
     }
-    for name, said in told.items():
-        with pytest.raises(UnreadableInput, match=f"{name} {said}") as caught:
+    for name, message in messages.items():
+        with pytest.raises(UnreadableInput, match=f"{name} {message}") as caught:
             load_weights(ConvAutoencoder(normalised=True, decibels=True), tmp_path / name)
         assert len(str(caught.value).replace(str(tmp_path), "").splitlines()) == 1
         assert "weights_only" not in str(caught.value)
@@ -157,37 +157,37 @@ def test_weights_of_another_form_are_refused(data, tmp_path):
         ConvAeRecipe().train(data, 3, {"weights": str(tmp_path / "other.pt")})
 
 
-def test_training_begins_at_the_level_of_what_is_heard():
+def test_training_starts_at_the_level_of_its_input():
     torch.manual_seed(0)
     rows = -35.0 + 6.0 * torch.randn(20, 40, 80)
     net = ConvAutoencoder(normalised=True, decibels=True)
     before = net.loss(rows).item()
-    net.begin_at(rows)
+    net.start_at(rows)
     assert before > 1_000.0
     assert net.loss(rows).item() < 100.0
     assert set(net.state_dict()) == set(ConvAutoencoder(normalised=True, decibels=True).state_dict())
-    assert not {"usual", "scale"} & set(net.state_dict())
+    assert not {"offset", "scale"} & set(net.state_dict())
     plain = ConvAutoencoder(normalised=False, decibels=True)
     before = plain.loss(rows).item()
-    plain.begin_at(rows)
+    plain.start_at(rows)
     assert plain.loss(rows).item() == before
     powers = 0.03 * torch.rand(20, 40, 80)
     plain = ConvAutoencoder(normalised=False, decibels=False)
     before = plain.loss(powers).item()
-    plain.begin_at(powers)
+    plain.start_at(powers)
     assert before > 0.1
     assert plain.loss(powers).item() < 0.001
-    plain.begin_at(torch.zeros(20, 40, 80))
+    plain.start_at(torch.zeros(20, 40, 80))
     assert np.isfinite(plain.loss(powers).item())
 
 
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"features": "cepstra"}, "'cepstra'"),
+        ({"features": "cepstra"}, "'cepstra'; it must be 'raw', 'mel' or 'log-mel'"),
         ({"form": "gan"}, "'gan'"),
         ({"mode": "wrong"}, "'wrong'"),
-        ({"seconds": "3"}, "is 3"),
+        ({"seconds": "3"}, "'3'; it must be 1 or 2"),
         ({"features": "raw"}, "'raw'"),
         ({"form": "dense"}, "'dense'"),
         ({"form": "vae", "weights": "x.pt"}, r"x\.pt"),

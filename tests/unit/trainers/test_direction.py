@@ -1,4 +1,4 @@
-"""A score that falls where something is wrong is found out, turned, or refused."""
+"""A score that falls with anomalies is detected, made two-sided, or rejected."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def model(factor: float) -> TorchModel:
     return TorchModel(Loudness(factor).eval())
 
 
-def test_a_score_that_rises_is_left_alone(normal):
+def test_a_rising_score_is_unchanged(normal):
     loud = model(1.0)
     kept, found = ensure_score_direction(loud, SPEC, normal, 3)
     assert kept is loud
@@ -54,7 +54,7 @@ def test_a_score_that_rises_is_left_alone(normal):
     assert found.rising_before == 1.0
 
 
-def test_a_score_that_falls_is_turned_into_its_distance_from_the_usual(normal):
+def test_a_falling_score_becomes_its_distance_from_the_usual_score(normal):
     turned, found = ensure_score_direction(model(-1.0), SPEC, normal, 3)
     assert found.kind == "two-sided"
     assert found.rising_before == 0.0
@@ -66,20 +66,20 @@ def test_a_score_that_falls_is_turned_into_its_distance_from_the_usual(normal):
     assert score.min() >= 0.0
 
 
-def test_a_score_that_falls_or_never_moves_is_refused(normal):
+def test_a_falling_or_constant_score_is_rejected(normal):
     with pytest.raises(ScoreInverted, match="0%"):
         ensure_score_direction(model(-1.0), SPEC, normal, 3, two_sided=False)
     with pytest.raises(ScoreInverted, match="50%"):
         ensure_score_direction(model(0.0), SPEC, normal, 3)
 
 
-def test_recordings_shorter_than_a_window_are_refused(normal):
+def test_recordings_shorter_than_a_window_are_rejected(normal):
     with pytest.raises(EmptyAudio, match="none of 2"):
         ensure_score_direction(model(1.0), SPEC, [normal[0][:5_000], normal[1][:5_000]], 3)
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000])
-def test_anomalies_are_as_loud_as_asked_and_differ(rate):
+def test_anomalies_have_the_requested_level_and_differ(rate):
     samples = 0.002 * np.random.default_rng(0).standard_normal(3 * rate).astype(np.float32)
     made = generated_anomalies(samples, rate, 4, severity_db=6.0)
     for mixed in made.values():

@@ -1,4 +1,4 @@
-"""Figures by hand."""
+"""Metrics against values computed by hand."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def test_confirmed_is_the_second_of_three_neighbours():
     assert confirmed(np.array([7], dtype=np.float32), 2, 3) == -np.inf
 
 
-def test_a_threshold_between_when_both_promises_can_be_kept():
+def test_the_threshold_is_in_the_middle_if_both_limits_can_be_met():
     screams, others = np.array([5.0, 6.0, 7.0]), np.array([0.0, 1.0])
     assert threshold_for(screams, others, 0.0, 1.0) == 3.0
 
 
-def test_false_calls_decide_when_not_both_can_be_kept():
+def test_false_positives_decide_if_both_limits_cannot_be_met():
     screams, others = np.array([0.5, 6.0]), np.array([0.0, 1.0, 2.0, 3.0])
     threshold = threshold_for(screams, others, 0.25, 1.0)
     assert np.mean(others > threshold) == 0.25
@@ -45,7 +45,7 @@ def test_quantiles_are_named_by_probability():
     assert quantiles["0.99"] == 99.0
 
 
-def test_what_scores_below_normal_sound_is_known():
+def test_groups_that_score_below_normal_sound_are_listed():
     scores = {"normal": [1.0, 2.0], "leak": [0.5, 1.5], "rub": [1.0, 3.0], "bearing": [1.5, 1.6]}
     assert below_normal(scores) == {"leak": 0.25}
     assert below_normal({}) == {}

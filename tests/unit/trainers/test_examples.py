@@ -1,4 +1,4 @@
-"""Windows to look at: which are chosen, and that what they hold is drawn."""
+"""Example windows: their selection and their plots."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ def window(value: float) -> np.ndarray:
     return np.full((4, 3), value, np.float32)
 
 
-def look(title: str, score: float, heard: np.ndarray) -> Example:
-    return Example(title, score, heard)
+def make_example(title: str, score: float, features: np.ndarray) -> Example:
+    return Example(title, score, features)
 
 
-def test_the_lowest_and_the_highest_of_each_group_are_taken():
+def test_the_lowest_and_highest_of_each_group_are_selected():
     groups = {
         "normal": [(np.stack([window(1), window(2)]), np.array([3.0, 0.5])), (window(3)[None], np.array([9.0]))],
         "leak": [(np.stack([window(4), window(5)]), np.array([7.0, np.nan]))],
     }
-    chosen = best_and_worst(groups, look)
-    assert [(one.title, one.score, float(one.heard[0, 0])) for one in chosen] == [
+    chosen = best_and_worst(groups, make_example)
+    assert [(one.title, one.score, float(one.features[0, 0])) for one in chosen] == [
         ("normal, lowest", 0.5, 2.0),
         ("normal, highest", 9.0, 3.0),
         ("leak", 7.0, 4.0),
     ]
-    assert best_and_worst({"nothing": []}, look) == ()
+    assert best_and_worst({"nothing": []}, make_example) == ()
 
 
 RNG = np.random.default_rng(3)
 PLAIN = Example("normal, lowest", 1.0, RNG.normal(size=(20, 16)).astype(np.float32))
-BOTH = replace(PLAIN, rebuilt=np.zeros((20, 16), np.float32), seconds=2.0)
-HEARD = replace(BOTH, sound=RNG.normal(size=4_000).astype(np.float32), sample_rate=8_000)
-CURVE = replace(HEARD, heard=HEARD.heard[:1], rebuilt=np.zeros((1, 16), np.float32))
+RECONSTRUCTED = replace(PLAIN, reconstruction=np.zeros((20, 16), np.float32), seconds=2.0)
+WITH_SAMPLES = replace(RECONSTRUCTED, samples=RNG.normal(size=4_000).astype(np.float32), sample_rate=8_000)
+CURVE = replace(WITH_SAMPLES, features=WITH_SAMPLES.features[:1], reconstruction=np.zeros((1, 16), np.float32))
 
 
-@pytest.mark.parametrize("example", [PLAIN, BOTH, HEARD, CURVE, replace(CURVE, sound=None)])
-def test_everything_there_is_of_a_window_is_drawn(example):
+@pytest.mark.parametrize("example", [PLAIN, RECONSTRUCTED, WITH_SAMPLES, CURVE, replace(CURVE, samples=None)])
+def test_all_parts_of_an_example_are_drawn(example):
     drawn = imread(io.BytesIO(draw_examples([example, replace(example, score=2.0)])))
     assert drawn.std() > 0.05
-    for name in ("heard", "rebuilt", "sound"):
+    for name in ("features", "reconstruction", "samples"):
         values = getattr(example, name)
         if values is not None:
-            # Not by a constant alone, which no colour would tell.
+            # Not a constant, which would not change colours.
             other = replace(example, **{name: values + np.linspace(-3.0, 3.0, values.shape[-1], dtype=np.float32)})
             again = imread(io.BytesIO(draw_examples([other, replace(other, score=2.0)])))
             assert again.shape == drawn.shape
             assert np.abs(again - drawn).max() > 0.1, name
 
 
-def test_silence_and_a_window_of_one_value_are_drawn():
-    flat = replace(HEARD, heard=window(0.0), rebuilt=window(0.0), sound=np.zeros(100, np.float32))
+def test_silence_and_a_constant_window_are_drawn():
+    flat = replace(WITH_SAMPLES, features=window(0.0), reconstruction=window(0.0), samples=np.zeros(100, np.float32))
     assert draw_examples([flat])
 
 
-def test_more_is_drawn_where_more_is_known():
-    sizes = [imread(io.BytesIO(draw_examples([one]))).shape[1] for one in (PLAIN, BOTH, HEARD)]
+def test_more_panels_are_drawn_with_more_data():
+    sizes = [imread(io.BytesIO(draw_examples([one]))).shape[1] for one in (PLAIN, RECONSTRUCTED, WITH_SAMPLES)]
     assert sizes == sorted(set(sizes))

@@ -18,7 +18,7 @@ from trainers.export.sklearn_model import SklearnModel
 from trainers.features.mfcc import WIDTH
 from trainers.recipes.iaia.chain import fit_detector
 from trainers.recipes.iaia.data import load_cells
-from trainers.recipes.iaia.protocol import plan
+from trainers.recipes.iaia.protocol import split_cells
 from trainers.recipes.iaia.recipe import IaiaRecipe
 
 TINY = {"seeds": "1", "epochs": "2", "least_steps": "40", "batch": "16"}
@@ -49,10 +49,10 @@ def test_sound_becomes_one_file_that_scores_sound_as_scikit_learn_does(sound, tm
     path = write(trained, tmp_path, 3, "1.0.0")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(1)
-    heard = rng.normal(0.0, 0.1, (5, trained.spec.window_samples)).astype(np.float32)
-    windows = np.concatenate([windows_of(rows_of(one, 16_000, trained.spec), trained.spec) for one in heard])
-    (told,) = session.run(["score"], {"waveform": windows})
-    assert np.allclose(told, trained.model.infer(windows)[0], rtol=1e-4, atol=1e-4)
+    sounds = rng.normal(0.0, 0.1, (5, trained.spec.window_samples)).astype(np.float32)
+    windows = np.concatenate([windows_of(rows_of(one, 16_000, trained.spec), trained.spec) for one in sounds])
+    (scores,) = session.run(["score"], {"waveform": windows})
+    assert np.allclose(scores, trained.model.infer(windows)[0], rtol=1e-4, atol=1e-4)
     assert trained.report["onnx_against_sklearn"]["flips"] == 0.0
     assert trained.report["features_against_numpy"] < 1e-3
     assert {"iaia-lof-6dB-confusion.png", "iaia-loss.png", "iaia-examples.png", "iaia.json"} <= {
@@ -62,7 +62,7 @@ def test_sound_becomes_one_file_that_scores_sound_as_scikit_learn_does(sound, tm
     assert [one.title.split(",")[0] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
     assert all(one.features.shape == one.reconstruction.shape == (1, WIDTH) for one in trained.examples)
     clips = {clip.samples(16_000).tobytes(): clip.label for clip in load_mimii(sound)}
-    assert [clips[one.sound.tobytes()] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
+    assert [clips[one.audio.tobytes()] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
 
 
 @pytest.mark.parametrize("detector", ["if", "ocsvm", "lof"])
@@ -74,10 +74,10 @@ def test_every_detector_becomes_part_of_the_graph_and_scores_what_is_far_higher(
     windows = np.concatenate([rows[:20], 6.0 + rows[:20]]).reshape(-1, 2, 2)
     graph = model.graph(windows)
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
-    (told,) = session.run(["score"], {"waveform": windows})
-    assert told.shape == (40,)
-    assert np.allclose(told, model.infer(windows)[0], rtol=1e-4, atol=1e-4)
-    assert told[20:].min() > told[:20].max()
+    (scores,) = session.run(["score"], {"waveform": windows})
+    assert scores.shape == (40,)
+    assert np.allclose(scores, model.infer(windows)[0], rtol=1e-4, atol=1e-4)
+    assert scores[20:].min() > scores[:20].max()
     assert {(one.domain, one.version) for one in graph.opset_import} == {("", 18), ("ai.onnx.ml", 3)}
 
 
@@ -91,15 +91,15 @@ def test_an_archive_gives_figures_and_no_model(archive, tmp_path):
     assert 0.0 <= figures["report"]["false_alarms"]["lof"]["6 dB"]["share_of_normal_clips"] <= 1.0
 
 
-def test_clean_learns_nothing_from_the_test_and_source_scales_by_it(archive):
+def test_clean_trains_on_no_test_clip_and_source_scales_by_them(archive):
     cells = load_cells(archive, "fan", density=False)
     for snr_db in (6.0, -6.0):
         cells.cell(snr_db, "id_00").normal[:10] += 100.0
-    clean, source = plan(cells, "clean"), plan(cells, "source")
+    clean, source = split_cells(cells, "clean"), split_cells(cells, "source")
     assert clean.scaling.max() < 50.0
     assert clean.denoising.max() < 50.0
-    assert max(split.train.max() for split in clean.splits) < 50.0
-    assert [len(split.normal) for split in clean.splits] == [10, 10, 10, 10]
+    assert max(cell.train.max() for cell in clean.splits) < 50.0
+    assert [len(cell.normal) for cell in clean.splits] == [10, 10, 10, 10]
     assert source.scaling.max() > 50.0
 
 
@@ -110,12 +110,12 @@ def test_source_has_the_sizes_of_iaia2_where_there_are_as_many_clips(tmp_path):
         arrays[f"6dB/{unit}/normal"] = rng.normal(0.0, 1.0, (900, WIDTH)).astype(np.float32)
         arrays[f"6dB/{unit}/abnormal"] = rng.normal(0.0, 1.0, (150, WIDTH)).astype(np.float32)
     np.savez(tmp_path / "pump.npz", **arrays)
-    dealt = plan(load_cells(tmp_path, "pump", density=True), "source")
-    assert [(one.unit, len(one.train), len(one.normal), len(one.abnormal)) for one in dealt.splits] == [
+    split = split_cells(load_cells(tmp_path, "pump", density=True), "source")
+    assert [(one.unit, len(one.train), len(one.normal), len(one.abnormal)) for one in split.splits] == [
         ("id_00", 643, 138, 137),
         ("id_04", 448, 96, 96),
     ]
-    assert len(dealt.denoising) == 231 + 162
+    assert len(split.denoising) == 231 + 162
 
 
 def test_an_export_that_orders_otherwise_is_refused():
@@ -134,7 +134,7 @@ def test_an_export_that_orders_otherwise_is_refused():
         wrong.agreement(rows, 0.0)
 
 
-def test_what_cannot_be_used_is_said(archive, tmp_path):
+def test_unusable_data_and_settings_are_reported(archive, tmp_path):
     with pytest.raises(InputError, match="--data"):
         IaiaRecipe().train(None, 3, {})
     with pytest.raises(SettingsError, match="toaster"):
@@ -143,6 +143,8 @@ def test_what_cannot_be_used_is_said(archive, tmp_path):
         IaiaRecipe().train(archive, 3, {"protocol": "usual"})
     with pytest.raises(SettingsError, match="12 dB"):
         IaiaRecipe().train(archive, 3, {"snr_db": "12"})
+    with pytest.raises(SettingsError, match="'loud'; it must be a number of dB"):
+        IaiaRecipe().train(archive, 3, {"snr_db": "loud"})
     few = tmp_path / "fan.npz"
     np.savez(few, **{f"6dB/id_00/{kind}": np.ones((3, WIDTH), np.float32) for kind in ("normal", "abnormal")})
     with pytest.raises(WrongLayout, match="at least 4"):

@@ -1,4 +1,4 @@
-"""The leak recipe: its features, what it makes of normal sound, its networks, and the way from names to a file."""
+"""The leak recipe: its features, the anomalies it generates, its networks, and the way from names to a file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from schemas.errors import InputError, SettingsError, WrongLayout
 from trainers.data.synthetic_set import SetOptions, write_set
 from trainers.export.artefact import write
 from trainers.features.gammatone import centres, erb, gammatone_weights
+from trainers.recipes.leak.anomalies import KINDS, SOUND_KINDS, change_image, change_sound, pink
 from trainers.recipes.leak.features import SPEC, LeakFeatures
-from trainers.recipes.leak.generated import KINDS, SOUND_KINDS, of_image, of_sound, pink
 from trainers.recipes.leak.network import EXTRACTORS, ConvAutoencoder, DenseVae, Extractor
 from trainers.recipes.leak.recipe import LeakRecipe
-from trainers.recipes.leak.training import MODELS, train_autoencoder
+from trainers.recipes.leak.training import AUTOENCODERS, train_autoencoder
 
 TINY = {"steps": "20", "batch": "8", "extractor_steps": "2", "extractor_batch": "2"}
 
@@ -49,15 +49,15 @@ def test_gammatone_filters_peak_at_their_centres_and_have_their_bandwidths():
 
 def test_mel_cepstra_are_those_of_librosa():
     window = _window(0)
-    told = LeakFeatures("mfcc")(window)[0, 0].numpy()
+    coefficients = LeakFeatures("mfcc")(window)[0, 0].numpy()
     mel = librosa.feature.melspectrogram(
         y=window.numpy().ravel(), sr=8_000, n_fft=1_024, hop_length=512, n_mels=64, fmin=20.0, fmax=4_000.0
     )
     logarithms = 10.0 * np.log10(np.maximum(mel, 1e-6))
-    wanted = scipy.fft.dct(logarithms - logarithms.mean(), axis=0, norm="ortho")[:44]
-    wanted = (wanted - wanted.mean()) / wanted.std()
-    assert told.shape == (44, 86)
-    assert np.abs(told - wanted).max() < 1e-3
+    expected = scipy.fft.dct(logarithms - logarithms.mean(), axis=0, norm="ortho")[:44]
+    expected = (expected - expected.mean()) / expected.std()
+    assert coefficients.shape == (44, 86)
+    assert np.abs(coefficients - expected).max() < 1e-3
 
 
 @pytest.mark.parametrize(("kind", "shape"), [("time-frequency", (224, 224)), ("mfcc", (44, 86)), ("gfcc", (64, 86))])
@@ -84,15 +84,15 @@ def test_pink_noise_loses_three_decibels_an_octave():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_anomaly_changes_what_it_is_made_of(kind):
+def test_every_kind_of_anomaly_changes_its_input(kind):
     rng = np.random.default_rng(4)
     if kind in SOUND_KINDS:
         before = (0.1 * rng.standard_normal(5_000)).astype(np.float32)
-        after = of_sound(kind, rng, before)
+        after = change_sound(kind, rng, before)
     else:
         before = rng.standard_normal((64, 86)).astype(np.float32)
         kept = before.copy()
-        after = of_image(kind, rng, before)
+        after = change_image(kind, rng, before)
         assert np.array_equal(before, kept)
     assert after.shape == before.shape
     assert after.dtype == np.float32
@@ -101,14 +101,14 @@ def test_every_kind_of_anomaly_changes_what_it_is_made_of(kind):
         assert np.array_equal(np.sort(after), np.sort(before))
 
 
-def test_the_extractor_taps_the_last_convolution():
+def test_the_extractor_ends_at_the_last_convolution():
     extractor = Extractor(EXTRACTORS[0]).eval()
     assert extractor.shape == (960, 7, 7)
     assert extractor(torch.zeros(1, 1, 224, 224)).shape == (1, 960, 7, 7)
 
 
 @pytest.mark.parametrize("shape", [(960, 7, 7), (1, 44, 86), (1, 64, 86)])
-def test_autoencoders_give_back_what_they_are_given_in_size_and_range(shape):
+def test_autoencoders_keep_the_size_and_range_of_their_input(shape):
     for net in (ConvAutoencoder(shape).eval(), DenseVae(shape if shape[0] == 1 else (960, 1, 1)).eval()):
         given = torch.rand(2, *(shape if isinstance(net, ConvAutoencoder) or shape[0] == 1 else (960, 1, 1)))
         rebuilt = net(given)
@@ -117,8 +117,8 @@ def test_autoencoders_give_back_what_they_are_given_in_size_and_range(shape):
         assert net.encode(given).shape == (2, 30)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_every_model_learns(model):
+@pytest.mark.parametrize("model", AUTOENCODERS)
+def test_every_autoencoder_trains(model):
     torch.manual_seed(0)
     maps = 0.5 + 0.4 * torch.sin(torch.arange(64)[:, None] * torch.linspace(0.1, 1.0, 192)).view(64, 1, 12, 16)
     _, losses = train_autoencoder(model, maps, 1, 60, 16, 2e-3)
@@ -131,8 +131,8 @@ def test_names_become_a_file_and_loggers_are_not_split(loggers, tmp_path):
     path = write(trained, tmp_path, 3, "1.0.0")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     windows = torch.cat([_window(seed) for seed in range(4)]).numpy()
-    (told,) = session.run(["score"], {"waveform": windows})
-    assert np.allclose(told, trained.model.infer(windows)[0], rtol=1e-4, atol=1e-4)
+    (scores,) = session.run(["score"], {"waveform": windows})
+    assert np.allclose(scores, trained.model.infer(windows)[0], rtol=1e-4, atol=1e-4)
     report = json.loads((tmp_path / "leak.json").read_text())["report"]
     assert sum(report["loggers"].values()) == 5
     assert report["clips"]["learned"] == 3 * report["loggers"]["learned"]
@@ -144,10 +144,10 @@ def test_names_become_a_file_and_loggers_are_not_split(loggers, tmp_path):
     ]
     # 44 coefficients of 86 frames, low ones first, and the sound they are of.
     assert all(one.features.shape == one.reconstruction.shape == (86, 44) for one in trained.examples)
-    assert all(len(one.sound) == SPEC.window_samples for one in trained.examples)
+    assert all(len(one.audio) == SPEC.window_samples for one in trained.examples)
 
 
-def test_what_cannot_be_used_is_said(loggers, tmp_path):
+def test_unusable_data_and_settings_are_reported(loggers, tmp_path):
     with pytest.raises(InputError, match="--data"):
         LeakRecipe().train(None, 3, {})
     for option, value in (("features", "cqt"), ("model", "gan"), ("two_sided", "maybe"), ("extractor", "vgg")):

@@ -1,4 +1,4 @@
-"""Layouts of public sets: what names say, and what is refused before anything is learned."""
+"""Layouts of public sets: metadata from names, and sets rejected before training."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def put(path, seconds=0.1, rate=RATE, channels=1, samples=None):
     ("folder", "snr_db"),
     [("dataset/min6dB/fan", -6.0), ("0dB/fan", 0.0), ("-6_dB_fan/fan", -6.0), ("6_dB_fan/fan", 6.0), ("fan", None)],
 )
-def test_mimii_is_read_in_every_layout_it_comes_in(tmp_path, folder, snr_db):
+def test_mimii_is_read_in_each_of_its_layouts(tmp_path, folder, snr_db):
     put(tmp_path / folder / "id_02" / "normal" / "00000000.wav", channels=8)
     put(tmp_path / folder / "id_02" / "abnormal" / "00000001.wav", channels=8)
     abnormal, normal = load_clips(tmp_path)
@@ -50,7 +50,7 @@ def test_a_channel_is_taken_or_all_are_averaged(tmp_path):
     assert np.allclose(clip.samples(RATE), 0.225)
 
 
-def test_dcase_names_say_section_domain_and_label(tmp_path):
+def test_dcase_names_give_section_domain_and_label(tmp_path):
     put(tmp_path / "fan" / "train" / "section_00_source_train_normal_0000_strength_1.wav")
     put(tmp_path / "fan" / "test" / "section_01_target_test_anomaly_0003.wav")
     put(tmp_path / "fan" / "test" / "section_02_0007.wav")
@@ -61,7 +61,7 @@ def test_dcase_names_say_section_domain_and_label(tmp_path):
     assert unlabelled.label == "unknown"
 
 
-def test_dcase_names_of_2020_say_id_and_label(tmp_path):
+def test_dcase_names_of_2020_give_id_and_label(tmp_path):
     put(tmp_path / "ToyCar" / "train" / "normal_id_01_00000000.wav")
     put(tmp_path / "ToyCar" / "test" / "anomaly_id_01_00000004.wav")
     test, train = load_clips(tmp_path)
@@ -71,11 +71,11 @@ def test_dcase_names_of_2020_say_id_and_label(tmp_path):
 
 def test_a_dcase_file_in_the_wrong_folder_is_named(tmp_path):
     put(tmp_path / "fan" / "test" / "section_00_source_train_normal_0000.wav")
-    with pytest.raises(WrongLayout, match="says train"):
+    with pytest.raises(WrongLayout, match="belongs to train"):
         load_clips(tmp_path)
 
 
-def test_leak_names_say_logger_and_label(tmp_path):
+def test_leak_names_give_logger_and_label(tmp_path):
     put(tmp_path / "P1-D7-20220301-15030300.wav", rate=8_000)
     put(tmp_path / "P1-D7-20220302-35030300.wav", rate=8_000)
     put(tmp_path / "P2-D8-20220302-25030300.wav", rate=8_000)
@@ -86,7 +86,7 @@ def test_leak_names_say_logger_and_label(tmp_path):
     assert (normal.details["material"], normal.details["diameter"]) == ("03", "0300")
 
 
-def test_folders_say_label_machine_and_unit(tmp_path):
+def test_folders_give_label_machine_and_unit(tmp_path):
     put(tmp_path / "hall" / "normal" / "press 1" / "take_1.wav")
     put(tmp_path / "hall" / "normal" / "press 1" / "take_2.wav")
     put(tmp_path / "hall" / "Anomaly" / "press 1" / "other.wav")
@@ -107,14 +107,14 @@ def test_folders_say_label_machine_and_unit(tmp_path):
         ("auto", ["a.wav"], "a.wav"),
     ],
 )
-def test_a_name_that_says_nothing_is_named(tmp_path, layout, names, named):
+def test_a_name_outside_the_layout_is_named(tmp_path, layout, names, named):
     for name in names:
         put(tmp_path / name)
     with pytest.raises(WrongLayout, match=named):
         load_clips(tmp_path, layout)
 
 
-def test_one_file_or_no_normal_one_is_refused(tmp_path):
+def test_one_file_or_no_normal_one_is_rejected(tmp_path):
     put(tmp_path / "abnormal" / "a.wav")
     with pytest.raises(WrongLayout, match="one recording only"):
         load_clips(tmp_path)
@@ -131,21 +131,21 @@ def test_a_file_of_another_rate_is_named(tmp_path):
         load_clips(tmp_path)
 
 
-def test_a_rate_below_the_features_is_refused(tmp_path):
+def test_a_rate_below_the_features_is_rejected(tmp_path):
     put(tmp_path / "normal" / "a.wav", rate=8_000)
     put(tmp_path / "normal" / "b.wav", rate=8_000)
     with pytest.raises(UnusableAudio, match="8000 Hz, the features need 16000"):
         load_clips(tmp_path)[0].samples(RATE)
 
 
-def test_mimii_of_another_rate_is_refused(tmp_path):
+def test_mimii_of_another_rate_is_rejected(tmp_path):
     for number in range(2):
         put(tmp_path / "0dB" / "fan" / "id_00" / "normal" / f"{number:08}.wav", rate=48_000)
     with pytest.raises(UnusableAudio, match="the set has 16000"):
         load_clips(tmp_path)
 
 
-def test_sound_nothing_should_be_learned_from_is_refused(tmp_path):
+def test_audio_unsuitable_for_training_is_rejected(tmp_path):
     loud = np.clip(3.0 * np.sin(np.arange(1_600) / 9.0), -1.0, 1.0)
     nan = np.zeros(1_600)
     nan[7] = np.nan
@@ -164,7 +164,7 @@ def test_sound_nothing_should_be_learned_from_is_refused(tmp_path):
         fine.samples(RATE)
 
 
-def test_what_holds_no_sound_is_refused(tmp_path):
+def test_a_file_without_audio_is_rejected(tmp_path):
     with pytest.raises(UnreadableInput, match="nowhere"):
         load_clips(tmp_path / "nowhere")
     with pytest.raises(UnreadableInput, match="no recording"):
@@ -195,8 +195,8 @@ def test_the_baselines_split_tests_on_the_first_normal_clips():
         baseline_split(normal)
 
 
-def test_a_split_keeps_takes_together_and_has_about_the_shares():
-    clips = _clips([f"take {n // 4}" for n in range(200)])
+def test_a_split_keeps_groups_together_and_has_about_the_shares():
+    clips = _clips([f"source {n // 4}" for n in range(200)])
     parts = split_by_group(clips, (0.7, 0.2, 0.1), 3)
     groups = [{clip.group for clip in part} for part in parts]
     assert not groups[0] & groups[1]
@@ -207,7 +207,7 @@ def test_a_split_keeps_takes_together_and_has_about_the_shares():
     assert split_by_group(clips, (0.7, 0.2, 0.1), 4) != parts
 
 
-def test_one_take_is_split_into_stretches():
+def test_one_group_is_split_into_contiguous_parts():
     clips = _clips(["one"] * 10)
     assert split_by_group(clips, (0.8, 0.2), 3) == [clips[:8], clips[8:]]
     assert [len(part) for part in split_by_group(clips[:3], (0.9, 0.05, 0.05), 3)] == [1, 1, 1]
@@ -244,13 +244,13 @@ def test_an_archive_of_features_is_read_by_snr_and_unit(tmp_path):
         ({"weights": np.ones(3)}, WrongLayout, "weights"),
     ],
 )
-def test_an_archive_that_lacks_something_is_refused(tmp_path, arrays, error, named):
+def test_an_incomplete_archive_is_rejected(tmp_path, arrays, error, named):
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(error, match=named):
         load_archive(tmp_path / "x.npz")
 
 
-def test_what_is_no_archive_is_refused(tmp_path):
+def test_a_file_that_is_not_an_archive_is_rejected(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"PK no zip")
     for path in (tmp_path / "x.npz", tmp_path / "none.npz"):
         with pytest.raises(UnreadableInput):

@@ -1,4 +1,4 @@
-"""Clip statistics: against librosa and scipy, and within a network."""
+"""Clip statistics against librosa and scipy, and as a network layer."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def _by_libraries(samples: np.ndarray) -> np.ndarray:
 
 @pytest.mark.filterwarnings("ignore:Empty filters:UserWarning")
 @pytest.mark.parametrize("level", [0.5, 0.001])
-def test_features_are_what_the_libraries_make_of_the_sound(level):
+def test_features_match_the_libraries(level):
     samples = _sound(level)
-    told, wanted = clip_features(samples, density=True), _by_libraries(samples)
-    assert told.shape == (WIDTH,)
-    assert np.allclose(told, wanted, rtol=1e-3, atol=1e-3)
+    features, expected = clip_features(samples, density=True), _by_libraries(samples)
+    assert features.shape == (WIDTH,)
+    assert np.allclose(features, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_entropy_in_bits_lies_between_none_and_eight():
+def test_entropy_in_bits_is_between_zero_and_eight():
     ramp = np.linspace(-0.5, 0.5, 25_600)
     assert clip_features(ramp, density=False)[-1] == pytest.approx(8.0, abs=0.01)
     assert clip_features(np.zeros(16_000), density=False)[-1] == pytest.approx(0.0, abs=1e-6)
@@ -54,6 +54,6 @@ def test_silence_has_finite_features():
 def test_the_network_computes_the_same(density):
     clips = np.stack([_sound(0.5), _sound(0.001), np.zeros(16_000, np.float32)])
     with torch.no_grad():
-        told = ClipFeatures(density=density)(torch.from_numpy(clips.reshape(3, 100, 160))).numpy()
-    wanted = np.stack([clip_features(one, density=density) for one in clips])
-    assert (np.abs(told - wanted) / np.maximum(np.abs(wanted), 1.0)).max() < 1e-3
+        features = ClipFeatures(density=density)(torch.from_numpy(clips.reshape(3, 100, 160))).numpy()
+    expected = np.stack([clip_features(one, density=density) for one in clips])
+    assert (np.abs(features - expected) / np.maximum(np.abs(expected), 1.0)).max() < 1e-3

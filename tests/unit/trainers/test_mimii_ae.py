@@ -18,8 +18,11 @@ from schemas.manifest import read_metadata
 from trainers.data.loaders.layout import load_clips
 from trainers.data.synthetic_set import SetOptions, write_set
 from trainers.export.artefact import write
-from trainers.recipes.mimii_ae.network import WIDTHS, VectorAutoencoder, WindowError, load_keras, unfolded
-from trainers.recipes.mimii_ae.recipe import SPEC, MimiiAeRecipe, baseline_parts
+from trainers.recipes.mimii_ae.data import baseline_clips
+from trainers.recipes.mimii_ae.features import SPEC
+from trainers.recipes.mimii_ae.network import WIDTHS, VectorAutoencoder, VectorErrorScore, to_vectors
+from trainers.recipes.mimii_ae.recipe import MimiiAeRecipe
+from trainers.recipes.mimii_ae.weights import load_weights
 
 TINY = {"epochs": "2", "least_steps": "1", "batch": "64"}
 
@@ -48,27 +51,27 @@ def keras_file(path, widths=WIDTHS, seed=0):
 
 def test_vectors_are_five_frames_one_after_the_other():
     frames = torch.arange(8 * 64, dtype=torch.float32).reshape(1, 8, 64)
-    vectors = unfolded(frames)
+    vectors = to_vectors(frames)
     assert vectors.shape == (1, 4, 320)
     assert torch.equal(vectors[0, 3], frames[0, 3:8].flatten())
 
 
-def test_features_are_the_baselines_where_frames_lie_alike():
+def test_features_equal_the_baselines_for_the_same_frames():
     sound = 0.1 * np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
     mel = librosa.feature.melspectrogram(y=sound, sr=16_000, n_fft=1024, hop_length=512, n_mels=64, center=False)
     wanted = 20.0 / 2.0 * np.log10(mel + np.finfo(float).eps)
     assert np.abs(rows_of(sound, 16_000, SPEC) - wanted.T).max() < 1e-3
 
 
-def test_a_windows_score_is_its_mean_error_and_bands_tell_where_it_lies():
+def test_a_windows_score_is_its_mean_error_and_bands_show_its_distribution():
     net = VectorAutoencoder()
     window = torch.randn(3, 64, 64)
-    score, bands = WindowError(net)(window)
-    vectors = unfolded(window)
-    off = (net(vectors) - vectors).square()
-    assert torch.allclose(score, off.mean(dim=(1, 2)), rtol=1e-5)
+    score, bands = VectorErrorScore(net)(window)
+    vectors = to_vectors(window)
+    squared_error = (net.reconstruct(vectors) - vectors).square()
+    assert torch.allclose(score, squared_error.mean(dim=(1, 2)), rtol=1e-5)
     assert torch.allclose(bands.mean(dim=1), score, rtol=1e-5)
-    assert torch.allclose(bands[:, 7], off[:, :, 7::64].mean(dim=(1, 2)), rtol=1e-4)
+    assert torch.allclose(bands[:, 7], squared_error[:, :, 7::64].mean(dim=(1, 2)), rtol=1e-4)
 
 
 def test_it_trains_and_becomes_a_file_that_serves(data, tmp_path):
@@ -86,13 +89,13 @@ def test_it_trains_and_becomes_a_file_that_serves(data, tmp_path):
 def test_published_weights_answer_as_in_keras(tmp_path):
     arrays = keras_file(tmp_path / "ae.h5")
     net = VectorAutoencoder()
-    load_keras(net, tmp_path / "ae.h5")
+    load_weights(net, tmp_path / "ae.h5")
     x = np.random.default_rng(1).normal(0, 1, (5, 320)).astype(np.float32)
     wanted = x
     for number, (kernel, bias) in enumerate(arrays):
         wanted = wanted @ kernel + bias
         wanted = np.maximum(wanted, 0) if number < 5 else wanted
-    assert np.allclose(net(torch.from_numpy(x)).detach().numpy(), wanted, atol=1e-5)
+    assert np.allclose(net.reconstruct(torch.from_numpy(x)).detach().numpy(), wanted, atol=1e-5)
 
 
 def test_published_weights_become_an_artefact_untouched(data, tmp_path):
@@ -110,22 +113,22 @@ def test_weights_of_another_network_are_refused(tmp_path):
         pass
     for name in ("other.h5", "text.h5", "empty.h5", "none.h5"):
         with pytest.raises(UnreadableInput, match=name):
-            load_keras(VectorAutoencoder(), tmp_path / name)
+            load_weights(VectorAutoencoder(), tmp_path / name)
     for path in (tmp_path / "none.h5", tmp_path):
         with pytest.raises(UnreadableInput) as caught:
-            load_keras(VectorAutoencoder(), path)
-        assert str(caught.value) == f"{path} is no file: give one of published weights"
+            load_weights(VectorAutoencoder(), path)
+        assert str(caught.value) == f"{path} is not a file: give one of published weights"
 
 
 def test_the_baselines_protocol_tests_on_the_first_normal_clips(data):
     clips = load_clips(data)
-    parts = baseline_parts(clips, 3)
-    assert [clip.path.stem for clip in parts.test if clip.label == "normal"] == ["00000000", "00000001"]
-    assert sum(clip.label == "abnormal" for clip in parts.test) == 2
-    learned = parts.train + parts.validation + parts.sweep
-    assert {clip.path.stem for clip in learned} == {f"{n:08}" for n in range(2, 8)}
+    split = baseline_clips(clips, 3)
+    assert [clip.path.stem for clip in split.test if clip.label == "normal"] == ["00000000", "00000001"]
+    assert sum(clip.label == "abnormal" for clip in split.test) == 2
+    training = split.train + split.validation + split.sweep
+    assert {clip.path.stem for clip in training} == {f"{n:08}" for n in range(2, 8)}
     with pytest.raises(WrongLayout, match="0 abnormal"):
-        baseline_parts([clip for clip in clips if clip.label == "normal"], 3)
+        baseline_clips([clip for clip in clips if clip.label == "normal"], 3)
 
 
 def test_mistakes_are_named(data):

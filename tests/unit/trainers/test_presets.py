@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.errors import SettingsError
-from trainers.experiments.transfer.experiment import PRESETS as TRANSFER
 from trainers.experiments.transfer.experiment import TransferOptions
-from trainers.recipe import with_settings
 from trainers.recipes.registry import RECIPES, recipe
 
 
@@ -20,4 +18,4 @@ def test_every_recipe_has_a_small_preset(name):
 
 
 def test_the_study_has_one_too():
-    assert with_settings(TransferOptions(), {"preset": "small"}, TRANSFER) != TransferOptions()
+    assert TransferOptions.parse({"preset": "small"}) != TransferOptions()

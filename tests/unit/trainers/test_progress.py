@@ -1,4 +1,4 @@
-"""Progress bars: seen on a terminal, and nowhere else."""
+"""Progress bars are shown on a terminal only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from trainers.progress import bar, track
 
 
-def test_without_a_terminal_nothing_is_drawn_and_no_thread_begun(capsys):
+def test_without_a_terminal_nothing_is_drawn_and_no_thread_starts(capsys):
     threads = threading.active_count()
     for place in track(range(3), "counting"):
         assert threading.active_count() == threads
@@ -20,7 +20,7 @@ def test_without_a_terminal_nothing_is_drawn_and_no_thread_begun(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_loop_that_an_error_ended_does_not_lock_the_next_out():
+def test_a_loop_ended_by_an_error_does_not_block_the_next():
     kept = []
     for _ in range(20):
         items = iter(track(range(3), "counting"))
@@ -35,7 +35,7 @@ def terminal(monkeypatch):
     monkeypatch.setattr(Console, "is_terminal", True)
 
 
-def test_on_a_terminal_it_stands_on_standard_error(capsys, terminal):
+def test_on_a_terminal_it_is_on_standard_error(capsys, terminal):
     assert list(track(range(3), "counting", done=2)) == [0, 1, 2]
     drawn = capsys.readouterr()
     assert "counting" in drawn.err

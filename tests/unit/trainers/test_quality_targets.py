@@ -20,7 +20,7 @@ TARGET = Target("a motor", "AUC >= .88", ".84", "one", (Check("auc", least=0.88)
 
 
 def a_row(auc: float) -> Row:
-    return Row("quick", "plain", "a motor", False, 10, 1.0, 0.2, {"auc": Figure(auc, None, 1)})
+    return Row("knn", "plain", "a motor", False, 10, 1.0, 0.2, {"auc": Figure(auc, None, 1)})
 
 
 def test_a_target_is_reached_missed_or_not_measured():
@@ -81,8 +81,8 @@ def test_the_cost_of_a_thousand_devices():
 
 
 def test_a_candidate_without_measurement_is_left_out():
-    page = section({"quick-motor": a_row(0.88), "quick-bearing": a_row(1.0)})
-    assert "| **quick**, trained by `tocsin learn` | auc 0.880 (`quick-motor`)<br>auc 1.000 (`quick-bearing`) |" in page
+    page = section({"knn-motor": a_row(0.88), "knn-bearing": a_row(1.0)})
+    assert "| **knn**, trained by `tocsin learn` | auc 0.880 (`knn-motor`)<br>auc 1.000 (`knn-bearing`) |" in page
     assert "**machine**, shipped" not in page
     assert "20 %" in page
 

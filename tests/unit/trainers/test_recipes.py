@@ -17,9 +17,9 @@ from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, read_metadata
 from trainers.export.artefact import install, write
 from trainers.export.onnx_export import export
 from trainers.export.torch_model import TorchModel
-from trainers.recipe import with_settings
+from trainers.recipes.machine.options import MachineOptions
 from trainers.recipes.machine.recipe import SPEC as MACHINE_SPEC
-from trainers.recipes.machine.recipe import MachineOptions, MachineRecipe
+from trainers.recipes.machine.recipe import MachineRecipe
 from trainers.recipes.registry import RECIPES, recipe
 from trainers.recipes.scream.recipe import ScreamRecipe
 
@@ -94,7 +94,7 @@ def test_the_score_is_the_error_of_the_bands_in_decibels(machine):
     assert np.allclose(score, 10.0 * np.log10(bands.mean(axis=1) + 1e-6), atol=1e-3)
 
 
-def test_a_machine_model_shows_what_it_rebuilds_of_machines_it_has_not_met(machine):
+def test_a_machine_model_shows_reconstructions_of_held_out_machines(machine):
     trained, path = machine
     shown = {"loss", "scores", "roc", "confusion", "examples"}
     assert {one.name for one in path.parent.glob("*.png")} == {f"machine-{what}.png" for what in shown}
@@ -161,7 +161,7 @@ def test_screams_need_recordings_of_enough_sources(recordings):
         (0.3 * np.sin(np.arange(8_000) / 7.0), 4_000, "4000 Hz"),
     ],
 )
-def test_screams_nothing_can_be_learned_from_are_named(recordings, tmp_path, samples, rate, said):
+def test_unusable_recordings_of_screams_are_named(recordings, tmp_path, samples, rate, said):
     data = shutil.copytree(recordings, tmp_path / "set")
     bad = data / "scream" / "positive" / "bad.wav"
     soundfile.write(bad, samples, rate)
@@ -173,16 +173,27 @@ def test_screams_nothing_can_be_learned_from_are_named(recordings, tmp_path, sam
 
 
 def test_settings_are_read_or_refused():
-    assert with_settings(MachineOptions(), {"steps": "3", "seconds": "4.5"}).seconds == 4.5
-    with pytest.raises(SettingsError, match="patience"):
-        with_settings(MachineOptions(), {"patience": "3"})
-    with pytest.raises(SettingsError, match="'many'"):
-        with_settings(MachineOptions(), {"steps": "many"})
-    with pytest.raises(SettingsError, match="'0'"):
-        with_settings(MachineOptions(), {"steps": "0"})
+    assert MachineOptions.parse({"steps": "3", "seconds": "4.5"}).seconds == 4.5
+    with pytest.raises(SettingsError, match=r"no option 'patience'; there are batch, .*width"):
+        MachineOptions.parse({"patience": "3"})
+    with pytest.raises(SettingsError, match="'steps' is 'many'; it must be a whole number"):
+        MachineOptions.parse({"steps": "many"})
+    with pytest.raises(SettingsError, match="'steps' is '0'; it must be above 0"):
+        MachineOptions.parse({"steps": "0"})
+    with pytest.raises(SettingsError, match="'rate' is 'inf'; it must be a finite number"):
+        MachineOptions.parse({"rate": "inf"})
+    with pytest.raises(SettingsError, match=r"'faulty_share' is '1\.5'; it must be above 0 and 1 at most"):
+        MachineOptions.parse({"faulty_share": "1.5"})
 
 
 def test_recipes_are_found_by_name():
     assert all(recipe(name).name == name for name in RECIPES)
     with pytest.raises(SettingsError, match="toaster"):
         recipe("toaster")
+
+
+def test_former_names_are_accepted_and_not_listed():
+    assert [recipe(name).name for name in ("quick", "fleet")] == ["knn", "embedding"]
+    with pytest.raises(SettingsError) as caught:
+        recipe("toaster")
+    assert not {"quick", "fleet"} & set(str(caught.value).replace(",", "").split())

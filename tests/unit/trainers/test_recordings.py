@@ -1,4 +1,4 @@
-"""Reading folders, and telling cuts of one take."""
+"""Reading folders, and recognising cuts of one source recording."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_folder_is_read_in_order_at_one_rate(recordings):
     assert len({one.digest for one in read}) == 12
 
 
-def test_only_the_folders_named_are_read(recordings):
+def test_only_the_given_folders_are_read(recordings):
     assert {one.kind for one in read_folder(recordings, ("sounds",), RATE)} == {"dog-bark"}
 
 
@@ -34,7 +34,7 @@ def test_channels_are_averaged_and_the_rate_is_changed(tmp_path):
     assert one.samples[2_000:14_000].std() == pytest.approx(0.25 / np.sqrt(2), rel=0.02)
 
 
-def test_an_odd_rate_is_taken_for_the_nearest_the_resampler_bears(tmp_path):
+def test_an_odd_rate_is_replaced_by_the_nearest_supported_one(tmp_path):
     t = np.arange(2 * 11_127) / 11_127
     soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 500 * t), 11_127)
     (one,) = read_folder(tmp_path, (), RATE)
@@ -43,7 +43,7 @@ def test_an_odd_rate_is_taken_for_the_nearest_the_resampler_bears(tmp_path):
     assert int(spectrum.argmax()) == pytest.approx(500, abs=1)
 
 
-def test_what_cannot_be_used_is_named(tmp_path):
+def test_unusable_files_are_named(tmp_path):
     with pytest.raises(UnreadableInput, match="nowhere"):
         read_folder(tmp_path / "nowhere", (), RATE)
     with pytest.raises(UnreadableInput, match=r"\.flac"):
@@ -74,7 +74,7 @@ def test_what_cannot_be_used_is_named(tmp_path):
         ("ambience", "room_20221027-000004", "room_20221027-004227", False),
     ],
 )
-def test_cuts_of_one_take_share_their_source(kind, one, other, same):
+def test_cuts_of_one_recording_share_their_source(kind, one, other, same):
     assert (source_of(kind, one) == source_of(kind, other)) is same
 
 

@@ -1,10 +1,10 @@
-"""What the scream network sees of a window."""
+"""The scream network's input."""
 
 from __future__ import annotations
 
 import torch
 
-from trainers.recipes.scream.network import ScreamNet, above_floor, level
+from trainers.recipes.scream.network import ScreamNet, above_floor, relative_level
 
 WINDOW = (1, 48, 64)
 
@@ -13,34 +13,34 @@ def noise(seed: int) -> torch.Tensor:
     return torch.randn(WINDOW, generator=torch.Generator().manual_seed(seed))
 
 
-def test_gain_moves_no_level() -> None:
+def test_gain_does_not_change_the_level() -> None:
     window = noise(1) * 5.0 - 50.0
 
-    assert torch.allclose(level(window), level(window - 20.0), atol=1e-5)
+    assert torch.allclose(relative_level(window), relative_level(window - 20.0), atol=1e-5)
 
 
-def test_what_goes_on_all_the_time_lies_on_the_floor_whatever_its_spectrum() -> None:
+def test_stationary_sound_is_at_the_floor_for_any_spectrum() -> None:
     spectrum = torch.linspace(3.0, -2.0, 64)
     steady = spectrum.expand(1, 1, 48, 64)
     burst = steady.clone()
     burst[:, :, 20:30, 40] += 1.5
 
-    heard = above_floor(burst)
+    levels = above_floor(burst)
 
     assert torch.allclose(above_floor(steady), torch.zeros(1, 1, 48, 64), atol=1e-6)
-    assert torch.allclose(heard[0, 0, 20:30, 40], torch.full((10,), 1.5), atol=1e-5)
+    assert torch.allclose(levels[0, 0, 20:30, 40], torch.full((10,), 1.5), atol=1e-5)
     burst[:, :, 20:30, 40] -= 1.5
     assert torch.allclose(above_floor(burst), torch.zeros(1, 1, 48, 64), atol=1e-6)
 
 
-def test_a_short_dip_is_no_floor() -> None:
+def test_a_short_dip_is_not_the_floor() -> None:
     levels = torch.zeros(1, 1, 48, 64)
     levels[:, :, 10] = -3.0
 
     assert torch.allclose(above_floor(levels)[0, 0, 20], torch.full((64,), 3.0 / 5.0), atol=1e-6)
 
 
-def test_the_network_hears_the_floor() -> None:
+def test_the_network_uses_the_level_above_the_floor() -> None:
     torch.manual_seed(0)
     net = ScreamNet(4).eval()
     window = noise(2)

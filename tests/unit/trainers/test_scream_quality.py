@@ -5,13 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainers.recipes.scream.data import Take
-from trainers.recipes.scream.quality import Limits, ScoredTake, by_kind, limits_of, quality, recall_of
+from trainers.recipes.scream.data import LabelledRecording
+from trainers.recipes.scream.quality import (
+    FoldThresholds,
+    ScoredRecording,
+    by_kind,
+    fold_thresholds,
+    quality,
+    recall_of,
+)
 
 
 def _scored(fold, scores, labels, *, scream, kind="k", name="scream/a"):
-    take = Take(name, kind, "s", np.zeros(4, np.float32), 16_000, scream, is_synthetic=False)
-    return ScoredTake(take, fold, np.array(scores, np.float32), np.array(labels, np.int8))
+    recording = LabelledRecording(name, kind, "s", np.zeros(4, np.float32), 16_000, scream, is_synthetic=False)
+    return ScoredRecording(recording, fold, np.array(scores, np.float32), np.array(labels, np.int8))
 
 
 def _fold(fold, above):
@@ -22,27 +29,27 @@ def _fold(fold, above):
 
 def test_a_folds_threshold_is_chosen_by_the_others():
     scored = _fold(0, 2.0) + _fold(1, 5.0)
-    limits = limits_of(scored)
-    assert limits.clip == {0: pytest.approx(4.5), 1: pytest.approx(1.5)}
-    found = quality(scored, limits)
-    assert found["clip_recall"] == 0.5
-    assert found["false_clips"] == 0.5
-    assert found["clip_auc"] == pytest.approx(0.75)
+    thresholds = fold_thresholds(scored)
+    assert thresholds.clip == {0: pytest.approx(4.5), 1: pytest.approx(1.5)}
+    figures = quality(scored, thresholds)
+    assert figures["clip_recall"] == 0.5
+    assert figures["false_clips"] == 0.5
+    assert figures["clip_auc"] == pytest.approx(0.75)
 
 
-def test_open_windows_are_not_counted_and_clips_of_nothing_else_are_set_apart():
-    limits = Limits({0: 0.0}, {0: 1.0})
+def test_uncertain_windows_are_not_counted_and_clips_of_nothing_else_are_separate():
+    thresholds = FoldThresholds({0: 0.0}, {0: 1.0})
     scored = [
         _scored(0, [2.0, 0.5, 2.0, -3.0], [1, 1, -1, -1], scream=True),
         _scored(0, [-2.0, -2.0], [-1, -1], scream=True),
         _scored(0, [2.0, -1.0, -1.0], [0, 0, 0], scream=False),
     ]
-    found = quality(scored, limits)
-    assert (found["frame_precision"], found["frame_recall"], found["frame_accuracy"]) == (0.5, 0.5, 0.6)
-    assert found["frame_f1"] == 0.5
-    assert found["frame_f1_serving"] == pytest.approx(0.8)
-    assert (found["clip_recall"], found["clip_recall_sure"], found["false_clips"]) == (0.5, 1.0, 0.0)
-    assert recall_of(scored[:2], limits) == 0.5
+    figures = quality(scored, thresholds)
+    assert (figures["frame_precision"], figures["frame_recall"], figures["frame_accuracy"]) == (0.5, 0.5, 0.6)
+    assert figures["frame_f1"] == 0.5
+    assert figures["frame_f1_serving"] == pytest.approx(0.8)
+    assert (figures["clip_recall"], figures["clip_recall_sure"], figures["false_clips"]) == (0.5, 1.0, 0.0)
+    assert recall_of(scored[:2], thresholds) == 0.5
 
 
 def test_false_clips_are_named_by_kind():
@@ -51,6 +58,6 @@ def test_false_clips_are_named_by_kind():
         _scored(0, [-3.0, -3.0], [0, 0], scream=False, kind="rooster", name="sounds/soft.ogg"),
         _scored(0, [3.0, 3.0], [1, 1], scream=True, kind="positive"),
     ]
-    table = by_kind(scored, Limits({0: 1.0}, {0: 1.0}))
+    table = by_kind(scored, FoldThresholds({0: 1.0}, {0: 1.0}))
     assert table["rooster"] == {"clips": 2, "called": 1, "highest": 2.0, "wrong": ["loud.ogg"]}
     assert table["positive"]["wrong"] == []

@@ -9,20 +9,27 @@ from synthesis.harmless import harmless
 from synthesis.scream import scream
 from trainers.data.audacity import Label
 from trainers.data.recordings import Recording
-from trainers.recipes.scream.data import Take, folds_of, frames_of, over, take_of, window_labels
+from trainers.recipes.scream.data import (
+    LabelledRecording,
+    folds_of,
+    frames_of,
+    labelled_recording,
+    mixed_over,
+    window_labels,
+)
 from trainers.recipes.scream.options import SPEC
 
 RATE = 16_000
 
 
-def _take(samples, *, is_scream=True, source="s", kind="positive", marks=None):
-    return Take("t", kind, source, samples.astype(np.float32), RATE, is_scream, is_synthetic=False, marks=marks)
+def _labelled(samples, *, is_scream=True, source="s", kind="positive"):
+    return LabelledRecording("t", kind, source, samples.astype(np.float32), RATE, is_scream, is_synthetic=False)
 
 
-def _labels(take):
-    frames = frames_of(take, SPEC)
+def _labels(recording):
+    frames = frames_of(recording, SPEC)
     starts = np.arange(0, len(frames) - SPEC.n_frames + 1, 12)
-    return starts * SPEC.hop / RATE, window_labels(take, frames, starts, SPEC)
+    return starts * SPEC.hop / RATE, window_labels(recording, frames, starts, SPEC)
 
 
 def _recording(kind):
@@ -30,71 +37,75 @@ def _recording(kind):
 
 
 def test_the_pause_within_a_scream_is_not_called_one():
-    _, labels = _labels(_take(np.concatenate([0.5 * scream(1, 2.0), np.zeros(3 * RATE)])))
+    _, labels = _labels(_labelled(np.concatenate([0.5 * scream(1, 2.0), np.zeros(3 * RATE)])))
     assert labels[0] == 1
     assert labels[-1] == 0
     assert -1 in labels
 
 
 def test_no_window_of_another_kind_is_a_scream():
-    _, labels = _labels(_take(0.5 * scream(1, 2.0), is_scream=False))
+    _, labels = _labels(_labelled(0.5 * scream(1, 2.0), is_scream=False))
     assert not labels.any()
 
 
-def test_a_persons_labels_go_before_energy():
-    take = take_of(_recording("positive"), [Label(1.0, 2.5, "Scream"), Label(3.0, 4.0, "? scream")])
-    starts, labels = _labels(take)
-    assert take.is_scream
-    # Margins of 0.6 s stand before and after.
+def test_a_persons_labels_take_precedence_over_energy():
+    recording = labelled_recording(_recording("positive"), [Label(1.0, 2.5, "Scream"), Label(3.0, 4.0, "? scream")])
+    starts, labels = _labels(recording)
+    assert recording.is_scream
+    # Margins of 0.6 s are before and after.
     assert (labels[(starts > 1.4) & (starts < 2.3)] == 1).all()
     assert (labels[starts < 0.5] == 0).all()
     assert (labels[(starts > 3.3) & (starts < 4.2)] == -1).all()
 
 
-def test_labels_go_before_the_folder_too():
-    assert take_of(_recording("street"), [Label(0.0, 1.0, "scream")]).is_scream
-    assert not take_of(_recording("positive"), [Label(0.0, 1.0, "laughter")]).is_scream
-    assert not take_of(_recording("positive"), []).is_scream
-    assert take_of(_recording("positive")).is_scream
-    assert not take_of(_recording("street")).is_scream
+def test_labels_take_precedence_over_the_folder_too():
+    assert labelled_recording(_recording("street"), [Label(0.0, 1.0, "scream")]).is_scream
+    assert not labelled_recording(_recording("positive"), [Label(0.0, 1.0, "laughter")]).is_scream
+    assert not labelled_recording(_recording("positive"), []).is_scream
+    assert labelled_recording(_recording("positive")).is_scream
+    assert not labelled_recording(_recording("street")).is_scream
 
 
-def test_what_may_be_wrongly_filed_is_neither_learned_from_nor_counted():
-    take = take_of(_recording("positive"), unsure=True)
-    assert take.is_scream
-    assert (_labels(take)[1] == -1).all()
+def test_recordings_in_an_uncertain_folder_are_neither_trained_on_nor_counted():
+    recording = labelled_recording(_recording("positive"), unsure=True)
+    assert recording.is_scream
+    assert (_labels(recording)[1] == -1).all()
 
 
-def test_marks_move_with_the_speed():
-    take = take_of(_recording("positive"), [Label(1.0, 2.0, "scream")])
-    faster = take.played(take.samples[::2], 2.0)
-    (mark,) = faster.marks
-    assert (mark.start_s, mark.end_s) == pytest.approx((0.8, 1.3))
+def test_labels_scale_with_the_speed():
+    recording = labelled_recording(_recording("positive"), [Label(1.0, 2.0, "scream")])
+    faster = recording.at_speed(recording.samples[::2], 2.0)
+    (label,) = faster.labels
+    assert (label.start_s, label.end_s) == pytest.approx((0.8, 1.3))
 
 
 def test_gain_lowers_the_sound_but_not_the_floor():
-    take = _take(0.5 * scream(1, 2.0))
-    loud, quiet = frames_of(take, SPEC), frames_of(take, SPEC, -20.0)
+    recording = _labelled(0.5 * scream(1, 2.0))
+    loud, quiet = frames_of(recording, SPEC), frames_of(recording, SPEC, -20.0)
     assert np.median(loud.max(axis=1) - quiet.max(axis=1)) > 19.0
     assert quiet.min() > -110.0
 
 
-def test_a_scream_before_a_room_keeps_the_ratio_asked_for():
+def test_a_scream_mixed_over_a_room_has_the_snr_asked_for():
     margin = np.zeros(int(0.6 * RATE))
-    front = _take(np.concatenate([margin, 0.1 * scream(1, 2.0), margin]))
-    behind = _take(np.concatenate([margin, 0.01 * harmless(2, "speech"), margin]), is_scream=False)
-    mixed = over(front, behind, -5.0)
-    added = mixed.samples - front.samples
-    ratio = np.mean(front.samples[len(margin) : -len(margin)] ** 2) / np.mean(added**2)
+    foreground = _labelled(np.concatenate([margin, 0.1 * scream(1, 2.0), margin]))
+    background = _labelled(np.concatenate([margin, 0.01 * harmless(2, "speech"), margin]), is_scream=False)
+    mixed = mixed_over(foreground, background, -5.0)
+    added = mixed.samples - foreground.samples
+    ratio = np.mean(foreground.samples[len(margin) : -len(margin)] ** 2) / np.mean(added**2)
     assert 10.0 * np.log10(ratio) == pytest.approx(-5.0, abs=1.0)
-    assert np.abs(over(_take(front.samples * 9), behind, -5.0).samples).max() <= 1.0
+    assert np.abs(mixed_over(_labelled(foreground.samples * 9), background, -5.0).samples).max() <= 1.0
 
 
 def test_folds_keep_sources_together_and_kinds_apart():
-    takes = [_take(np.zeros(4), source=f"{k}{n // 2}", kind=k) for k in ("positive", "talk") for n in range(20)]
-    folds = folds_of(takes, 5, 3)
-    for source in {take.source for take in takes}:
-        assert len({fold for take, fold in zip(takes, folds, strict=True) if take.source == source}) == 1
+    recordings = [
+        _labelled(np.zeros(4), source=f"{k}{n // 2}", kind=k) for k in ("positive", "talk") for n in range(20)
+    ]
+    folds = folds_of(recordings, 5, 3)
+    for source in {one.source for one in recordings}:
+        assert len({fold for one, fold in zip(recordings, folds, strict=True) if one.source == source}) == 1
     for kind in ("positive", "talk"):
-        counts = np.bincount([f for take, f in zip(takes, folds, strict=True) if take.kind == kind], minlength=5)
+        counts = np.bincount(
+            [fold for one, fold in zip(recordings, folds, strict=True) if one.kind == kind], minlength=5
+        )
         assert counts.tolist() == [4] * 5

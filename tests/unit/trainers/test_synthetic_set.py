@@ -1,4 +1,4 @@
-"""Synthetic sets lie as the public ones do, and sound as they should."""
+"""Synthetic sets have the layouts of public ones, and the specified sound."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sets(tmp_path_factory):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_what_is_written_is_read_by_the_loader_of_its_layout(sets, layout):
+def test_a_set_is_read_by_the_loader_of_its_layout(sets, layout):
     root, written = sets
     clips = load_clips(root / layout)
     assert len(clips) == written[layout]
@@ -79,7 +79,7 @@ def test_noise_is_stronger_at_a_lower_snr(sets):
     assert 0.2 < likeness < 0.98
 
 
-def test_a_fault_adds_what_its_severity_says_and_no_loudness():
+def test_a_fault_has_its_severity_and_does_not_change_the_level():
     station = RecordingSite(5, "fan")
     sounds = {db: station.clip(0, 2.0, 60.0, faulty=True, severity_db=db).astype(float) for db in (-60.0, -12.0, 6.0)}
     still = sounds[-60.0]
@@ -94,7 +94,7 @@ def _first_fan(clip):
     return (clip.machine, clip.unit, clip.label, clip.path.stem) == ("fan", "id_00", "normal", "00000000")
 
 
-def test_mistakes_are_named_before_anything_is_written(tmp_path):
+def test_invalid_options_are_named_before_anything_is_written(tmp_path):
     with pytest.raises(SettingsError, match="'tape'"):
         write_set("tape", tmp_path / "x", SMALL)
     with pytest.raises(SettingsError, match="'toaster'"):

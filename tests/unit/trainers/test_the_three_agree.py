@@ -23,9 +23,10 @@ from trainers.export.onnx_export import export
 from trainers.export.torch_model import TorchModel
 from trainers.recipes.conv_ae.features import front_of
 from trainers.recipes.conv_ae.features import spec_of as conv_ae_spec
-from trainers.recipes.conv_ae.network import ConvAutoencoder, DenseAutoencoder, ErrorScore
-from trainers.recipes.knn.data import Run
-from trainers.recipes.knn.recipe import QuickOptions, learn
+from trainers.recipes.conv_ae.network import ConvAeScore, ConvAutoencoder, DenseAutoencoder
+from trainers.recipes.knn.data import ContinuousAudio
+from trainers.recipes.knn.options import KnnOptions
+from trainers.recipes.knn.recipe import train_knn
 from trainers.recipes.machine.network import MachineNet
 from trainers.recipes.machine.recipe import SPEC as MACHINE
 from trainers.recipes.scream.network_family import network
@@ -44,7 +45,7 @@ def conv_ae(features: str) -> tuple[TorchModel, FeatureSpec]:
     )
     front = front_of(features, "correct", 1)
     bands = spec.transform == "log_mel"
-    whole = ErrorScore(front, net, decibels=features == "raw", bands=bands).eval()
+    whole = ConvAeScore(front, net, decibels=features == "raw", bands=bands).eval()
     return TorchModel(whole, has_bands=bands, transform=spec.transform), spec
 
 
@@ -53,8 +54,8 @@ def eye_scream(name: str) -> tuple[TorchModel, FeatureSpec]:
     return TorchModel(network(name, "log-mel", 8, 0.2).eval()), spec
 
 
-def quick():
-    trained = learn([Run(sound(50.0), RATE, "")], "quick", "", 7, QuickOptions(window=2))
+def knn():
+    trained = train_knn([ContinuousAudio(sound(50.0), RATE, "")], "knn", "", 7, KnnOptions(window=2))
     return trained.model, trained.spec
 
 
@@ -64,7 +65,7 @@ MADE = {
     "Eye-SCREAM, recurrent": lambda: eye_scream("C-RNN"),
     "conv-ae, log-mel": lambda: conv_ae("log-mel"),
     "conv-ae, raw": lambda: conv_ae("raw"),
-    "quick": quick,
+    "knn": knn,
 }
 
 

@@ -32,9 +32,9 @@ def test_it_trains_writes_and_installs(tmp_path):
         "machine", "--seed", "3", "--out", str(tmp_path / "out"), "--install", str(tmp_path / "in"), "--json", *options
     )
     assert done.exit_code == 0, done.output
-    said = json.loads(done.stdout.splitlines()[-1])
-    assert said["model"] == str(tmp_path / "out" / "machine.onnx")
-    assert "auc_leak_0_db" in said["metrics"]
+    message = json.loads(done.stdout.splitlines()[-1])
+    assert message["model"] == str(tmp_path / "out" / "machine.onnx")
+    assert "auc_leak_0_db" in message["metrics"]
     assert json.loads((tmp_path / "in" / "index.json").read_text())["machine"]["file"] == "machine.onnx"
 
 
@@ -46,13 +46,13 @@ def test_it_trains_writes_and_installs(tmp_path):
         (["machine", "--set", "patience=3"], "patience"),
     ],
 )
-def test_mistakes_are_the_users(arguments, named):
+def test_invalid_arguments_are_user_errors(arguments, named):
     done = _run(*arguments)
     assert isinstance(done.exception, SettingsError)
     assert named in str(done.exception)
 
 
-def test_a_model_that_would_not_alarm_on_what_is_abnormal_says_so(tmp_path, monkeypatch):
+def test_a_model_that_would_not_alarm_on_abnormal_clips_warns(tmp_path, monkeypatch):
     def backwards(*_):
         made = trained()
         return replace(
@@ -67,8 +67,8 @@ def test_a_model_that_would_not_alarm_on_what_is_abnormal_says_so(tmp_path, monk
     assert json.loads(done.stdout)["model"] == str(tmp_path / "mean.onnx")
 
 
-@pytest.mark.parametrize(("trains", "said"), [(True, "the same command resumes there"), (False, "stopped\n")])
-def test_a_run_that_is_stopped_says_what_is_kept(tmp_path, monkeypatch, trains, said):
+@pytest.mark.parametrize(("trains", "message"), [(True, "the same command resumes there"), (False, "stopped\n")])
+def test_a_stopped_run_reports_its_checkpoints(tmp_path, monkeypatch, trains, message):
     def stopped(*_):
         if trains:
             trained_by_steps()
@@ -77,5 +77,5 @@ def test_a_run_that_is_stopped_says_what_is_kept(tmp_path, monkeypatch, trains, 
     monkeypatch.setattr(MachineRecipe, "train", stopped)
     done = _run("machine", "--out", str(tmp_path / "out"))
     assert done.exit_code != 0
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(list((tmp_path / "out").rglob("*.pt"))) == trains

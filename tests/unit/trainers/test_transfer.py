@@ -19,7 +19,7 @@ from trainers.data.synthetic_set import SetOptions, write_set
 from trainers.experiments.transfer import experiment as transfer
 from trainers.experiments.transfer.experiment import TransferOptions, TransferRun, run_all
 from trainers.experiments.transfer.report import plot_of, rows_of, table_of
-from trainers.recipes.mimii_ae.recipe import vectors_of
+from trainers.recipes.mimii_ae.data import vectors_of
 
 TINY = TransferOptions(seeds=2, epochs=1, batch=64, least_steps=1, targets=1)
 
@@ -109,7 +109,7 @@ def test_few_combinations_still_use_every_type(data):
     assert {plan: sum(run.plan == plan for run in runs) for plan in ("v1", "v3", "v4")} == {"v1": 4, "v3": 4, "v4": 4}
 
 
-def test_one_type_alone_has_nothing_to_transfer_from(data):
+def test_transfer_needs_two_types(data):
     with pytest.raises(WrongLayout, match="fan alone"):
         run_all([clip for clip in load_clips(data) if clip.machine == "fan"], TINY, (100.0,), 3)
 
@@ -145,7 +145,7 @@ def test_the_table_has_a_column_a_share():
                    + _runs("v4", [0.25, 0.25]))  # fmt: skip
     lines = table_of(rows, "heading").splitlines()
     assert lines[0] == "heading"
-    assert lines[2] == "| learned before | 1 % | 20 % |"
+    assert lines[2] == "| pretraining | 1 % | 20 % |"
     assert lines[4] == "| from scratch | 0.500 ± 0.000 | 0.750 ± 0.000 |"
     assert lines[5].startswith("| v4: three other types | 0.250 ± 0.000 (-0.250 ± 0.000) |")
 

@@ -1,4 +1,4 @@
-"""How many components there are, where it is known."""
+"""The number of components, where it is known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_as_many_components_as_there_are_factors(factors):
     assert components_by_map(rows) == factors
 
 
-def test_a_column_that_never_varies_is_no_obstacle():
+def test_a_constant_column_is_accepted():
     rows = np.random.default_rng(0).standard_normal((50, 5))
     rows[:, 2] = 1.0
     assert 1 <= components_by_map(rows) <= 4
@@ -24,4 +24,4 @@ def test_a_column_that_never_varies_is_no_obstacle():
 
 def test_no_more_than_asked_for_are_tried():
     rows = np.random.default_rng(1).standard_normal((40, 30))
-    assert components_by_map(rows, most=3) <= 3
+    assert components_by_map(rows, max_components=3) <= 3

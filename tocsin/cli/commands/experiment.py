@@ -34,18 +34,17 @@ def transfer(
     # Training's libraries load in seconds; no other command should wait for them.
     from trainers.data.loaders.layout import load_clips
     from trainers.data.synthetic_set import is_synthetic
-    from trainers.experiments.transfer.experiment import PRESETS, TransferOptions, run_all
+    from trainers.experiments.transfer.experiment import TransferOptions, run_all
     from trainers.experiments.transfer.report import plot_of, rows_of, table_of
     from trainers.files import write_all_atomically
-    from trainers.recipe import with_settings
-    from trainers.recipes.one_class.clips import chosen
+    from trainers.recipes.one_class.data import select_clips
 
-    options = with_settings(TransferOptions(), pairs_of(settings or []), PRESETS)
+    options = TransferOptions.parse(pairs_of(settings or []))
     shares = _shares(options.shares)
     clips = load_clips(data)
     levels = [clip.snr_db for clip in clips if clip.snr_db is not None]
     snr = options.snr or (f"{min(levels):g}" if levels else "")
-    runs = run_all(chosen(clips, "", "", snr), options, shares, seed)
+    runs = run_all(select_clips(clips, "", "", snr), options, shares, seed)
     rows = rows_of(runs)
     kind = "synthetic recordings" if is_synthetic(data) else "recordings"
     title = f"Transfer on {kind}" + (f" at {snr} dB" if snr else "")
@@ -56,7 +55,7 @@ def transfer(
     figures = {
         "synthetic": is_synthetic(data),
         "snr_db": snr,
-        "options": asdict(options),
+        "options": options.model_dump(),
         "seed": seed,
         "rows": [asdict(row) for row in rows],
         "runs": [asdict(run) for run in runs],

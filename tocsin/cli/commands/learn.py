@@ -95,8 +95,8 @@ def _learned(
 ) -> tuple[Path, dict[str, Any]]:
     # Training's modules take a second to load; a mistake above should be told at once.
     from trainers.export.artefact import write
-    from trainers.recipes.knn.recipe import QuickOptions
-    from trainers.recipes.knn.recipe import learn as learn_sound
+    from trainers.recipes.knn.options import KnnOptions
+    from trainers.recipes.knn.recipe import train_knn
 
     first, last = _moment(sound.first_ns), _moment(sound.last_ns)
     about = (
@@ -104,8 +104,8 @@ def _learned(
         f" {last:%Y-%m-%dT%H:%M:%SZ}"
     )
     try:
-        options = QuickOptions(window=window, detector=detector)
-        trained = learn_sound(sound.runs, f"quick-{device}"[:_LONGEST_NAME], about, seed, options)
+        options = KnnOptions.parse({"window": str(window), "detector": detector})
+        trained = train_knn(sound.runs, f"knn-{device}"[:_LONGEST_NAME], about, seed, options)
     except TooLittleSound as error:
         left_out = f"; {sound.doubtful_s:.0f} s around alerts were left out" if sound.doubtful_s else ""
         raise TooLittleSound(f"{device}: {error}{left_out}") from None

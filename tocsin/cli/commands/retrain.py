@@ -51,7 +51,7 @@ _SNRS_DB = (-24.0, -18.0, -12.0, -6.0)
 
 
 def retrain(
-    recipe: Annotated[str, typer.Option(help="Recipe, such as quick; `tocsin train --help` names them.")],
+    recipe: Annotated[str, typer.Option(help="Recipe, such as knn; `tocsin train --help` names them.")],
     devices: Annotated[
         list[str] | None, typer.Option(help="Names or patterns of devices to capture from; repeatable.")
     ] = None,

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +21,10 @@ from synthesis.draws import seed_of
 from trainers.data.loaders.clip import Clip
 from trainers.data.loaders.mimii import baseline_split
 from trainers.evaluation.metrics import auc
+from trainers.options import PositiveFloat, PositiveInt, Preset, RecipeOptions
 from trainers.progress import bar
-from trainers.recipe import Preset
+from trainers.recipes.mimii_ae.data import vectors_of
 from trainers.recipes.mimii_ae.network import VectorAutoencoder
-from trainers.recipes.mimii_ae.recipe import vectors_of
 from trainers.training.epochs import Schedule, fit_epochs
 from trainers.training.loop import repeatable
 
@@ -36,9 +37,8 @@ _OTHER_TYPES = {"v1": 1, "v3": 2, "v4": 3}
 Weights = Mapping[str, torch.Tensor]
 
 
-@dataclass(frozen=True, slots=True)
-class TransferOptions:
-    """Options of the experiment.
+class TransferOptions(RecipeOptions):
+    """What may be set.
 
     Attributes:
         snr: dB; empty: the lowest in the set, as in Sound-Anomaly-Detection.
@@ -52,18 +52,19 @@ class TransferOptions:
         sources: maximum number of combinations of other types per plan and target.
     """
 
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "small": {"epochs": 10, "batch": 128, "least_steps": 200, "targets": 1, "sources": 1}
+    }
+
     snr: str = ""
     shares: str = "1,5,20,100"
-    seeds: int = 5
-    epochs: int = 50
-    batch: int = 512
-    rate: float = 1e-3
-    least_steps: int = 400
-    targets: int = 4
-    sources: int = 3
-
-
-PRESETS: dict[str, Preset] = {"small": {"epochs": 10, "batch": 128, "least_steps": 200, "targets": 1, "sources": 1}}
+    seeds: PositiveInt = 5
+    epochs: PositiveInt = 50
+    batch: PositiveInt = 512
+    rate: PositiveFloat = 1e-3
+    least_steps: PositiveInt = 400
+    targets: PositiveInt = 4
+    sources: PositiveInt = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the networks of abnormal_sound_detect look at: samples, mel power or log-mels, as it was and as it should be."""
+"""Input of the networks of abnormal_sound_detect: samples, mel power or log-mels, corrected or as in that system."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from torch import nn
 
 from processors.core.audio.mel import mel_filterbank
 from schemas.features import FeatureSpec
+from trainers.features.stft import fourier_kernels, hann_window
+from trainers.recipes.conv_ae.options import Features, Mode, Seconds
 
 SAMPLE_RATE = 16_000
 N_FFT, N_MELS = 400, 40
 SPAN_DB = 80.0
-"""The range below a window's maximum that is kept."""
+"""Range below a window's maximum; lower values are clipped."""
 
 _COMPAT_HOP = {1: 202, 2: 201}
 _COMPAT_FILTER_RATE = 22_050
 _FLOOR = 1e-10
-_LEAST_RMS = 1e-5
-_FRAMES_A_SECOND = 80
+_MIN_RMS = 1e-5
+FRAMES_PER_SECOND = 80
 
 
-def spec_of(features: str, mode: str, seconds: int) -> FeatureSpec:
-    """What the worker computes: log-mels where the graph can take them, plain samples where it must do its own.
+def spec_of(features: Features, mode: Mode, seconds: Seconds) -> FeatureSpec:
+    """The worker's features: log-mels where the network can use them, samples where the graph computes its own.
 
     Args:
-        features: ``raw``, ``mel`` or ``log-mel``.
-        mode: ``correct`` or ``compat``.
-        seconds: 1 or 2.
+        features, mode, seconds: see :class:`trainers.recipes.conv_ae.options.ConvAeOptions`.
     """
     if features != "raw" and mode == "correct":
-        frames = _FRAMES_A_SECOND * seconds
+        frames = FRAMES_PER_SECOND * seconds
         return FeatureSpec(
             n_fft=N_FFT,
             win_length=N_FFT,
-            hop=SAMPLE_RATE // _FRAMES_A_SECOND,
+            hop=SAMPLE_RATE // FRAMES_PER_SECOND,
             n_mels=N_MELS,
             fmin=0.0,
             n_frames=frames,
@@ -52,20 +52,20 @@ def spec_of(features: str, mode: str, seconds: int) -> FeatureSpec:
     )
 
 
-def front_of(features: str, mode: str, seconds: int) -> nn.Module:
-    """From the worker's windows to what the network rebuilds, float32 (batch, n_mels, frames), or (batch, samples)."""
+def front_of(features: Features, mode: Mode, seconds: Seconds) -> nn.Module:
+    """From the worker's windows to the network's input, float32 (batch, n_mels, frames), or (batch, samples)."""
     if features == "raw":
-        return Raw(by_level=mode == "correct")
+        return RawFeatures(by_level=mode == "correct")
     if mode == "correct":
-        return Correct(power=features == "mel")
-    return Compat(seconds, power=features == "mel")
+        return CorrectFeatures(power=features == "mel")
+    return CompatFeatures(seconds, power=features == "mel")
 
 
-class Raw(nn.Module):
-    """Samples.
+class RawFeatures(nn.Module):
+    """Samples of a window.
 
     Args:
-        by_level: divided by the window's rms: else the error grows with loudness, whatever is heard.
+        by_level: divide by the window's rms; otherwise the error grows with loudness.
     """
 
     def __init__(self, *, by_level: bool) -> None:
@@ -78,14 +78,14 @@ class Raw(nn.Module):
         if not self._by_level:
             return samples
         rms = samples.square().mean(dim=1, keepdim=True).sqrt()
-        return samples / rms.clamp(min=_LEAST_RMS)
+        return samples / rms.clamp(min=_MIN_RMS)
 
 
-class Correct(nn.Module):
+class CorrectFeatures(nn.Module):
     """Log-mels of the serving engine, relative to the window's loudest, down to 80 dB below it.
 
     Args:
-        power: as power, 0 to 1, not in dB.
+        power: give power, 0 to 1, instead of dB.
     """
 
     def __init__(self, *, power: bool) -> None:
@@ -99,16 +99,16 @@ class Correct(nn.Module):
         return torch.pow(10.0, below * 0.1) if self._power else below
 
 
-class Compat(nn.Module):
-    """What abnormal_sound_detect computes of a chunk, deviations and all.
+class CompatFeatures(nn.Module):
+    """The features abnormal_sound_detect computes of a chunk, with its deviations from the intended ones.
 
-    Its call of librosa leaves the sample rate out: the mel filters are those of 22,050 Hz, laid on a spectrum of
+    Its call of librosa omits the sample rate: the mel filters are those of 22,050 Hz, applied to a spectrum of
     16,000 Hz. The hop is 202 samples in chunks of one second and 201 in those of two, frames are centred with silence
-    around, and dB are relative to the chunk's own maximum, which takes the level away.
+    around them, and dB are relative to the chunk's own maximum, which removes the level.
 
     Args:
         seconds: 1 or 2.
-        power: mel power itself, level and all.
+        power: mel power itself, level included.
     """
 
     kernels: torch.Tensor
@@ -128,7 +128,7 @@ class Compat(nn.Module):
             n_frames=1,
             window_hop=1,
         )
-        self.register_buffer("kernels", torch.from_numpy(_fourier_kernels()))
+        self.register_buffer("kernels", torch.from_numpy(fourier_kernels(N_FFT, hann_window(N_FFT))))
         self.register_buffer("filters", torch.from_numpy(np.ascontiguousarray(mel_filterbank(spec))))
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
@@ -141,11 +141,3 @@ class Compat(nn.Module):
         decibels = 10.0 * torch.log10(power.clamp(min=_FLOOR))
         below = decibels - decibels.amax(dim=(1, 2), keepdim=True)
         return below.clamp(min=-SPAN_DB)
-
-
-def _fourier_kernels() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """Cosines, then sines, under a periodic Hann window, as filters of a convolution, float32 (402, 1, 400)."""
-    angle = 2.0 * np.pi * np.arange(N_FFT) / N_FFT
-    turns = np.outer(np.arange(N_FFT // 2 + 1), angle)
-    window = 0.5 - 0.5 * np.cos(angle)
-    return (np.concatenate([np.cos(turns), np.sin(turns)]) * window)[:, None, :].astype(np.float32)

@@ -1,4 +1,4 @@
-"""Batches for the fleet recipe: windows of devices, some mixed, some made to sound like other devices."""
+"""Batches of the embedding recipe: windows of devices, some mixed, some shifted in pitch to be other devices."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ import torch
 
 from schemas.features import FeatureSpec
 from trainers.data.augment import frequency_responses, noise_floor, to_db, to_power
-from trainers.recipes.embedding.data import Device
+from trainers.recipes.embedding.data import TrainingDevice
 
 Float32 = npt.NDArray[np.float32]
 
 SHIFTS = (0, 4, -4)
-"""Mel bands by which all of a device's sound is moved: each shift makes another device of it."""
+"""Mel bands by which all of a device's sound is shifted: each shift makes another class of it."""
 
 _GAIN_DB = (-40.0, 10.0)
 _COLOUR_DB = 1.5
 _MIXED_SHARE = 0.5
 
 
-class FleetBatches:
-    """Draws windows and whose they are.
+class DeviceBatches:
+    """Draws windows and their classes.
 
-    Only normal sound is drawn; recordings shorter than a window are passed over.
+    Only normal sound is drawn; recordings shorter than a window are skipped.
 
     Args:
-        devices: to tell apart.
+        devices: to classify.
         spec: the features.
         seed: of all draws.
         size: windows in a batch.
 
     Attributes:
-        generator: what is drawn from.
+        generator: of the draws.
     """
 
-    def __init__(self, devices: Sequence[Device], spec: FeatureSpec, seed: int, size: int) -> None:
+    def __init__(self, devices: Sequence[TrainingDevice], spec: FeatureSpec, seed: int, size: int) -> None:
         self._spec, self._size = spec, size
         self.generator = np.random.default_rng(seed)
-        long = ([one.rows for one in device.normal if len(one.rows) >= spec.n_frames] for device in devices)
-        self._rows = [rows for rows in long if rows]
+        long_enough = ([one.rows for one in device.normal if len(one.rows) >= spec.n_frames] for device in devices)
+        self._rows = [rows for rows in long_enough if rows]
 
     @property
     def classes(self) -> int:
-        """Devices and those made of them."""
+        """Number of devices times number of shifts."""
         return len(SHIFTS) * len(self._rows)
 
     def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -59,12 +59,12 @@ class FleetBatches:
         power += noise_floor(rng, self._size, n_mels, _GAIN_DB)
         shares = np.zeros((self._size, self.classes), np.float32)
         shares[np.arange(self._size), labels] = 1.0
-        part = np.where(rng.random(self._size) < _MIXED_SHARE, rng.random(self._size), 1.0).astype(np.float32)
+        proportion = np.where(rng.random(self._size) < _MIXED_SHARE, rng.random(self._size), 1.0).astype(np.float32)
         other = rng.permutation(self._size)
-        power = part[:, None, None] * power + (1.0 - part[:, None, None]) * power[other]
-        shares = part[:, None] * shares + (1.0 - part[:, None]) * shares[other]
-        heard = to_db(power)
-        return torch.from_numpy(heard - heard.mean(axis=(1, 2), keepdims=True)), torch.from_numpy(shares)
+        power = proportion[:, None, None] * power + (1.0 - proportion[:, None, None]) * power[other]
+        shares = proportion[:, None] * shares + (1.0 - proportion[:, None]) * shares[other]
+        mixed = to_db(power)
+        return torch.from_numpy(mixed - mixed.mean(axis=(1, 2), keepdims=True)), torch.from_numpy(shares)
 
     def _windows(self) -> tuple[Float32, npt.NDArray[np.int64]]:
         rng, n_frames = self.generator, self._spec.n_frames
@@ -74,13 +74,13 @@ class FleetBatches:
             device, shift = int(rng.integers(len(self._rows))), int(rng.integers(len(SHIFTS)))
             rows = self._rows[device][int(rng.integers(len(self._rows[device])))]
             start = int(rng.integers(len(rows) - n_frames + 1))
-            windows[index] = moved(rows[start : start + n_frames], SHIFTS[shift])
+            windows[index] = shifted(rows[start : start + n_frames], SHIFTS[shift])
             labels[index] = shift * len(self._rows) + device
-        # A set is about as loud as full scale before a gain is taken from it.
+        # Windows peak at 0 dB before the gain is applied.
         return windows - windows.max(axis=(1, 2), keepdims=True), labels
 
 
-def moved(rows: Float32, bands: int) -> Float32:
-    """Rows float32 (n, n_mels) moved up by ``bands``, the band at the edge filling what is left open."""
-    at = np.clip(np.arange(rows.shape[1]) - bands, 0, rows.shape[1] - 1)
-    return rows[:, at]
+def shifted(rows: Float32, bands: int) -> Float32:
+    """Rows float32 (n, n_mels) shifted up by ``bands``; the band at the edge is repeated."""
+    source = np.clip(np.arange(rows.shape[1]) - bands, 0, rows.shape[1] - 1)
+    return rows[:, source]

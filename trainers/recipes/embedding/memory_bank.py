@@ -1,9 +1,9 @@
-"""What a device's own normal sound is like, in several views at once."""
+"""A memory bank: statistics of a device's own normal sound, in several views."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,38 +14,38 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-LEAST_WINDOWS = 6
-LEAST_DISTANCE = 1e-6
+MIN_WINDOWS = 6
+MIN_DISTANCE = 1e-6
 _FOLDS = 20
 _RIDGE = 0.1
-_LEAST_SPREAD = 0.05
+_MIN_SPREAD = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """Normal rows of one view, by mean and covariance.
+    """Mean and covariance of the normal rows of one view.
 
     Attributes:
         centre: float64 (d,), subtracted.
-        whitening: float64 (d, d), what follows; the square of the result is Mahalanobis' distance.
-        usual, spread: mean and standard deviation of the logarithm of that distance over normal sound that was not
-            learned from.
+        whitening: float64 (d, d), applied after that; the squared norm of the result is the squared Mahalanobis
+            distance.
+        mean, spread: mean and standard deviation of the logarithm of that distance over held-out normal sound.
     """
 
     centre: Float64
     whitening: Float64
-    usual: float = 0.0
+    mean: float = 0.0
     spread: float = 1.0
 
     def distance(self, rows: npt.ArrayLike) -> Float64:
-        """Logarithm of the mean squared whitened row, in its usual spreads above the usual, float64 (n,)."""
+        """Logarithm of the mean squared whitened row, standardised by ``mean`` and ``spread``, float64 (n,)."""
         white = (np.asarray(rows, dtype=np.float64) - self.centre) @ self.whitening
-        logarithm: Float64 = np.log(np.maximum(np.mean(white**2, axis=1), LEAST_DISTANCE))
-        return (logarithm - self.usual) / self.spread
+        logarithm: Float64 = np.log(np.maximum(np.mean(white**2, axis=1), MIN_DISTANCE))
+        return (logarithm - self.mean) / self.spread
 
 
 def fit_view(rows: Float64) -> View:
-    """Mahalanobis with the covariance of standardised rows plus 0.1 of the identity; ``usual`` is left open.
+    """Mahalanobis with the covariance of standardised rows plus 0.1 of the identity; ``mean`` and ``spread`` are unset.
 
     Args:
         rows: float64 (n, d).
@@ -61,49 +61,48 @@ class MemoryBank:
     """A device's normal sound.
 
     Attributes:
-        views: one each.
-        held_out: scores of its own windows by what was learned from its other recordings, float64 (n,).
+        views: statistics of each.
+        held_out: scores of its own windows by statistics of its other recordings, float64 (n,).
     """
 
     views: tuple[View, ...]
     held_out: Float64
 
     def score(self, views: Sequence[npt.ArrayLike]) -> Float64:
-        """Mean over views of their distances, float64 (n,): as if views were independent.
+        """Mean over views of their distances, float64 (n,), treating views as independent.
 
         A covariance over all of them together would need far more windows than a device's first minutes have.
         """
-        each = [view.distance(rows) for view, rows in zip(self.views, views, strict=True)]
-        return np.asarray(np.mean(each, axis=0), dtype=np.float64)
+        distances = [view.distance(rows) for view, rows in zip(self.views, views, strict=True)]
+        return np.asarray(np.mean(distances, axis=0), dtype=np.float64)
 
 
 def fit_memory_bank(views: Sequence[npt.ArrayLike], recording: npt.ArrayLike) -> MemoryBank:
-    """Learns a device.
+    """Fits the memory bank of a device.
 
     Args:
         views: rows of its normal windows, (n, d) each.
-        recording: (n,), which recording each window is of: those of one are never on both sides when distances of
-            what was not learned from are taken. Where there are fewer than three, stretches of windows are.
+        recording: (n,), index of each window's recording; a recording is held out as a whole. With fewer than three
+            recordings, contiguous blocks of windows are held out.
 
     Raises:
         EmptyAudio: there are fewer than six windows.
     """
-    of = np.asarray(recording, dtype=np.int64)
-    if len(of) < LEAST_WINDOWS:
-        raise EmptyAudio(f"{len(of)} windows of normal sound; at least {LEAST_WINDOWS} are needed: give more")
-    fold = _folds(of)
+    recording_of = np.asarray(recording, dtype=np.int64)
+    if len(recording_of) < MIN_WINDOWS:
+        raise EmptyAudio(f"{len(recording_of)} windows of normal sound; at least {MIN_WINDOWS} are needed: give more")
+    fold = _folds(recording_of)
     fitted = []
-    parts = []
+    standardised = []
     for view in views:
         rows = np.asarray(view, dtype=np.float64)
-        apart = np.empty(len(rows))
+        held_out = np.empty(len(rows))
         for number in range(int(fold.max()) + 1):
-            apart[fold == number] = fit_view(rows[fold != number]).distance(rows[fold == number])
-        usual, spread = float(apart.mean()), max(float(apart.std()), _LEAST_SPREAD)
-        plain = fit_view(rows)
-        fitted.append(View(plain.centre, plain.whitening, usual, spread))
-        parts.append((apart - usual) / spread)
-    return MemoryBank(tuple(fitted), np.mean(parts, axis=0))
+            held_out[fold == number] = fit_view(rows[fold != number]).distance(rows[fold == number])
+        mean, spread = float(held_out.mean()), max(float(held_out.std()), _MIN_SPREAD)
+        fitted.append(replace(fit_view(rows), mean=mean, spread=spread))
+        standardised.append((held_out - mean) / spread)
+    return MemoryBank(tuple(fitted), np.mean(standardised, axis=0))
 
 
 def _folds(recording: Int64) -> Int64:

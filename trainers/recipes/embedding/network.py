@@ -1,4 +1,4 @@
-"""The fleet recipe's networks: what a window is like in its loud and quiet phases, and an embedding of it."""
+"""The embedding recipe's networks: statistics of a window's loud and quiet phases, and an embedding of it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 _DB_SCALE = 10.0
-# Rooms hum below; the machine's own strokes show above.
-_LEAST_BAND = 8
+# Rooms hum below this band; the machine's own strokes are above it.
+_MIN_BAND = 8
 _SMOOTH = 5
 _QUIET, _LOUD = 0.1, 0.8
-_STEEP = 2.0
-_LEAST_WEIGHT = 1e-3
-_LEAST_VARIANCE = 1e-2
+_STEEPNESS = 2.0
+_MIN_WEIGHT = 1e-3
+_MIN_VARIANCE = 1e-2
 
 PHASES = 4
 """Loud means, loud deviations, quiet means, quiet deviations."""
@@ -21,37 +21,37 @@ PHASES = 4
 class PhaseStatistics(nn.Module):
     """Means and standard deviations of each band over the loud and over the quiet phases of a window.
 
-    Many machines work in strokes. Averaged over a whole window, how long the strokes last hides how they sound; taken
-    apart, either phase is compared with its like. The border lies half way between the level that a tenth of the frames
-    stay below and the one that a fifth pass; it is soft, half a dB wide, so that no frame jumps. In a steady machine
-    the two are the louder and quieter half of its frames.
+    Many machines work in strokes. In an average over a whole window the length of the strokes hides their sound;
+    separately, each phase is compared with its own kind. The border is midway between the tenth and the eightieth
+    percentile of the frames' levels; it is soft, half a dB wide, so that no frame jumps across. In a steady machine the
+    two phases are the louder and quieter half of its frames.
     """
 
     def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
         """float32 (batch, 4, n_mels), dB, of windows float32 (batch, n_frames, n_mels), dB.
 
-        Means are given without the mean over bands: level does not matter.
+        The mean over bands is subtracted from the means, so that level does not matter.
         """
-        weight = self._loud(log_mel).unsqueeze(2)
+        weight = self._loudness_weight(log_mel).unsqueeze(2)
         parts = []
         for share in (weight, 1.0 - weight):
-            total = share.sum(dim=1).clamp(min=_LEAST_WEIGHT)
+            total = share.sum(dim=1).clamp(min=_MIN_WEIGHT)
             mean = (share * log_mel).sum(dim=1) / total
             variance = (share * (log_mel - mean.unsqueeze(1)).square()).sum(dim=1) / total
-            parts += [mean - mean.mean(dim=1, keepdim=True), (variance + _LEAST_VARIANCE).sqrt()]
+            parts += [mean - mean.mean(dim=1, keepdim=True), (variance + _MIN_VARIANCE).sqrt()]
         return torch.stack(parts, dim=1)
 
     @staticmethod
-    def _loud(log_mel: torch.Tensor) -> torch.Tensor:
-        """How much each frame belongs to the loud phase, float32 (batch, n_frames), 0 to 1."""
-        level = log_mel[:, :, min(_LEAST_BAND, log_mel.shape[2] // 2) :].mean(dim=2)
+    def _loudness_weight(log_mel: torch.Tensor) -> torch.Tensor:
+        """Weight of each frame in the loud phase, float32 (batch, n_frames), 0 to 1."""
+        level = log_mel[:, :, min(_MIN_BAND, log_mel.shape[2] // 2) :].mean(dim=2)
         level = nn.functional.avg_pool1d(
             level.unsqueeze(1), _SMOOTH, stride=1, padding=_SMOOTH // 2, count_include_pad=False
         ).squeeze(1)
         ordered = level.sort(dim=1).values
         last = log_mel.shape[1] - 1
         border = 0.5 * (ordered[:, int(_QUIET * last)] + ordered[:, int(_LOUD * last)])
-        return torch.sigmoid(_STEEP * (level - border.unsqueeze(1)))
+        return torch.sigmoid(_STEEPNESS * (level - border.unsqueeze(1)))
 
 
 def _down(channels_in: int, channels_out: int) -> nn.Sequential:
@@ -63,7 +63,7 @@ def _down(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 class EmbeddingNet(nn.Module):
-    """Two branches, one for how a window goes on in time, one for its phases, joined in one embedding.
+    """Two branches, one convolutional over time and bands, one for the phases, joined in one embedding.
 
     Args:
         n_mels: bands.

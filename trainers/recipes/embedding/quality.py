@@ -1,4 +1,4 @@
-"""How well devices' own banks tell what is not theirs: faults, and each other without having been taught to."""
+"""How well devices' memory banks detect faults, and tell devices apart that the embedding was not trained on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from schemas.features import FeatureSpec
 from trainers.evaluation.metrics import auc
-from trainers.recipes.embedding.data import Device, Heard, windows_and_recordings
-from trainers.recipes.embedding.memory_bank import LEAST_WINDOWS, MemoryBank, fit_memory_bank
+from trainers.recipes.embedding.data import DeviceRecording, TrainingDevice, windows_and_recordings
+from trainers.recipes.embedding.memory_bank import MIN_WINDOWS, MemoryBank, fit_memory_bank
 from trainers.recipes.embedding.model import views_of
 from trainers.recipes.embedding.network import PHASES, EmbeddingNet
 
@@ -20,88 +20,89 @@ Float64 = npt.NDArray[np.float64]
 FOLDS = 4
 
 
-def memory_bank_of(heard: Sequence[Heard], embedding: EmbeddingNet | None, spec: FeatureSpec) -> MemoryBank:
-    """A device's bank.
+def memory_bank_of(
+    recordings: Sequence[DeviceRecording], embedding: EmbeddingNet | None, spec: FeatureSpec
+) -> MemoryBank:
+    """A device's memory bank.
 
     Raises:
         EmptyAudio: too few windows.
     """
-    windows, recording = windows_and_recordings(heard, spec)
+    windows, recording = windows_and_recordings(recordings, spec)
     return fit_memory_bank(views_of(windows, embedding) if len(windows) else [], recording)
 
 
 def clip_scores(
-    bank: MemoryBank,
-    heard: Sequence[Heard],
+    memory_bank: MemoryBank,
+    recordings: Sequence[DeviceRecording],
     embedding: EmbeddingNet | None,
     spec: FeatureSpec,
     views: slice = slice(None),
 ) -> Float64:
-    """Mean score of each recording's windows, float64 (recordings,); those shorter than a window are left out."""
-    windows, recording = windows_and_recordings(heard, spec)
+    """Mean score of each recording's windows, float64 (recordings,); those shorter than a window are skipped."""
+    windows, recording = windows_and_recordings(recordings, spec)
     if not len(windows):
         return np.empty(0)
-    # A bank of fewer views scores by those.
-    part = MemoryBank(bank.views[views], bank.held_out)
-    scores = part.score(views_of(windows, embedding)[views])
+    selected = MemoryBank(memory_bank.views[views], memory_bank.held_out)
+    scores = selected.score(views_of(windows, embedding)[views])
     return np.array([scores[recording == one].mean() for one in np.unique(recording)])
 
 
 def fault_aucs(
-    devices: Sequence[Device], embedding: EmbeddingNet | None, spec: FeatureSpec, seed: int
+    devices: Sequence[TrainingDevice], embedding: EmbeddingNet | None, spec: FeatureSpec, seed: int
 ) -> dict[str, float]:
-    """AUC of each device's faulty recordings against normal ones its bank has not met, four folds by recording."""
-    found = {}
+    """AUC of each device's faulty recordings against held-out normal ones, four folds by recording."""
+    table = {}
     for device in devices:
         if not device.abnormal:
             continue
         values = []
-        for learned, held_out in folds_of(device.normal, seed):
-            if len(windows_and_recordings(learned, spec)[0]) < LEAST_WINDOWS:
+        for training, held_out in folds_of(device.normal, seed):
+            if len(windows_and_recordings(training, spec)[0]) < MIN_WINDOWS:
                 continue
-            bank = memory_bank_of(learned, embedding, spec)
-            normal = clip_scores(bank, held_out, embedding, spec)
-            faulty = clip_scores(bank, device.abnormal, embedding, spec)
+            memory_bank = memory_bank_of(training, embedding, spec)
+            normal = clip_scores(memory_bank, held_out, embedding, spec)
+            faulty = clip_scores(memory_bank, device.abnormal, embedding, spec)
             if len(normal) and len(faulty):
                 values.append(auc(normal, faulty))
         if values:
-            found[device.name] = round(float(np.mean(values)), 4)
-    return found
+            table[device.name] = round(float(np.mean(values)), 4)
+    return table
 
 
 def pair_aucs(
-    devices: Sequence[Device],
-    embedding_without: Callable[[Sequence[Device]], EmbeddingNet | None],
+    devices: Sequence[TrainingDevice],
+    train_on: Callable[[Sequence[TrainingDevice]], EmbeddingNet | None],
     spec: FeatureSpec,
     seed: int,
     *,
     blocks: bool = False,
 ) -> dict[str, Any]:
-    """Each device in turn as normal, each other as what is wrong with it.
+    """AUC of each pair of devices, one as normal sound and the other as anomalies.
 
-    The embedding of a pair has learned from all devices but these two: else it would have been taught the very
-    difference it is asked for. Normal recordings are scored by a bank that has not met them, four folds.
+    The embedding of a pair is trained on all devices but these two: otherwise it would have been trained on the very
+    difference that is measured. Normal recordings are held out of the memory bank that scores them, four folds.
 
     Args:
         devices: at least three, with normal recordings.
-        embedding_without: trains one on what it is given, or gives None: phases alone are measured then.
+        train_on: trains an embedding on devices, or returns None: phases alone are measured then.
         spec: the features.
         seed: of the folds.
-        blocks: whether what is held out is one piece of time; see :func:`folds_of`.
+        blocks: whether held-out recordings are contiguous in time; see :func:`folds_of`.
     """
     pairs: dict[str, dict[str, float]] = {}
     for first in range(len(devices)):
         for second in range(first + 1, len(devices)):
-            rest = [one for place, one in enumerate(devices) if place not in (first, second)]
-            embedding = embedding_without(rest)
+            rest = [one for index, one in enumerate(devices) if index not in (first, second)]
+            embedding = train_on(rest)
             for normal, other in ((devices[first], devices[second]), (devices[second], devices[first])):
                 folds = folds_of(normal.normal, seed, blocks=blocks)
                 pairs[f"{normal.name} -> {other.name}"] = _pair(other, embedding, spec, folds)
     table: dict[str, Any] = {"pairs": pairs}
-    for by in next(iter(pairs.values())):
-        values = {pair: row[by] for pair, row in pairs.items()}
+    for views in next(iter(pairs.values())):
+        values = {pair: row[views] for pair, row in pairs.items()}
         worst = min(values, key=lambda pair: values[pair])
-        table[by] = {
+        table[views] = {
             "mean": round(float(np.mean(list(values.values()))), 4),
             "worst": values[worst],
             "worst_pair": worst,
@@ -110,39 +111,41 @@ def pair_aucs(
 
 
 def _pair(
-    other: Device,
+    other: TrainingDevice,
     embedding: EmbeddingNet | None,
     spec: FeatureSpec,
-    folds: Sequence[tuple[list[Heard], list[Heard]]],
+    folds: Sequence[tuple[list[DeviceRecording], list[DeviceRecording]]],
 ) -> dict[str, float]:
-    parts = {"phases": slice(0, PHASES)}
+    views_by_name = {"phases": slice(0, PHASES)}
     if embedding is not None:
-        parts |= {"both": slice(None), "embedding": slice(PHASES, None)}
-    values: dict[str, list[float]] = {by: [] for by in parts}
-    for learned, held_out in folds:
-        bank = memory_bank_of(learned, embedding, spec)
-        for by, views in parts.items():
-            own = clip_scores(bank, held_out, embedding, spec, views)
-            values[by].append(auc(own, clip_scores(bank, other.normal, embedding, spec, views)))
-    return {by: round(float(np.mean(found)), 4) for by, found in values.items()}
+        views_by_name |= {"both": slice(None), "embedding": slice(PHASES, None)}
+    values: dict[str, list[float]] = {name: [] for name in views_by_name}
+    for training, held_out in folds:
+        memory_bank = memory_bank_of(training, embedding, spec)
+        for name, views in views_by_name.items():
+            own = clip_scores(memory_bank, held_out, embedding, spec, views)
+            values[name].append(auc(own, clip_scores(memory_bank, other.normal, embedding, spec, views)))
+    return {name: round(float(np.mean(aucs)), 4) for name, aucs in values.items()}
 
 
-def folds_of(heard: Sequence[Heard], seed: int, *, blocks: bool = False) -> list[tuple[list[Heard], list[Heard]]]:
-    """Recordings to learn from and to hold out, four times; every recording is held out once.
+def folds_of(
+    recordings: Sequence[DeviceRecording], seed: int, *, blocks: bool = False
+) -> list[tuple[list[DeviceRecording], list[DeviceRecording]]]:
+    """Recordings to train on and to hold out, four times; every recording is held out once.
 
     Args:
-        heard: in order of time.
+        recordings: in order of time.
         seed: of the draw.
-        blocks: hold out neighbours together, not at random: what is tested is then of another time than what was
-            learned from. A device that drifts is told from its former self by that.
+        blocks: hold out neighbouring recordings together, not at random: test and training sound are then of different
+            times, and a device that drifts is taken for another one.
     """
-    count = min(FOLDS, len(heard))
-    places = np.arange(len(heard), dtype=np.int64)
-    fold = places * count // len(heard) if blocks else np.random.default_rng(seed).permutation(len(heard)) % count
+    count, n = min(FOLDS, len(recordings)), len(recordings)
+    indices = np.arange(n, dtype=np.int64)
+    fold = indices * count // n if blocks else np.random.default_rng(seed).permutation(n) % count
     return [
         (
-            [one for one, of in zip(heard, fold, strict=True) if of != number],
-            [one for one, of in zip(heard, fold, strict=True) if of == number],
+            [one for one, its_fold in zip(recordings, fold, strict=True) if its_fold != number],
+            [one for one, its_fold in zip(recordings, fold, strict=True) if its_fold == number],
         )
         for number in range(int(fold.max()) + 1)
     ]

@@ -1,9 +1,8 @@
-"""The fleet recipe: an embedding that has learned to tell many devices apart, and a bank of each device's own sound."""
+"""The embedding recipe: an embedding trained to classify devices, and a memory bank of each device's own sound."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,205 +20,182 @@ from trainers.example import Example
 from trainers.export.golden import golden_windows
 from trainers.export.provenance import training_digest
 from trainers.export.torch_model import TorchModel
-from trainers.recipe import Float32, Trained, with_settings
-from trainers.recipes.embedding.batches import FleetBatches
-from trainers.recipes.embedding.data import Device, lasting, load_devices, synthetic_devices, windows_and_recordings
-from trainers.recipes.embedding.memory_bank import LEAST_WINDOWS
-from trainers.recipes.embedding.model import FleetNet, views_of
+from trainers.recipe import Float32, Trained
+from trainers.recipes.embedding.batches import DeviceBatches
+from trainers.recipes.embedding.data import (
+    TrainingDevice,
+    load_devices,
+    synthetic_devices,
+    windows_and_recordings,
+    with_whole_windows,
+)
+from trainers.recipes.embedding.memory_bank import MIN_WINDOWS
+from trainers.recipes.embedding.model import MemoryBankNet, views_of
 from trainers.recipes.embedding.network import EmbeddingNet
+from trainers.recipes.embedding.options import EmbeddingOptions
 from trainers.recipes.embedding.quality import fault_aucs, folds_of, memory_bank_of, pair_aucs
 from trainers.training.adacos import SubclusterAdaCos
 from trainers.training.loop import fit, repeatable
 
-_ENOUGH_DEVICES = 3
-_PRESETS: dict[str, dict[str, int | float | str]] = {"small": {"steps": 120, "synthetic": 12}}
+_MIN_DEVICES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class FleetOptions:
-    """What may be set.
-
-    Attributes:
-        device: the one the model is for, by its name in the report; empty takes the first.
-        seconds: of a window; a recording that holds none is left out, the device must have six.
-        embedding: ``yes``, ``no`` for a bank of phases alone, which needs no training, or ``auto``: where there are
-            three devices at least.
-        pairs: ``yes`` measures each device against each other with embeddings that met neither, ``blocks`` does so
-            with the held-out recordings of a device in one piece of time.
-        synthetic: machines made to learn from besides, one recording each.
-        steps, batch, rate: of the embedding's training.
-        width, size: see :class:`trainers.recipes.embedding.network.EmbeddingNet`.
-    """
-
-    device: str = ""
-    seconds: float = 5.96
-    embedding: str = "auto"
-    pairs: str = "no"
-    synthetic: int = 40
-    steps: int = 500
-    batch: int = 24
-    rate: float = 0.003
-    width: int = 12
-    size: int = 48
-
-
-class FleetRecipe:
+class EmbeddingRecipe:
     """See :class:`trainers.recipe.Recipe`.
 
-    Devices of one type lend each other what none of them has: examples of what is not it. The embedding is trained to
-    tell them apart (and machines that were made, and all of them moved in pitch), and a device's score is how far a
-    window's embedding, and its loud and quiet phases, lie from the device's own normal sound. Needs normal sound of one
-    device at least; what is labelled abnormal is for measuring.
+    Devices of one type are examples of abnormal sound for each other. The embedding is trained to classify them
+    (together with synthetic machines, and all of them shifted in pitch), and a device's score is the distance of a
+    window's embedding, and of its loud and quiet phases, from the device's own normal sound. Needs normal sound of at
+    least one device; sound labelled abnormal is used for measuring.
     """
 
-    name = "fleet"
-    summary = "many devices of a type: an embedding that tells them apart, a bank of each one's sound; needs recordings"
+    name = "embedding"
+    summary = "many devices of a type: an embedding that tells them apart, a memory bank of each; needs recordings"
 
     def train(self, data: Path | None, seed: int, settings: Mapping[str, str]) -> Trained:
         """See :class:`trainers.recipe.Recipe`."""
-        options = with_settings(FleetOptions(), settings, _PRESETS)
-        for name, texts in (("embedding", ("yes", "no", "auto")), ("pairs", ("yes", "blocks", "no"))):
-            if getattr(options, name) not in texts:
-                raise SettingsError(f"option {name!r} is {getattr(options, name)!r}; {', '.join(texts)} are read")
+        options = EmbeddingOptions.parse(settings)
         if data is None:
-            raise InputError("the fleet recipe needs --data: a folder of normal sound of one device or, better, many")
+            raise InputError(
+                "the embedding recipe needs --data: a folder of normal sound of one device or, better, many"
+            )
         spec = spec_of(options.seconds)
         loaded, digests = load_devices(data, spec)
-        devices, too_short = lasting(loaded, spec)
-        chosen = _chosen(devices, options.device, spec)
-        embeds = options.embedding == "yes" or (options.embedding == "auto" and len(devices) >= _ENOUGH_DEVICES)
-        others = synthetic_devices(seed, options.synthetic, 2.0 * options.seconds, spec) if embeds else []
+        devices, too_short = with_whole_windows(loaded, spec)
+        chosen = _select_device(devices, options.device, spec)
+        uses_embedding = options.embedding == "yes" or (options.embedding == "auto" and len(devices) >= _MIN_DEVICES)
+        others = synthetic_devices(seed, options.synthetic, 2.0 * options.seconds, spec) if uses_embedding else []
         report: dict[str, Any] = {
-            "options": asdict(options),
+            "options": options.model_dump(),
             "device": chosen.name,
             "devices": len(devices),
             "recordings_too_short": too_short,
         }
         embedding, losses = None, {}
-        if embeds:
+        if uses_embedding:
             embedding, losses["training"] = train_embedding([*devices, *others], spec, seed, options)
-        bank = memory_bank_of(chosen.normal, embedding, spec)
+        memory_bank = memory_bank_of(chosen.normal, embedding, spec)
         report["auc_by_device"] = fault_aucs(devices, embedding, spec, seed)
         if options.pairs != "no":
 
-            def without(rest: Sequence[Device]) -> EmbeddingNet | None:
-                return train_embedding([*rest, *others], spec, seed, options)[0] if embeds else None
+            def train_on(subset: Sequence[TrainingDevice]) -> EmbeddingNet | None:
+                return train_embedding([*subset, *others], spec, seed, options)[0] if uses_embedding else None
 
-            report["pairs"] = pair_aucs(devices, without, spec, seed, blocks=options.pairs == "blocks")
+            report["pairs"] = pair_aucs(devices, train_on, spec, seed, blocks=options.pairs == "blocks")
         windows = _windows(devices, chosen, spec)
-        others_scores = {
-            name: bank.score(views_of(one, embedding)) for name, one in windows.items() if name != "normal"
+        other_scores = {
+            name: memory_bank.score(views_of(group, embedding)) for name, group in windows.items() if name != "normal"
         }
-        scores = {"normal": bank.held_out, **others_scores}
-        threshold = round(float(np.quantile(bank.held_out, 0.999)), 4)
+        scores = {"normal": memory_bank.held_out, **other_scores}
+        threshold = round(float(np.quantile(memory_bank.held_out, 0.999)), 4)
         return Trained(
             name=self.name,
             detector="machine",
-            model=TorchModel(FleetNet(embedding, bank).eval()),
+            model=TorchModel(MemoryBankNet(embedding, memory_bank).eval()),
             spec=spec,
             calibration=Calibration(
                 transfer="relative",
                 threshold=threshold,
-                spread=round(max(float(bank.held_out.std()), 1e-3), 4),
-                n=len(bank.held_out),
-                quantiles=quantiles_of(bank.held_out),
+                spread=round(max(float(memory_bank.held_out.std()), 1e-3), 4),
+                n=len(memory_bank.held_out),
+                quantiles=quantiles_of(memory_bank.held_out),
             ),
             metrics=_metrics(report),
             report=report,
-            trained_on=_words(devices, chosen, options.synthetic, embeds=embeds),
+            trained_on=_trained_on(devices, chosen, options.synthetic, uses_embedding=uses_embedding),
             training_digest=training_digest(digests, seed),
             golden=golden_windows(spec, seed),
             scores=scores,
             threshold=threshold,
             losses=losses,
-            examples=best_and_worst({name: [(windows[name], scores[name])] for name in windows}, _look(spec)),
+            examples=best_and_worst({name: [(windows[name], scores[name])] for name in windows}, _example_maker(spec)),
             direction=direction_of(chosen, embedding, spec, seed),
         )
 
 
 def spec_of(seconds: float) -> FeatureSpec:
-    """Windows of so many seconds, half overlapping, of the frames that all shipped models share.
+    """Windows of a length in seconds, half overlapping, with the frames of all shipped models.
 
     Raises:
         SettingsError: out of range.
     """
-    plain = FeatureSpec(n_frames=1, window_hop=1)
-    frames = int((seconds * plain.sample_rate - plain.n_fft) / plain.hop) + 1
+    default = FeatureSpec(n_frames=1, window_hop=1)
+    frames = int((seconds * default.sample_rate - default.n_fft) / default.hop) + 1
     if not 48 <= frames <= 1_000:
-        raise SettingsError(f"option 'seconds' is {seconds:g}; windows of 1.1 to 20 s are made")
+        raise SettingsError(f"option 'seconds' is {seconds:g}; it must be 1.1 to 20")
     return FeatureSpec(n_frames=frames, window_hop=max(frames // 2, 1))
 
 
 def train_embedding(
-    devices: Sequence[Device], spec: FeatureSpec, seed: int, options: FleetOptions
+    devices: Sequence[TrainingDevice], spec: FeatureSpec, seed: int, options: EmbeddingOptions
 ) -> tuple[EmbeddingNet, list[float]]:
-    """An embedding that tells devices apart, and its loss at each step.
+    """Trains an embedding to classify devices; returns it and its loss at each step.
 
     Args:
         devices: with normal recordings.
         spec, options: as of the recipe.
-        seed: the same one gives the same embedding.
+        seed: the same seed gives the same embedding.
     """
     with repeatable(seed):
-        batches = FleetBatches(devices, spec, seed, options.batch)
+        batches = DeviceBatches(devices, spec, seed, options.batch)
         net = EmbeddingNet(spec.n_mels, options.width, options.size)
         loss = SubclusterAdaCos(options.size, batches.classes)
 
-        def drawn() -> torch.Tensor:
+        def batch_loss() -> torch.Tensor:
             windows, shares = batches.draw()
             value: torch.Tensor = loss(net(windows), shares)
             return value
 
-        # Centres and scale belong to where a run stands.
+        # Centres and scale of the loss are part of a checkpoint.
         both = nn.ModuleList([net, loss])
-        losses = fit(both, drawn, options.steps, options.rate, "training", (batches.generator,))
+        losses = fit(both, batch_loss, options.steps, options.rate, "training", (batches.generator,))
     return net, losses
 
 
-def direction_of(device: Device, embedding: EmbeddingNet | None, spec: FeatureSpec, seed: int) -> Direction:
-    """What generated anomalies do to scores of recordings that a bank has not met: a quarter of the device's.
+def direction_of(device: TrainingDevice, embedding: EmbeddingNet | None, spec: FeatureSpec, seed: int) -> Direction:
+    """Effect of generated anomalies on the scores of held-out recordings, a quarter of the device's.
 
-    A device that has too few recordings for that is asked about its own.
+    With too few recordings for that, the memory bank's own recordings are used.
 
     Raises:
         ScoreInverted: they score below normal sound.
     """
     folds = folds_of(device.normal, seed)
-    learned, held_out = folds[0]
-    counts = [len(windows_and_recordings(part, spec)[0]) for part in (learned, held_out)]
-    if len(folds) < 2 or counts[0] < LEAST_WINDOWS or not counts[1]:
-        learned = held_out = device.normal
-    probe = TorchModel(FleetNet(embedding, memory_bank_of(learned, embedding, spec)).eval())
-    sound = [one.sound() for one in held_out if one.sound is not None]
-    # The bank that is kept is another one: there is no usual score to be two-sided about.
-    return ensure_score_direction(probe, spec, sound, seed, two_sided=False)[1]
+    training, held_out = folds[0]
+    counts = [len(windows_and_recordings(part, spec)[0]) for part in (training, held_out)]
+    if len(folds) < 2 or counts[0] < MIN_WINDOWS or not counts[1]:
+        training = held_out = device.normal
+    model = TorchModel(MemoryBankNet(embedding, memory_bank_of(training, embedding, spec)).eval())
+    sound = [one.samples() for one in held_out if one.samples is not None]
+    # The trained model has another memory bank, with another usual score: a two-sided score is impossible.
+    return ensure_score_direction(model, spec, sound, seed, two_sided=False)[1]
 
 
-def _windows(devices: Sequence[Device], chosen: Device, spec: FeatureSpec) -> dict[str, Float32]:
-    """Windows to score for the pictures: of a device without a fault the other devices' stand for what is wrong."""
+def _windows(devices: Sequence[TrainingDevice], chosen: TrainingDevice, spec: FeatureSpec) -> dict[str, Float32]:
+    """Windows to score for the pictures; without faulty recordings other devices serve as anomalies."""
     others = [one for device in devices if device is not chosen for one in device.normal]
-    wrong = {"abnormal": chosen.abnormal} if chosen.abnormal else {"other devices": others}
-    groups = {"normal": chosen.normal, **wrong}
-    found = {name: windows_and_recordings(heard, spec)[0] for name, heard in groups.items()}
-    return {name: windows for name, windows in found.items() if len(windows)}
+    anomalous = {"abnormal": chosen.abnormal} if chosen.abnormal else {"other devices": others}
+    groups = {"normal": chosen.normal, **anomalous}
+    windows_by_group = {name: windows_and_recordings(group, spec)[0] for name, group in groups.items()}
+    return {name: windows for name, windows in windows_by_group.items() if len(windows)}
 
 
-def _look(spec: FeatureSpec) -> MakeExample:
+def _example_maker(spec: FeatureSpec) -> MakeExample:
     return lambda title, score, window: Example(title, score, window, seconds=spec.window_seconds)
 
 
-def _chosen(devices: Sequence[Device], name: str, spec: FeatureSpec) -> Device:
-    found = {device.name: device for device in devices if device.normal}
-    name = name or next(iter(found))
-    if name not in found:
-        raise SettingsError(f"no device {name!r}; there are {', '.join(found)}")
-    windows = len(windows_and_recordings(found[name].normal, spec)[0])
-    if windows < LEAST_WINDOWS:
+def _select_device(devices: Sequence[TrainingDevice], name: str, spec: FeatureSpec) -> TrainingDevice:
+    by_name = {device.name: device for device in devices if device.normal}
+    name = name or next(iter(by_name))
+    if name not in by_name:
+        raise SettingsError(f"no device {name!r}; there are {', '.join(by_name)}")
+    windows = len(windows_and_recordings(by_name[name].normal, spec)[0])
+    if windows < MIN_WINDOWS:
         raise EmptyAudio(
-            f"{name} has {windows} windows of {spec.window_seconds:.2f} s of normal sound; at least {LEAST_WINDOWS} are"
-            " needed: give more, take shorter windows, or choose another device"
+            f"{name} has {windows} windows of {spec.window_seconds:.2f} s of normal sound; at least {MIN_WINDOWS} are"
+            " needed: give more, choose shorter windows, or another device"
         )
-    return found[name]
+    return by_name[name]
 
 
 def _metrics(report: Mapping[str, Any]) -> dict[str, float]:
@@ -227,15 +203,17 @@ def _metrics(report: Mapping[str, Any]) -> dict[str, float]:
     if report["auc_by_device"]:
         metrics["auc_mean"] = round(float(np.mean(list(report["auc_by_device"].values()))), 4)
         metrics["auc_lowest"] = min(report["auc_by_device"].values())
-    for by in [name for name in report.get("pairs", {}) if name != "pairs"]:
-        metrics[f"pairs_{by}_mean"] = report["pairs"][by]["mean"]
-        metrics[f"pairs_{by}_worst"] = report["pairs"][by]["worst"]
+    for views in [name for name in report.get("pairs", {}) if name != "pairs"]:
+        metrics[f"pairs_{views}_mean"] = report["pairs"][views]["mean"]
+        metrics[f"pairs_{views}_worst"] = report["pairs"][views]["worst"]
     return metrics
 
 
-def _words(devices: Sequence[Device], chosen: Device, synthetic: int, *, embeds: bool) -> str:
+def _trained_on(
+    devices: Sequence[TrainingDevice], chosen: TrainingDevice, synthetic: int, *, uses_embedding: bool
+) -> str:
     own = f"{len(chosen.normal)} normal recordings of {chosen.name}"
-    if not embeds:
+    if not uses_embedding:
         return own
     normal = sum(len(device.normal) for device in devices)
     return f"{own}; its embedding on {normal} of {len(devices)} devices and on {synthetic} synthetic machines"

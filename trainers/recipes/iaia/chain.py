@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,6 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
-from schemas.errors import SettingsError
 from trainers.export.estimator import Estimator
 from trainers.features.mfcc import N_MFCC, WIDTH
 from trainers.recipes.iaia.network import DenoisingAutoencoder
@@ -22,21 +21,22 @@ from trainers.recipes.iaia.velicer import components_by_map
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-DETECTORS = ("if", "ocsvm", "lof")
+DetectorName = Literal["if", "ocsvm", "lof"]
+DETECTORS: tuple[DetectorName, ...] = get_args(DetectorName)
 BLOCKS = (slice(0, N_MFCC), slice(N_MFCC, WIDTH))
 
-_NEIGHBOURS = 20
-_NU = 0.1
+_LOF_NEIGHBOURS = 20
+_SVM_NU = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Denoiser:
-    """What all machines of a type share.
+    """Scaling and denoising autoencoders that all machines of a type share.
 
     Attributes:
         low, span: float32 (136,): a feature becomes (x - low) / span.
         nets: of the MFCC means, and of the eight others.
-        losses: of their training, an epoch each, by name.
+        losses: of their training, one value an epoch, by name.
     """
 
     low: Float32
@@ -45,11 +45,11 @@ class Denoiser:
     losses: dict[str, list[float]]
 
     def scaled(self, rows: Float32) -> Float32:
-        """What the denoisers are shown, float32 (n, 136), mostly in [0, 1]."""
+        """The denoisers' input, float32 (n, 136), mostly in [0, 1]."""
         return ((rows - self.low) / self.span).astype(np.float32)
 
     def __call__(self, rows: Float32) -> Float32:
-        """Rows scaled and rebuilt, float32 (n, 136)."""
+        """Rows scaled and denoised, float32 (n, 136)."""
         scaled = self.scaled(rows)
         with torch.no_grad():
             parts = [
@@ -61,7 +61,7 @@ class Denoiser:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """Principal components of both blocks, their numbers by Velicer's rule, as one affine map.
+    """Principal components of both blocks as one affine map; Velicer's rule gives their numbers.
 
     Attributes:
         mean: float32 (136,).
@@ -73,17 +73,17 @@ class Projection:
     components: Float32
     sizes: tuple[int, int]
 
-    def __call__(self, rebuilt: Float32) -> Float32:
-        """float32 (n, k)."""
-        projected: Float32 = np.matmul(rebuilt - self.mean, self.components, dtype=np.float32)
+    def __call__(self, denoised: Float32) -> Float32:
+        """Denoised rows float32 (n, 136) projected, float32 (n, k)."""
+        projected: Float32 = np.matmul(denoised - self.mean, self.components, dtype=np.float32)
         return projected
 
 
-def project(rebuilt: Float32) -> Projection:
-    """Learns components of rebuilt rows, float32 (n, 136)."""
+def fit_projection(denoised: Float32) -> Projection:
+    """Fits components to denoised rows, float32 (n, 136)."""
     mean, parts, sizes = np.zeros(WIDTH, np.float32), [], []
     for block in BLOCKS:
-        rows = rebuilt[:, block]
+        rows = denoised[:, block]
         count = min(components_by_map(rows), len(rows) - 1)
         pca = PCA(n_components=count).fit(rows)
         mean[block] = pca.mean_
@@ -94,22 +94,17 @@ def project(rebuilt: Float32) -> Projection:
     return Projection(mean, np.concatenate(parts, axis=1), (sizes[0], sizes[1]))
 
 
-def fit_detector(name: str, rows: Float32, seed: int) -> Estimator:
-    """One of :data:`DETECTORS`, as IAIA2 sets it.
+def fit_detector(name: DetectorName, rows: Float32, seed: int) -> Estimator:
+    """A detector with IAIA2's parameters.
 
     Args:
-        name: which.
+        name: of the detector.
         rows: float32 (n, k).
         seed: of the forest.
-
-    Raises:
-        SettingsError: there is no such detector.
     """
-    made: dict[str, Any] = {
+    detectors: dict[DetectorName, Any] = {
         "if": lambda: IsolationForest(random_state=seed),
-        "ocsvm": lambda: OneClassSVM(gamma="scale", nu=_NU),
-        "lof": lambda: LocalOutlierFactor(n_neighbors=min(_NEIGHBOURS, len(rows) // 2), novelty=True),
+        "ocsvm": lambda: OneClassSVM(gamma="scale", nu=_SVM_NU),
+        "lof": lambda: LocalOutlierFactor(n_neighbors=min(_LOF_NEIGHBOURS, len(rows) // 2), novelty=True),
     }
-    if name not in made:
-        raise SettingsError(f"no detector {name!r}; there are {', '.join(made)}")
-    return cast("Estimator", made[name]().fit(rows))
+    return cast("Estimator", detectors[name]().fit(rows))

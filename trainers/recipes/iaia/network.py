@@ -14,7 +14,7 @@ Float32 = npt.NDArray[np.float32]
 
 MFCC_WIDTHS = (128, 64, 32, 16, 8)
 BASIC_WIDTHS = (8, 16, 32, 64, 128)
-"""The second one has more places than inputs: what keeps it from copying is the noise alone."""
+"""The second one has a wider code than its input: only the noise keeps it from copying."""
 
 
 class DenoisingAutoencoder(nn.Module):
@@ -25,9 +25,9 @@ class DenoisingAutoencoder(nn.Module):
         self.layers = nn.Sequential(*_dense(widths), *_dense(widths[::-1]), nn.Sigmoid())
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Rows rebuilt, float32 (n, widths[0]) in [0, 1]."""
-        rebuilt: torch.Tensor = self.layers(rows)
-        return rebuilt
+        """Rows denoised, float32 (n, widths[0]) in [0, 1]."""
+        denoised: torch.Tensor = self.layers(rows)
+        return denoised
 
 
 def _dense(widths: Sequence[int]) -> list[nn.Module]:
@@ -40,12 +40,12 @@ def _dense(widths: Sequence[int]) -> list[nn.Module]:
 def train_denoiser(
     rows: Float32, widths: Sequence[int], noise: float, epochs: int, batch: int, rate: float
 ) -> tuple[DenoisingAutoencoder, list[float]]:
-    """Learns to give rows back from noisy ones; torch's generator must be seeded.
+    """Trains a network to reconstruct rows from noisy ones; torch's generator must be seeded.
 
     Args:
         rows: float32 (n, widths[0]), mostly in [0, 1].
         widths: layers down to the code.
-        noise: standard deviation of the noise, in each column's own; noisy rows are clipped to [0, 1].
+        noise: standard deviation of the noise, relative to each column's own; noisy rows are clipped to [0, 1].
         epochs, batch, rate: of Adam.
 
     Returns:
@@ -60,12 +60,12 @@ def train_denoiser(
         order = torch.randperm(len(clean))
         total = 0.0
         for start in range(0, len(clean), batch):
-            wanted = clean[order[start : start + batch]]
-            heard = torch.clamp(wanted + torch.randn_like(wanted) * (noise * spread), 0.0, 1.0)
-            loss = (net(heard) - wanted).square().mean()
+            targets = clean[order[start : start + batch]]
+            inputs = torch.clamp(targets + torch.randn_like(targets) * (noise * spread), 0.0, 1.0)
+            loss = (net(inputs) - targets).square().mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            total += loss.item() * len(wanted)
+            total += loss.item() * len(targets)
         losses.append(total / len(clean))
     return net.eval(), losses

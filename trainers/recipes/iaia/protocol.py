@@ -1,19 +1,20 @@
-"""Which clips are learned from and which are measured on: as IAIA2 did it, and as it should be done."""
+"""Which clips are used to train and which to test: IAIA2's protocol, and one that keeps them apart."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from schemas.errors import SettingsError, WrongLayout
+from schemas.errors import WrongLayout
 from trainers.data.loaders.archive import FeatureCell
 from trainers.recipes.iaia.data import FeatureCells
 
 Float32 = npt.NDArray[np.float32]
 
-PROTOCOLS = ("source", "clean")
+Protocol = Literal["source", "clean"]
 
 # IAIA2's own numbers of clips: of a machine's denoiser, its detector and its test.
 _SOURCE_SIZES: dict[str, dict[str, tuple[int, int, int]]] = {
@@ -23,16 +24,17 @@ _SOURCE_SIZES: dict[str, dict[str, tuple[int, int, int]]] = {
 }
 # The same shares, for sets of other sizes.
 _DENOISER_SHARE, _DETECTOR_SHARE = 0.28, 0.78
+_MIN_TRAIN = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Split:
-    """One machine at one SNR.
+class CellSplit:
+    """Training and test rows of one machine at one SNR.
 
     Attributes:
         unit, snr_db: which.
-        train: rows of normal clips the detector learns from, float32 (n, 136).
-        normal, abnormal: rows of the clips it is measured on.
+        train: rows of normal clips the detector is fitted to, float32 (n, 136).
+        normal, abnormal: rows of the test clips.
     """
 
     unit: str
@@ -43,90 +45,84 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """What is learned from what.
+class ProtocolSplit:
+    """The rows that each part of the chain is fitted to and tested on.
 
     Attributes:
-        scaling: rows whose least and greatest values become 0 and 1, float32 (n, 136).
-        denoising: rows the denoisers learn from.
+        scaling: rows; their minimum and maximum become 0 and 1, float32 (n, 136).
+        denoising: rows the denoisers are trained on.
         splits: all machines at all SNRs.
     """
 
     scaling: Float32
     denoising: Float32
-    splits: tuple[Split, ...]
+    splits: tuple[CellSplit, ...]
 
 
-def plan(cells: FeatureCells, protocol: str) -> Plan:
-    """Deals the clips.
+def split_cells(cells: FeatureCells, protocol: Protocol) -> ProtocolSplit:
+    """Splits the clips.
 
-    ``source``: scaling by all normal clips of the highest SNR, test clips among them; denoisers learn from the first
-    ones of each machine; a detector from the first ones of its own SNR; the test has the next normal and the first
+    ``source``: scaling by all normal clips of the highest SNR, test clips included; denoisers train on the first ones
+    of each machine, a detector on the first ones of its own SNR; the test has the next normal and the first
     abnormal ones, half and half. Of pumps and sliders only two machines are used, as IAIA2 did.
 
-    ``clean``: MIMII's own split: the test has all abnormal and the first as many normal clips; all else is learned
-    from, by scaling, denoisers and detectors alike. Clips of one number are one take at several SNRs, so that a test
-    clip is not learned from at another SNR either.
+    ``clean``: MIMII's own split: the test has all abnormal and the first as many normal clips; scaling, denoisers and
+    detectors all use the rest. Clips of one number are one recording at several SNRs, so that no test clip is trained
+    on at another SNR either.
 
     Raises:
-        SettingsError: there is no such protocol.
         WrongLayout: a machine has too few normal clips.
     """
-    if protocol not in PROTOCOLS:
-        raise SettingsError(f"no protocol {protocol!r}; there are {', '.join(PROTOCOLS)}")
     return _source(cells) if protocol == "source" else _clean(cells)
 
 
-def _source(cells: FeatureCells) -> Plan:
-    loud = max(cells.snrs)
+def _source(cells: FeatureCells) -> ProtocolSplit:
+    highest_snr = max(cells.snrs)
     sizes = {}
     for unit in cells.units:
-        cell = cells.cell(loud, unit)
+        cell = cells.cell(highest_snr, unit)
         known = _SOURCE_SIZES.get(cells.machine, {})
-        least = sum(known[unit][1:]) - known[unit][2] // 2 if unit in known else 0
-        fits = bool(least) and len(cell.normal) >= least and len(cell.abnormal) >= known[unit][2] // 2
+        needed = sum(known[unit][1:]) - known[unit][2] // 2 if unit in known else 0
+        fits = bool(needed) and len(cell.normal) >= needed and len(cell.abnormal) >= known[unit][2] // 2
         if fits:
             sizes[unit] = known[unit]
     if not sizes:
-        sizes = {unit: _sizes_by_share(cells.cell(loud, unit)) for unit in cells.units}
+        sizes = {unit: _sizes_by_share(cells.cell(highest_snr, unit)) for unit in cells.units}
     splits = []
     for snr_db in cells.snrs:
-        for unit, (_, learned, tested) in sizes.items():
+        for unit, (_, n_train, n_test) in sizes.items():
             cell = cells.cell(snr_db, unit)
-            abnormal = tested // 2
-            normal = cell.normal[learned : learned + tested - abnormal]
-            splits.append(Split(unit, snr_db, cell.normal[:learned], normal, cell.abnormal[:abnormal]))
-    reference = [cells.cell(loud, unit).normal for unit in sizes]
+            abnormal = n_test // 2
+            normal = cell.normal[n_train : n_train + n_test - abnormal]
+            splits.append(CellSplit(unit, snr_db, cell.normal[:n_train], normal, cell.abnormal[:abnormal]))
+    reference = [cells.cell(highest_snr, unit).normal for unit in sizes]
     first = [rows[: sizes[unit][0]] for unit, rows in zip(sizes, reference, strict=True)]
-    return Plan(np.concatenate(reference), np.concatenate(first), tuple(splits))
+    return ProtocolSplit(np.concatenate(reference), np.concatenate(first), tuple(splits))
 
 
 def _sizes_by_share(cell: FeatureCell) -> tuple[int, int, int]:
-    learned = int(_DETECTOR_SHARE * len(cell.normal))
-    half = min(len(cell.normal) - learned, len(cell.abnormal))
-    _check(cell, learned, half)
-    return max(int(_DENOISER_SHARE * len(cell.normal)), 2), learned, 2 * half
+    n_train = int(_DETECTOR_SHARE * len(cell.normal))
+    n_test = min(len(cell.normal) - n_train, len(cell.abnormal))
+    _check(cell, n_train, n_test)
+    return max(int(_DENOISER_SHARE * len(cell.normal)), 2), n_train, 2 * n_test
 
 
-def _clean(cells: FeatureCells) -> Plan:
-    loud = max(cells.snrs)
+def _clean(cells: FeatureCells) -> ProtocolSplit:
+    highest_snr = max(cells.snrs)
     splits = []
     for snr_db in cells.snrs:
         for unit in cells.units:
             cell = cells.cell(snr_db, unit)
-            tested = min(len(cell.abnormal), len(cell.normal) // 2)
-            _check(cell, len(cell.normal) - tested, tested)
-            splits.append(Split(unit, snr_db, cell.normal[tested:], cell.normal[:tested], cell.abnormal))
-    learned = np.concatenate([split.train for split in splits if split.snr_db == loud])
-    return Plan(learned, learned, tuple(splits))
+            n_test = min(len(cell.abnormal), len(cell.normal) // 2)
+            _check(cell, len(cell.normal) - n_test, n_test)
+            splits.append(CellSplit(unit, snr_db, cell.normal[n_test:], cell.normal[:n_test], cell.abnormal))
+    training = np.concatenate([split.train for split in splits if split.snr_db == highest_snr])
+    return ProtocolSplit(training, training, tuple(splits))
 
 
-def _check(cell: FeatureCell, learned: int, tested: int) -> None:
-    if learned < _LEAST or tested < 1:
+def _check(cell: FeatureCell, n_train: int, n_test: int) -> None:
+    if n_train < _MIN_TRAIN or n_test < 1:
         raise WrongLayout(
             f"{cell.unit} at {cell.snr_db:g} dB has {len(cell.normal)} normal and {len(cell.abnormal)} abnormal clips,"
-            f" {learned} of them to learn from; at least {_LEAST} are needed: add recordings"
+            f" {n_train} of them to train on; at least {_MIN_TRAIN} are needed: add recordings"
         )
-
-
-_LEAST = 4

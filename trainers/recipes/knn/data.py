@@ -1,4 +1,4 @@
-"""Sound of one device in unbroken runs, and the windows in them."""
+"""Sound of one device in spans without gaps, and their windows."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _TAIL_S = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """Sound without a gap.
+class ContinuousAudio:
+    """A span of sound without a gap.
 
     Attributes:
         samples: int16 PCM or float32 in [-1, 1], shape (n,) or (n, channels).
@@ -38,45 +38,47 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Windows:
-    """Windows of runs.
+class AudioWindows:
+    """Windows of spans of sound.
 
     Attributes:
         features: float32 (n, n_frames, width), level-normalised.
-        at: int64 (n,), the row each starts at, on one time line on which runs lie more than a window apart.
-        run: int64 (n,), of which run each is.
+        start: int64 (n,), the row each starts at, on one time line on which spans are more than a window apart.
+        span: int64 (n,), index of each one's span.
     """
 
     features: Float32
-    at: npt.NDArray[np.int64]
-    run: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
+    span: npt.NDArray[np.int64]
 
 
-def windows_in(runs: Sequence[Run], spec: FeatureSpec) -> Windows:
-    """All windows of all runs, in their order."""
-    features, at, number, start = [], [], [], 0
-    for index, run in enumerate(track(runs, "listening")):
-        rows = rows_of(run.samples, run.sample_rate, spec)
-        found = windows_of(rows, spec)
-        features.append(found)
-        at.append(start + spec.window_hop * np.arange(len(found), dtype=np.int64))
-        number.append(np.full(len(found), index, dtype=np.int64))
-        start += len(rows) + spec.n_frames
-    return Windows(np.concatenate(features), np.concatenate(at), np.concatenate(number))
+def windows_in(spans: Sequence[ContinuousAudio], spec: FeatureSpec) -> AudioWindows:
+    """All windows of all spans, in their order."""
+    features, starts, indices, first_row = [], [], [], 0
+    for index, span in enumerate(track(spans, "computing features")):
+        rows = rows_of(span.samples, span.sample_rate, spec)
+        windows = windows_of(rows, spec)
+        features.append(windows)
+        starts.append(first_row + spec.window_hop * np.arange(len(windows), dtype=np.int64))
+        indices.append(np.full(len(windows), index, dtype=np.int64))
+        first_row += len(rows) + spec.n_frames
+    return AudioWindows(np.concatenate(features), np.concatenate(starts), np.concatenate(indices))
 
 
-def excerpts(runs: Sequence[Run], spec: FeatureSpec, count: int) -> list[Run]:
-    """``count`` pieces of a window and four seconds at most, evenly spread over the runs; fewer where there is less."""
-    pieces = []
-    for run in runs:
-        length = int((spec.window_seconds + _TAIL_S) * run.sample_rate)
-        starts = range(0, max(len(run.samples) - length, 0) + 1, length)
-        parts = [Run(run.samples[start : start + length], run.sample_rate, run.digest) for start in starts]
-        pieces += [part for part in parts if part.seconds > spec.window_seconds + 1.0 / spec.sample_rate]
-    chosen = np.unique(np.linspace(0, len(pieces) - 1, min(count, len(pieces))).astype(np.int64))
-    return [pieces[index] for index in chosen]
+def excerpts(spans: Sequence[ContinuousAudio], spec: FeatureSpec, count: int) -> list[ContinuousAudio]:
+    """Up to ``count`` excerpts of a window and four seconds at most, evenly spread over the spans."""
+    candidates = []
+    for span in spans:
+        length = int((spec.window_seconds + _TAIL_S) * span.sample_rate)
+        starts = range(0, max(len(span.samples) - length, 0) + 1, length)
+        parts = [
+            ContinuousAudio(span.samples[start : start + length], span.sample_rate, span.digest) for start in starts
+        ]
+        candidates += [part for part in parts if part.seconds > spec.window_seconds + 1.0 / spec.sample_rate]
+    chosen = np.unique(np.linspace(0, len(candidates) - 1, min(count, len(candidates))).astype(np.int64))
+    return [candidates[index] for index in chosen]
 
 
-def mono_of(run: Run, sample_rate: int) -> Float32:
-    """The run's sound in one channel at a rate, float32 (n,)."""
-    return resampled(to_mono(run.samples), run.sample_rate, sample_rate)
+def mono_of(audio: ContinuousAudio, sample_rate: int) -> Float32:
+    """One channel of the sound at a sample rate, float32 (n,)."""
+    return resampled(to_mono(audio.samples), audio.sample_rate, sample_rate)

@@ -1,6 +1,6 @@
-"""A closed form as ONNX: lines of its text form, and the numbers they name.
+"""The nearest-neighbour score as ONNX: nodes in ONNX's text form, and their constants.
 
-Doubles inside, since whitening subtracts large numbers from each other; what is kept is float32.
+Computes in doubles, since whitening subtracts large numbers from each other; stored arrays are float32.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from onnx import ModelProto, TensorProto, numpy_helper
 
 from schemas.manifest import SCORE_OUTPUT
 from trainers.model import IR_VERSION, OPSET
-from trainers.recipes.knn.neighbours import NEIGHBOURS, ClosedForm, Float64, resolution
+from trainers.recipes.knn.neighbours import NEIGHBOURS, Float64, NearestNeighbours, resolution
 
 _ARRAYS = ("centre", "whitening", "references", "weight")
 _DOUBLE = int(TensorProto.DOUBLE)
 
 SCORING = f"""
-    {" ".join(f"{name} = Cast <to = {_DOUBLE}> ({name}_kept)" for name in _ARRAYS)}
+    {" ".join(f"{name} = Cast <to = {_DOUBLE}> ({name}_stored)" for name in _ARRAYS)}
     off = Sub (row, centre)
     white = MatMul (off, whitening)
     white_squared = ReduceSumSquare <keepdims = 1> (white, columns)
@@ -34,34 +34,38 @@ SCORING = f"""
     mean = ReduceMean <keepdims = 0> (nearest, columns)
     natural = Log (mean)
     level = Mul (natural, decibels)
-    relative = Sub (level, usual)
+    relative = Sub (level, typical)
     {SCORE_OUTPUT} = Cast <to = {int(TensorProto.FLOAT)}> (relative)
 """
-"""From ``row``, double (batch, d), to ``score``, float (batch); ``white`` (batch, d) and ``which`` reference is nearest
-are for explanations."""
+"""From ``row``, double (batch, d), to ``score``, float (batch); ``white`` (batch, d) and the index ``which`` of the
+nearest reference are used for explanations."""
 
 
-def kept(form: ClosedForm) -> ClosedForm:
-    """The form with its arrays rounded to the float32 numbers that a file keeps."""
+def as_stored(scorer: NearestNeighbours) -> NearestNeighbours:
+    """The same with its arrays rounded to float32, as a file stores them."""
 
     def single(values: Float64) -> Float64:
         return values.astype(np.float32).astype(np.float64)
 
     return replace(
-        form,
-        centre=single(form.centre),
-        whitening=single(form.whitening),
-        references=single(form.references),
-        weight=single(form.weight),
+        scorer,
+        centre=single(scorer.centre),
+        whitening=single(scorer.whitening),
+        references=single(scorer.references),
+        weight=single(scorer.weight),
     )
 
 
-def numbers(form: ClosedForm) -> list[TensorProto]:
-    """What the names in :data:`SCORING` stand for."""
-    scalars = {"resolution": resolution(len(form.centre)), "decibels": 20.0 / np.log(10.0), "usual": form.usual_db}
+def constants(scorer: NearestNeighbours) -> list[TensorProto]:
+    """Initialisers of the names in :data:`SCORING`."""
+    scalars = {
+        "resolution": resolution(len(scorer.centre)),
+        "decibels": 20.0 / np.log(10.0),
+        "typical": scorer.typical_db,
+    }
     integers = {"columns": [1], "neighbours": [NEIGHBOURS]}
     return [
-        *(numpy_helper.from_array(getattr(form, name).astype(np.float32), f"{name}_kept") for name in _ARRAYS),
+        *(numpy_helper.from_array(getattr(scorer, name).astype(np.float32), f"{name}_stored") for name in _ARRAYS),
         *(numpy_helper.from_array(np.array(value), name) for name, value in scalars.items()),
         *(numpy_helper.from_array(np.array(value, dtype=np.int64), name) for name, value in integers.items()),
     ]
@@ -75,7 +79,7 @@ def model_of(signature: str, lines: str, initializers: list[TensorProto]) -> Mod
         lines: the nodes.
         initializers: their constants.
     """
-    text = f'<ir_version: {IR_VERSION}, opset_import: ["" : {OPSET}]> closed_form {signature} {{ {lines} }}'
+    text = f'<ir_version: {IR_VERSION}, opset_import: ["" : {OPSET}]> nearest_neighbours {signature} {{ {lines} }}'
     model: ModelProto = onnx.parser.parse_model(text)
     model.graph.initializer.extend(initializers)
     return model

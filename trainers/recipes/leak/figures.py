@@ -1,4 +1,4 @@
-"""What each latent of a leak model stands for."""
+"""Pictures of a leak model: what each latent represents, and windows with their reconstructions."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Float64 = npt.NDArray[np.float64]
 _STEPS = np.linspace(-3.0, 3.0, 7)
 _LATENTS = 6
 _HEADING = (
-    "What is rebuilt at the mean of normal sound, and left and right what changes (red: more) as one latent moves;\n"
-    "the latents in which leaks differ most, the first one most; sd: deviations of normal sound; low frequencies below"
+    "Reconstruction at the mean of normal sound, and left and right its change (red: more) as one latent moves;\n"
+    "the latents in which leaks differ most, strongest first; sd: of normal sound; low frequencies at the bottom"
 )
 
 
-def sensitive_latents(normal: torch.Tensor, leaking: torch.Tensor) -> Float64:
-    """How far leaks lie from normal sound in each latent, in its standard deviations over normal sound, float64 (30,).
+def latent_shifts(normal: torch.Tensor, leaking: torch.Tensor) -> Float64:
+    """Mean difference of leaks from normal sound in each latent, in standard deviations of normal sound, float64 (30,).
 
     Args:
         normal, leaking: codes float32 (n, 30).
@@ -34,15 +34,15 @@ def sensitive_latents(normal: torch.Tensor, leaking: torch.Tensor) -> Float64:
     return ((leaking.mean(dim=0) - normal.mean(dim=0)) / spread).numpy().astype(np.float64)
 
 
-def traversal(autoencoder: Autoencoder, normal: torch.Tensor, shown: Float64) -> bytes:
-    """A PNG: what changes with the latents that differ most, from -3 to 3 deviations of normal sound.
+def latent_traversal(autoencoder: Autoencoder, normal: torch.Tensor, shifts: Float64) -> bytes:
+    """A PNG: what changes with the latents that differ most, from -3 to 3 standard deviations of normal sound.
 
     Args:
-        autoencoder: decodes.
+        autoencoder: its decoder is used.
         normal: codes of normal sound, float32 (n, 30).
-        shown: what to choose by, float64 (30,): the largest absolute values.
+        shifts: of leaks, float64 (30,); the latents of the largest absolute values are shown.
     """
-    chosen = np.argsort(-np.abs(shown))[:_LATENTS]
+    chosen = np.argsort(-np.abs(shifts))[:_LATENTS]
     mean, spread = normal.mean(dim=0), normal.std(dim=0)
     figure = Figure(figsize=(1.3 * len(_STEPS), 1.3 * len(chosen)), layout="constrained")
     grid = figure.subplots(len(chosen), len(_STEPS), squeeze=False)
@@ -54,64 +54,64 @@ def traversal(autoencoder: Autoencoder, normal: torch.Tensor, shown: Float64) ->
             decoded = autoencoder.decode(codes).numpy()
         images = [_image(one) for one in decoded]
         middle = images[len(images) // 2]
-        most = max(float(np.max(np.abs(np.stack(images) - middle))), 1e-6)
+        limit = max(float(np.max(np.abs(np.stack(images) - middle))), 1e-6)
         for column, image in enumerate(images):
             axes = grid[row][column]
             if column == len(images) // 2:
                 axes.imshow(middle, origin="lower", aspect="auto")
             else:
-                # Side by side nobody would see what moves: it is little beside what stays.
-                axes.imshow(image - middle, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-most, vmax=most)
+                # The change is small beside the image: only their difference can be seen.
+                axes.imshow(image - middle, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit)
             axes.set_xticks([])
             axes.set_yticks([])
             if row == 0:
                 axes.set_title(f"{_STEPS[column]:+g} sd", fontsize=8)
             if column == 0:
-                axes.set_ylabel(f"latent {latent}, ± {most:.2g}", fontsize=7)
+                axes.set_ylabel(f"latent {latent}, ± {limit:.2g}", fontsize=7)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
 
 
-def looker(net: LeakNet) -> MakeExample:
-    """Shows windows: their sound, and what the autoencoder is shown of it and gives back.
+def example_maker(net: LeakNet) -> MakeExample:
+    """Makes examples of windows: their sound, and the autoencoder's input and output.
 
-    Images are shown as they are; taps with their channels side by side, a row for each place.
+    Images are shown as they are; activations with their channels side by side, a row for each position.
     """
 
-    def look(title: str, score: float, window: npt.NDArray[np.float32]) -> Example:
+    def example_of(title: str, score: float, window: npt.NDArray[np.float32]) -> Example:
         with torch.no_grad():
             maps = net.scaled(torch.from_numpy(np.array(window[None])))
-            seen, made = (_laid_out(one[0].numpy()) for one in (maps, net.autoencoder(maps)))
+            features, reconstruction = (_to_rows(one[0].numpy()) for one in (maps, net.autoencoder(maps)))
         image = net.maps.extractor is None
         return Example(
             title,
             score,
-            seen,
-            made,
-            columns="row of the image" if image else "channel of the tap",
-            unit="0 to 1: as trained on",
+            features,
+            reconstruction,
+            columns="row of the image" if image else "channel of the activations",
+            unit="scaled, 0 to 1",
             seconds=SPEC.window_seconds if image else 0.0,
             samples=window.ravel(),
             sample_rate=SAMPLE_RATE,
         )
 
-    return look
+    return example_of
 
 
-def _laid_out(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """An image (1, height, width) as (width, height), a tap (channels, height, width) as (places, channels)."""
+def _to_rows(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """An image (1, height, width) as (width, height); activations (channels, ...) as (positions, channels)."""
     return maps[0].T if len(maps) == 1 else maps.reshape(len(maps), -1).T
 
 
 def _image(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """A map (channels, height, width) to look at: itself, its mean over channels, or channels laid out in rows."""
+    """An image of a map (channels, height, width): itself, its mean over channels, or its channels in rows."""
     channels, height, width = maps.shape
     if channels == 1:
         return np.asarray(maps[0])
     if height * width > 1:
         return np.asarray(maps.mean(axis=0))
     across = int(np.ceil(np.sqrt(channels)))
-    laid = np.zeros(across * across, np.float32)
-    laid[:channels] = maps.ravel()
-    return laid.reshape(across, across)
+    padded = np.zeros(across * across, np.float32)
+    padded[:channels] = maps.ravel()
+    return padded.reshape(across, across)

@@ -1,4 +1,4 @@
-"""The leak recipe's chain as one network: features, taps of an extractor, an autoencoder, and its error."""
+"""The leak recipe's chain as one network: features, an extractor's activations, an autoencoder, and its error."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Float32 = npt.NDArray[np.float32]
 Autoencoder = ConvAutoencoder | DenseVae
 
 _BATCH = 16
-_LEAST_ERROR = 1e-9
-_TAILS = (0.01, 0.99)
-_LEAST_SPAN = 1e-3
+_MIN_ERROR = 1e-9
+_QUANTILES = (0.01, 0.99)
+_MIN_SPAN = 1e-3
 
 
-class Maps(nn.Module):
-    """From images to what an autoencoder rebuilds.
+class AutoencoderInput(nn.Module):
+    """From images to the autoencoder's input.
 
     Args:
-        extractor: whose taps are taken; None takes the images.
-        flat: whether taps are averaged over their places: a dense network of all of them would weigh 100 MB.
+        extractor: its activations are used; None uses the images.
+        flat: whether activations are averaged over positions: a dense network of all of them would need 100 MB.
     """
 
     def __init__(self, extractor: Extractor | None, *, flat: bool) -> None:
@@ -35,7 +35,7 @@ class Maps(nn.Module):
         self.extractor, self._flat = extractor, flat
 
     def shape(self, image: tuple[int, int, int]) -> tuple[int, int, int]:
-        """Channels, height and width of what comes of an image."""
+        """Channels, height and width of the autoencoder's input."""
         if self.extractor is None:
             return image
         return (self.extractor.shape[0], 1, 1) if self._flat else self.extractor.shape
@@ -44,23 +44,25 @@ class Maps(nn.Module):
         """float32 (batch, *shape) of images float32 (batch, 1, height, width)."""
         if self.extractor is None:
             return image
-        tap: torch.Tensor = self.extractor(image)
-        return tap.mean(dim=(2, 3), keepdim=True) if self._flat else tap
+        activations: torch.Tensor = self.extractor(image)
+        return activations.mean(dim=(2, 3), keepdim=True) if self._flat else activations
 
 
 class LeakNet(nn.Module):
-    """A window's score: 10 log10 of the mean squared error of what is rebuilt.
+    """A window's score: 10 log10 of the mean squared reconstruction error.
 
     Args:
         features, maps, autoencoder: in evaluation mode.
-        low, span: what the maps' hundredth and ninety-ninth percentile were: they become 0 and 1, and no value lies
-            further out, since the autoencoders end in a sigmoid.
+        low, span: low is the first percentile of the maps, low + span the ninety-ninth: they become 0 and 1, and values
+            beyond are clipped, since the autoencoders end in a sigmoid.
     """
 
     low: torch.Tensor
     span: torch.Tensor
 
-    def __init__(self, features: LeakFeatures, maps: Maps, autoencoder: Autoencoder, low: float, span: float) -> None:
+    def __init__(
+        self, features: LeakFeatures, maps: AutoencoderInput, autoencoder: Autoencoder, low: float, span: float
+    ) -> None:
         super().__init__()
         self.features, self.maps, self.autoencoder = features, maps, autoencoder
         self.register_buffer("low", torch.tensor(low, dtype=torch.float32))
@@ -73,23 +75,23 @@ class LeakNet(nn.Module):
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Scores float32 (batch,), dB, of rows of samples."""
-        wanted = self.scaled(rows)
-        error = (wanted - self.autoencoder(wanted)).square().flatten(1).mean(dim=1)
-        return 10.0 * torch.log10(error.clamp(min=_LEAST_ERROR))
+        scaled = self.scaled(rows)
+        error = (scaled - self.autoencoder(scaled)).square().flatten(1).mean(dim=1)
+        return 10.0 * torch.log10(error.clamp(min=_MIN_ERROR))
 
 
 def scale_of(maps: torch.Tensor) -> tuple[float, float]:
     """Low and span of maps for :class:`LeakNet`."""
-    low, high = np.quantile(maps.numpy().ravel()[:: max(1, maps.numel() // 1_000_000)], _TAILS)
-    return float(low), max(float(high - low), _LEAST_SPAN)
+    low, high = np.quantile(maps.numpy().ravel()[:: max(1, maps.numel() // 1_000_000)], _QUANTILES)
+    return float(low), max(float(high - low), _MIN_SPAN)
 
 
-def batched(net: nn.Module, rows: Float32) -> torch.Tensor:
-    """What a network makes of windows float32 (n, ...), a few at a time."""
+def apply_in_batches(net: nn.Module, rows: Float32) -> torch.Tensor:
+    """Output of a network for windows float32 (n, ...), a few at a time."""
     with torch.no_grad():
-        return torch.cat([net(part) for part in _parts(rows)])
+        return torch.cat([net(batch) for batch in _batches(rows)])
 
 
-def _parts(rows: Float32) -> Iterator[torch.Tensor]:
+def _batches(rows: Float32) -> Iterator[torch.Tensor]:
     for start in range(0, len(rows), _BATCH):
         yield torch.from_numpy(np.ascontiguousarray(rows[start : start + _BATCH]))

@@ -4,61 +4,57 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import prod
+from typing import Literal, get_args
 
 import torch
 import torchvision
 from torch import nn
 
-from schemas.errors import SettingsError
-
-EXTRACTORS = ("mobilenet_v3_large", "mobilenet_v2", "densenet121", "resnet50")
+ExtractorName = Literal["mobilenet_v3_large", "mobilenet_v2", "densenet121", "resnet50"]
+EXTRACTORS: tuple[ExtractorName, ...] = get_args(ExtractorName)
 CODE = 30
 _HIDDEN = (512, 256, 128, 64)
 _CHANNELS = (16, 32, 16)
 
 
 class Extractor(nn.Module):
-    """A network of torchvision up to its last convolution, begun at random; its taps are features of images.
+    """A torchvision network up to its last convolution, with random weights; its activations are features of images.
 
     Args:
-        name: one of :data:`EXTRACTORS`.
+        name: of the network.
 
     Attributes:
-        shape: channels, height and width of a tap of an image of 224 x 224: 960, 7, 7 for ``mobilenet_v3_large``.
-
-    Raises:
-        SettingsError: there is no such network.
+        shape: channels, height and width of the activations of an image of 224 x 224; 960, 7, 7 for
+            ``mobilenet_v3_large``.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: ExtractorName) -> None:
         super().__init__()
-        if name not in EXTRACTORS:
-            raise SettingsError(f"no extractor {name!r}; there are {', '.join(EXTRACTORS)}")
-        whole = torchvision.models.get_model(name, weights=None)
+        classifier = torchvision.models.get_model(name, weights=None)
         if name == "resnet50":
-            self.layers = nn.Sequential(*list(whole.children())[:-2])
+            self.layers = nn.Sequential(*list(classifier.children())[:-2])
         else:
-            self.layers = whole.features
+            self.layers = classifier.features
         with torch.no_grad():
-            tap = self.layers.eval()(torch.zeros(1, 3, 224, 224))
-        self.shape: tuple[int, int, int] = (tap.shape[1], tap.shape[2], tap.shape[3])
+            _, channels, height, width = self.layers.eval()(torch.zeros(1, 3, 224, 224)).shape
+        self.shape: tuple[int, int, int] = (channels, height, width)
         self.head = nn.Linear(self.shape[0], 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Taps float32 (batch, *shape) of images float32 (batch, 1, height, width), stacked three times."""
-        tap: torch.Tensor = self.layers(image.repeat(1, 3, 1, 1))
-        return tap
+        """Activations float32 (batch, *shape) of images float32 (batch, 1, height, width), used as three channels."""
+        activations: torch.Tensor = self.layers(image.repeat(1, 3, 1, 1))
+        return activations
 
     def logit(self, image: torch.Tensor) -> torch.Tensor:
         """Log-odds that an image is of a generated anomaly, float32 (batch,)."""
-        answer: torch.Tensor = self.head(self.forward(image).mean(dim=(2, 3))).squeeze(1)
-        return answer
+        logits: torch.Tensor = self.head(self.forward(image).mean(dim=(2, 3))).squeeze(1)
+        return logits
 
 
 class ConvAutoencoder(nn.Module):
     """Three convolutions (16 of 4 x 4 by 2, 32 of 3 x 3 by 2, 16 of 2 x 2), a code of 30, and back.
 
-    Batch normalisation and tanh between, a sigmoid at the end: what is rebuilt lies in [0, 1].
+    Batch normalisation and tanh between, a sigmoid at the end: the reconstruction is in [0, 1].
 
     Args:
         shape: channels, height and width.
@@ -75,7 +71,7 @@ class ConvAutoencoder(nn.Module):
         half = [(size - 2) // 2 + 1 for size in shape[1:]]
         quarter = [(size - 1) // 2 + 1 for size in half]
         self._inner = (third, quarter[0] - 1, quarter[1] - 1)
-        # What halving has rounded away is put back on the way up.
+        # Output padding restores the rows and columns lost by halving odd sizes.
         middle = (half[0] - 2 * quarter[0] + 1, half[1] - 2 * quarter[1] + 1)
         last = (shape[1] - 2 * half[0], shape[2] - 2 * half[1])
         self.squeeze = nn.Linear(prod(self._inner), CODE)
@@ -92,11 +88,11 @@ class ConvAutoencoder(nn.Module):
         return code
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
-        """What codes stand for, float32 (batch, *shape)."""
+        """Maps float32 (batch, *shape) of codes."""
         return torch.sigmoid(self.decoder(torch.tanh(self.spread(code)).view(-1, *self._inner)))
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """Rebuilt, float32 (batch, *shape)."""
+        """Reconstruction, float32 (batch, *shape)."""
         return self.decode(self.encode(maps))
 
 
@@ -104,7 +100,7 @@ class DenseVae(nn.Module):
     """Dense layers 512-256-128-64 to means and log-variances of 30 latents, and back (Kingma and Welling, ICLR 2014).
 
     Args:
-        shape: channels, height and width; they are laid out in one row.
+        shape: channels, height and width; flattened into one row.
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -123,16 +119,16 @@ class DenseVae(nn.Module):
         return means
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
-        """What latents stand for, float32 (batch, *shape)."""
-        rebuilt: torch.Tensor = self.decoder(code)
-        return rebuilt.view(-1, *self._shape)
+        """Maps float32 (batch, *shape) of latents."""
+        maps: torch.Tensor = self.decoder(code)
+        return maps.view(-1, *self._shape)
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """Rebuilt from the means, float32 (batch, *shape)."""
+        """Reconstruction from the means, float32 (batch, *shape)."""
         return self.decode(self.encode(maps))
 
-    def drawn(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rebuilt from latents drawn at random, and the mean Kullback-Leibler divergence of a row, nats."""
+    def sample(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Reconstruction from latents drawn at random, and the mean Kullback-Leibler divergence of a row, nats."""
         hidden = self.encoder(maps.flatten(1))
         mean, log_variance = self.mean(hidden), self.log_variance(hidden).clamp(-10.0, 10.0)
         code = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)

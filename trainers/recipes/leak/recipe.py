@@ -1,9 +1,8 @@
-"""The leak recipe: loggers on water pipes, by an autoencoder of features that a network learned from made anomalies."""
+"""The leak recipe: loggers on water pipes, by an autoencoder of features trained on generated anomalies."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from processors.core.audio.recording import rows_of, windows_of
-from schemas.errors import InputError, SettingsError, UnusableAudio, WrongLayout
+from schemas.errors import InputError, WrongLayout
 from schemas.manifest import Calibration
-from trainers.data.loaders.clip import Clip, digest_of
+from trainers.data.loaders.clip import digest_of
 from trainers.data.loaders.leak import load_leak
 from trainers.data.loaders.split import split_by_group
 from trainers.evaluation.direction import ensure_score_direction
@@ -23,60 +21,33 @@ from trainers.evaluation.metrics import auc, quantiles_of
 from trainers.export.golden import golden_windows
 from trainers.export.provenance import training_digest
 from trainers.export.torch_model import TorchModel
-from trainers.progress import track
-from trainers.recipe import Trained, with_settings
-from trainers.recipes.leak.features import FEATURES, SAMPLE_RATE, SPEC, LeakFeatures
-from trainers.recipes.leak.figures import looker, sensitive_latents, traversal
-from trainers.recipes.leak.model import LeakNet, Maps, batched, scale_of
-from trainers.recipes.leak.network import EXTRACTORS, Extractor
-from trainers.recipes.leak.training import MODELS, train_autoencoder, train_extractor
+from trainers.recipe import Trained
+from trainers.recipes.leak.data import first_windows
+from trainers.recipes.leak.features import SAMPLE_RATE, SPEC, LeakFeatures
+from trainers.recipes.leak.figures import example_maker, latent_shifts, latent_traversal
+from trainers.recipes.leak.model import AutoencoderInput, LeakNet, apply_in_batches, scale_of
+from trainers.recipes.leak.network import Extractor
+from trainers.recipes.leak.options import LeakOptions
+from trainers.recipes.leak.training import train_autoencoder, train_extractor
 from trainers.training.loop import repeatable
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-NONE = "none"
 _SHARES = (0.7, 0.2, 0.1)
-_DEVIATIONS = 3.0
-_PRESETS: dict[str, dict[str, int | float | str]] = {"small": {"extractor_steps": 40, "steps": 300}}
-
-
-@dataclass(frozen=True, slots=True)
-class LeakOptions:
-    """What may be set.
-
-    Attributes:
-        features: ``time-frequency``, ``mfcc`` or ``gfcc``.
-        extractor: ``mobilenet_v3_large``, ``mobilenet_v2``, ``densenet121``, ``resnet50``, or ``none`` for an
-            autoencoder of the features themselves; cepstral coefficients go without one in any case.
-        model: ``conv-ae``, ``vae``, ``beta-vae-h`` or ``beta-vae-b``.
-        two_sided: ``yes`` lets a score that falls with anomalies become its distance from the usual; ``no`` refuses it.
-        extractor_steps, extractor_batch, extractor_rate: of the extractor's training.
-        steps, batch, rate: of the autoencoder's; its source gives the convolutional one 3,000 epochs at 1e-4, the
-            variational one 40,000 of the whole set at 1e-6.
-    """
-
-    features: str = FEATURES[0]
-    extractor: str = EXTRACTORS[0]
-    model: str = MODELS[0]
-    two_sided: str = "yes"
-    extractor_steps: int = 300
-    extractor_batch: int = 4
-    extractor_rate: float = 5e-4
-    steps: int = 1_500
-    batch: int = 64
-    rate: float = 1e-3
+_THRESHOLD_SPREADS = 3.0
+_SOURCE_SPREADS = 2.3
 
 
 class LeakRecipe:
     """See :class:`trainers.recipe.Recipe`.
 
-    Needs recordings named as AudioAnomalyDetection2022 names them. Loggers without a leak are dealt to training (70 %),
-    threshold (20 %) and test (10 %), whole loggers each, so that recordings of one place, and copies of one recording,
-    never stand on both sides; all leaks are in the test. Recordings of suspected leaks are scored and counted apart.
+    Needs recordings named as AudioAnomalyDetection2022 names them. Loggers without a leak are split into training
+    (70 %), threshold (20 %) and test (10 %), so that recordings of one location, and copies of one recording, are never
+    in two parts; all leaks are in the test. Recordings of suspected leaks are scored and counted separately.
 
-    The threshold of its report is the mean and three standard deviations of the held-out fifth. For its convolutional
-    autoencoder the source took errors *below* the mean less 2.3 deviations for leaks; here the direction is checked.
+    The threshold of its report is the mean plus three standard deviations of the held-out fifth. For its convolutional
+    autoencoder the source took errors *below* the mean minus 2.3 deviations for leaks; here the direction is checked.
     """
 
     name = "leak"
@@ -84,47 +55,47 @@ class LeakRecipe:
 
     def train(self, data: Path | None, seed: int, settings: Mapping[str, str]) -> Trained:
         """See :class:`trainers.recipe.Recipe`."""
-        options = with_settings(LeakOptions(), settings, _PRESETS)
-        if options.two_sided not in ("yes", "no"):
-            raise SettingsError(f"option 'two_sided' is {options.two_sided!r}; yes and no are read")
+        options = LeakOptions.parse(settings)
         if data is None:
             raise InputError("the leak recipe needs --data: a folder of POINT-DEVICE-TIME-LNMMDDDD.wav")
         clips = load_leak(data)
         labels = ("normal", "abnormal", "unknown")
         by_label = {label: [clip for clip in clips if clip.label == label] for label in labels}
         if not by_label["abnormal"]:
-            raise WrongLayout(f"{data} holds no recording of a leak (3): nothing would be left to measure with")
-        learned, held_out, tested = split_by_group(by_label["normal"], _SHARES, seed)
-        heard = {
-            name: _windows(some)
-            for name, some in (
-                ("learned", learned),
+            raise WrongLayout(f"{data} holds no recording of a leak (3): nothing could be measured")
+        train, held_out, test = split_by_group(by_label["normal"], _SHARES, seed)
+        windows = {
+            name: first_windows(group)
+            for name, group in (
+                ("learned", train),
                 ("held_out", held_out),
-                ("normal", tested),
+                ("normal", test),
                 ("leak", by_label["abnormal"]),
                 ("suspected", by_label["unknown"]),
             )
         }
         with repeatable(seed):
-            net, losses = fit_net(heard["learned"], seed, options)
+            net, losses = fit_net(windows["learned"], seed, options)
         normal_sound = [clip.samples(SAMPLE_RATE) for clip in held_out]
-        plain = TorchModel(net, transform="waveform")
-        model, direction = ensure_score_direction(plain, SPEC, normal_sound, seed, two_sided=options.two_sided == "yes")
-        scores = {name: model.infer(windows)[0].astype(np.float64) for name, windows in heard.items() if len(windows)}
-        threshold = float(scores["held_out"].mean() + _DEVIATIONS * scores["held_out"].std())
+        one_sided = TorchModel(net, transform="waveform")
+        model, direction = ensure_score_direction(
+            one_sided, SPEC, normal_sound, seed, two_sided=options.two_sided == "yes"
+        )
+        scores = {name: model.infer(rows)[0].astype(np.float64) for name, rows in windows.items() if len(rows)}
+        threshold = float(scores["held_out"].mean() + _THRESHOLD_SPREADS * scores["held_out"].std())
         report = {
-            "options": asdict(options),
-            "clips": {name: len(windows) for name, windows in heard.items()},
+            "options": options.model_dump(),
+            "clips": {name: len(rows) for name, rows in windows.items()},
             "loggers": {
-                name: len({clip.group for clip in some})
-                for name, some in (("learned", learned), ("held_out", held_out), ("normal", tested))
+                name: len({clip.group for clip in group})
+                for name, group in (("learned", train), ("held_out", held_out), ("normal", test))
             },
             **_figures(scores, threshold),
-            "source_rule": _source_rule(plain, heard),
+            "source_rule": _source_rule(one_sided, windows),
         }
-        codes = {name: batched(_Codes(net), heard[name]) for name in ("held_out", "leak")}
-        sensitive = sensitive_latents(codes["held_out"], codes["leak"])
-        report["latents"] = {str(index): round(float(sensitive[index]), 3) for index in np.argsort(-np.abs(sensitive))}
+        codes = {name: apply_in_batches(_Encoder(net), windows[name]) for name in ("held_out", "leak")}
+        shifts = latent_shifts(codes["held_out"], codes["leak"])
+        report["latents"] = {str(index): round(float(shifts[index]), 3) for index in np.argsort(-np.abs(shifts))}
         return Trained(
             name=self.name,
             detector="machine",
@@ -139,7 +110,7 @@ class LeakRecipe:
             ),
             metrics={name: report[name] for name in ("auc", "accuracy", "leaks_found", "false_alarms")},
             report=report,
-            trained_on=f"{len(learned)} recordings of {report['loggers']['learned']} loggers without a leak",
+            trained_on=f"{len(train)} recordings of {report['loggers']['learned']} loggers without a leak",
             training_digest=training_digest(digest_of(clips), seed),
             golden=golden_windows(SPEC, seed),
             scores={"normal": np.concatenate([scores["held_out"], scores["normal"]]), "leak": scores["leak"]},
@@ -147,22 +118,22 @@ class LeakRecipe:
             losses=losses,
             examples=best_and_worst(
                 {
-                    "normal": [(heard[name], scores[name]) for name in ("held_out", "normal")],
-                    "leak": [(heard["leak"], scores["leak"])],
+                    "normal": [(windows[name], scores[name]) for name in ("held_out", "normal")],
+                    "leak": [(windows["leak"], scores["leak"])],
                 },
-                looker(net),
+                example_maker(net),
             ),
-            pictures={"latents": traversal(net.autoencoder, codes["held_out"], sensitive)},
+            pictures={"latents": latent_traversal(net.autoencoder, codes["held_out"], shifts)},
             direction=direction,
         )
 
 
 def fit_net(windows: Float32, seed: int, options: LeakOptions) -> tuple[LeakNet, dict[str, list[float]]]:
-    """Extractor and autoencoder of normal windows; torch's generator must be seeded."""
+    """Trains extractor and autoencoder on normal windows; torch's generator must be seeded."""
     features = LeakFeatures(options.features).eval()
     losses = {}
     extractor = None
-    if options.features == FEATURES[0] and options.extractor != NONE:
+    if options.features == "time-frequency" and options.extractor != "none":
         extractor = Extractor(options.extractor)
         losses["extractor"] = train_extractor(
             extractor,
@@ -173,17 +144,17 @@ def fit_net(windows: Float32, seed: int, options: LeakOptions) -> tuple[LeakNet,
             options.extractor_batch,
             options.extractor_rate,
         )
-    maps = Maps(extractor, flat=options.model != MODELS[0]).eval()
-    found = batched(torch.nn.Sequential(features, maps), windows)
-    low, span = scale_of(found)
-    scaled = ((found - low) / span).clamp(0.0, 1.0)
+    maps = AutoencoderInput(extractor, flat=options.model != "conv-ae").eval()
+    inputs = apply_in_batches(torch.nn.Sequential(features, maps), windows)
+    low, span = scale_of(inputs)
+    scaled = ((inputs - low) / span).clamp(0.0, 1.0)
     autoencoder, losses["training"] = train_autoencoder(
         options.model, scaled, seed, options.steps, options.batch, options.rate
     )
     return LeakNet(features, maps, autoencoder, low, span).eval(), losses
 
 
-class _Codes(torch.nn.Module):
+class _Encoder(torch.nn.Module):
     """From windows to codes."""
 
     def __init__(self, net: LeakNet) -> None:
@@ -194,31 +165,13 @@ class _Codes(torch.nn.Module):
         return self.net.autoencoder.encode(self.net.scaled(rows))
 
 
-def _windows(clips: Sequence[Clip]) -> Float32:
-    """The first window of each clip, float32 (n, n_frames, n_fft).
-
-    Raises:
-        UnusableAudio: one is too short.
-    """
-    found = [np.empty((0, SPEC.n_frames, SPEC.n_fft), np.float32)]
-    for clip in track(clips, "listening"):
-        windows = windows_of(rows_of(clip.samples(SAMPLE_RATE), SAMPLE_RATE, SPEC), SPEC)[:1]
-        if not len(windows):
-            raise UnusableAudio(
-                f"{clip.path} lasts {clip.length / clip.sample_rate:.2f} s; {SPEC.window_seconds:g} s are needed:"
-                " remove it"
-            )
-        found.append(windows)
-    return np.concatenate(found)
-
-
 def _figures(scores: Mapping[str, Float64], threshold: float) -> dict[str, Any]:
     normal, leak = scores["normal"], scores["leak"]
-    called = int(np.sum(leak > threshold)) + int(np.sum(normal <= threshold))
+    correct = int(np.sum(leak > threshold)) + int(np.sum(normal <= threshold))
     figures: dict[str, Any] = {
         "threshold": round(threshold, 4),
         "auc": round(auc(normal, leak), 4),
-        "accuracy": round(called / (len(normal) + len(leak)), 4),
+        "accuracy": round(correct / (len(normal) + len(leak)), 4),
         "leaks_found": round(float(np.mean(leak > threshold)), 4),
         "false_alarms": round(float(np.mean(normal > threshold)), 4),
     }
@@ -227,12 +180,12 @@ def _figures(scores: Mapping[str, Float64], threshold: float) -> dict[str, Any]:
     return figures
 
 
-def _source_rule(model: TorchModel, heard: Mapping[str, Float32]) -> dict[str, float]:
-    """What the source's rule for its autoencoder, an error below the mean less 2.3 deviations, would have called."""
-    held_out, normal, leak = (model.infer(heard[name])[0] for name in ("held_out", "normal", "leak"))
-    border = float(held_out.mean() - 2.3 * held_out.std())
+def _source_rule(model: TorchModel, windows: Mapping[str, Float32]) -> dict[str, float]:
+    """Figures of the source's rule for its autoencoder: an error below the mean minus 2.3 deviations is a leak."""
+    held_out, normal, leak = (model.infer(windows[name])[0] for name in ("held_out", "normal", "leak"))
+    threshold = float(held_out.mean() - _SOURCE_SPREADS * held_out.std())
     return {
         "auc_of_the_error": round(auc(normal, leak), 4),
-        "leaks_found": round(float(np.mean(leak < border)), 4),
-        "false_alarms": round(float(np.mean(normal < border)), 4),
+        "leaks_found": round(float(np.mean(leak < threshold)), 4),
+        "false_alarms": round(float(np.mean(normal < threshold)), 4),
     }

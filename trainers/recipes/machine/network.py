@@ -1,4 +1,4 @@
-"""The machine recipe's network: a convolutional autoencoder that gives its own error."""
+"""The machine recipe's network: a convolutional autoencoder whose output is its own error."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def _up(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 class MachineNet(nn.Module):
-    """Rebuilds a window through a bottleneck of 6 x 4 places.
+    """Reconstructs a window through a bottleneck of 6 x 4 positions.
 
     Args:
         width: channels of the first layer; later ones have more.
-        code: channels at the bottleneck: 24 * ``code`` numbers stand for 6,144.
-        smooth: frames over which the difference is averaged before it is squared. A window of noise scatters by
-            5 dB a frame whatever the machine does; a fault stays.
+        code: channels at the bottleneck: 24 * ``code`` numbers represent 6,144.
+        smooth: frames over which the difference is averaged before it is squared. Noise scatters by 5 dB from frame
+            to frame; the effect of a fault persists.
     """
 
     def __init__(self, width: int = 16, code: int = 20, smooth: int = 8) -> None:
@@ -49,16 +49,16 @@ class MachineNet(nn.Module):
             _up(2 * width, width),
             _up(width, width),
             nn.Conv2d(width, 4, 3, padding=1),
-            # The last doubling is a rearrangement: convolutions at full size would be most of the cost.
+            # The last upsampling rearranges channels: convolutions at full size would be most of the cost.
             nn.PixelShuffle(2),
         )
         self.smooth = smooth
 
-    def rebuilt(self, log_mel: torch.Tensor) -> torch.Tensor:
-        """What the network makes of windows, float32 (batch, n_frames, n_mels), dB."""
+    def reconstruct(self, log_mel: torch.Tensor) -> torch.Tensor:
+        """Windows float32 (batch, n_frames, n_mels), dB, reconstructed."""
         scaled = log_mel.unsqueeze(1) / _DB_SCALE
-        scaled_back: torch.Tensor = self.decoder(self.squeeze(self.encoder(scaled))).squeeze(1)
-        return scaled_back * _DB_SCALE
+        output: torch.Tensor = self.decoder(self.squeeze(self.encoder(scaled))).squeeze(1)
+        return output * _DB_SCALE
 
     def forward(self, log_mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Score and bands.
@@ -70,7 +70,7 @@ class MachineNet(nn.Module):
             score: float32 (batch,), 10 log10 of the mean squared error in dB^2.
             bands: float32 (batch, n_mels), the mean squared error of each band, dB^2.
         """
-        difference = log_mel - self.rebuilt(log_mel)
+        difference = log_mel - self.reconstruct(log_mel)
         smoothed = torch.nn.functional.avg_pool1d(difference.transpose(1, 2), self.smooth)
         bands = smoothed.square().mean(dim=2)
         return 10.0 * torch.log10(bands.mean(dim=1) + _FLOOR), bands

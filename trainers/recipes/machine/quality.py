@@ -1,4 +1,4 @@
-"""How a machine model's scores rise with faults: on synthetic machines held out, and on real recordings."""
+"""How a machine model's scores rise with faults: on held-out synthetic machines, and on real recordings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.features import FeatureSpec
 from trainers.data.recordings import read_folder
 from trainers.evaluation.metrics import auc
 from trainers.export.torch_model import scores_of
-from trainers.recipes.machine.data import HeardMachine
+from trainers.recipes.machine.data import MachineFrames
 
 Float64 = npt.NDArray[np.float64]
 
@@ -41,7 +41,7 @@ class ScoredMachine:
     faulty: dict[str, Float64]
 
 
-def score_machines(net: nn.Module, machines: Sequence[HeardMachine], spec: FeatureSpec) -> list[ScoredMachine]:
+def score_machines(net: nn.Module, machines: Sequence[MachineFrames], spec: FeatureSpec) -> list[ScoredMachine]:
     """Scores held-out machines."""
     return [
         ScoredMachine(
@@ -56,8 +56,8 @@ def score_machines(net: nn.Module, machines: Sequence[HeardMachine], spec: Featu
 def spread_of(scored: Sequence[ScoredMachine]) -> float:
     """Standard deviation of the normal scores of a steady machine, the lower quartile, > 0.
 
-    Serving takes the larger of this and the device's own: it keeps few scores of a steady device from seeming to
-    have no spread at all, and must not widen what the device itself has shown.
+    Serving uses the larger of this and the device's own: so the few scores of a steady device never seem to have no
+    spread at all. It must not exceed the spread that devices show themselves.
     """
     return max(float(np.percentile([machine.normal.std() for machine in scored], 25)), 1e-3)
 
@@ -76,8 +76,8 @@ def auc_by_fault(scored: Sequence[ScoredMachine]) -> dict[str, dict[str, float]]
     }
 
 
-def found_by_fault(scored: Sequence[ScoredMachine], margin: float) -> dict[str, float]:
-    """Share of machines whose faulty windows, at the median, pass the mean by ``margin`` spreads, by fault kind.
+def detected_by_fault(scored: Sequence[ScoredMachine], margin: float) -> dict[str, float]:
+    """Share of machines with a median faulty score more than ``margin`` spreads above the normal mean, by fault kind.
 
     The larger of the machine's own spread and :func:`spread_of` counts, as in serving.
     """
@@ -141,7 +141,7 @@ def motor_aucs(net: nn.Module, folder: Path, spec: FeatureSpec) -> dict[str, Any
 
 
 def _mean_separation(pairs: Mapping[str, float]) -> float:
-    """Mean over pairs of the AUC in whichever direction lies above one half."""
+    """Mean over pairs of the AUC in the direction in which it exceeds one half."""
     return round(float(np.mean([max(value, 1.0 - value) for value in pairs.values()])), 4) if pairs else 0.5
 
 
@@ -150,7 +150,7 @@ def _bearing_scores(net: nn.Module, path: Path, spec: FeatureSpec) -> Float64:
         with np.load(path) as arrays:
             samples, rate = arrays["acceleration_g"], int(arrays["sample_rate_hz"])
     except (OSError, KeyError, ValueError) as error:
-        raise NotAudio(f"{path} holds no acceleration_g and sample_rate_hz: {error}") from None
+        raise NotAudio(f"{path} has no acceleration_g and sample_rate_hz: {error}") from None
     scaled = np.asarray(samples / _FULL_SCALE_G, dtype=np.float32)
     return _scores(net, rows_of(scaled, rate, spec), spec)
 

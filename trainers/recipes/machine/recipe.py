@@ -1,9 +1,8 @@
-"""The machine recipe: an autoencoder that has heard many machines, and what faults do to them."""
+"""The machine recipe: an autoencoder trained on many synthetic machines and on what faults do to them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +24,16 @@ from trainers.example import Example
 from trainers.export.onnx_export import GOLDEN_WINDOWS
 from trainers.export.provenance import training_digest
 from trainers.export.torch_model import TorchModel
-from trainers.recipe import Float32, Preset, Trained, with_settings
+from trainers.recipe import Float32, Trained
 from trainers.recipes.machine.batches import MachineBatches
-from trainers.recipes.machine.data import HeardMachine, hear_many
+from trainers.recipes.machine.data import MachineFrames, synthetic_machines
 from trainers.recipes.machine.network import MachineNet
+from trainers.recipes.machine.options import MachineOptions
 from trainers.recipes.machine.quality import (
     ScoredMachine,
     auc_by_fault,
     bearing_aucs,
-    found_by_fault,
+    detected_by_fault,
     motor_aucs,
     score_machines,
     spread_of,
@@ -42,79 +42,47 @@ from trainers.training.loop import fit, repeatable
 
 SPEC = FeatureSpec(n_frames=96, window_hop=48)
 
-_LEARNED_SEVERITY_DB = (-12.0, 3.0)
-_FAULTS_LEARNED, _FAULTS_MEASURED = 2, 5
-_MEASURED_DB = (-6.0, 0.0)
-_HELD_OUT = 1_000_003
-_UNHEARD = 6
-# Spreads above a device's own mean at which serving puts the threshold after half a minute.
+_TRAINING_SEVERITY_DB = (-12.0, 3.0)
+_TRAINING_FAULTS, _TEST_FAULTS = 2, 5
+_TEST_SEVERITIES_DB = (-6.0, 0.0)
+_HELD_OUT_SEED = 1_000_003
+_DIRECTION_MACHINES = 6
+# Spreads above a device's own mean at which serving sets the threshold after half a minute.
 _MARGIN = 7.5
-# Loss of a window in dB^2 comes to about one.
+# Brings the loss of a window, in dB^2, to about one.
 _LOSS_SCALE = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class MachineOptions:
-    """What may be set.
-
-    Attributes:
-        machines: synthetic machines to learn from.
-        seconds: heard of each, healthy and with each of two faults; at least 2.
-        held_out: synthetic machines to measure with, each with all five faults.
-        held_out_seconds: heard of each of them; at least 4.
-        steps, batch, rate: of the training run.
-        faulty_share: of the windows heard with a fault, to be rebuilt without it; in (0, 1].
-        width, code, smooth: see :class:`trainers.recipes.machine.network.MachineNet`.
-    """
-
-    machines: int = 360
-    seconds: float = 8.0
-    held_out: int = 24
-    held_out_seconds: float = 20.0
-    steps: int = 1_400
-    batch: int = 48
-    rate: float = 0.003
-    faulty_share: float = 0.6
-    width: int = 16
-    code: int = 20
-    smooth: int = 8
-
-
-PRESETS: dict[str, Preset] = {
-    "small": {"machines": 36, "seconds": 4.0, "held_out": 6, "held_out_seconds": 8.0, "steps": 200, "batch": 16}
-}
 
 
 class MachineRecipe:
     """See :class:`trainers.recipe.Recipe`.
 
-    Learns from synthetic machines alone: denoising autoencoding (Vincent et al., ICML 2008) in which the noise is a
-    fault, so that what it takes away, and so its error, is what a healthy machine would not have. Without it the
-    direction of the score is wrong: noise rebuilds better than tones, and trained on healthy sound alone the same
-    network scored cavitation and rub below healthy sound (AUC .13 and .18 at 0 dB on 36 machines held out, against
-    .97 and .98; the latter though bearings and leaks were kept from it, which it found at .96 and .98).
+    Trains on synthetic machines alone: denoising autoencoding (Vincent et al., ICML 2008) in which the noise is a
+    fault, so that the network removes, and the error measures, what a healthy machine does not emit. Without faults
+    the direction of the score is wrong: noise is reconstructed better than tones, and trained on healthy sound alone
+    the same network scored cavitation and rub below healthy sound (AUC .13 and .18 at 0 dB on 36 held-out machines,
+    against .97 and .98; the latter without bearing faults and leaks in training, which it detected at .96 and .98).
 
     Recordings, if given, are for measuring: ``bearing/*.npz`` and ``motor/*`` below the data folder.
     """
 
     name = "machine"
-    summary = "machines: an autoencoder on windows of two seconds; learns from synthetic machines"
+    summary = "machines: an autoencoder on windows of two seconds; trains on synthetic machines"
 
     def train(self, data: Path | None, seed: int, settings: Mapping[str, str]) -> Trained:
         """See :class:`trainers.recipe.Recipe`."""
-        options = with_settings(MachineOptions(), settings, PRESETS)
-        machines = hear_many(
-            seed_of(seed, 0), options.machines, SPEC, options.seconds, _LEARNED_SEVERITY_DB, _FAULTS_LEARNED
+        options = MachineOptions.parse(settings)
+        machines = synthetic_machines(
+            seed_of(seed, 0), options.machines, SPEC, options.seconds, _TRAINING_SEVERITY_DB, _TRAINING_FAULTS
         )
-        net, losses = _trained(machines, seed, options)
-        unmet = {severity: _unmet(seed, options, severity) for severity in _MEASURED_DB}
-        measured = {severity: score_machines(net, heard, SPEC) for severity, heard in unmet.items()}
-        strong = measured[_MEASURED_DB[-1]]
+        net, losses = _fit(machines, seed, options)
+        held_out = {severity: _held_out_machines(seed, options, severity) for severity in _TEST_SEVERITIES_DB}
+        measured = {severity: score_machines(net, frames, SPEC) for severity, frames in held_out.items()}
+        strong = measured[_TEST_SEVERITIES_DB[-1]]
         normal = np.concatenate([machine.normal for machine in strong])
         report, metrics = _report(net, measured, data, options)
         model = TorchModel(net, has_bands=True)
-        # One model hears many machines: there is no usual score of them all to be two-sided about.
-        _, direction = ensure_score_direction(model, SPEC, _unheard(seed, options), seed, two_sided=False)
+        # One model scores many machines, which have no common usual score: a two-sided score is impossible.
+        _, direction = ensure_score_direction(model, SPEC, _held_out_audio(seed, options), seed, two_sided=False)
         return Trained(
             name=self.name,
             detector=self.name,
@@ -135,42 +103,42 @@ class MachineRecipe:
             scores={"normal": _centred(strong), **_centred_faults(strong)},
             threshold=_MARGIN * spread_of(strong),
             losses={"training": losses},
-            examples=_examples(net, unmet[_MEASURED_DB[-1]], strong),
+            examples=_examples(net, held_out[_TEST_SEVERITIES_DB[-1]], strong),
             direction=direction,
         )
 
 
-def _trained(machines: Sequence[HeardMachine], seed: int, options: MachineOptions) -> tuple[MachineNet, list[float]]:
+def _fit(machines: Sequence[MachineFrames], seed: int, options: MachineOptions) -> tuple[MachineNet, list[float]]:
     with repeatable(seed):
         net = MachineNet(options.width, options.code, options.smooth)
         batches = MachineBatches(machines, SPEC, seed, options.batch, options.faulty_share)
 
         def loss() -> torch.Tensor:
-            heard, wanted = batches.draw()
-            off = (wanted - net.rebuilt(heard)).transpose(1, 2)
-            # Fine detail cannot be foretold; what lasts for some frames can, and it is what is scored.
-            return _LOSS_SCALE * (0.5 * off.square().mean() + avg_pool1d(off, options.smooth).square().mean())
+            inputs, targets = batches.draw()
+            error = (targets - net.reconstruct(inputs)).transpose(1, 2)
+            # Fine detail cannot be predicted; what lasts for some frames can, and that is scored.
+            return _LOSS_SCALE * (0.5 * error.square().mean() + avg_pool1d(error, options.smooth).square().mean())
 
         losses = fit(net, loss, options.steps, options.rate, "training", (batches.rng,))
     return net, losses
 
 
-def _unmet(seed: int, options: MachineOptions, severity_db: float) -> list[HeardMachine]:
-    """Machines that were not learned from, the same ones at every severity."""
-    return hear_many(
-        seed_of(seed, _HELD_OUT),
+def _held_out_machines(seed: int, options: MachineOptions, severity_db: float) -> list[MachineFrames]:
+    """Machines not trained on, the same ones at every severity."""
+    return synthetic_machines(
+        seed_of(seed, _HELD_OUT_SEED),
         options.held_out,
         SPEC,
         options.held_out_seconds,
         (severity_db, severity_db),
-        _FAULTS_MEASURED,
+        _TEST_FAULTS,
     )
 
 
-def _unheard(seed: int, options: MachineOptions) -> list[Float32]:
-    """Healthy machines that were not learned from, float32 (n,) each."""
+def _held_out_audio(seed: int, options: MachineOptions) -> list[Float32]:
+    """Sound of healthy machines not trained on, float32 (n,) each."""
     n = int(options.held_out_seconds * SAMPLE_RATE)
-    seeds = [seed_of(seed_of(seed, _HELD_OUT), number) for number in range(_UNHEARD)]
+    seeds = [seed_of(seed_of(seed, _HELD_OUT_SEED), number) for number in range(_DIRECTION_MACHINES)]
     return [random_machine(one).sound.at(0, n).astype(np.float32) for one in seeds]
 
 
@@ -178,12 +146,12 @@ def _report(
     net: MachineNet, measured: Mapping[float, Sequence[ScoredMachine]], data: Path | None, options: MachineOptions
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Further figures, and the manifest's metrics."""
-    report: dict[str, Any] = {"options": asdict(options)}
+    report: dict[str, Any] = {"options": options.model_dump()}
     metrics: dict[str, float] = {}
     for severity, scored in measured.items():
         table = auc_by_fault(scored)
         report[f"auc_at_{severity:g}_db"] = table
-        report[f"found_at_{severity:g}_db"] = found_by_fault(scored, _MARGIN)
+        report[f"found_at_{severity:g}_db"] = detected_by_fault(scored, _MARGIN)
         for fault, row in table.items():
             metrics[f"auc_{fault}_{severity:g}_db"] = row["all"]
     if data is not None and (data / "bearing").is_dir():
@@ -207,7 +175,7 @@ def _centred_faults(scored: Sequence[ScoredMachine]) -> dict[str, npt.NDArray[np
     }
 
 
-def _golden(machines: Sequence[HeardMachine]) -> Float32:
+def _golden(machines: Sequence[MachineFrames]) -> Float32:
     """The first windows of the first machines, the last one faulty."""
     healthy = [machine.healthy for machine in machines[: GOLDEN_WINDOWS - 1]]
     faulty = next(iter(machines[-1].faulty.values()))
@@ -215,17 +183,17 @@ def _golden(machines: Sequence[HeardMachine]) -> Float32:
 
 
 def _examples(
-    net: MachineNet, machines: Sequence[HeardMachine], scored: Sequence[ScoredMachine]
+    net: MachineNet, machines: Sequence[MachineFrames], scored: Sequence[ScoredMachine]
 ) -> tuple[Example, ...]:
-    """Windows of machines that were not learned from, as they were heard and as they were rebuilt."""
+    """Windows of machines not trained on, and their reconstructions."""
     groups: dict[str, list[tuple[Float32, npt.NDArray[np.float64]]]] = {"normal": [], "faulty": []}
     for machine, scores in zip(machines, scored, strict=True):
         groups["normal"].append((windows_of(machine.healthy, SPEC), scores.normal))
         groups["faulty"] += [(windows_of(rows, SPEC), scores.faulty[kind]) for kind, rows in machine.faulty.items()]
 
-    def look(title: str, score: float, window: Float32) -> Example:
+    def example_of(title: str, score: float, window: Float32) -> Example:
         with torch.no_grad():
-            rebuilt = net.rebuilt(torch.tensor(window[None]))[0].numpy()
-        return Example(title, score, window, rebuilt, seconds=SPEC.window_seconds)
+            reconstruction = net.reconstruct(torch.tensor(window[None]))[0].numpy()
+        return Example(title, score, window, reconstruction, seconds=SPEC.window_seconds)
 
-    return best_and_worst(groups, look)
+    return best_and_worst(groups, example_of)

@@ -1,4 +1,4 @@
-"""Batches for the scream recipe: windows drawn by kind, warped, mixed, coloured, in rooms, made quieter, masked."""
+"""Batches of the scream recipe: windows drawn by kind and augmented."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 
 from processors.core.audio.mel import normalise_level
-from schemas.errors import SettingsError
 from schemas.features import FeatureSpec
 from trainers.data.augment import (
     add_reverb,
@@ -24,7 +23,7 @@ from trainers.data.augment import (
 )
 from trainers.data.recordings import resampled
 from trainers.progress import track
-from trainers.recipes.scream.data import Take, frames_of, window_labels
+from trainers.recipes.scream.data import LabelledRecording, frames_of, window_labels
 
 Float32 = npt.NDArray[np.float32]
 
@@ -40,26 +39,26 @@ _COLOUR_DB = 4.0
 _BAND_SHARE, _ROOM_SHARE, _MASKED_SHARE, _WARPED_SHARE = 0.15, 0.25, 0.3, 0.6
 _WARP, _WARPS = 1.35, 15
 _ROOM_LEAD_S = 0.32
-# Kinds that sound most like screams, and how much more often they are drawn.
+# Kinds most similar to screams, and how much more often they are drawn.
 _HARD_KINDS = {"negative": 2.0, "baby-cry": 3.0, "rooster": 3.0, "infant-cry": 2.0, "dog-bark": 1.5, "atmosphere": 1.5}
-# Behind others stand places, not voices: whoever cries as loud as a scream would make its label wrong.
+# Not used as background: a cry as loud as a scream would make the label wrong.
 _VOICES = {"rooster", "baby-cry", "infant-cry", "dog-bark", "person-sneeze", "negative"}
-_PLACES = {"ambience": 3.0}
-# There may be any number of synthetic takes: they must not crowd out recorded ones.
+_BACKGROUND_WEIGHTS = {"ambience": 3.0}
+# There may be any number of synthetic recordings: they must not crowd out real ones.
 _SYNTHETIC_WEIGHT = {True: 0.27, False: 0.08}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeardTake:
-    """A take's windows to learn from, at several speeds.
+class AugmentedRecording:
+    """A recording's training windows, at several speeds.
 
     Attributes:
-        take: the take.
-        views: at each speed, power frames, float32 (n, n_mels), and where windows of screams may start and where those
-            of other sound, int64 (m,) each; one of them may be empty.
+        recording: the recording.
+        views: for each speed, power frames, float32 (n, n_mels), and possible starts of windows with a scream and of
+            windows without, int64 (m,) each; one of them may be empty.
     """
 
-    take: Take
+    recording: LabelledRecording
     views: tuple[tuple[Float32, npt.NDArray[np.int64], npt.NDArray[np.int64]], ...]
 
 
@@ -67,52 +66,54 @@ def augmentations(text: str) -> frozenset[str]:
     """Names from text: ``all``, ``none``, or some of :data:`AUGMENTATIONS` with commas between them.
 
     Raises:
-        SettingsError: there is none such.
+        ValueError: a name is unknown.
     """
     if text in ("all", "none"):
         return frozenset(AUGMENTATIONS if text == "all" else ())
     names = frozenset(name.strip() for name in text.split(","))
     if unknown := names - set(AUGMENTATIONS):
-        raise SettingsError(
-            f"option 'augment' names {', '.join(sorted(unknown))}; there are all, none, {', '.join(AUGMENTATIONS)}"
+        raise ValueError(
+            f"no augmentation {', '.join(sorted(unknown))}; there are all, none, {', '.join(AUGMENTATIONS)}"
         )
     return names
 
 
-def listen(takes: Sequence[Take], spec: FeatureSpec, augment: frozenset[str]) -> list[HeardTake]:
-    """Takes that hold a window to learn from, in the order given.
+def augmented_recordings(
+    recordings: Sequence[LabelledRecording], spec: FeatureSpec, augment: frozenset[str]
+) -> list[AugmentedRecording]:
+    """Recordings with at least one training window, in the order given.
 
-    Recordings are heard at 0.85 to 1.18 times their speed; synthetic takes are as many as one likes anyway.
+    Real recordings are played at 0.85 to 1.18 times their speed; synthetic ones can be generated in any number.
     """
-    heard = []
+    augmented = []
     step = 1 if "shift" in augment else spec.window_hop
-    for take in track(takes, description="features"):
+    for recording in track(recordings, description="features"):
         views = []
-        speeds = (1.0,) if take.is_synthetic or "speed" not in augment else _SPEEDS
+        speeds = (1.0,) if recording.is_synthetic or "speed" not in augment else _SPEEDS
         for speed in speeds:
-            played = _at_speed(take, speed)
+            played = _at_speed(recording, speed)
             frames = frames_of(played, spec)
             starts = np.arange(0, len(frames) - spec.n_frames + 1, step, dtype=np.int64)
             labels = window_labels(played, frames, starts, spec)
             screams, others = starts[labels == 1], starts[labels == 0]
-            if take.is_scream and take.marks is None:
-                # By energy alone, a pause is told from a scream, but not from a breath or a sob.
+            if recording.is_scream and recording.labels is None:
+                # Energy tells a pause from a scream, but not from a breath or a sob.
                 others = others[:0]
             if len(screams) or len(others):
                 views.append((to_power(frames), screams, others))
         if views:
-            heard.append(HeardTake(take, tuple(views)))
-    return heard
+            augmented.append(AugmentedRecording(recording, tuple(views)))
+    return augmented
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Windows to learn from.
+    """Training windows.
 
     Attributes:
         windows: float32 (size, n_frames, n_mels), dB, without their mean.
-        labels: float32 (size,): 1 scream, 0 none.
-        kinds: int64 (size,): the place among ``ScreamBatches.kinds`` of what stands in front.
+        labels: float32 (size,): 1 with a scream, 0 without.
+        kinds: int64 (size,): index into ``ScreamBatches.kinds`` of the foreground sound.
     """
 
     windows: torch.Tensor
@@ -124,20 +125,20 @@ class ScreamBatches:
     """Draws training batches.
 
     Attributes:
-        kinds: of takes, in alphabetical order.
+        kinds: of recordings, in alphabetical order.
 
     Args:
-        heard: what to learn from; screams and others.
+        recordings: to train on; screams and others.
         spec: the features.
         seed: of all draws.
         size: windows in a batch.
         augment: see :data:`AUGMENTATIONS`.
-        positive_share: of the windows that hold a scream.
+        positive_share: share of windows with a scream.
     """
 
     def __init__(
         self,
-        heard: Sequence[HeardTake],
+        recordings: Sequence[AugmentedRecording],
         spec: FeatureSpec,
         seed: int,
         size: int,
@@ -149,13 +150,15 @@ class ScreamBatches:
         self._frame_s = spec.hop / spec.sample_rate
         self._lead = int(np.ceil(_ROOM_LEAD_S / self._frame_s))
         self._positives = round(size * positive_share)
-        self._pool = _Pool(heard)
-        self._screams = self._pool.group(heard, scream=True)
-        self._others = self._pool.group(heard, scream=False)
-        places = [one for one in heard if not one.take.is_scream and one.take.kind not in _VOICES]
-        self._places = self._pool.group(places, scream=False, weights=_PLACES) if places else self._others
+        self._pool = _Pool(recordings)
+        self._screams = self._pool.group(recordings, scream=True)
+        self._others = self._pool.group(recordings, scream=False)
+        backgrounds = [one for one in recordings if not one.recording.is_scream and one.recording.kind not in _VOICES]
+        self._backgrounds = (
+            self._pool.group(backgrounds, scream=False, weights=_BACKGROUND_WEIGHTS) if backgrounds else self._others
+        )
         self._warps = warp_matrices(spec, _WARP, _WARPS)
-        self.kinds = tuple(sorted({one.take.kind for one in heard}))
+        self.kinds = tuple(sorted({one.recording.kind for one in recordings}))
 
     def draw(self) -> Batch:
         """The next batch."""
@@ -166,8 +169,8 @@ class ScreamBatches:
         others, other_kinds = self._draw(self._others, size - self._positives)
         power = np.concatenate([screams, others])
         if "warp" in self._augment:
-            chosen = rng.random(size) < _WARPED_SHARE
-            power[chosen] = power[chosen] @ self._warps[rng.integers(0, _WARPS, int(chosen.sum()))]
+            warped = rng.random(size) < _WARPED_SHARE
+            power[warped] = power[warped] @ self._warps[rng.integers(0, _WARPS, int(warped.sum()))]
         power = self._coloured(power)
         if "mix" in self._augment:
             self._mix(power, labels)
@@ -192,74 +195,76 @@ class ScreamBatches:
 
     def _mix(self, power: Float32, labels: Float32) -> None:
         rng = self._rng
-        odds = np.where(labels > 0.0, _MIXED_SHARE[True], _MIXED_SHARE[False])
-        chosen = np.flatnonzero(rng.random(len(power)) < odds)
-        behind = self._coloured(self._draw(self._places, len(chosen))[0])
-        snr = np.power(10.0, rng.uniform(*_SNR_DB, len(chosen)) / 10.0)
-        front = power[chosen, self._lead :].mean(axis=(1, 2))
-        back = np.maximum(behind[:, self._lead :].mean(axis=(1, 2)), 1e-20)
-        power[chosen] += behind * (front / back / snr)[:, None, None].astype(np.float32)
+        shares = np.where(labels > 0.0, _MIXED_SHARE[True], _MIXED_SHARE[False])
+        mixed = np.flatnonzero(rng.random(len(power)) < shares)
+        background = self._coloured(self._draw(self._backgrounds, len(mixed))[0])
+        snr = np.power(10.0, rng.uniform(*_SNR_DB, len(mixed)) / 10.0)
+        signal_power = power[mixed, self._lead :].mean(axis=(1, 2))
+        noise_power = np.maximum(background[:, self._lead :].mean(axis=(1, 2)), 1e-20)
+        power[mixed] += background * (signal_power / noise_power / snr)[:, None, None].astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Group:
-    """Kinds, their takes and their cumulated odds; of each view of each take, its place in the pool and its starts."""
+    """Kinds and their cumulated probabilities; for each view of each recording, its offset in the pool and starts."""
 
     names: list[str]
     kinds: list[list[list[tuple[int, npt.NDArray[np.int64]]]]]
-    odds: npt.NDArray[np.float64]
+    cumulated: npt.NDArray[np.float64]
 
 
 class _Pool:
-    """All frames in one array, so that a batch is one gathering."""
+    """All frames in one array, so that a batch takes one indexing operation."""
 
-    def __init__(self, heard: Sequence[HeardTake]) -> None:
-        frames = [view[0] for one in heard for view in one.views]
+    def __init__(self, recordings: Sequence[AugmentedRecording]) -> None:
+        frames = [view[0] for one in recordings for view in one.views]
         self._offsets = dict(
             zip((id(one) for one in frames), np.cumsum([0] + [len(one) for one in frames[:-1]]), strict=True)
         )
         self._frames = np.concatenate(frames)
 
-    def group(self, heard: Sequence[HeardTake], *, scream: bool, weights: dict[str, float] | None = None) -> _Group:
-        """Windows with a scream or without, kinds weighted by the square root of their number of takes.
+    def group(
+        self, recordings: Sequence[AugmentedRecording], *, scream: bool, weights: dict[str, float] | None = None
+    ) -> _Group:
+        """Windows with a scream or without, kinds weighted by the square root of their number of recordings.
 
         So rare kinds count, and large ones are not wasted.
         """
         weights = _HARD_KINDS if weights is None else weights
         by_kind: dict[str, list[list[tuple[int, npt.NDArray[np.int64]]]]] = {}
-        synthetic = {one.take.kind for one in heard if one.take.is_synthetic}
-        for one in heard:
+        synthetic = {one.recording.kind for one in recordings if one.recording.is_synthetic}
+        for one in recordings:
             views = [(int(self._offsets[id(view[0])]), view[1] if scream else view[2]) for view in one.views]
             views = [(offset, starts) for offset, starts in views if len(starts)]
             if views:
-                by_kind.setdefault(one.take.kind, []).append(views)
+                by_kind.setdefault(one.recording.kind, []).append(views)
         odds = [
-            len(takes) ** 0.5 * (_SYNTHETIC_WEIGHT[scream] if kind in synthetic else weights.get(kind, 1.0))
-            for kind, takes in sorted(by_kind.items())
+            len(group) ** 0.5 * (_SYNTHETIC_WEIGHT[scream] if kind in synthetic else weights.get(kind, 1.0))
+            for kind, group in sorted(by_kind.items())
         ]
-        return _Group(sorted(by_kind), [takes for _, takes in sorted(by_kind.items())], np.cumsum(odds) / sum(odds))
+        return _Group(sorted(by_kind), [group for _, group in sorted(by_kind.items())], np.cumsum(odds) / sum(odds))
 
     def windows(
         self, group: _Group, rng: np.random.Generator, count: int, n_frames: int, lead: int
     ) -> tuple[Float32, list[str]]:
-        """Power, float32 (count, lead + n_frames, n_mels), and kinds; what is before a take's beginning is its first
-        frame."""
+        """Power, float32 (count, lead + n_frames, n_mels), and kinds; a recording's first frame is repeated
+        before its beginning."""
         kinds = []
         index = np.empty((count, lead + n_frames), dtype=np.int64)
-        along = np.arange(-lead, n_frames)
+        relative = np.arange(-lead, n_frames)
         for row, draw in zip(index, rng.random((count, 4)), strict=True):
-            kind = min(int(np.searchsorted(group.odds, draw[0])), len(group.kinds) - 1)
+            kind = min(int(np.searchsorted(group.cumulated, draw[0])), len(group.kinds) - 1)
             kinds.append(group.names[kind])
-            takes = group.kinds[kind]
-            views = takes[int(draw[1] * len(takes))]
+            recordings = group.kinds[kind]
+            views = recordings[int(draw[1] * len(recordings))]
             offset, starts = views[int(draw[2] * len(views))]
-            row[:] = offset + np.maximum(starts[int(draw[3] * len(starts))] + along, 0)
+            row[:] = offset + np.maximum(starts[int(draw[3] * len(starts))] + relative, 0)
         gathered: Float32 = self._frames[index]
         return gathered, kinds
 
 
-def _at_speed(take: Take, speed: float) -> Take:
+def _at_speed(recording: LabelledRecording, speed: float) -> LabelledRecording:
     if speed == 1.0:
-        return take
-    samples = resampled(take.samples, round(take.sample_rate * speed), take.sample_rate)
-    return take.played(samples, speed)
+        return recording
+    samples = resampled(recording.samples, round(recording.sample_rate * speed), recording.sample_rate)
+    return recording.at_speed(samples, speed)

@@ -1,4 +1,4 @@
-"""The scream recipe's own network: few, dense layers early, depth where maps are small."""
+"""The scream recipe's own network: few, dense layers at first, depth where maps are small."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from torch.nn.functional import avg_pool2d
 _RANGE_DB = 60.0
 _HEAD_ROOM_DB = 10.0
 _DB_SCALE = 15.0
-# Hum and rumble below about 400 Hz do not decide what counts as loud.
+# Bands below about 400 Hz, hum and rumble, are ignored by the loudest point.
 _LOUD_FROM = 8
 _FLOOR_FRAMES = 5
 
 
-def level(log_mel: torch.Tensor) -> torch.Tensor:
+def relative_level(log_mel: torch.Tensor) -> torch.Tensor:
     """Decibels below the window's loudest point above 400 Hz, cut at -60 dB, scaled to about -2 to 2.
 
-    The loudest point is what a listener would attend to, and does not move with how much silence a window holds; the
-    cut hides how far a recording's noise floor lies below its sound.
+    The loudest point does not depend on how much of the window is silent; the cut hides the distance of a recording's
+    noise floor from its sound.
 
     Args:
         log_mel: float32 (batch, n_frames, n_mels), dB, at any level.
     """
     loudest = log_mel[:, :, _LOUD_FROM:].amax(dim=(1, 2), keepdim=True)
-    kept = torch.clamp(log_mel - loudest + _RANGE_DB, min=0.0, max=_RANGE_DB + _HEAD_ROOM_DB)
-    return (kept - 0.5 * _RANGE_DB) / _DB_SCALE
+    clamped = torch.clamp(log_mel - loudest + _RANGE_DB, min=0.0, max=_RANGE_DB + _HEAD_ROOM_DB)
+    return (clamped - 0.5 * _RANGE_DB) / _DB_SCALE
 
 
 def above_floor(levels: torch.Tensor) -> torch.Tensor:
-    """How far each point stands above its band's floor: the least mean of five neighbouring frames in the window.
+    """Level of each point above its band's noise floor, the minimum mean of five neighbouring frames in the window.
 
-    What goes on all through the window, a fan or a street, is near zero here whatever its spectrum; what comes in front
-    of it keeps its height. Noise floors by minimum statistics: Martin 2001.
+    Stationary sound, a fan or a street, is near zero for any spectrum; foreground sound keeps its height. Noise floors
+    by minimum statistics: Martin 2001.
 
     Args:
         levels: float32 (batch, channels, n_frames, n_mels).
@@ -40,8 +40,8 @@ def above_floor(levels: torch.Tensor) -> torch.Tensor:
     return levels - avg_pool2d(levels, (_FLOOR_FRAMES, 1), 1).amin(dim=2, keepdim=True)
 
 
-def convolved(channels_in: int, channels_out: int, kernel: int, stride: int) -> nn.Sequential:
-    """Convolution, batch normalisation, rectifier."""
+def conv_block(channels_in: int, channels_out: int, kernel: int, stride: int) -> nn.Sequential:
+    """Convolution, batch normalisation, ReLU."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(channels_out),
@@ -50,7 +50,7 @@ def convolved(channels_in: int, channels_out: int, kernel: int, stride: int) -> 
 
 
 class Residual(nn.Module):
-    """Depthwise and pointwise convolution around which the input passes (He et al. 2016; Howard et al. 2017)."""
+    """Residual block of a depthwise and a pointwise convolution (He et al. 2016; Howard et al. 2017)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -64,13 +64,13 @@ class Residual(nn.Module):
         self.after = nn.ReLU()
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """Maps float32 (batch, channels, height, width), as given."""
-        changed: torch.Tensor = self.after(maps + self.body(maps))
-        return changed
+        """Maps float32 (batch, channels, height, width), as in the input."""
+        output: torch.Tensor = self.after(maps + self.body(maps))
+        return output
 
 
 class ScreamNet(nn.Module):
-    """Log-odds that a window holds a scream.
+    """Log-odds that a window contains a scream.
 
     Args:
         width: channels of the first layer; the others follow: twice, four and six times as many.
@@ -80,12 +80,12 @@ class ScreamNet(nn.Module):
     def __init__(self, width: int = 16, dropout: float = 0.2) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            convolved(2, width, 5, 2),
-            convolved(width, 2 * width, 3, 2),
-            convolved(2 * width, 4 * width, 3, 2),
+            conv_block(2, width, 5, 2),
+            conv_block(width, 2 * width, 3, 2),
+            conv_block(2 * width, 4 * width, 3, 2),
             Residual(4 * width),
             Residual(4 * width),
-            convolved(4 * width, 6 * width, 3, 2),
+            conv_block(4 * width, 6 * width, 3, 2),
             Residual(6 * width),
             Residual(6 * width),
         )
@@ -94,15 +94,15 @@ class ScreamNet(nn.Module):
         self.head = nn.Linear(self.code, 1)
 
     def embed(self, log_mel: torch.Tensor) -> torch.Tensor:
-        """What the last layer decides from, float32 (batch, code), of windows as in :meth:`forward`."""
-        levels = level(log_mel).unsqueeze(1)
+        """Input of the last layer, float32 (batch, code), of windows as in :meth:`forward`."""
+        levels = relative_level(log_mel).unsqueeze(1)
         maps = self.body(torch.cat([levels, above_floor(levels)], dim=1))
         pooled = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
         dropped: torch.Tensor = self.dropout(pooled)
         return dropped
 
     def decide(self, code: torch.Tensor) -> torch.Tensor:
-        """Logit, float32 (batch,), of what :meth:`embed` gave."""
+        """Logit, float32 (batch,), of an output of :meth:`embed`."""
         logits: torch.Tensor = self.head(code).squeeze(1)
         return logits
 

@@ -1,45 +1,47 @@
-"""The scream networks of Eye-SCREAM, which differ in where their kernels reach.
+"""The scream networks of Eye-SCREAM, which differ in the shape of their kernels.
 
 Its talk names the types and their sizes (A 165,000 weights, B 533,000, C 420,000, A-depthwise 297,000, A-deep
-659,000) but no layers; the layers here are chosen to come near those sizes at 6 frames of 64 bands.
+659,000) but not their layers; the layers here are chosen to match those sizes at 6 frames of 64 bands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 import torch
 from torch import nn
 
-from schemas.errors import SettingsError
-from trainers.recipes.scream.network import ScreamNet, level
+from trainers.recipes.scream.network import ScreamNet, relative_level
 
-MEL, LOG_MEL = "mel", "log-mel"
+ModelName = Literal["compact", "A", "B", "C", "C-RNN", "A-depthwise", "A-deep"]
+MODELS: tuple[ModelName, ...] = get_args(ModelName)
+Features = Literal["mel", "log-mel"]
 _N_MELS = 64
 
 
-class Front(nn.Module):
-    """What the layers see.
+class NetworkInput(nn.Module):
+    """The layers' input.
 
     Args:
         features: ``log-mel``, or ``mel``, which undoes the logarithm.
     """
 
-    def __init__(self, features: str) -> None:
+    def __init__(self, features: Features) -> None:
         super().__init__()
-        self.linear = features == MEL
+        self.linear = features == "mel"
 
     def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
         """Float32 (batch, 1, n_frames, n_mels) from dB, relative to the window's loudest point."""
         if not self.linear:
-            return level(log_mel).unsqueeze(1)
+            return relative_level(log_mel).unsqueeze(1)
         loudest = log_mel.amax(dim=(1, 2), keepdim=True)
-        # Power 0 to 1 has most of its mass near 0: about unit spread trains.
+        # Power from 0 to 1 is mostly near 0: training needs about unit spread.
         return torch.pow(10.0, (log_mel - loudest) / 10.0).unsqueeze(1) * 10.0
 
 
 def _layer(channels_in: int, channels_out: int, kernel: tuple[int, int], *, depthwise: bool, halve: bool) -> nn.Module:
-    """Convolution that keeps the shape, then half the bands where they are to be halved."""
+    """Convolution that keeps the shape, then pooling of the bands if they are halved."""
     padding = (kernel[0] // 2, kernel[1] // 2)
     convolutions: list[nn.Module] = [nn.Conv2d(channels_in, channels_out, kernel, padding=padding, bias=False)]
     if depthwise and channels_in > 1:
@@ -57,7 +59,7 @@ class Convolutional(nn.Module):
     Args:
         features: ``mel`` or ``log-mel``.
         kernel: frames and bands.
-        channels: of each layer; after the first, third, fifth and so on bands are halved, four times at most.
+        channels: of each layer.
         hidden: units between the dense layers.
         dropout: before each dense layer.
         depthwise: whether each layer is a depthwise and a pointwise convolution.
@@ -66,7 +68,7 @@ class Convolutional(nn.Module):
 
     def __init__(
         self,
-        features: str,
+        features: Features,
         kernel: tuple[int, int],
         channels: Sequence[int],
         hidden: int,
@@ -76,7 +78,7 @@ class Convolutional(nn.Module):
         every: int = 1,
     ) -> None:
         super().__init__()
-        self.front = Front(features)
+        self.front = NetworkInput(features)
         layers, last, bands = [], 1, _N_MELS
         for number, width in enumerate(channels, start=1):
             halve = number % every == 0
@@ -89,12 +91,12 @@ class Convolutional(nn.Module):
         self.code = hidden
 
     def embed(self, log_mel: torch.Tensor) -> torch.Tensor:
-        """What the last layer decides from, float32 (batch, code), of windows as in :meth:`forward`."""
-        decided: torch.Tensor = self.head[:-1](self.body(self.front(log_mel)).mean(dim=2).flatten(1))
-        return decided
+        """Input of the last layer, float32 (batch, code), of windows as in :meth:`forward`."""
+        code: torch.Tensor = self.head[:-1](self.body(self.front(log_mel)).mean(dim=2).flatten(1))
+        return code
 
     def decide(self, code: torch.Tensor) -> torch.Tensor:
-        """Logit, float32 (batch,), of what :meth:`embed` gave."""
+        """Logit, float32 (batch,), of an output of :meth:`embed`."""
         logits: torch.Tensor = self.head[-1](code).squeeze(1)
         return logits
 
@@ -104,7 +106,7 @@ class Convolutional(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """Convolutions as type C, then an LSTM over time (Hochreiter and Schmidhuber 1997), its last state decides.
+    """Convolutions of type C, then an LSTM over time (Hochreiter and Schmidhuber 1997); its last state is classified.
 
     Args:
         features: ``mel`` or ``log-mel``.
@@ -113,9 +115,9 @@ class Recurrent(nn.Module):
         dropout: before the dense layer.
     """
 
-    def __init__(self, features: str, channels: Sequence[int], units: int, dropout: float) -> None:
+    def __init__(self, features: Features, channels: Sequence[int], units: int, dropout: float) -> None:
         super().__init__()
-        self.front = Front(features)
+        self.front = NetworkInput(features)
         layers, last = [], 1
         for width in channels:
             layers.append(_layer(last, width, (3, 3), depthwise=False, halve=True))
@@ -128,20 +130,22 @@ class Recurrent(nn.Module):
         self.code = units
 
     def embed(self, log_mel: torch.Tensor) -> torch.Tensor:
-        """What the last layer decides from, float32 (batch, code), of windows as in :meth:`forward`."""
+        """Input of the last layer, float32 (batch, code), of windows as in :meth:`forward`."""
         steps = self.body(self.front(log_mel)).transpose(1, 2).flatten(2)
-        # Written out, so that the graph holds no operator a worker would have to trust besides.
+        # Written out, so that the graph needs no operator beyond those a worker allows.
         cell = torch.zeros_like(steps[:, 0, : self.units])
         state = cell
         for step in steps.unbind(dim=1):
-            enter, keep, new, leave = self.gates(torch.cat([step, state], dim=1)).chunk(4, dim=1)
-            cell = torch.sigmoid(keep + 1.0) * cell + torch.sigmoid(enter) * torch.tanh(new)
-            state = torch.sigmoid(leave) * torch.tanh(cell)
+            input_gate, forget_gate, candidate, output_gate = self.gates(torch.cat([step, state], dim=1)).chunk(
+                4, dim=1
+            )
+            cell = torch.sigmoid(forget_gate + 1.0) * cell + torch.sigmoid(input_gate) * torch.tanh(candidate)
+            state = torch.sigmoid(output_gate) * torch.tanh(cell)
         dropped: torch.Tensor = self.dropout(state)
         return dropped
 
     def decide(self, code: torch.Tensor) -> torch.Tensor:
-        """Logit, float32 (batch,), of what :meth:`embed` gave."""
+        """Logit, float32 (batch,), of an output of :meth:`embed`."""
         logits: torch.Tensor = self.head(code).squeeze(1)
         return logits
 
@@ -152,7 +156,7 @@ class Recurrent(nn.Module):
 
 _TIME, _FREQUENCY, _BOTH = (3, 1), (1, 5), (3, 3)
 
-_MADE: dict[str, Callable[[str, float], Convolutional | Recurrent]] = {
+_EYE_SCREAM: dict[str, Callable[[Features, float], Convolutional | Recurrent]] = {
     "A": lambda features, dropout: Convolutional(features, _TIME, (32, 64, 128, 128), 160, dropout),
     "B": lambda features, dropout: Convolutional(features, _FREQUENCY, (32, 64, 128, 256), 310, dropout),
     "C": lambda features, dropout: Convolutional(features, _BOTH, (32, 64, 96, 128), 456, dropout),
@@ -166,29 +170,16 @@ _MADE: dict[str, Callable[[str, float], Convolutional | Recurrent]] = {
 }
 ScreamNetwork = ScreamNet | Convolutional | Recurrent
 
-OWN = "compact"
-MODELS = (OWN, *_MADE)
-"""Names of networks."""
 
-
-def network(model: str, features: str, width: int, dropout: float) -> ScreamNetwork:
-    """A network, its weights drawn anew.
+def network(model: ModelName, features: Features, width: int, dropout: float) -> ScreamNetwork:
+    """A network with random weights.
 
     Args:
-        model: a name in :data:`MODELS`.
-        features: ``mel`` or ``log-mel``; the compact network sees log-mels only.
+        model: its name.
+        features: its input; the compact network always uses log-mels.
         width: of the compact network.
         dropout: 0 to 1.
-
-    Raises:
-        SettingsError: there is none such.
     """
-    if features not in (MEL, LOG_MEL):
-        raise SettingsError(f"option 'features' is {features!r}; there are {MEL} and {LOG_MEL}")
-    if model == OWN:
-        if features != LOG_MEL:
-            raise SettingsError(f"option 'features' is {features!r}; model {OWN!r} takes {LOG_MEL}: name another model")
+    if model == "compact":
         return ScreamNet(width, dropout)
-    if model not in _MADE:
-        raise SettingsError(f"option 'model' is {model!r}; there are {', '.join(MODELS)}")
-    return _MADE[model](features, dropout)
+    return _EYE_SCREAM[model](features, dropout)

@@ -1,4 +1,4 @@
-"""Rows of the recipe quick: a motor, a bearing, and MIMII's clip features."""
+"""Rows of the recipe knn: a motor, a bearing, and MIMII's clip features."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 
 from benchmarks.quality.one_class import motor_set
 from benchmarks.quality.row import Figure, Row, cost_of, figure_of
-from benchmarks.speed.quick import FULL_SCALE_G, bearing, mimii_ids, motor_pairs
+from benchmarks.speed.knn import FULL_SCALE_G, bearing, mimii_ids, motor_pairs
 from trainers.export.artefact import write
 from trainers.recipe import Trained
-from trainers.recipes.knn.data import Run
-from trainers.recipes.knn.recipe import QuickOptions, QuickRecipe, learn, spec_of
+from trainers.recipes.knn.data import ContinuousAudio
+from trainers.recipes.knn.options import KnnOptions, spec_of
+from trainers.recipes.knn.recipe import KnnRecipe, train_knn
 
 _RULE = "distance to the nearest normal rows where normal sound is white, no iteration, no seed"
 _KNOWN = {
@@ -31,11 +32,11 @@ def motor(data: Path | None, order: int, *, blocks: bool) -> Row | None:
     folder = motor_set(data)
     if data is None or folder is None:
         return None
-    pairs = motor_pairs(data / "motor", spec_of(QuickOptions(window=3)), blocks=blocks)
+    pairs = motor_pairs(data / "motor", spec_of(KnnOptions(window=3)), blocks=blocks)
     worst = min(pairs, key=lambda pair: pairs[pair])
     held_out = "a contiguous quarter of the clips" if blocks else "every fourth clip"
     return _row(
-        QuickRecipe().train(folder, _SEED, {"window": "3"}),
+        KnnRecipe().train(folder, _SEED, {"window": "3"}),
         variant="window=3",
         on=f"electric motor, each of five states in turn as normal against each other (20 pairs), {held_out} held out",
         figures={"pairs mean AUC": _spread(list(pairs.values())), "pairs worst AUC": figure_of([pairs[worst]])},
@@ -52,10 +53,10 @@ def accelerometer(data: Path | None) -> Row | None:
         return None
     with np.load(data / "bearing" / "normal.npz") as arrays:
         sound = (arrays["acceleration_g"] / FULL_SCALE_G).astype(np.float32)
-        run = Run(sound, int(arrays["sample_rate_hz"]), "")
+        audio = ContinuousAudio(sound, int(arrays["sample_rate_hz"]), "")
     values = list(bearing(data / "bearing").values())
     return _row(
-        learn([run], "quick", "a motor bearing", _SEED, QuickOptions(window=1)),
+        train_knn([audio], "knn", "a motor bearing", _SEED, KnnOptions(window=1)),
         variant="window=1",
         on="motor bearing, five faults, accelerometer at 12 kHz; trained on 8 s of normal sound, 4 s held out",
         figures={"faults mean AUC": _spread(values), "faults lowest AUC": figure_of([min(values)])},
@@ -95,19 +96,19 @@ def _row(
         parameters = trained.model.parameters
         with tempfile.TemporaryDirectory() as out:
             file_kb, window_ms = cost_of(write(trained, Path(out), _SEED, "0.1.0"))
-    return Row("quick", variant, on, False, parameters, file_kb, window_ms, figures, known, note, order)
+    return Row("knn", variant, on, False, parameters, file_kb, window_ms, figures, known, note, order)
 
 
 ROWS = (
     {
-        f"quick-motor{'-blocks' if blocks else ''}": (
+        f"knn-motor{'-blocks' if blocks else ''}": (
             lambda data, blocks=blocks, order=order: motor(data, order, blocks=blocks)
         )
         for order, blocks in enumerate((False, True))
     }
-    | {"quick-bearing": accelerometer}
+    | {"knn-bearing": accelerometer}
     | {
-        f"quick-mimii-{machine}": (lambda data, machine=machine, order=order: features(data, machine, order))
+        f"knn-mimii-{machine}": (lambda data, machine=machine, order=order: features(data, machine, order))
         for machine, order in zip(_KNOWN, itertools.count(3))
     }
 )

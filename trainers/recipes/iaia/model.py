@@ -1,4 +1,4 @@
-"""The clip-statistics recipe's chain up to its detector, as one network that is fed with samples."""
+"""The clip-statistics recipe's chain up to its detector, as one network with samples as its input."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from trainers.features.waveform_graph import ClipFeatures
 from trainers.recipes.iaia.chain import BLOCKS, Denoiser, Projection
 
 
-class Front(nn.Module):
-    """From windows of samples to a detector's rows.
+class DetectorInput(nn.Module):
+    """From windows of samples to the detector's input.
 
     Args:
-        denoiser, projection: as fitted on rows of features.
+        denoiser, projection: fitted on rows of features.
         density: see :func:`trainers.features.mfcc.clip_features`.
     """
 
@@ -38,5 +38,5 @@ class Front(nn.Module):
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """float32 (batch, k) of float32 (batch, n_frames, n_fft)."""
         scaled = (self.features(rows) - self.low) / self.span
-        rebuilt = torch.cat([net(scaled[:, block]) for net, block in zip(self.nets, BLOCKS, strict=True)], dim=1)
-        return torch.matmul(rebuilt - self.mean, self.components)
+        denoised = torch.cat([net(scaled[:, block]) for net, block in zip(self.nets, BLOCKS, strict=True)], dim=1)
+        return torch.matmul(denoised - self.mean, self.components)

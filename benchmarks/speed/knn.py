@@ -1,6 +1,6 @@
-"""How well and how fast `quick` learns: on recordings of motors and bearings, on clip features, and by the clock.
+"""How well and how fast `knn` trains: on recordings of motors and bearings, on clip features, and by the clock.
 
-Run as ``python -m benchmarks.speed.quick DATA``. DATA holds ``motor/<state>_<number>.flac``, ``bearing/*.npz`` with
+Run as ``python -m benchmarks.speed.knn DATA``. DATA holds ``motor/<state>_<number>.flac``, ``bearing/*.npz`` with
 ``acceleration_g`` and ``sample_rate_hz`` (one of them ``normal.npz``), and ``mimii-features/<machine>.npz`` with
 ``<level>/<id>/normal`` and ``abnormal``, float (clips, columns); what is not there is passed over.
 """
@@ -28,10 +28,11 @@ from schemas.features import FeatureSpec
 from synthesis.machine import random_machine
 from trainers.data.recordings import read_folder
 from trainers.evaluation.metrics import auc
-from trainers.recipes.knn.data import Run
-from trainers.recipes.knn.model import summaries
+from trainers.recipes.knn.data import ContinuousAudio
+from trainers.recipes.knn.model import summarise
 from trainers.recipes.knn.neighbours import fit
-from trainers.recipes.knn.recipe import QuickOptions, learn, spec_of
+from trainers.recipes.knn.options import KnnOptions, spec_of
+from trainers.recipes.knn.recipe import train_knn
 
 RATE = 16_000
 FLOOR_DB = 0.1
@@ -57,7 +58,7 @@ def motor_pairs(folder: Path, spec: FeatureSpec, *, blocks: bool = False) -> dic
     """
     states: dict[str, list[np.ndarray]] = {}
     for one in read_folder(folder, (), RATE):
-        rows = summaries(windows_of(rows_of(one.samples, one.sample_rate, spec), spec))
+        rows = summarise(windows_of(rows_of(one.samples, one.sample_rate, spec), spec))
         states.setdefault(Path(one.name).stem.rpartition("_")[0], []).append(rows)
     found: dict[tuple[str, str], list[float]] = {}
     for normal, fold in itertools.product(states, range(FOLDS)):
@@ -79,12 +80,12 @@ def motor_pairs(folder: Path, spec: FeatureSpec, *, blocks: bool = False) -> dic
 
 def bearing(folder: Path) -> dict[str, float]:
     """The first two thirds of the normal sound are learned in windows of a second; AUC of each fault's windows."""
-    spec = spec_of(QuickOptions(window=1))
+    spec = spec_of(KnnOptions(window=1))
     rows = {}
     for path in sorted(folder.glob("*.npz")):
         with np.load(path) as arrays:
             sound = (arrays["acceleration_g"] / FULL_SCALE_G).astype(np.float32)
-            rows[path.stem] = summaries(windows_of(rows_of(sound, int(arrays["sample_rate_hz"]), spec), spec))
+            rows[path.stem] = summarise(windows_of(rows_of(sound, int(arrays["sample_rate_hz"]), spec), spec))
     normal = rows.pop("normal")
     cut = 2 * len(normal) // 3
     form = fit(normal[:cut], np.arange(cut), 1, FLOOR_DB)
@@ -114,9 +115,9 @@ def speed() -> dict[str, float]:
     """Ten minutes of a synthetic machine: seconds of one core to learn it, the graph's size, what a window costs."""
     minute = random_machine(3, "pump").sound.at(0, 60 * RATE)
     sound = np.clip(np.round(np.tile(minute, 10) * 32_768), -32_768, 32_767).astype(np.int16)
-    options = QuickOptions()
+    options = KnnOptions()
     began = time.process_time()
-    trained = learn([Run(sound, RATE, "")], "quick", "", 7, options)
+    trained = train_knn([ContinuousAudio(sound, RATE, "")], "knn", "", 7, options)
     learned_s = time.process_time() - began
     graph = trained.model.graph(trained.golden).SerializeToString()
     threads = onnxruntime.SessionOptions()
@@ -156,13 +157,13 @@ def main(data: Path) -> None:
     """Measures all that there is data for."""
     figures: dict[str, Any] = {"speed": speed()}
     if (data / "motor").is_dir():
-        figures["motor"] = motor(data / "motor", spec_of(QuickOptions(window=3)))
+        figures["motor"] = motor(data / "motor", spec_of(KnnOptions(window=3)))
         figures["motor_at_64_mels_of_64_ms"] = motor(data / "motor", SERVING)
     if (data / "bearing").is_dir():
         figures["bearing"] = bearing(data / "bearing")
     for path in sorted((data / "mimii-features").glob("*.npz")):
         figures[f"mimii_{path.stem}"] = mimii(path)
-    save("quick", figures)
+    save("knn", figures)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The fleet recipe: its loss, its views, a device's bank, and the way from sound to a file."""
+"""The embedding recipe: its loss, its views, a device's memory bank, and the way from sound to a file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from synthesis.fault import random_fault
 from synthesis.machine import random_machine
 from trainers.evaluation.direction import ensure_score_direction
 from trainers.export.artefact import write
-from trainers.recipes.embedding import recipe as fleet
-from trainers.recipes.embedding.batches import SHIFTS, FleetBatches, moved
-from trainers.recipes.embedding.data import Device, Heard, load_devices
+from trainers.recipes.embedding import recipe as embedding_recipe
+from trainers.recipes.embedding.batches import SHIFTS, DeviceBatches, shifted
+from trainers.recipes.embedding.data import DeviceRecording, TrainingDevice, load_devices
 from trainers.recipes.embedding.memory_bank import fit_memory_bank
-from trainers.recipes.embedding.model import FleetNet
+from trainers.recipes.embedding.model import MemoryBankNet
 from trainers.recipes.embedding.network import PhaseStatistics
 from trainers.recipes.embedding.quality import folds_of, memory_bank_of, pair_aucs
-from trainers.recipes.embedding.recipe import FleetRecipe, spec_of
+from trainers.recipes.embedding.recipe import EmbeddingRecipe, spec_of
 from trainers.training.adacos import SubclusterAdaCos
 
 TINY = {"seconds": "1.2", "steps": "3", "batch": "4", "synthetic": "2", "width": "4", "size": "8"}
@@ -32,7 +32,7 @@ SPEC = FeatureSpec(n_frames=48, window_hop=24)
 
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory):
-    root = tmp_path_factory.mktemp("fleet")
+    root = tmp_path_factory.mktemp("embedding")
     for seed in range(2):
         machine = random_machine(seed)
         for number in range(4):
@@ -67,7 +67,7 @@ def test_the_scale_follows_the_batch_and_stays_finite():
     assert 1.0 <= loss.scale < 100.0
 
 
-def test_phases_are_told_apart_and_level_does_not_matter():
+def test_phases_are_separated_and_level_does_not_matter():
     log_mel = torch.full((1, 100, 16), -60.0)
     log_mel[:, 30:70] = -30.0
     log_mel[:, 30:70, 3] = -20.0
@@ -85,148 +85,154 @@ def test_silence_has_phases():
     assert torch.isfinite(PhaseStatistics()(torch.zeros(2, 50, 16))).all()
 
 
-def test_a_bank_scores_what_differs_in_one_view_above_its_own():
+def test_a_memory_bank_scores_what_differs_in_one_view_above_its_own():
     rng = np.random.default_rng(0)
     views = [rng.normal(0.0, 1.0, (60, 5)), rng.normal(0.0, 3.0, (60, 4))]
-    bank = fit_memory_bank(views, np.repeat(np.arange(20), 3))
+    memory_bank = fit_memory_bank(views, np.repeat(np.arange(20), 3))
     other = [rng.normal(0.0, 1.0, (30, 5)), rng.normal(9.0, 3.0, (30, 4))]
-    assert abs(bank.held_out.mean()) < 0.1
-    assert np.median(bank.score(other)) > np.quantile(bank.held_out, 0.9)
+    assert abs(memory_bank.held_out.mean()) < 0.1
+    assert np.median(memory_bank.score(other)) > np.quantile(memory_bank.held_out, 0.9)
     with pytest.raises(EmptyAudio, match="5 windows"):
         fit_memory_bank([view[:5] for view in views], np.arange(5))
 
 
 def test_shifted_devices_are_other_classes_and_mixed_rows_share():
     rng = np.random.default_rng(0)
-    devices = [Device(str(n), (Heard(str(n), rng.normal(-60.0, 5.0, (90, 64)).astype(np.float32)),)) for n in range(3)]
-    batches = FleetBatches(devices, SPEC, 1, 32)
+    devices = [
+        TrainingDevice(str(n), (DeviceRecording(str(n), rng.normal(-60.0, 5.0, (90, 64)).astype(np.float32)),))
+        for n in range(3)
+    ]
+    batches = DeviceBatches(devices, SPEC, 1, 32)
     windows, shares = batches.draw()
     assert batches.classes == 3 * len(SHIFTS)
     assert windows.shape == (32, 48, 64)
     assert torch.allclose(shares.sum(dim=1), torch.ones(32))
     assert 0 < int(((shares > 0).sum(dim=1) == 2).sum()) < 32
-    assert moved(np.arange(8, dtype=np.float32)[None], 2).tolist() == [[0, 0, 0, 1, 2, 3, 4, 5]]
+    assert shifted(np.arange(8, dtype=np.float32)[None], 2).tolist() == [[0, 0, 0, 1, 2, 3, 4, 5]]
 
 
 def test_folds_hold_every_recording_out_once():
-    heard = [Heard(str(n), np.empty((0, 4), np.float32)) for n in range(10)]
-    folds = folds_of(heard, 3)
+    recordings = [DeviceRecording(str(n), np.empty((0, 4), np.float32)) for n in range(10)]
+    folds = folds_of(recordings, 3)
     assert sorted(int(one.name) for _, held_out in folds for one in held_out) == list(range(10))
     assert all(not set(map(id, learned)) & set(map(id, held_out)) for learned, held_out in folds)
 
 
-def test_the_embedding_of_a_pair_has_met_neither_of_the_two():
+def test_the_embedding_of_a_pair_is_trained_on_neither_of_the_two():
     rng = np.random.default_rng(0)
     devices = [
-        Device(str(n), tuple(Heard(f"{n}{k}", rng.normal(n, 5.0, (150, 64)).astype(np.float32)) for k in range(6)))
+        TrainingDevice(
+            str(n),
+            tuple(DeviceRecording(f"{n}{k}", rng.normal(n, 5.0, (150, 64)).astype(np.float32)) for k in range(6)),
+        )
         for n in range(3)
     ]
-    asked = []
+    trained_on = []
 
     class Flat(torch.nn.Module):
         def forward(self, log_mel):
             return log_mel.mean(dim=1)[:, :4]
 
-    def without(rest):
-        asked.append({device.name for device in rest})
+    def train_on(devices):
+        trained_on.append({device.name for device in devices})
         return Flat()
 
-    table = pair_aucs(devices, without, SPEC, 1)
-    assert asked == [{"2"}, {"1"}, {"0"}]
+    table = pair_aucs(devices, train_on, SPEC, 1)
+    assert trained_on == [{"2"}, {"1"}, {"0"}]
     assert table["pairs"].keys() == {f"{a} -> {b}" for a in "012" for b in "012" if a != b}
     assert 0.0 <= table["both"]["worst"] <= table["both"]["mean"] <= 1.0
 
 
-def test_blocks_hold_out_one_piece_of_time():
-    heard = [Heard(f"{n:02}", np.zeros((1, 64), np.float32)) for n in range(10)]
-    held_out = [[int(one.name) for one in held] for _, held in folds_of(heard, 1, blocks=True)]
+def test_blocks_hold_out_contiguous_recordings():
+    recordings = [DeviceRecording(f"{n:02}", np.zeros((1, 64), np.float32)) for n in range(10)]
+    held_out = [[int(one.name) for one in held] for _, held in folds_of(recordings, 1, blocks=True)]
     assert held_out == [[0, 1, 2], [3, 4], [5, 6, 7], [8, 9]]
-    mixed = [[int(one.name) for one in held] for _, held in folds_of(heard, 1)]
+    mixed = [[int(one.name) for one in held] for _, held in folds_of(recordings, 1)]
     assert sorted(number for held in mixed for number in held) == list(range(10))
     assert mixed != held_out
-    for learned, held in folds_of(heard, 1, blocks=True):
+    for learned, held in folds_of(recordings, 1, blocks=True):
         assert len(learned) + len(held) == 10
 
 
 def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
-    trained = FleetRecipe().train(machines, 3, {**TINY, "device": "unit1", "embedding": "yes"})
+    trained = EmbeddingRecipe().train(machines, 3, {**TINY, "device": "unit1", "embedding": "yes"})
     path = write(trained, tmp_path, 3, "1.0.0")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     windows = np.random.default_rng(1).normal(0.0, 10.0, (5, trained.spec.n_frames, 64)).astype(np.float32)
     windows -= windows.mean(axis=(1, 2), keepdims=True)
-    (told,) = session.run(["score"], {"log_mel": windows})
-    assert np.allclose(told, trained.model.infer(windows)[0], rtol=1e-4, atol=1e-4)
+    (scores,) = session.run(["score"], {"log_mel": windows})
+    assert np.allclose(scores, trained.model.infer(windows)[0], rtol=1e-4, atol=1e-4)
     assert trained.report["auc_by_device"].keys() == {"unit0", "unit1"}
     # 40,000 samples hold three windows of 1.2 s that overlap by half.
     assert [len(trained.scores[name]) for name in ("normal", "abnormal")] == [12, 3]
     assert trained.direction.kind == "rising"
     assert trained.direction.rising > 0.5
     shown = {"loss", "scores", "roc", "confusion", "examples"}
-    assert {one.name for one in tmp_path.glob("*.png")} == {f"fleet-{what}.png" for what in shown}
+    assert {one.name for one in tmp_path.glob("*.png")} == {f"embedding-{what}.png" for what in shown}
 
 
-def test_a_device_without_faults_is_held_against_the_others(machines, tmp_path):
+def test_a_device_without_faults_is_compared_with_the_others(machines, tmp_path):
     data = shutil.copytree(machines, tmp_path / "set")
     for folder in data.glob("*/abnormal"):
         shutil.rmtree(folder)
-    trained = FleetRecipe().train(data, 3, {**TINY, "embedding": "no"})
+    trained = EmbeddingRecipe().train(data, 3, {**TINY, "embedding": "no"})
     assert [len(trained.scores[name]) for name in ("normal", "other devices")] == [12, 12]
     assert [one.title for one in trained.examples][2:] == ["other devices, lowest", "other devices, highest"]
 
 
-def test_recordings_too_short_are_not_said_to_have_been_learned_from(machines, tmp_path):
+def test_recordings_too_short_are_not_counted_as_training_data(machines, tmp_path):
     data = shutil.copytree(machines, tmp_path / "set")
     for unit, labels in (("unit1", ("normal", "abnormal")), ("unit2", ("normal",))):
         for label in labels:
             _write(data / unit / label / "short.wav", random_machine(1).sound.at(0, 16_000))
-    trained = FleetRecipe().train(data, 3, {**TINY, "device": "unit1", "embedding": "yes"})
+    trained = EmbeddingRecipe().train(data, 3, {**TINY, "device": "unit1", "embedding": "yes"})
     assert trained.trained_on == (
         "4 normal recordings of unit1; its embedding on 8 of 2 devices and on 2 synthetic machines"
     )
     assert (trained.report["devices"], trained.report["recordings_too_short"]) == (2, 3)
 
 
-def test_what_has_too_few_windows_is_told_before_anything_is_trained(machines, monkeypatch):
+def test_too_few_windows_are_reported_before_anything_is_trained(machines, monkeypatch):
     def trained(*_):
         raise AssertionError("trained first")
 
-    monkeypatch.setattr(fleet, "train_embedding", trained)
+    monkeypatch.setattr(embedding_recipe, "train_embedding", trained)
     with pytest.raises(UnusableAudio, match=r"none of 8 normal recordings lasts a window of 5\.9. s, the longest 2\.4"):
-        FleetRecipe().train(machines, 3, {"embedding": "yes"})
+        EmbeddingRecipe().train(machines, 3, {"embedding": "yes"})
     with pytest.raises(EmptyAudio, match=r"unit0 has 4 windows of 2\.4. s .*at least 6"):
-        FleetRecipe().train(machines, 3, {"embedding": "yes", "seconds": "2.45"})
+        EmbeddingRecipe().train(machines, 3, {"embedding": "yes", "seconds": "2.45"})
 
 
 def test_a_score_that_falls_with_faults_is_refused(machines, monkeypatch):
-    forward = FleetNet.forward
-    monkeypatch.setattr(FleetNet, "forward", lambda self, log_mel: -forward(self, log_mel))
+    forward = MemoryBankNet.forward
+    monkeypatch.setattr(MemoryBankNet, "forward", lambda self, log_mel: -forward(self, log_mel))
     with pytest.raises(ScoreInverted, match="generated anomalies"):
-        FleetRecipe().train(machines, 3, {**TINY, "embedding": "no"})
+        EmbeddingRecipe().train(machines, 3, {**TINY, "embedding": "no"})
 
 
-def test_the_direction_is_asked_of_recordings_the_bank_has_not_met(machines, monkeypatch):
+def test_the_direction_is_checked_on_held_out_recordings(machines, monkeypatch):
     devices, _ = load_devices(machines, spec_of(1.2))
-    learned = []
+    fitted_to = []
 
-    def kept(heard, *others):
-        learned.append([one.name for one in heard])
-        return memory_bank_of(heard, *others)
+    def recorded(recordings, *others):
+        fitted_to.append([one.name for one in recordings])
+        return memory_bank_of(recordings, *others)
 
-    asked = []
+    lengths = []
 
-    def settled_of(model, spec, normal, seed, **named):
-        asked.extend(len(samples) for samples in normal)
+    def checked(model, spec, normal, seed, **named):
+        lengths.extend(len(samples) for samples in normal)
         return ensure_score_direction(model, spec, normal, seed, **named)
 
-    monkeypatch.setattr(fleet, "memory_bank_of", kept)
-    monkeypatch.setattr(fleet, "ensure_score_direction", settled_of)
-    fleet.direction_of(devices[0], None, spec_of(1.2), 3)
-    assert [len(names) for names in learned] == [3]
-    assert asked == [40_000]
+    monkeypatch.setattr(embedding_recipe, "memory_bank_of", recorded)
+    monkeypatch.setattr(embedding_recipe, "ensure_score_direction", checked)
+    embedding_recipe.direction_of(devices[0], None, spec_of(1.2), 3)
+    assert [len(names) for names in fitted_to] == [3]
+    assert lengths == [40_000]
 
 
-def test_without_an_embedding_the_bank_alone_is_the_model(machines, tmp_path):
-    trained = FleetRecipe().train(machines, 3, {**TINY, "pairs": "yes"})
+def test_without_an_embedding_the_memory_bank_alone_is_the_model(machines, tmp_path):
+    trained = EmbeddingRecipe().train(machines, 3, {**TINY, "pairs": "yes"})
     assert not trained.losses
     assert trained.model.parameters == 4 * (64 + 64 * 64)
     assert write(trained, tmp_path, 3, "1.0.0").stat().st_size < 300_000
@@ -248,7 +254,7 @@ def test_plain_folders_are_devices_by_their_names(tmp_path):
         (np.sign(np.sin(np.arange(20_000) / 7.0)), 16_000, "is clipped"),
         (np.zeros(20_000), 16_000, "is silent"),
         (0.1 * np.sin(np.arange(60_000) / 7.0), 48_000, "48000 Hz, most of the set 16000"),
-        (0.1 * np.sin(np.arange(20_000) / 7.0), 8_000, "8000 Hz, the features want 16000"),
+        (0.1 * np.sin(np.arange(20_000) / 7.0), 8_000, "8000 Hz, the features need 16000"),
     ],
 )
 def test_plain_folders_are_as_careful_as_sets(tmp_path, samples, rate, said):
@@ -260,12 +266,12 @@ def test_plain_folders_are_as_careful_as_sets(tmp_path, samples, rate, said):
     assert "fan_2.wav" in str(caught.value)
 
 
-def test_what_cannot_be_used_is_said(machines):
+def test_unusable_data_and_settings_are_reported(machines):
     with pytest.raises(InputError, match="--data"):
-        FleetRecipe().train(None, 3, {})
+        EmbeddingRecipe().train(None, 3, {})
     with pytest.raises(SettingsError, match="unit7"):
-        FleetRecipe().train(machines, 3, {**TINY, "device": "unit7"})
+        EmbeddingRecipe().train(machines, 3, {**TINY, "device": "unit7"})
     with pytest.raises(SettingsError, match="'maybe'"):
-        FleetRecipe().train(machines, 3, {**TINY, "pairs": "maybe"})
+        EmbeddingRecipe().train(machines, 3, {**TINY, "pairs": "maybe"})
     with pytest.raises(SettingsError, match="seconds"):
         spec_of(60.0)

@@ -1,4 +1,4 @@
-"""Rows of the recipe fleet: the states of a real motor as if they were devices, by phases and by embeddings."""
+"""Rows of the recipe embedding: the states of a real motor as if they were devices, by phases and by embeddings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.quality.row import Row, cost_of, figure_of
 from trainers.export.artefact import write
-from trainers.recipes.embedding.recipe import FleetRecipe
+from trainers.recipes.embedding.recipe import EmbeddingRecipe
 
 _ON = "electric motor, each of five states in turn as normal against each other (20 pairs), 4 folds by recording, "
 _HELD_OUT = {"yes": "drawn at random", "blocks": "each a contiguous quarter of the recordings"}
@@ -24,13 +24,13 @@ def motor(
     found: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as out:
         for seed in seeds:
-            trained = FleetRecipe().train(data / "motor", seed, {**settings, "pairs": pairs})
+            trained = EmbeddingRecipe().train(data / "motor", seed, {**settings, "pairs": pairs})
             for name, value in trained.metrics.items():
                 found.setdefault(name, []).append(value)
         path = write(trained, Path(out), seeds[-1], "0.1.0")
         size, cost = cost_of(path)
     return Row(
-        recipe="fleet",
+        recipe="embedding",
         variant="embedding=no" if settings.get("embedding") == "no" else "embedding=yes, 60 steps",
         on=_ON + _HELD_OUT[pairs],
         synthetic=False,
@@ -62,4 +62,4 @@ def embedding(data: Path | None) -> Row | None:
     return motor(data, {"embedding": "yes", **_SMALL}, (1,), note, 2)
 
 
-ROWS = {"fleet-phases": phases, "fleet-phases-blocks": phases_blocks, "fleet-embedding": embedding}
+ROWS = {"embedding-phases": phases, "embedding-phases-blocks": phases_blocks, "embedding-trained": embedding}
