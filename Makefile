@@ -1,6 +1,8 @@
-# Everything here runs on Python 3.11 or 3.12 and make alone; what is needed beyond them comes from the lock files.
+# Everything here needs only make and a Python of 3.11 to 3.14; the rest comes from the lock files.
 SHELL = /bin/sh
 VENV = .venv
+# Names tried in this order; the last two may be any version, and are asked which.
+PYTHONS = python3.13 python3.12 python3.11 python3.14 python3 python
 BIN = $(VENV)/bin
 # pip installs what the lock files say and looks for nothing else.
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --no-deps
@@ -8,6 +10,12 @@ LOCKED = $(PIP_INSTALL) --quiet --require-hashes
 UV = build/lock/bin/uv
 COMPILE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --no-emit-index-url \
 	--no-header --no-annotate
+# The extras with a lock file each; a file begins with the one it builds on and lists only what comes on top.
+EXTRAS = producer worker train stack s3 bench docs dev
+STEM = `test $(1) = train && echo worker || echo base`
+# What the demo installs, and what the tests install beyond it.
+DEMO_LOCKS = requirements/base.txt requirements/producer.txt requirements/worker.txt requirements/stack.txt
+TEST_LOCKS = requirements/train.txt requirements/docs.txt
 DEMO_ARGS =
 PYTEST_ARGS =
 
@@ -45,31 +53,32 @@ lock: ## make the lock files anew, with the newest versions that pyproject.toml 
 	@# One resolution for all, so that the files never disagree; then each file is cut out of it.
 	@$(COMPILE) --all-extras pyproject.toml --output-file build/lock/all.txt
 	@echo 'setuptools>=77' | $(COMPILE) --generate-hashes --constraint build/lock/all.txt pyproject.toml - \
-		--output-file build/lock/runtime.txt
-	@for extra in train s3 bench dev; do \
+		--output-file build/lock/base.txt
+	@for extra in $(EXTRAS); do \
+		stem=$(call STEM,$$extra); \
 		$(COMPILE) --generate-hashes --constraint build/lock/all.txt --extra $$extra pyproject.toml \
-			`sed -n 's/^\([a-z0-9][a-z0-9-]*\)==.*/--no-emit-package \1/p' build/lock/runtime.txt` \
-			--output-file build/lock/$$extra.txt || exit; \
+			`sed -n 's/^\([a-z0-9][a-z0-9-]*\)==.*/--no-emit-package \1/p' build/lock/base.txt build/lock/$$stem.txt` \
+			--no-emit-package tocsin --output-file build/lock/$$extra.txt || exit; \
 	done
-	@for file in runtime train s3 bench dev; do \
+	@for file in base $(EXTRAS); do \
 		{ \
-			echo "# Made by \`make lock\` (uv pip compile) from pyproject.toml; never by hand. For Python 3.11 and 3.12,"; \
+			echo "# Made by \`make lock\` (uv pip compile) from pyproject.toml; never by hand. For Python 3.11 to 3.14,"; \
 			echo "# Linux and macOS. Install it with: pip install --require-hashes --requirement requirements/$$file.txt"; \
-			test $$file = runtime || echo "--requirement runtime.txt"; \
+			test $$file = base || echo "--requirement $(call STEM,$$file).txt"; \
 			cat build/lock/$$file.txt; \
 		} > requirements/$$file.txt || exit; \
 	done
 
 clean: ## remove the environment and what tools left; data of `tocsin up` stay
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-3.* build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # A stamp is written when its step is done. An interrupted step leaves none, and since pip takes a half-installed
 # package for an installed one, the environment is then made from nothing.
-$(VENV)/.runtime: requirements/runtime.txt
+$(VENV)/.runtime: $(DEMO_LOCKS)
 	@python=; without=; \
-	if test -n "$$PYTHON"; then set -- "$$PYTHON"; else set -- python3.12 python3.11 python3 python; fi; \
+	if test -n "$$PYTHON"; then set -- "$$PYTHON"; else set -- $(PYTHONS); fi; \
 	for candidate in "$$@"; do \
-		"$$candidate" -c 'import sys; sys.exit((3, 11) > sys.version_info[:2] or sys.version_info[:2] > (3, 12))' \
+		"$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
 			2>/dev/null || continue; \
 		if "$$candidate" -c 'import ensurepip, venv' 2>/dev/null; then python=$$candidate; break; fi; \
 		test -n "$$without" || without=$$candidate; \
@@ -80,17 +89,17 @@ $(VENV)/.runtime: requirements/runtime.txt
 			echo "tocsin: $$without cannot make virtual environments:" \
 				"install its venv module (Debian, Ubuntu: apt-get install python$$version-venv)" >&2; \
 		elif test -n "$$PYTHON"; then \
-			echo "tocsin: PYTHON=$$PYTHON is not a Python 3.11 or 3.12: name one, or leave PYTHON out" >&2; \
+			echo "tocsin: PYTHON=$$PYTHON is not a Python of 3.11 to 3.14: name one, or leave PYTHON out" >&2; \
 		else \
-			echo "tocsin: no Python 3.11 or 3.12 was found:" \
-				"install one, or name yours with make PYTHON=/path/to/python3.12" >&2; \
+			echo "tocsin: no Python of 3.11 to 3.14 was found:" \
+				"install one, or name yours with make PYTHON=/path/to/python3.13" >&2; \
 		fi; \
 		exit 2; \
 	fi; \
 	echo "making $(VENV) with `"$$python" -c 'import platform; print("Python", platform.python_version())'`" \
-		"(120 MB to fetch, and 44 MB of Kafka)"; \
+		"(135 MB to fetch, and 50 MB of Kafka and Redis)"; \
 	rm -rf $(VENV) && "$$python" -m venv $(VENV)
-	@$(LOCKED) -r requirements/runtime.txt
+	@$(LOCKED) $(addprefix -r ,$(DEMO_LOCKS))
 	@pwd > $(VENV)/.place
 	@touch $@
 
@@ -109,9 +118,16 @@ $(VENV)/.docs: $(VENV)/.project requirements/docs.txt
 	@touch -r $(VENV)/.place $(VENV)/.runtime
 	@touch $@
 
-$(VENV)/.tests: $(VENV)/.project requirements/dev.txt requirements/train.txt
+# The tools of the tests, without torch.
+$(VENV)/.dev: $(VENV)/.project requirements/dev.txt
+	@rm -f $(VENV)/.runtime
+	@$(LOCKED) -r requirements/dev.txt
+	@touch -r $(VENV)/.place $(VENV)/.runtime
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.dev $(TEST_LOCKS)
 	@echo "installing what the tests need; torch is part of it, because the trainers are tested too (3 GB on Linux)"
 	@rm -f $(VENV)/.runtime
-	@$(LOCKED) -r requirements/dev.txt -r requirements/train.txt
+	@$(LOCKED) $(addprefix -r ,$(TEST_LOCKS))
 	@touch -r $(VENV)/.place $(VENV)/.runtime
 	@touch $@

@@ -1,1 +1,1 @@
-"""The edge: sound into Kafka."""
+"""Producers: sound from devices, files and sensors into Kafka."""

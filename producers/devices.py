@@ -1,4 +1,4 @@
-"""A fleet: which file is played by which device."""
+"""Device ids, and the assignment of files to devices."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from schemas.identity import is_name, is_regime
 S = TypeVar("S", bound=Source)
 
 _MAX_LENGTH = 90
-"""Leaves room for a number behind the name."""
+"""Leaves room for a number after the name."""
 
 
 def device_name(text: str) -> str:
-    """A device id that resembles ``text``: letters without their accents, ``-`` for what an id may not hold."""
+    """A device id that resembles ``text``: letters without accents, ``-`` for characters that an id may not contain."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9._]+", "-", plain).strip("-._")[:_MAX_LENGTH] or "device"
 
 
 def device_names(texts: Iterable[str]) -> list[str]:
-    """Device ids in the order of ``texts``, no two alike."""
+    """Unique device ids in the order of ``texts``."""
     names: list[str] = []
     taken: set[str] = set()
     for text in texts:
@@ -42,10 +42,10 @@ def device_names(texts: Iterable[str]) -> list[str]:
 
 
 def check_device(device_id: str) -> str:
-    """The id itself.
+    """Returns the id.
 
     Raises:
-        SettingsError: it may not be a device id.
+        SettingsError: it is not a valid device id.
     """
     if not is_name(device_id):
         raise SettingsError(
@@ -56,10 +56,10 @@ def check_device(device_id: str) -> str:
 
 
 def check_regime(regime: str) -> str:
-    """The way of working itself; "" says none.
+    """Returns the operating regime; "" reports none.
 
     Raises:
-        SettingsError: no chunk may have it.
+        SettingsError: it is not a valid regime.
     """
     if regime and not is_regime(regime):
         raise SettingsError(f"--regime {regime!r}; use 1 to 32 letters, digits, '.', '_' or '-', such as night")
@@ -67,10 +67,10 @@ def check_regime(regime: str) -> str:
 
 
 def expand(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and the audio files of the folders named, by name within each folder.
+    """The given files, and the audio files in the given folders, sorted by name within each folder.
 
     Raises:
-        UnreadableInput: a path does not exist, or a folder may not be read.
+        UnreadableInput: a path does not exist, or a folder cannot be read.
         NotAudio: a folder holds no audio file.
     """
     files: list[Path] = []
@@ -92,15 +92,15 @@ def expand(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def usable(paths: Sequence[Path], probe: Callable[[Path], S]) -> tuple[list[S], list[str]]:
-    """The sources that can be played, and what is wrong with the others.
+def probe_all(paths: Sequence[Path], probe: Callable[[Path], S]) -> tuple[list[S], list[str]]:
+    """The usable sources, and the error messages of the other files.
 
     Args:
         paths: one or more files.
-        probe: makes a source of a file.
+        probe: opens a file as a source.
 
     Raises:
-        InputError: none of the files can be played; the error of the first one.
+        InputError: no file is usable; the error of the first one.
     """
     sources: list[S] = []
     failures: list[InputError] = []
@@ -114,7 +114,7 @@ def usable(paths: Sequence[Path], probe: Callable[[Path], S]) -> tuple[list[S], 
     return sources, [str(error) for error in failures]
 
 
-def parts_of(
+def playback_jobs(
     sources: Sequence[Source],
     *,
     kind: DeviceKind,
@@ -122,14 +122,14 @@ def parts_of(
     passes: int = 1,
     regime: str = "",
 ) -> list[PlaybackJob]:
-    """Each source as a device of its own, or all of them as the sessions of one.
+    """Each source as a device of its own, or all of them as sessions of one device.
 
     Args:
-        sources: one or more; a device of its own is called after its source's name.
+        sources: one or more; each device is named after its source.
         kind: of every device.
-        device_id: one device plays everything; None makes a fleet.
-        passes: how often, >= 1.
-        regime: their way of working; "" says none.
+        device_id: one device for all sources; None makes one device per source.
+        passes: number of times everything is played, >= 1.
+        regime: operating regime to report; "" reports none.
 
     Raises:
         SettingsError: ``device_id`` or ``passes`` is out of range.
@@ -147,12 +147,12 @@ def parts_of(
 
 def _device(name: str, kind: DeviceKind, sources: tuple[Source, ...]) -> Device:
     rates = {source.sample_rate for source in sources}
-    about = sources[0].name if len(sources) == 1 else f"{sources[0].name} and {len(sources) - 1} more"
+    names = sources[0].name if len(sources) == 1 else f"{sources[0].name} and {len(sources) - 1} more"
     return Device(
         device_id=name,
         kind=kind,
         sample_rate=rates.pop() if len(rates) == 1 else None,
         unit=sources[0].unit,
         full_scale=sources[0].full_scale,
-        description=f"plays {about}"[:500],
+        description=f"plays {names}"[:500],
     )

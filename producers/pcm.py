@@ -1,4 +1,4 @@
-"""PCM: floats as signed 16-bit steps, with what did not fit counted."""
+"""PCM: floats as signed 16-bit steps, with a count of clipped values."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from schemas.errors import EmptyAudio, SettingsError
 
 Int16 = npt.NDArray[np.int16]
 
-_LOWEST, _HIGHEST = -FULL_SCALE, FULL_SCALE - 1
+_MIN_STEP, _MAX_STEP = -FULL_SCALE, FULL_SCALE - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What a device hands over.
+    """Samples from a source.
 
     Attributes:
         samples: int16 (n, channels), n >= 0.
-        clipped: how many values lay beyond full scale and were cut off.
-        lost: samples per channel that were captured just before this block and are gone.
+        clipped: number of values that exceeded full scale and were clipped.
+        lost: samples per channel lost just before this block.
     """
 
     samples: Int16
@@ -32,14 +32,14 @@ class Block:
 
 
 def to_block(values: npt.NDArray[np.floating], *, full_scale: float = 1.0, at: int = 0) -> Block:
-    """Values as PCM steps: ``round(value / full_scale * 32768)``, halves to even, cut off at the ends.
+    """Values as PCM steps: ``round(value / full_scale * 32768)``, halves to even, clipped at the ends.
 
-    A value of exactly ``full_scale`` becomes 32767, the largest step there is, and does not count as clipped.
+    A value of exactly ``full_scale`` becomes 32767, the largest step, and does not count as clipped.
 
     Args:
         values: float (n, channels), in the device's unit.
-        full_scale: the value the largest step stands for, > 0.
-        at: index of the first row in its session, for the message.
+        full_scale: the value of the largest step, > 0.
+        at: index of the first row in its session, for the error message.
 
     Raises:
         EmptyAudio: a value is NaN or infinite.
@@ -52,18 +52,18 @@ def to_block(values: npt.NDArray[np.floating], *, full_scale: float = 1.0, at: i
         row, channel = (int(index) for index in np.argwhere(~finite)[0])
         raise EmptyAudio(
             f"sample {at + row} of channel {channel} is {values[row, channel]}, not a finite number:"
-            " repair or cut the recording there"
+            " repair the recording or cut it there"
         )
-    # Divided before it is multiplied, in float64: neither 1e38 nor a tiny full scale may overflow to infinity.
+    # Divides before multiplying, in float64: neither 1e38 nor a tiny full scale may overflow to infinity.
     with np.errstate(over="ignore"):
         steps = np.rint(values.astype(np.float64) / full_scale * FULL_SCALE)
-    clipped = int(np.count_nonzero((steps < _LOWEST) | (steps > FULL_SCALE)))
-    return Block(np.clip(steps, _LOWEST, _HIGHEST).astype(np.int16), clipped)
+    clipped = int(np.count_nonzero((steps < _MIN_STEP) | (steps > FULL_SCALE)))
+    return Block(np.clip(steps, _MIN_STEP, _MAX_STEP).astype(np.int16), clipped)
 
 
 def full_scale_for(peak: float) -> float:
     """The smallest power of two above ``peak`` (>= 0, finite), so that nothing clips and scaling is exact.
 
-    Silence has no peak: 1.0.
+    1.0 for silence.
     """
     return math.ldexp(1.0, math.frexp(peak)[1]) if peak > 0 else 1.0

@@ -1,4 +1,4 @@
-"""A session: blocks of any length become numbered chunks of one length."""
+"""A session: blocks of any length become numbered chunks of equal length."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIN_CHUNK_SECONDS = 0.25
 
 
 def chunk_samples(sample_rate: int, channels: int, seconds: float) -> int:
-    """Samples per channel in one chunk: ``seconds`` of sound, or as much as a record may hold.
+    """Samples per channel in a chunk: ``seconds`` of sound, limited by the size of a record.
 
     Args:
         sample_rate: Hz, 1,000 to 192,000.
@@ -24,32 +24,32 @@ def chunk_samples(sample_rate: int, channels: int, seconds: float) -> int:
 
     Raises:
         SettingsError: ``seconds`` is out of range.
-        InputError: no chunk may have this rate or so many channels.
+        InputError: the rate or channel count cannot be sent.
     """
     if not MIN_CHUNK_SECONDS <= seconds <= MAX_SECONDS:
         raise SettingsError(f"chunks of {seconds!r} s; choose {MIN_CHUNK_SECONDS} to {MAX_SECONDS} s")
     if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
         raise InputError(f"{sample_rate} Hz; {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz can be sent: resample it")
     if not 1 <= channels <= MAX_CHANNELS:
-        raise InputError(f"{channels} channels; 1 to {MAX_CHANNELS} can be sent: mix some down")
+        raise InputError(f"{channels} channels; 1 to {MAX_CHANNELS} can be sent: mix it down")
     return min(int(sample_rate * seconds), MAX_BYTES // (2 * channels))
 
 
 class Session:
-    """One unbroken capture run of a device.
+    """One continuous capture run of a device.
 
-    Every chunk but the last, and but the ones before lost samples, has ``chunk_samples`` samples. However the sound is
-    cut into blocks, the chunks are the same. Capture times follow from the start and the sample index in integers.
+    Every chunk has ``chunk_samples`` samples, except the last and those before lost samples. The chunks do not depend
+    on how the sound is cut into blocks. Capture times are computed from the start and the sample index in integers.
 
     Args:
-        device_id: whose.
+        device_id: of the device.
         sample_rate: Hz, 1,000 to 192,000.
         channels: 1 to 8.
         started_ns: when sample 0 was captured, nanoseconds since 1970.
         chunk_seconds: length of a chunk, 0.25 to 2 s.
-        session_id: a new one by default.
-        regime: the device's way of working; "" says none. It may change while the session lasts: a chunk has the one
-            that holds as it is made.
+        session_id: None makes a new one.
+        regime: operating regime that the device reports; "" reports none. It may change during the session: a chunk
+            carries the present one.
 
     Raises:
         SettingsError: ``chunk_seconds`` is out of range.
@@ -76,45 +76,45 @@ class Session:
         self.regime = regime
         self._sequence = 0
         self._first_sample = 0
-        self._held = np.empty((self.chunk_samples, channels), dtype=np.int16)
-        self._n_held = 0
+        self._buffer = np.empty((self.chunk_samples, channels), dtype=np.int16)
+        self._n_buffered = 0
 
     @property
     def end_sample(self) -> int:
-        """Index of the next sample that comes in."""
-        return self._first_sample + self._n_held
+        """Index of the next incoming sample."""
+        return self._first_sample + self._n_buffered
 
     def time_of(self, sample: int) -> int:
         """When a sample was captured, nanoseconds since 1970."""
         return self.started_ns + sample * 1_000_000_000 // self.sample_rate
 
     def push(self, samples: Int16) -> list[Chunk]:
-        """The chunks that become whole.
+        """Adds samples; returns the chunks that become complete.
 
         Args:
             samples: int16 (n, channels), n >= 0; copied.
 
         Raises:
-            InputError: another number of channels than the session's.
+            InputError: the number of channels is not the session's.
         """
         if samples.ndim != 2 or samples.shape[1] != self.channels:
             raise InputError(f"a block of shape {samples.shape} in a session of {self.channels} channels")
         chunks = []
         taken = 0
         while taken < len(samples):
-            n = min(self.chunk_samples - self._n_held, len(samples) - taken)
-            self._held[self._n_held : self._n_held + n] = samples[taken : taken + n]
-            self._n_held += n
+            n = min(self.chunk_samples - self._n_buffered, len(samples) - taken)
+            self._buffer[self._n_buffered : self._n_buffered + n] = samples[taken : taken + n]
+            self._n_buffered += n
             taken += n
-            if self._n_held == self.chunk_samples:
+            if self._n_buffered == self.chunk_samples:
                 chunks += self.flush()
         return chunks
 
     def skip(self, lost: int) -> list[Chunk]:
-        """Passes over samples that were captured but are gone: what is held goes out as a short chunk.
+        """Skips lost samples; returns the buffered samples as a short chunk.
 
-        The next chunk follows in sequence and its first sample lies ``lost`` further on, so a reader sees the gap, how
-        long it is, and that the chunks after it still belong to the same run and clock.
+        The next chunk has the next sequence number, and its first sample is ``lost`` samples later: a reader sees the
+        length of the gap, and that the chunks after it belong to the same session and clock.
 
         Args:
             lost: samples per channel, >= 0.
@@ -124,10 +124,10 @@ class Session:
         return chunks
 
     def flush(self) -> list[Chunk]:
-        """What is held, as one last short chunk; nothing when nothing is held."""
-        if self._n_held == 0:
+        """The buffered samples as a short chunk; empty if there are none."""
+        if self._n_buffered == 0:
             return []
-        pcm = self._held[: self._n_held].astype("<i2", copy=False).tobytes()
+        pcm = self._buffer[: self._n_buffered].astype("<i2", copy=False).tobytes()
         chunk = Chunk(
             device_id=self.device_id,
             session_id=self.session_id,
@@ -140,6 +140,6 @@ class Session:
             regime=self.regime,
         )
         self._sequence += 1
-        self._first_sample += self._n_held
-        self._n_held = 0
+        self._first_sample += self._n_buffered
+        self._n_buffered = 0
         return [chunk]

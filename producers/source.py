@@ -1,4 +1,4 @@
-"""A source: sound of known form, read block by block."""
+"""Sources of sound, read block by block, and playback jobs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from schemas.device import Device
 
 
 class Source(Protocol):
-    """Sound that makes up one session, the same whenever it is read.
+    """Sound of one session; every read gives the same samples.
 
     Attributes:
         name: for people.
         sample_rate: Hz, 1,000 to 192,000.
         channels: 1 to 8.
-        n_samples: samples per channel in all, as far as is known beforehand; None for sound without an end.
-        unit: what a sample measures.
-        full_scale: the value in ``unit`` that the largest PCM step stands for, > 0.
+        n_samples: samples per channel in all; None if unknown or endless.
+        unit: of the samples.
+        full_scale: the value in ``unit`` of the largest PCM step, > 0.
     """
 
     @property
@@ -41,22 +41,22 @@ class Source(Protocol):
     def full_scale(self) -> float: ...
 
     def blocks(self) -> Iterator[Block]:
-        """From the beginning; int16 (n, channels).
+        """The blocks from the beginning; int16 (n, channels).
 
         Raises:
-            InputError: it cannot be read, or not to its end.
+            InputError: it cannot be read to its end.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class PlaybackJob:
-    """What one device plays: its sources one after another, each a session of its own.
+    """The sources that one device plays one after another, each as a session of its own.
 
     Attributes:
         device: its manifest.
         sources: one or more.
-        passes: how often all of it is played, >= 1.
-        regime: the device's way of working; "" says none.
+        passes: number of times all sources are played, >= 1.
+        regime: operating regime that the device reports; "" reports none.
     """
 
     device: Device
@@ -66,7 +66,7 @@ class PlaybackJob:
 
     @property
     def length_ns(self) -> int | None:
-        """How long all passes last, in nanoseconds; None when a source has no known end."""
+        """Length of all passes, nanoseconds; None if a source's length is unknown."""
         total = 0
         for source in self.sources:
             if source.n_samples is None:

@@ -1,4 +1,4 @@
-"""What has been sent, in numbers."""
+"""Statistics of a producer run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class ProducerStats:
     """Counts of one run.
 
     Attributes:
-        devices: ids that were announced.
-        sessions: capture runs that were begun.
-        chunks: sent.
-        bytes: of PCM sent.
-        clipped: values that lay beyond full scale and were cut off.
-        lost: samples per channel that were captured but could not be taken.
+        devices: announced device ids.
+        sessions: sessions begun.
+        chunks: chunks sent.
+        bytes: bytes of PCM sent.
+        clipped: values that exceeded full scale and were clipped.
+        lost: samples per channel that were captured but lost.
         samples_by_rate: samples per channel sent, by sample rate in Hz.
-        failures: messages of the sources that could not be played to their end.
+        failures: error messages of sources that could not be played to their end.
     """
 
     devices: set[str] = field(default_factory=set)
@@ -44,12 +44,12 @@ class ProducerStats:
         return sum(samples / rate for rate, samples in self.samples_by_rate.items())
 
     def count_block(self, block: Block) -> None:
-        """Takes note of what a block says it lacks."""
+        """Adds a block's clipped and lost samples."""
         self.clipped += block.clipped
         self.lost += block.lost
 
     def count_chunk(self, chunk: Chunk) -> None:
-        """Takes note of a chunk that was sent."""
+        """Adds a chunk that was sent."""
         self.chunks += 1
         self.bytes += len(chunk.pcm)
         self.samples_by_rate[chunk.sample_rate] += chunk.n_samples

@@ -12,6 +12,7 @@ TocsinError
 │   │   └── TooLittleSound      it is too short to train on or to measure with
 │   ├── CaptureError            the microphone cannot be opened
 │   ├── OutputError             a result cannot be written (no space, no permission)
+│   ├── ExtraMissing            a package that an extra installs is not installed
 │   └── ExportError             an exported model scores differently from the trained one
 ├── StackError                  the local Kafka or Redis cannot run; the user acts
 │   ├── ComponentMissing        Java, Kafka or Redis is not available on this platform
@@ -104,6 +105,10 @@ class OutputError(UserError):
 
 class ExportError(UserError):
     """An exported model scores differently from the trained one; training again gives the same."""
+
+
+class ExtraMissing(UserError):
+    """A package that an extra installs is not installed."""
 
 
 class StackError(TocsinError):

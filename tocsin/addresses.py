@@ -1,4 +1,4 @@
-"""Where Kafka and Redis are: as an option says, as the environment says, or as the local stack runs."""
+"""Addresses of Kafka and Redis: from an option, else from the environment, else from the local stack."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def kafka_address(settings: Settings, option: str | None) -> str:
     """Kafka's bootstrap address.
 
     Raises:
-        SettingsError: none is given and no local stack runs, or the one given is not host:port.
+        SettingsError: no address is given and no local stack runs, or the address is not host:port.
     """
     address = option or settings.kafka or _local(settings, "kafka", "--kafka HOST:PORT or TOCSIN_KAFKA")
     parse_bootstrap(address)
@@ -28,7 +28,7 @@ def redis_address(settings: Settings, option: str | None) -> str:
     """Redis's URL.
 
     Raises:
-        SettingsError: none is given and no local stack runs, or the one given is no Redis URL.
+        SettingsError: no address is given and no local stack runs, or the address is not a Redis URL.
     """
     url = option or settings.redis_url or _local(settings, "redis", "--redis URL or TOCSIN_REDIS_URL")
     if not _is_redis_url(url):
@@ -44,11 +44,11 @@ def _is_redis_url(url: str) -> bool:
     return port != 0 and url.partition("://")[0] in _REDIS_SCHEMES
 
 
-def _local(settings: Settings, part: str, otherwise: str) -> str:
+def _local(settings: Settings, service: str, alternative: str) -> str:
     record = StackRecord.load(settings.data)
-    known = record.parts.get(part)
-    if record.mode == "down" or known is None or not (known.given or part in record.processes()):
+    known = record.services.get(service)
+    if record.mode == "down" or known is None or not (known.given or service in record.processes()):
         raise SettingsError(
-            f"no local stack runs in {settings.data}: start one with `tocsin up`, or name yours with {otherwise}"
+            f"no local stack runs in {settings.data}: start one with `tocsin up`, or give an address with {alternative}"
         )
     return known.address

@@ -1,4 +1,4 @@
-"""What a command says on standard error beside its answer."""
+"""Diagnostic lines on standard error, beside a command's output."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any
 from schemas.errors import ContractError
 
 
-def say(text: str) -> None:
-    """One line on standard error, with the time where it goes to a file."""
+def log_line(text: str) -> None:
+    """Prints one line on standard error, with a timestamp unless it is a terminal."""
     stamp = "" if sys.stderr.isatty() else f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} "
     print(f"{stamp}{text}", file=sys.stderr, flush=True)
 
 
-def say_passed_over(message: Any, what: str, error: ContractError) -> None:
-    """Says which record of a topic was passed over, and why.
+def log_skipped_record(message: Any, expected: str, error: ContractError) -> None:
+    """Reports that a record of a topic was skipped, and why.
 
     Args:
-        message: the client's record.
-        what: it should have been, for people.
+        message: the Kafka client's record.
+        expected: what the record should have been, for people.
         error: what is wrong with it.
     """
-    say(f"{message.topic}, partition {message.partition}, offset {message.offset}: no {what}: {error}")
+    where = f"{message.topic}, partition {message.partition}, offset {message.offset}"
+    log_line(f"{where}: not a valid {expected}, skipped: {error}")

@@ -1,4 +1,4 @@
-"""A picture of a replay: scores, thresholds then and now, alerts then and now."""
+"""A plot of a replay: scores, thresholds then and now, alerts then and now."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from processors.core.alerting.detector_state import Output
 from schemas.errors import OutputError
 from schemas.score import Score
 
-_MOST_POINTS = 4_000
+_MAX_POINTS = 4_000
 _DAY_NS = 86_400e9
 
 
@@ -25,11 +25,11 @@ def draw_replay(
     """Writes a PNG.
 
     Args:
-        path: of the PNG; its folder is made if need be.
-        scores: as they were judged at the time, in order.
-        outputs: the same windows as they are judged now.
+        path: of the PNG; its folder is created if missing.
+        scores: with the decisions of the time, in order.
+        outputs: the replayed decisions on the same windows.
         then: scores that opened an alert at the time.
-        title: of the picture.
+        title: of the plot.
 
     Raises:
         OutputError: it cannot be written.
@@ -39,8 +39,8 @@ def draw_replay(
     axes = figure.subplots()
     _curve(axes, scores, [score.score for score in scores], "score", "tab:blue")
     _curve(axes, scores, [score.threshold for score in scores], "threshold then", "tab:gray", "--")
-    again = [output.score for output in outputs]
-    _curve(axes, again, [score.threshold for score in again], "threshold now", "tab:red")
+    replayed = [output.score for output in outputs]
+    _curve(axes, replayed, [score.threshold for score in replayed], "threshold now", "tab:red")
     opened = [o.score for o in outputs if o.alert is not None and o.alert.state == "opened"]
     for found, label, marker, color in ((then, "alert then", "v", "tab:gray"), (opened, "alert now", "^", "tab:red")):
         if found:
@@ -61,9 +61,9 @@ def draw_replay(
 def _curve(
     axes: Axes, scores: Sequence[Score], values: Sequence[float | None], label: str, color: str, linestyle: str = "-"
 ) -> None:
-    """At most some thousand points: of each stretch its largest value, so that no peak is lost."""
+    """At most 4,000 points: the largest value of each interval, so that no peak is lost."""
     known = [(score, value) for score, value in zip(scores, values, strict=True) if value is not None]
-    width = max(1, len(known) // _MOST_POINTS)
+    width = max(1, len(known) // _MAX_POINTS)
     shown = [max(known[start : start + width], key=lambda pair: pair[1]) for start in range(0, len(known), width)]
     axes.plot(
         _times([score for score, _ in shown]),
@@ -76,5 +76,5 @@ def _curve(
 
 
 def _times(scores: Sequence[Score]) -> npt.NDArray[np.float64]:
-    """Days since 1970, as matplotlib counts them."""
+    """Days since 1970, matplotlib's unit of time."""
     return np.array([score.captured_ns for score in scores], dtype=np.float64) / _DAY_NS

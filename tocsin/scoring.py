@@ -1,4 +1,4 @@
-"""Scoring files with the very core that scores the stream."""
+"""Scoring files with the code that scores the stream."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ _DEVICE = "file"
 
 
 class FileScorer:
-    """Scores sources with one model, as one device would hear them.
+    """Scores sources with one model, as the stream would score one device that sends them.
 
     Args:
-        model: a detector's.
+        model: its manifest names the detector.
     """
 
     def __init__(self, model: OnnxModel) -> None:
         detector = model.manifest.detector
-        self._roster = {Slot(detector, "champion"): model}
-        self._judge = context_of(detector, model, None)
+        self._models = {Slot(detector, "champion"): model}
+        self._context = context_of(detector, model, None)
         self._scorer = BatchScorer()
         self._state = DetectorState()
         self._sessions = 0
         self._spec = model.spec
         self._lasting = DETECTORS[detector].sustained
 
-    def forget(self) -> None:
-        """Begins with a device that has heard nothing."""
+    def reset(self) -> None:
+        """Starts again with a device without a reference."""
         self._state = DetectorState()
 
     def missing(self, source: Source) -> int:
@@ -54,7 +54,7 @@ class FileScorer:
         return 0 if known is None or known < shortest else max(needed - known, 0)
 
     def score(self, source: Source) -> Iterator[Output]:
-        """Scores of all windows, in order; the threshold goes on from the source before, unless forgotten.
+        """Scores of all windows, in order; the threshold continues from the previous source, unless :meth:`reset`.
 
         A source that ends before its first window is whole goes on at its own floor until that window is; see
         :meth:`missing` and :func:`tocsin.noise_floor.floor_noise`.
@@ -64,13 +64,13 @@ class FileScorer:
         """
         session = f"{_DEVICE}-{self._sessions}"
         self._sessions += 1
-        segment = Segment(_DEVICE, session, source.sample_rate, 0, self._roster)
+        segment = Segment(_DEVICE, session, source.sample_rate, 0, self._models)
         first = 0
         for number, samples in enumerate(self._whole(source)):
             chunk = Chunk(_DEVICE, session, number, first, source.sample_rate, source.channels, 0, samples.tobytes())
             first += len(samples)
             scored = self._scorer.score([(segment, chunk, number)], {_DEVICE: 0})
-            self._state, outputs = decide(self._state, lambda _: self._judge, scored)
+            self._state, outputs = decide(self._state, lambda _: self._context, scored)
             yield from outputs
 
     def _whole(self, source: Source) -> Iterator[Int16]:

@@ -1,4 +1,4 @@
-"""Settings: one frozen object a process, read once from the environment."""
+"""Settings of a process, read from TOCSIN_ environment variables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.addresses import without_password
@@ -15,23 +15,25 @@ from schemas.device import DeviceKind
 from schemas.errors import SettingsError
 
 PREFIX = "TOCSIN_"
+_OLD_COMPONENTS = "TOCSIN_PARTS"
+"""Former name of TOCSIN_COMPONENTS; still accepted."""
 
 
 class Settings(BaseSettings):
-    """What the environment says; options of a command go before.
+    """Settings from the environment; a command's options take precedence.
 
     Attributes:
-        kafka: bootstrap address; None means the local stack's.
-        redis_url: None means the local stack's.
+        kafka: bootstrap address; None is the local stack's.
+        redis_url: URL of Redis; None is the local stack's.
         data: folder of the local stack.
-        parts: folder of Kafka's jars; None means the environment's own.
+        components: folder of fetched components, such as Kafka's jars; None is the virtual environment's own.
         group: consumer group of the workers.
-        instance_id: static membership of a single worker; unique among live workers.
-        default_kind: what a device without a manifest is taken for.
-        log_level: of our own logs.
-        model_store: where published models lie, a folder or ``s3://``; None means ``models`` in ``data``.
-        model_cache: folder of the models a worker has fetched; None means ``models-cache`` in ``data``.
-        model_key: private key that published models are signed with.
+        instance_id: static group membership of a single worker; unique among running workers.
+        default_kind: kind assumed for a device without a manifest.
+        log_level: of Tocsin's own logs.
+        model_store: location of published models, a folder or ``s3://``; None is ``models`` in ``data``.
+        model_cache: folder of the models that a worker has fetched; None is ``models-cache`` in ``data``.
+        model_key: private key to sign published models with.
         model_trusted: public key, or a folder of them; when set, only models signed with one of them are loaded.
     """
 
@@ -40,7 +42,7 @@ class Settings(BaseSettings):
     kafka: str | None = Field(default=None, min_length=1)
     redis_url: str | None = Field(default=None, min_length=1)
     data: Path = Path(".tocsin")
-    parts: Path | None = None
+    components: Path | None = Field(default=None, validation_alias=AliasChoices(f"{PREFIX}COMPONENTS", _OLD_COMPONENTS))
     group: str = Field(default="tocsin", min_length=1, max_length=200)
     instance_id: str | None = Field(default=None, min_length=1, max_length=200)
     default_kind: DeviceKind = "machine"
@@ -52,12 +54,12 @@ class Settings(BaseSettings):
 
     @property
     def store(self) -> str:
-        """Where published models lie."""
+        """Location of published models."""
         return self.model_store or str(self.data / "models")
 
     @property
     def cache(self) -> Path:
-        """Where a worker keeps the models it has fetched."""
+        """Folder of the models that a worker has fetched."""
         return self.model_cache or self.data / "models-cache"
 
 
@@ -69,13 +71,13 @@ def load_settings() -> Settings:
     """
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     for name in os.environ:
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
+        if name.upper().startswith(PREFIX) and name.upper() not in (*known, _OLD_COMPONENTS):
             near = difflib.get_close_matches(name.upper(), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
             raise SettingsError(f"unknown setting {name}: {hint}")
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = PREFIX + str(first["loc"][0]).upper()
+        name = PREFIX + str(first["loc"][0]).upper().removeprefix(PREFIX)
         raise SettingsError(f"{name}={without_password(str(first['input']))!r}: {first['msg']}") from None

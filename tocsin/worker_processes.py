@@ -1,4 +1,4 @@
-"""Worker processes of this machine, each started by the command a user would type."""
+"""Worker processes on this machine, each started by the command a user would type."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from processors.app.options import WorkerOptions
 from processors.app.supervisor import Supervisor
 
 
-def supervised(options: WorkerOptions, count: int, log: int | None = None) -> Supervisor:
-    """A supervisor of ``count`` workers; ``log`` as in :class:`processors.app.supervisor.Supervisor`."""
+def worker_supervisor(options: WorkerOptions, count: int, log: int | None = None) -> Supervisor:
+    """A supervisor of ``count`` worker processes; ``log`` as in :class:`processors.app.supervisor.Supervisor`."""
     command = [sys.executable, "-m", "tocsin", "worker", "--with-parent"]
-    # By the environment: everyone on the machine can read a command line, and an address may hold a password.
+    # Passed by the environment: any user can read a command line, and an address may contain a password.
     environment = {
         "TOCSIN_KAFKA": options.kafka,
         "TOCSIN_REDIS_URL": options.redis_url,

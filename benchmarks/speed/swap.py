@@ -31,10 +31,10 @@ from schemas.manifest import MANIFEST_KEY, Manifest
 from schemas.score import Score
 from schemas.topics import AUDIO, DEVICES, MODEL_STATUS, SCORES
 from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
-from tocsin.models.publish import announce_artefact, keep
+from tocsin.models.publish import announce_artefact, store_model
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
-from tocsin.worker_processes import supervised
+from tocsin.worker_processes import worker_supervisor
 
 RATE = 16_000
 CHUNK_S = 0.5
@@ -96,9 +96,9 @@ def _now_ms() -> float:
 async def run(stack: Stack, folder: Path, devices: int, seconds: float, swaps: int) -> tuple[Phase, Phase]:
     """Runs a phase without swaps and one with."""
     store = ArtefactStore(folder / "store")
-    artefacts = [keep(path, store, None)[0] for path in versions(folder, swaps + 1)]
+    artefacts = [store_model(path, store, None)[0] for path in versions(folder, swaps + 1)]
     options = WorkerOptions(stack.bootstrap, stack.redis_url, model_store=store.url, model_cache=folder / "cache")
-    workers = supervised(options, 2)
+    workers = worker_supervisor(options, 2)
     stop = asyncio.Event()
     await announce_artefact(artefacts[0], stack.bootstrap, "all", "champion", "")
     running = asyncio.create_task(workers.run())

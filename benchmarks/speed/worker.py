@@ -21,7 +21,7 @@ from schemas.topics import AUDIO, DEVICES, SCORES
 from tocsin.client.topic_reader import consumer_of
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
-from tocsin.worker_processes import supervised
+from tocsin.worker_processes import worker_supervisor
 
 RATE = 16_000
 _TIMEOUT_S = 300.0
@@ -84,7 +84,7 @@ def main() -> None:
         create_topics(stack.bootstrap)
         asyncio.run(publish(stack.bootstrap, options.devices, options.seconds))
         expected = expected_windows(options.devices, options.seconds)
-        workers = supervised(WorkerOptions(stack.bootstrap, stack.redis_url), options.processes)
+        workers = worker_supervisor(WorkerOptions(stack.bootstrap, stack.redis_url), options.processes)
         taken = asyncio.run(measure(workers, stack.bootstrap, expected))
     audio_s = options.devices * options.seconds
     save(

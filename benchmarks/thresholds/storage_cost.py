@@ -36,9 +36,10 @@ from processors.core.windowing.window import Window
 from processors.stream.decision_contexts import context_of
 from processors.stream.states import States
 from tocsin.stack import ports
+from tocsin.stack.parts import components_folder
 from tocsin.stack.programs import find_redis
 from tocsin.stack.redis_service import RedisService
-from tocsin.stack.service import Hold
+from tocsin.stack.service import ServiceTies
 
 Figures = dict[str, Any]
 
@@ -78,8 +79,9 @@ def _redis() -> Iterator[str]:
     """A temporary Redis server, started as the local stack starts it."""
     with tempfile.TemporaryDirectory() as folder:
         lock = os.open(folder, os.O_RDONLY)
-        hold = Hold(lock, tied=True, changed=lambda: None)
-        service = RedisService(Path(folder) / "redis", ports.choose(None, ()), find_redis(), hold)
+        ties = ServiceTies(lock, tied=True, changed=lambda: None)
+        redis = find_redis(components_folder(), print)
+        service = RedisService(Path(folder) / "redis", ports.choose(None, ()), redis, ties)
         try:
             service.start()
             yield service.address

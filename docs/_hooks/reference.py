@@ -91,7 +91,7 @@ def _attributes(docstring: str) -> Iterator[tuple[str, str]]:
 
 def command_line() -> str:
     """The command reference, from the same objects that print ``--help``."""
-    from tocsin.__main__ import app
+    from tocsin.cli.main import app
 
     root = typer.main.get_command(app)
     lines = ["# Command-line reference", "", "Each entry is what `--help` prints for that command.", ""]

@@ -27,7 +27,7 @@ async def recover_states(
 ) -> None:
     """Returns once the store is whole: one worker rebuilds it, the others wait, ten minutes at most.
 
-    Where Redis or Kafka does not answer, the worker goes on, and devices that Redis does not know begin anew.
+    Where Redis or Kafka does not answer, the worker continues, and devices that Redis does not know begin anew.
 
     Args:
         store: the states.

@@ -146,7 +146,7 @@ class Pipeline:
             batch: records in offset order within each partition.
             is_current: False once the partitions were revoked; then nothing is acknowledged.
         """
-        # A rebalance meanwhile replaces the dictionary: this batch goes on with the old one.
+        # A rebalance meanwhile replaces the dictionary: this batch continues with the old one.
         partitions = self._partitions
         self._all_sent = False
         dead_letters: list[tuple[Topic, Record]] = []

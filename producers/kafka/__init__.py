@@ -1,1 +1,1 @@
-"""How sound reaches Kafka: connection, publishing, outages."""
+"""Sending to Kafka: connection, publishing, outages."""

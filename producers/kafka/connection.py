@@ -1,4 +1,4 @@
-"""How Kafka is reached."""
+"""Connection settings for Kafka."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+)(:(?P<port>[0-9]{1,5}))?")
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How Kafka is reached.
+    """Connection settings for Kafka.
 
     Attributes:
         bootstrap: ``host:port``, several separated by commas.
@@ -22,10 +22,10 @@ class Connection:
         ssl_context: certificates, for the two SSL protocols.
         sasl_mechanism: for the two SASL protocols.
         sasl_username, sasl_password: for the two SASL protocols.
-        client_id: what the broker's logs call this producer.
+        client_id: name of this producer in the broker's logs.
 
     Raises:
-        SettingsError: ``bootstrap`` is no such list.
+        SettingsError: ``bootstrap`` is not such a list.
     """
 
     bootstrap: str
@@ -40,10 +40,10 @@ class Connection:
         for host in self.bootstrap.split(","):
             match = _HOST.fullmatch(host.strip())
             if match is None or not 1 <= int(match["port"] or 9092) <= 65_535:
-                raise SettingsError(f"{host.strip()!r} is no Kafka address: give host:port, several with commas")
+                raise SettingsError(f"{host.strip()!r} is not a Kafka address: give host:port, several with commas")
 
     def options(self) -> dict[str, Any]:
-        """Keyword arguments in aiokafka's own words."""
+        """Keyword arguments for aiokafka's clients."""
         return {
             "bootstrap_servers": [host.strip() for host in self.bootstrap.split(",")],
             "client_id": self.client_id,

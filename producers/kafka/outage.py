@@ -1,4 +1,4 @@
-"""An outage of Kafka, told once when it begins and once when it ends."""
+"""Outages of Kafka, logged once when they begin and once when they end."""
 
 from __future__ import annotations
 
@@ -11,66 +11,66 @@ log = structlog.get_logger()
 
 
 class AiokafkaLogFilter(logging.Filter):
-    """Holds back the Kafka client's warnings and keeps the last one.
+    """Suppresses the Kafka client's warnings and remembers the last one.
 
-    aiokafka writes more than a hundred error lines a second while a broker is away; one line of ours, with the last of
-    theirs as the reason, says as much. Loggers set to DEBUG are left alone.
+    aiokafka logs more than a hundred errors a second while a broker is unavailable; :class:`Outage` logs one line with
+    the last of them as the reason. Loggers set to DEBUG are not filtered.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.text = ""
+        self.last_message = ""
         self._loggers: list[logging.Logger] = []
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
             return True
-        self.text = record.getMessage()
+        self.last_message = record.getMessage()
         return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
 
-    def listen(self) -> None:
-        """Begins to hold back."""
-        # A filter sees only what its own logger writes, not the loggers below it.
+    def install(self) -> None:
+        """Starts filtering."""
+        # A filter applies to its own logger only, not to child loggers.
         names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "aiokafka"]
         self._loggers = [logging.getLogger(name) for name in names]
         for logger in self._loggers:
             logger.addFilter(self)
 
-    def leave(self) -> None:
-        """Ends it."""
+    def remove(self) -> None:
+        """Stops filtering."""
         for logger in self._loggers:
             logger.removeFilter(self)
 
 
 class Outage:
-    """Whether Kafka is away, and what has been said of it.
+    """State of an outage, which is logged once.
 
     Args:
-        bootstrap: where Kafka should be, for people.
+        bootstrap: Kafka's address, for the log.
     """
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
         self._began: float | None = None
 
-    def away(self, reason: str, waiting: int) -> None:
-        """Kafka does not answer; said once an outage.
+    def begin(self, reason: str, pending: int) -> None:
+        """Logs that Kafka does not answer; repeated calls do nothing.
 
         Args:
-            reason: what the client said last.
-            waiting: chunks that wait for it.
+            reason: last message of the client.
+            pending: number of undelivered chunks.
         """
         if self._began is not None:
             return
         self._began = time.monotonic()
-        why = f" ({reason.strip()})" if reason.strip() else ""
+        details = f" ({reason.strip()})" if reason.strip() else ""
         log.warning(
-            f"Kafka at {self.bootstrap} does not answer{why}: waiting for it with {waiting} chunks in memory;"
-            " start one with `tocsin up`, name another with --kafka, or end with Ctrl-C"
+            f"Kafka at {self.bootstrap} does not answer{details}: waiting for it with {pending} chunks in memory;"
+            " start one with `tocsin up`, choose another with --kafka, or stop with Ctrl-C"
         )
 
-    def back(self) -> None:
-        """Kafka answers."""
+    def end(self) -> None:
+        """Logs that Kafka answers again, if there was an outage."""
         if self._began is None:
             return
         seconds = time.monotonic() - self._began

@@ -14,7 +14,7 @@ from typing import Any, Self
 import structlog
 from aiokafka import errors as kafka
 
-from producers.kafka.client import connect, discard, new_client, refusal
+from producers.kafka.client import connect, discard, new_client, permanent_error
 from producers.kafka.connection import Connection
 from producers.kafka.outage import AiokafkaLogFilter, Outage
 from schemas.chunk import Chunk, encode_chunk
@@ -22,21 +22,21 @@ from schemas.device import Device
 from schemas.record import Record
 from schemas.topics import AUDIO, DEVICES
 
-MAX_WAITING_BYTES = 32 * 1024 * 1024
-"""What may wait for Kafka: 17 minutes of one 16 kHz microphone."""
+MAX_PENDING_BYTES = 32 * 1024 * 1024
+"""Default bound on undelivered records: 17 minutes of one 16 kHz microphone."""
 
-_PATIENCE_S = 3.0
-_INTERRUPTED_S = 1.0
-_RENEW_S = 0.5
+_OUTAGE_AFTER_S = 3.0
+_CLOSE_TIMEOUT_S = 1.0
+_RECONNECT_S = 0.5
 _RECORD_OVERHEAD = 2048
-"""Bytes counted for a record's key, headers and objects."""
+"""Bytes assumed for a record's key, headers and objects."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class _Letter:
-    """A record on its way. ``number`` counts up in the order of sending."""
+class _PendingRecord:
+    """A record that is not yet acknowledged; ``number`` increases in the order of sending."""
 
     number: int
     topic: str
@@ -50,102 +50,102 @@ class _Letter:
 class Publisher:
     """Announces devices and sends their chunks.
 
-    Records are kept until the broker has them. While it is away they wait, up to ``max_waiting_bytes``; then ``send``
-    waits too, so that a file stands still and a microphone counts what it loses. A client that has failed is replaced
-    and what it had not delivered is sent again in order: readers drop repeats by their sequence.
+    Records stay in memory until the broker has acknowledged them, up to ``max_pending_bytes``; beyond that, ``send``
+    waits: a file pauses, and a microphone counts lost samples. A failed client is replaced, and the records that it had
+    not delivered are sent again in order: readers drop duplicates by sequence number.
 
-    As a context manager it waits for every delivery at the end, however long that takes; when left by an error or by
-    Ctrl-C it gives delivery one more second and says how many chunks were not delivered.
+    As a context manager it waits for all deliveries at the end, however long that takes; after an error or Ctrl-C it
+    waits one more second and logs how many chunks were not delivered.
 
     Args:
-        connection: how Kafka is reached.
-        max_waiting_bytes: bound on undelivered records, > 0.
-        patience_s: seconds without a delivery after which Kafka counts as away.
-        make_client: makes the aiokafka producer.
+        connection: settings for Kafka.
+        max_pending_bytes: bound on undelivered records, > 0.
+        outage_after_s: seconds without a delivery after which Kafka counts as unavailable.
+        make_client: creates the aiokafka producer.
     """
 
     def __init__(
         self,
         connection: Connection,
         *,
-        max_waiting_bytes: int = MAX_WAITING_BYTES,
-        patience_s: float = _PATIENCE_S,
+        max_pending_bytes: int = MAX_PENDING_BYTES,
+        outage_after_s: float = _OUTAGE_AFTER_S,
         make_client: Callable[[Connection], Any] = new_client,
     ) -> None:
         self._connection = connection
-        self._max_bytes = max_waiting_bytes
-        self._patience_s = patience_s
+        self._max_bytes = max_pending_bytes
+        self._outage_after_s = outage_after_s
         self._make_client = make_client
-        self._undelivered: dict[int, _Letter] = {}
-        self._unsent: deque[_Letter] = deque()
+        self._undelivered: dict[int, _PendingRecord] = {}
+        self._unsent: deque[_PendingRecord] = deque()
         self._bytes = 0
-        self._numbers = 0
+        self._next_number = 0
         self._delivered_at = time.monotonic()
         self._connected = False
         self._failure: BaseException | None = None
-        self._moved = asyncio.Event()
-        self._posted = asyncio.Event()
+        self._progressed = asyncio.Event()
+        self._queued = asyncio.Event()
         self._announcing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._outage = Outage(connection.bootstrap)
-        self._last_word = AiokafkaLogFilter()
+        self._log_filter = AiokafkaLogFilter()
 
     @property
     def undelivered_chunks(self) -> int:
-        """Chunks taken that the broker has not acknowledged."""
-        return sum(letter.topic == AUDIO.name for letter in self._undelivered.values())
+        """Number of chunks that the broker has not acknowledged."""
+        return sum(pending.topic == AUDIO.name for pending in self._undelivered.values())
 
     @property
-    def waiting_bytes(self) -> int:
-        """Bytes of undelivered records, at most ``max_waiting_bytes`` (or one record, if that is larger)."""
+    def pending_bytes(self) -> int:
+        """Size of the undelivered records, at most ``max_pending_bytes`` (or one record, if that is larger)."""
         return self._bytes
 
     async def start(self) -> None:
-        """Connects; waits for a broker that is away.
+        """Connects; waits for an unavailable broker.
 
         Raises:
-            SettingsError: a topic is missing on the broker, or it refuses us.
+            SettingsError: the broker lacks a topic, or refuses the client.
         """
-        self._last_word.listen()
-        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._watch())]
+        self._log_filter.install()
+        self._tasks = [asyncio.create_task(self._keep_sending()), asyncio.create_task(self._watch_for_outage())]
         while not self._connected:
-            await self._change()
+            await self._wait_for_progress()
 
     async def announce(self, device: Device) -> None:
-        """Puts a device's manifest on the devices topic and waits until the broker has it.
+        """Sends a device's manifest to the devices topic and waits until the broker acknowledges it.
 
         Raises:
             SettingsError: the broker refuses it.
         """
-        # One at a time: a batch of many would be larger than the topic allows.
+        # One at a time: a batch of many would exceed the topic's limit.
         async with self._announcing:
-            number = await self._post(DEVICES.name, device.to_record())
+            number = await self._enqueue(DEVICES.name, device.to_record())
             while number in self._undelivered:
-                await self._change()
+                await self._wait_for_progress()
 
     async def send(self, chunk: Chunk) -> None:
-        """Takes a chunk, after waiting for room.
+        """Enqueues a chunk, after waiting for space.
 
         Raises:
             ContractError: the chunk breaks the contract.
             SettingsError: the broker refuses chunks.
         """
-        await self._post(AUDIO.name, encode_chunk(chunk))
+        await self._enqueue(AUDIO.name, encode_chunk(chunk))
 
     async def drain(self) -> None:
-        """Waits until everything is delivered, however long Kafka is away.
+        """Waits until everything is delivered, however long Kafka is unavailable.
 
         Raises:
             SettingsError: the broker refuses chunks.
         """
         while self._undelivered:
-            await self._change()
+            await self._wait_for_progress()
 
     async def close(self, timeout_s: float = 30.0) -> int:
-        """Waits at most ``timeout_s`` for deliveries, then ends within about a second.
+        """Waits at most ``timeout_s`` for deliveries, then stops within about a second.
 
         Returns:
-            How many chunks were not delivered; if any, it is logged too.
+            Number of chunks that were not delivered; logged unless it is 0.
         """
         try:
             if self._failure is None and self._connected:
@@ -157,7 +157,7 @@ class Publisher:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            self._last_word.leave()
+            self._log_filter.remove()
         lost = self.undelivered_chunks
         if lost:
             log.error(f"{lost} chunks were not delivered to Kafka at {self._connection.bootstrap}")
@@ -178,94 +178,96 @@ class Publisher:
             if error is None:
                 await self.drain()
         finally:
-            await self.close(_INTERRUPTED_S)
+            await self.close(_CLOSE_TIMEOUT_S)
 
-    async def _change(self) -> None:
-        """Waits until something is delivered, connected or failed; raises the failure."""
+    async def _wait_for_progress(self) -> None:
+        """Waits until a record is delivered, the client connects, or a failure occurs; raises the failure."""
         if self._failure is None:
-            self._moved.clear()
-            await self._moved.wait()
+            self._progressed.clear()
+            await self._progressed.wait()
         if self._failure is not None:
             raise self._failure
 
-    async def _post(self, topic: str, record: Record) -> int:
-        letter = _Letter(self._numbers, topic, record)
-        self._numbers += 1
-        while self._failure is not None or (self._undelivered and self._bytes + letter.size > self._max_bytes):
-            await self._change()
+    async def _enqueue(self, topic: str, record: Record) -> int:
+        pending = _PendingRecord(self._next_number, topic, record)
+        self._next_number += 1
+        while self._failure is not None or (self._undelivered and self._bytes + pending.size > self._max_bytes):
+            await self._wait_for_progress()
         if not self._undelivered:
             self._delivered_at = time.monotonic()
-        self._undelivered[letter.number] = letter
-        self._unsent.append(letter)
-        self._bytes += letter.size
-        self._posted.set()
-        return letter.number
+        self._undelivered[pending.number] = pending
+        self._unsent.append(pending)
+        self._bytes += pending.size
+        self._queued.set()
+        return pending.number
 
-    async def _run(self) -> None:
-        """Keeps a client at work; begins anew with a fresh one when it has failed."""
+    async def _keep_sending(self) -> None:
+        """Sends with a client; replaces it by a new one after a failure."""
         try:
             while self._failure is None:
                 client = await connect(
                     partial(self._make_client, self._connection),
-                    away=lambda reason: self._outage.away(self._last_word.text or reason, self.undelivered_chunks),
+                    on_unavailable=lambda reason: self._outage.begin(
+                        self._log_filter.last_message or reason, self.undelivered_chunks
+                    ),
                 )
                 try:
                     self._connected = True
-                    self._outage.back()
-                    self._moved.set()
-                    await self._hand_over(client)
+                    self._outage.end()
+                    self._progressed.set()
+                    await self._send_pending(client)
                 finally:
                     await discard(client)
-                await asyncio.sleep(_RENEW_S)
+                await asyncio.sleep(_RECONNECT_S)
         except Exception as error:
             self._failure = error
-            self._moved.set()
+            self._progressed.set()
 
-    async def _hand_over(self, client: Any) -> None:
-        """Gives the client every letter in order; returns when the client has failed."""
-        broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def _send_pending(self, client: Any) -> None:
+        """Sends every pending record in order; returns when the client has failed."""
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._unsent = deque(self._undelivered[number] for number in sorted(self._undelivered))
-        while not broken.done():
+        while not failed.done():
             if not self._unsent:
-                self._posted.clear()
-                await self._posted.wait()
+                self._queued.clear()
+                await self._queued.wait()
                 continue
-            letter = self._unsent[0]
-            record = letter.record
+            pending = self._unsent[0]
+            record = pending.record
             try:
-                sent = await client.send(letter.topic, record.value, key=record.key, headers=list(record.headers))
+                sent = await client.send(pending.topic, record.value, key=record.key, headers=list(record.headers))
             except kafka.KafkaTimeoutError:
-                continue  # its buffer stayed full while the broker was away; the letter is still ours
+                continue  # its buffer stayed full while the broker was unavailable; the record is still queued
             except kafka.KafkaError as error:
-                self._broke(broken, letter, error)
+                self._client_failed(failed, pending, error)
                 continue
             self._unsent.popleft()
-            sent.add_done_callback(partial(self._settle, letter, broken))
+            sent.add_done_callback(partial(self._on_sent, pending, failed))
 
-    def _settle(self, letter: _Letter, broken: asyncio.Future[None], sent: asyncio.Future[Any]) -> None:
+    def _on_sent(self, pending: _PendingRecord, failed: asyncio.Future[None], sent: asyncio.Future[Any]) -> None:
         if sent.cancelled():
             return
         error = sent.exception()
         if error is not None:
-            self._broke(broken, letter, error)
+            self._client_failed(failed, pending, error)
             return
-        if self._undelivered.pop(letter.number, None) is not None:
-            self._bytes -= letter.size
+        if self._undelivered.pop(pending.number, None) is not None:
+            self._bytes -= pending.size
             self._delivered_at = time.monotonic()
-            self._outage.back()
-            self._moved.set()
+            self._outage.end()
+            self._progressed.set()
 
-    def _broke(self, broken: asyncio.Future[None], letter: _Letter, error: BaseException) -> None:
-        """The client is of no more use; a failure that would only repeat itself ends the publisher."""
-        self._failure = self._failure or refusal(error, letter.topic, self._connection.bootstrap)
-        if not broken.done():
-            broken.set_result(None)
-        self._posted.set()
-        self._moved.set()
+    def _client_failed(self, failed: asyncio.Future[None], pending: _PendingRecord, error: BaseException) -> None:
+        """Marks the client as failed; a permanent error ends the publisher."""
+        self._failure = self._failure or permanent_error(error, pending.topic, self._connection.bootstrap)
+        if not failed.done():
+            failed.set_result(None)
+        self._queued.set()
+        self._progressed.set()
 
-    async def _watch(self) -> None:
+    async def _watch_for_outage(self) -> None:
         while True:
-            await asyncio.sleep(self._patience_s / 4)
-            waits = self._undelivered or not self._connected
-            if waits and time.monotonic() - self._delivered_at > self._patience_s:
-                self._outage.away(self._last_word.text, self.undelivered_chunks)
+            await asyncio.sleep(self._outage_after_s / 4)
+            waiting = self._undelivered or not self._connected
+            if waiting and time.monotonic() - self._delivered_at > self._outage_after_s:
+                self._outage.begin(self._log_filter.last_message, self.undelivered_chunks)

@@ -1,4 +1,4 @@
-"""Where chunks go."""
+"""Destinations of chunks."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from schemas.device import Device
 
 
 class Sink(Protocol):
-    """Takes devices and their chunks, in order."""
+    """Accepts devices and their chunks, in order."""
 
     async def announce(self, device: Device) -> None:
-        """Makes a device known; returns when readers can see it."""
+        """Announces a device; returns when readers can see it."""
 
     async def send(self, chunk: Chunk) -> None:
-        """Takes a chunk, after waiting for room. It is on its way, not yet delivered."""
+        """Enqueues a chunk, after waiting for space; returns before it is delivered."""
 
 
 @dataclass(slots=True)
 class MemorySink:
-    """Keeps everything, with the contract checked as on the way to Kafka.
+    """Stores everything in memory, and checks the contract as for Kafka.
 
     Attributes:
-        devices: as announced.
-        chunks: as sent.
+        devices: announced devices.
+        chunks: sent chunks.
     """
 
     devices: list[Device] = field(default_factory=list)

@@ -1,1 +1,1 @@
-"""Where sound comes from: files, sensors, tables, microphones, raw PCM, synthetic machines."""
+"""Sources of sound: files, sensors, microphones, synthetic machines."""

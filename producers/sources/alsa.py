@@ -1,4 +1,4 @@
-"""ALSA, the sound system under Linux, kept from speaking to the user's terminal."""
+"""ALSA, the sound system of Linux: suppresses its output on the terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 ZEROS = "generate zero samples"
-"""In the name of ALSA's input that hears nothing: it would pass for a microphone in a silent room."""
+"""Part of the name of ALSA's null input, which would look like a microphone in a silent room."""
 
 _HANDLER = ctypes.CFUNCTYPE(
     None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
@@ -16,12 +16,12 @@ _HANDLER = ctypes.CFUNCTYPE(
 
 @cache
 def quieten() -> Any:
-    """Drops what ALSA's library writes to standard error: dozens of lines where there is no card.
+    """Suppresses the messages of ALSA's library on standard error: dozens of lines without a sound card.
 
-    What matters of it comes back as an error of the call. Without the library there is nothing to do.
+    Errors are still returned by its calls. Does nothing without the library.
 
     Returns:
-        What has to live as long as the library: the handler.
+        The handler, which must live as long as the library.
     """
     try:
         library = ctypes.CDLL("libasound.so.2")

@@ -15,20 +15,20 @@ from schemas.audio_files import decode_errors
 from schemas.errors import EmptyAudio, InputError, NotAudio
 
 _EXACT = frozenset({"PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW"})
-"""Codings that 16 bits hold exactly; all others are read as float32."""
+"""Encodings that 16 bits represent exactly; all others are read as float32."""
 _BLOCK_VALUES = 65_536
 _MAX_SAMPLES = 2**48
 
 
 @dataclass(frozen=True, slots=True)
 class AudioFile:
-    """One audio file, checked but not held open.
+    """One audio file, checked but not kept open.
 
     Attributes:
-        path: where it lies.
+        path: of the file.
         sample_rate: Hz.
         channels: 1 to 8.
-        n_samples: samples per channel as its header says; None where the header does not.
+        n_samples: samples per channel according to its header; None if the header does not state it.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class AudioFile:
         """Reads a file's header.
 
         Raises:
-            UnreadableInput: it does not exist or may not be read.
+            UnreadableInput: it does not exist or cannot be read.
             NotAudio: it is not audio in a known format.
             EmptyAudio: it is empty or holds no samples.
             InputError: its rate or channel count cannot be sent.
@@ -69,12 +69,12 @@ class AudioFile:
             return cls(path, sound.samplerate, sound.channels, sound.frames if known else None)
 
     def blocks(self) -> Iterator[Block]:
-        """Its sound from the beginning, int16 (n, channels), about 65,536 values a block.
+        """The sound from the beginning, int16 (n, channels), about 65,536 values a block.
 
         Raises:
-            NotAudio: it is damaged, or ends before its header says.
+            NotAudio: it is damaged, or ends before the length in its header.
             EmptyAudio: a sample is not a finite number.
-            UnreadableInput: it is gone.
+            UnreadableInput: it no longer exists.
         """
         at = 0
         with _opened(self.path) as sound:
@@ -92,8 +92,7 @@ class AudioFile:
                 at += len(values)
         if self.n_samples is not None and at < self.n_samples:
             raise NotAudio(
-                f"{self.path} ends after {at} of the {self.n_samples} samples its header promises:"
-                " it is damaged or was cut short"
+                f"{self.path} ends after {at} of the {self.n_samples} samples in its header: it is damaged or truncated"
             )
 
 

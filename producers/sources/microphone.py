@@ -1,4 +1,4 @@
-"""The microphone: sound as the machine's sound system hands it over."""
+"""The microphone: sound from the machine's sound system."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from schemas.errors import CaptureError
 
 _PERIOD_MS = 100
 _QUEUE_SECONDS = 5
-_SILENT_S = 3.0
-"""A sound system calls back every 0.1 s; after this long without a call the device is gone."""
+_STALLED_S = 3.0
+"""The sound system calls back every 0.1 s; after this long without a call the device is considered gone."""
 _REOPEN_S = 1.0
 _MAX_REOPEN_S = 10.0
-_ADVICE = "plug in or permit a microphone; `tocsin produce microphone --list` shows what there is"
+_ADVICE = "plug in or permit a microphone; `tocsin produce microphone --list` lists the inputs"
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureOptions:
-    """What is captured, and how.
+    """Options of a capture.
 
     Attributes:
-        name: of the input: its number from 1 in the list, its name or a part of it; None takes the system's default.
+        name: of the input: its number from 1 in the list, its name or a part of it; None is the system's default.
         sample_rate: Hz; the sound system resamples to it.
         channels: 1 to 8.
         chunk_seconds: 0.25 to 2.
-        regime: the device's way of working; "" says none.
+        regime: operating regime that the device reports; "" reports none.
     """
 
     name: str | None
@@ -64,19 +64,19 @@ def list_inputs() -> list[str]:
 
 
 def check_input(name: str | None) -> None:
-    """Makes sure that there is such an input.
+    """Checks that there is such an input.
 
     Args:
         name: see :class:`CaptureOptions`.
 
     Raises:
-        CaptureError: there is none, or more than one.
+        CaptureError: no input, or more than one, matches.
     """
     _choose(name)
 
 
 def _backends() -> list[miniaudio.Backend]:
-    # The null backend is left out: it would pass for a microphone in a silent room.
+    # The null backend is excluded: it would look like a microphone in a silent room.
     return [backend for backend in miniaudio.Backend if backend is not miniaudio.Backend.NULL]
 
 
@@ -85,12 +85,12 @@ def _inputs() -> list[dict[str, Any]]:
     try:
         found: list[dict[str, Any]] = miniaudio.Devices(_backends()).get_captures()
     except miniaudio.MiniaudioError as error:
-        raise CaptureError(f"this machine has no sound system that answers ({error}): {_ADVICE}") from None
+        raise CaptureError(f"this machine has no sound system that works ({error}): {_ADVICE}") from None
     return [info for info in found if alsa.ZEROS not in info["name"]]
 
 
 def _choose(name: str | None) -> Any:
-    """The sound system's own id of an input; None for its default."""
+    """The sound system's id of an input; None for its default."""
     inputs = _inputs()
     if not inputs:
         raise CaptureError(f"this machine has no microphone: {_ADVICE}")
@@ -102,19 +102,19 @@ def _choose(name: str | None) -> Any:
     matches = exact or [info for info in inputs if name.lower() in info["name"].lower()]
     if len(matches) != 1:
         names = ", ".join(f"{number} {info['name']!r}" for number, info in enumerate(inputs, 1))
-        what = "is no input" if not matches else "names more than one input"
-        raise CaptureError(f"{name!r} {what}; there are {names}")
+        problem = "is not an input" if not matches else "matches more than one input"
+        raise CaptureError(f"{name!r} {problem}; there are {names}")
     return matches[0]["id"]
 
 
 class Microphone:
     """An open input.
 
-    Its callback runs in the sound system's own thread and never waits: it appends to a queue of at most 5 s, and what
-    finds no room there is counted as lost and reported with the next block.
+    Its callback runs in the sound system's thread and never waits: it appends to a queue of at most 5 s; samples beyond
+    that are lost, and their number is reported with the next block.
 
     Args:
-        options: what to capture.
+        options: of the capture.
 
     Raises:
         CaptureError: there is no such input, or it cannot be opened.
@@ -126,7 +126,7 @@ class Microphone:
         self.options = options
         self._lock = threading.Lock()
         self._queue: deque[Block] = deque()
-        self._room = _QUEUE_SECONDS * options.sample_rate
+        self._free_samples = _QUEUE_SECONDS * options.sample_rate
         self._lost = 0
         self._loop = asyncio.get_running_loop()
         self._ready = asyncio.Event()
@@ -147,13 +147,13 @@ class Microphone:
             raise CaptureError(f"{name} cannot be opened ({error}): {_ADVICE}") from None
 
     async def start(self) -> int:
-        """Begins to capture and waits for the first sound.
+        """Starts the capture and waits for the first samples.
 
         Returns:
-            When the first sample was captured, nanoseconds since 1970.
+            Capture time of the first sample, nanoseconds since 1970.
 
         Raises:
-            CaptureError: the input cannot be started or hands over nothing.
+            CaptureError: the input cannot be started or delivers nothing.
         """
         receiver = self._receive()
         next(receiver)
@@ -168,7 +168,7 @@ class Microphone:
         """Blocks as they are captured, int16 (n, channels), without end.
 
         Raises:
-            CaptureError: the input has handed over nothing for 3 s.
+            CaptureError: the input has delivered nothing for 3 s.
         """
         while True:
             await self._wait()
@@ -176,16 +176,16 @@ class Microphone:
                 yield block
 
     def close(self) -> None:
-        """Ends capture."""
+        """Stops the capture."""
         self._device.close()
 
     async def _wait(self) -> None:
         try:
-            async with asyncio.timeout(_SILENT_S):
+            async with asyncio.timeout(_STALLED_S):
                 await self._ready.wait()
         except TimeoutError:
             name = self.options.name or "the system's input"
-            raise CaptureError(f"{name} has handed over nothing for {_SILENT_S:.0f} s: is it plugged in?") from None
+            raise CaptureError(f"{name} has delivered nothing for {_STALLED_S:.0f} s: is it plugged in?") from None
 
     def _receive(self) -> Generator[None, bytearray, None]:
         """Runs in the sound system's thread."""
@@ -195,10 +195,10 @@ class Microphone:
             if not self._started_ns:
                 self._started_ns = time.time_ns() - len(samples) * 1_000_000_000 // self.options.sample_rate
             with self._lock:
-                if len(samples) > self._room:
+                if len(samples) > self._free_samples:
                     self._lost += len(samples)
                     continue
-                self._room -= len(samples)
+                self._free_samples -= len(samples)
                 self._queue.append(Block(samples, lost=self._lost))
                 self._lost = 0
                 first = len(self._queue) == 1
@@ -209,16 +209,16 @@ class Microphone:
         with self._lock:
             blocks = list(self._queue)
             self._queue.clear()
-            self._room += sum(len(block.samples) for block in blocks)
+            self._free_samples += sum(len(block.samples) for block in blocks)
             self._ready.clear()
         return blocks
 
 
 async def open_microphone(options: CaptureOptions) -> tuple[Microphone, int]:
-    """A microphone that hears, and when its first sample was captured.
+    """A capturing microphone, and the capture time of its first sample, nanoseconds since 1970.
 
     Raises:
-        CaptureError: it cannot be opened or hands over nothing.
+        CaptureError: it cannot be opened or delivers nothing.
     """
     microphone = Microphone(options)
     try:
@@ -229,25 +229,25 @@ async def open_microphone(options: CaptureOptions) -> tuple[Microphone, int]:
 
 
 async def capture(
-    options: CaptureOptions, device: Device, sink: Sink, tally: ProducerStats, *, seconds: float | None = None
+    options: CaptureOptions, device: Device, sink: Sink, stats: ProducerStats, *, seconds: float | None = None
 ) -> None:
-    """Sends what a microphone hears. An input that goes away is opened again, as a new session, once it is back.
+    """Sends what a microphone records. A lost input is opened again, as a new session, once it is back.
 
     Args:
-        options: what to capture.
-        device: its manifest; announced first.
-        sink: where chunks go.
-        tally: counts are added here.
-        seconds: ends after so much sound; None never ends.
+        options: of the capture.
+        device: manifest, announced first.
+        sink: destination of the chunks.
+        stats: counts are added here.
+        seconds: stop after this much sound; None never stops.
 
     Raises:
-        CaptureError: the input cannot be opened in the first place.
+        CaptureError: the input cannot be opened at the start.
     """
     left = None if seconds is None else max(1, round(seconds * options.sample_rate))
     microphone, started_ns = await open_microphone(options)
     try:
         await sink.announce(device.model_copy(update={"announced_ns": time.time_ns()}))
-        tally.devices.add(device.device_id)
+        stats.devices.add(device.device_id)
         while True:
             session = Session(
                 device.device_id,
@@ -259,7 +259,7 @@ async def capture(
             )
             try:
                 async with aclosing(_first(microphone.blocks(), left)) as blocks:
-                    await play_session(blocks, session, sink, tally, realtime=False)
+                    await play_session(blocks, session, sink, stats, realtime=False)
             except CaptureError as error:
                 log.warning(f"{error} A new session begins when it is back.", device=device.device_id)
             else:
@@ -283,7 +283,7 @@ async def _reopen(options: CaptureOptions) -> tuple[Microphone, int]:
 
 
 async def _first(blocks: AsyncGenerator[Block, None], n: int | None) -> AsyncGenerator[Block, None]:
-    """The first ``n`` samples of the blocks, or all of them; lost samples count."""
+    """The first ``n`` samples of the blocks, including lost ones; all of them if ``n`` is None."""
     async with aclosing(blocks):
         left = n
         async for block in blocks:

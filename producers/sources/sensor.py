@@ -1,4 +1,4 @@
-"""Sensor recordings as sources: acceleration and the like, scaled to PCM with the full scale kept."""
+"""Sensor recordings as sources: acceleration and other values, scaled to PCM with a known full scale."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MAX_UNIT = 32
 
 @dataclass(frozen=True, slots=True)
 class SensorRecording:
-    """One sensor's values and how they are scaled.
+    """One sensor's values and their scaling.
 
     Attributes:
-        path: where they came from.
+        path: of the file.
         values: float (n, channels), finite.
         sample_rate: Hz.
-        unit: what the values measure.
-        full_scale: the value the largest PCM step stands for, > 0.
+        unit: of the values.
+        full_scale: the value of the largest PCM step, > 0.
     """
 
     path: Path
@@ -57,13 +57,13 @@ class SensorRecording:
 
 @dataclass(frozen=True, slots=True)
 class SensorOptions:
-    """What the file does not say, or says otherwise.
+    """Options that the file does not state, or that override it.
 
     Attributes:
-        column: which one.
-        sample_rate: Hz; None takes the file's.
+        column: name or number; None is the only one, or ``acceleration_g``.
+        sample_rate: Hz; None is the file's.
         unit: of the values; None is ``g`` for ``acceleration_g``, else ``unitless``.
-        full_scale: in ``unit``, > 0; None takes the power of two above the peak.
+        full_scale: in ``unit``, > 0; None is the power of two above the peak.
     """
 
     column: str | None = None
@@ -73,16 +73,16 @@ class SensorOptions:
 
 
 def read_sensor(path: Path, options: SensorOptions) -> SensorRecording:
-    """One sensor file.
+    """Reads a sensor file.
 
     Raises:
-        InputError: it cannot be used; the class names how.
+        InputError: it cannot be used; the class names the reason.
         SettingsError: an option is out of range.
     """
     table = read_table(path, options.column, timed=options.sample_rate is None)
     rate = options.sample_rate or table.sample_rate
     if rate is None:
-        raise InputError(f"{path} does not say its sample rate: give --rate in Hz")
+        raise InputError(f"{path} does not state its sample rate: give --rate in Hz")
     try:
         chunk_samples(rate, table.values.shape[1], DEFAULT_CHUNK_SECONDS)
     except InputError as error:
@@ -90,10 +90,10 @@ def read_sensor(path: Path, options: SensorOptions) -> SensorRecording:
     finite = np.isfinite(table.values)
     if not finite.all():
         row, channel = (int(index) for index in np.argwhere(~finite)[0])
-        raise EmptyAudio(f"{path}: row {row} of {table.column!r} is {table.values[row, channel]}: cut or mend it")
+        raise EmptyAudio(f"{path}: row {row} of {table.column!r} is {table.values[row, channel]}: cut or repair it")
     unit = options.unit or ("g" if table.column == DEFAULT_COLUMN else "unitless")
     if len(unit) > _MAX_UNIT:
-        raise SettingsError(f"--unit {unit!r} is {len(unit)} characters long; at most {_MAX_UNIT} are kept")
+        raise SettingsError(f"--unit {unit!r} is {len(unit)} characters long; the maximum is {_MAX_UNIT}")
     full_scale = options.full_scale
     if full_scale is None:
         full_scale = full_scale_for(max(float(table.values.max()), -float(table.values.min())))
@@ -103,6 +103,6 @@ def read_sensor(path: Path, options: SensorOptions) -> SensorRecording:
 
 
 def on_one_scale(recordings: Sequence[SensorRecording]) -> list[SensorRecording]:
-    """The recordings of one device, all on the largest full scale among them, which its manifest then states."""
+    """The recordings of one device, scaled to the largest full scale among them, which the manifest states."""
     largest = max(recording.full_scale for recording in recordings)
     return [replace(recording, full_scale=largest) for recording in recordings]

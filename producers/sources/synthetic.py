@@ -13,7 +13,7 @@ from synthesis.device import SyntheticDevice
 from synthesis.factory import demo_factory
 
 _BLOCK_SAMPLES = 8_192
-"""A multiple of what a device renders at once, so that nothing is rendered twice."""
+"""A multiple of a device's rendering block, so that nothing is rendered twice."""
 _MAX_SEED = 2**62
 _MAX_SECONDS = 1_000_000_000
 
@@ -24,7 +24,7 @@ class Synthetic:
 
     Attributes:
         device: renders it.
-        n_samples: how much of it; None goes on without end.
+        n_samples: length; None is endless.
     """
 
     device: SyntheticDevice
@@ -59,16 +59,16 @@ class Synthetic:
             at += n
 
 
-def synthetic_parts(
+def synthetic_jobs(
     *, seed: int, seconds: float | None, chosen: Sequence[str] = (), regime: str = ""
 ) -> list[PlaybackJob]:
-    """The demo factory's devices, or those chosen from it.
+    """Playback jobs of the demo factory's devices.
 
     Args:
-        seed: decides the sound, 0 <= seed < 2**62.
-        seconds: how much of it, > 0; None goes on without end.
-        chosen: device ids; all by default.
-        regime: their way of working; "" says none.
+        seed: of the sound, 0 <= seed < 2**62.
+        seconds: length of the sound, > 0; None is endless.
+        chosen: device ids; empty means all.
+        regime: operating regime to report; "" reports none.
 
     Raises:
         SettingsError: the factory has no such device, or ``seed`` or ``seconds`` is out of range.
@@ -81,7 +81,7 @@ def synthetic_parts(
     unknown = [name for name in chosen if name not in factory]
     if unknown:
         raise SettingsError(f"no synthetic device {', '.join(map(repr, unknown))}; there are {', '.join(factory)}")
-    parts = []
+    jobs = []
     for device in (factory[name] for name in chosen or factory):
         source = Synthetic(device, None if seconds is None else max(1, round(seconds * device.sample_rate)))
         manifest = Device(
@@ -90,5 +90,5 @@ def synthetic_parts(
             sample_rate=device.sample_rate,
             description=device.description,
         )
-        parts.append(PlaybackJob(manifest, (source,), regime=regime))
-    return parts
+        jobs.append(PlaybackJob(manifest, (source,), regime=regime))
+    return jobs

@@ -1,4 +1,4 @@
-"""Tables of sensor values: NumPy archives and CSV files, never larger than a stated size."""
+"""Tables of sensor values: NumPy archives and CSV files of limited size."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import numpy.typing as npt
 from schemas.errors import EmptyAudio, InputError, NotAudio, UnreadableInput
 
 MAX_BYTES = 256 * 1024 * 1024
-"""Largest file, or unpacked array, that is taken into memory: 46 minutes of float64 at 12 kHz."""
+"""Maximum size of a file or unpacked array: 46 minutes of float64 at 12 kHz."""
 
 DEFAULT_COLUMN = "acceleration_g"
 RATE_KEY = "sample_rate_hz"
 
 _TIME_NAMES = frozenset({"time", "t", "time_s", "time [s]", "time (s)", "seconds", "timestamp"})
-_EVEN = 0.01
-"""How far a step of the time column may stray from the mean step, as a share of it."""
+_STEP_TOLERANCE = 0.01
+"""Maximum relative deviation of a step of the time column from the mean step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Waveform:
     """One sensor's values.
 
     Attributes:
-        column: what it was called.
-        values: float (n, channels), n >= 1; may hold values that are not finite.
-        sample_rate: Hz as the file says; None where it says nothing.
+        column: its name.
+        values: float (n, channels), n >= 1; may contain non-finite values.
+        sample_rate: Hz according to the file; None if it does not state it.
     """
 
     column: str
@@ -42,19 +42,19 @@ class Waveform:
 
 
 def read_table(path: Path, column: str | None = None, *, timed: bool = True) -> Waveform:
-    """One waveform of an ``.npz`` archive or, by any other name, of a CSV file.
+    """Reads one waveform from an ``.npz`` archive, or with any other suffix from a CSV file.
 
     Args:
         path: the file.
-        column: an archive's array, or a CSV's column by its name or its number from 1; where only one can be meant,
-            it need not be given.
-        timed: whether a time column must be even and gives the rate.
+        column: an archive's array, or a CSV's column by its name or its number from 1; None if only one
+            can be meant.
+        timed: whether the sample rate comes from a time column, which must be evenly spaced.
 
     Raises:
-        UnreadableInput: it does not exist or may not be read.
-        NotAudio: it is not such a file, or the column is not numbers.
-        EmptyAudio: it holds no row.
-        InputError: it is too large, or the column is not there or not the only one.
+        UnreadableInput: it does not exist or cannot be read.
+        NotAudio: it is not such a file, or the column is not numeric.
+        EmptyAudio: it has no rows.
+        InputError: it is too large, or the column is missing or ambiguous.
     """
     try:
         size = path.stat().st_size
@@ -72,7 +72,7 @@ def read_table(path: Path, column: str | None = None, *, timed: bool = True) -> 
 def _read_npz(path: Path, column: str | None) -> Waveform:
     try:
         with zipfile.ZipFile(path) as archive:
-            # A small archive may unpack into a large array: its directory is asked before anything is unpacked.
+            # A small archive may contain a large array: sizes are checked before anything is unpacked.
             sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
         name = _choose(path, column, [key for key in sizes if key != RATE_KEY])
         for key in {name, RATE_KEY} & sizes.keys():
@@ -82,7 +82,7 @@ def _read_npz(path: Path, column: str | None) -> Waveform:
             values = arrays[name]
             rate = arrays[RATE_KEY] if RATE_KEY in sizes else None
     except (zipfile.BadZipFile, ValueError, EOFError) as error:
-        raise NotAudio(f"{path} is no NumPy archive of plain arrays ({error}): save it with numpy.savez") from None
+        raise NotAudio(f"{path} is not a NumPy archive of plain arrays ({error}): save it with numpy.savez") from None
     if values.dtype.kind not in "fiu" or values.ndim not in (1, 2):
         raise NotAudio(
             f"{path}: {name!r} is {values.dtype} {values.shape}; numbers of shape (n,) or (n, channels) are read"
@@ -117,16 +117,16 @@ def _choose(path: Path, column: str | None, names: Sequence[str]) -> str:
 
 
 def _read_csv(path: Path, column: str | None, timed: bool) -> Waveform:
-    delimiter, names = _head(path)
+    delimiter, names = _read_header(path)
     skip = 0 if names is None else 1
     try:
-        # Opened here: NumPy would unpack a file named .gz without a bound.
+        # Opened here: NumPy would unpack a .gz file without a size limit.
         with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # no rows is an error of ours below
-            # comments=None: '#' is no comment in CSV, and NumPy would pass over what follows it without a word.
+            warnings.simplefilter("ignore", UserWarning)  # an empty table is refused below
+            # comments=None: CSV has no comments, and NumPy would silently skip the text after '#'.
             table = np.loadtxt(file, delimiter=delimiter, skiprows=skip, ndmin=2, comments=None)
     except ValueError as error:
-        raise NotAudio(f"{path} is no table of numbers ({error}): give one header line at most") from None
+        raise NotAudio(f"{path} is not a table of numbers ({error}): use at most one header line") from None
     if table.size == 0:
         raise EmptyAudio(f"{path} holds no rows below its header")
     if names is None:
@@ -137,14 +137,14 @@ def _read_csv(path: Path, column: str | None, timed: bool) -> Waveform:
     rate = _rate_of_times(path, table[:, time]) if timed and time is not None else None
     candidates = [name for i, name in enumerate(names) if i != time]
     if column is not None and column.isascii() and column.isdigit() and column not in names:
-        candidates = names  # a number counts all columns, as people see them
+        candidates = names  # a number counts all columns, the time column included
     name = _choose(path, column, candidates)
     chosen = names.index(name)
     return Waveform(name, np.ascontiguousarray(table[:, chosen : chosen + 1]), rate)
 
 
-def _head(path: Path) -> tuple[str | None, list[str] | None]:
-    """A CSV's delimiter (None is white space) and its header, None without one."""
+def _read_header(path: Path) -> tuple[str | None, list[str] | None]:
+    """A CSV's delimiter (None is white space) and its column names, None without a header."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             line = file.readline(65_536)
@@ -166,7 +166,7 @@ def _is_number(text: str) -> bool:
 
 
 def _rate_of_times(path: Path, times: npt.NDArray[np.floating]) -> int | None:
-    """Hz of an even time column in seconds; None for fewer than two rows."""
+    """Sample rate in Hz of an evenly spaced time column in seconds; None for fewer than two rows."""
     if len(times) < 2:
         return None
     steps = np.diff(times)
@@ -174,9 +174,9 @@ def _rate_of_times(path: Path, times: npt.NDArray[np.floating]) -> int | None:
     if not (math.isfinite(mean) and mean > 0):
         raise InputError(f"{path}: its time column goes from {times[0]} to {times[-1]}: give --rate")
     worst = int(np.argmax(np.abs(steps - mean)))
-    if not abs(steps[worst] - mean) <= _EVEN * mean:
+    if not abs(steps[worst] - mean) <= _STEP_TOLERANCE * mean:
         raise InputError(
             f"{path}: its time column steps by {steps[worst]:.6g} s at row {worst + 1}, by {mean:.6g} s on average:"
-            " resample it evenly, or give --rate to pass over the times"
+            " resample it evenly, or give --rate to ignore the times"
         )
     return round(1 / mean)

@@ -1,4 +1,4 @@
-"""Models published and announced as an operator would, and what workers say of them."""
+"""Publishes and announces models as an operator would, and reads the workers' statuses."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ class Announcer:
         return assignment.revision
 
     async def raw(self, value: bytes, key: bytes) -> None:
-        """Puts anything on the models topic."""
+        """Sends any value to the models topic."""
         await self._producer.send_and_wait(MODELS.name, value, key=key)
 
-    async def heard(
+    async def wait_for_statuses(
         self, revision: int, state: str, stage: str = "champion", workers: int = 1, timeout: float = 60.0
     ) -> list[ModelStatus]:
-        """What that many workers said of an assignment, once they have."""
+        """Statuses of an assignment, once that many workers have reported."""
         async with asyncio.timeout(timeout):
             while True:
                 found = {
@@ -110,9 +110,9 @@ class Announcer:
                     self.statuses += [ModelStatus.from_record(Record(m.key, m.value, tuple(m.headers))) for m in batch]
 
     def hide_store(self) -> None:
-        """The store is away."""
+        """Makes the store unavailable."""
         shutil.move(self._folder / "store", self._folder / "away")
 
     def show_store(self) -> None:
-        """And back."""
+        """Makes the store available again."""
         shutil.move(self._folder / "away", self._folder / "store")

@@ -17,7 +17,7 @@ from processors.stream.pipeline import WindowScorer
 from schemas.chunk import Chunk
 from schemas.record import Record
 from schemas.topics import SCORES, Topic
-from tocsin.__main__ import main
+from tocsin.cli.main import main
 
 MARK = "FAILING_WORKER_MARK"
 WHERE = "FAILING_WORKER_WHERE"

@@ -1,4 +1,4 @@
-"""Whether scores of crafted models are those that had to come: each window once, each by the model it names."""
+"""Checks the scores of crafted models: each window once, and by the model that it names."""
 
 from __future__ import annotations
 

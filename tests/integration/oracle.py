@@ -1,4 +1,4 @@
-"""What came out, read back from Kafka, and held against what had to come out."""
+"""Reads the output back from Kafka and compares it with the expected output."""
 
 from __future__ import annotations
 
@@ -65,20 +65,20 @@ async def start_group_at_end(kafka: str, group: str, topic: Topic = AUDIO) -> No
 
 
 @dataclass
-class Heard:
-    """What a fleet's devices gave.
+class StreamOutput:
+    """Records of a fleet's devices on the scores and alerts topics.
 
     Attributes:
-        scores: every score record by window; more than one where it was sent again.
-        alerts: every alert record by event id.
+        scores: score records by window; several if it was sent again.
+        alerts: alert records by event id.
     """
 
     scores: dict[Window, list[Score]] = field(default_factory=lambda: defaultdict(list))
     alerts: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
 
 
-async def heard(kafka: str, devices: set[str]) -> Heard:
-    result = Heard()
+async def read_output(kafka: str, devices: set[str]) -> StreamOutput:
+    result = StreamOutput()
     for message in await read_all(kafka, SCORES.name, devices):
         score = Score.from_record(Record(message.key, message.value, tuple(message.headers)))
         result.scores[place(score)].append(score)
@@ -88,13 +88,13 @@ async def heard(kafka: str, devices: set[str]) -> Heard:
     return result
 
 
-async def wait_for(kafka: str, expected: list[Output], timeout: float = 120.0) -> Heard:
-    """What came out, once every expected window is there."""
+async def wait_for(kafka: str, expected: list[Output], timeout: float = 120.0) -> StreamOutput:
+    """The output, once every expected window has a score."""
     devices = {output.score.device_id for output in expected}
     wanted = {place(output.score) for output in expected}
     deadline = time.monotonic() + timeout
     while True:
-        result = await heard(kafka, devices)
+        result = await read_output(kafka, devices)
         missing = wanted - result.scores.keys()
         if not missing:
             return result
@@ -103,8 +103,8 @@ async def wait_for(kafka: str, expected: list[Output], timeout: float = 120.0) -
         await asyncio.sleep(1.0)
 
 
-def assert_same(result: Heard, expected: list[Output]) -> None:
-    """Exactly the expected windows and alerts; scores within 1e-5; repeated alerts word for word the same."""
+def assert_same(result: StreamOutput, expected: list[Output]) -> None:
+    """Exactly the expected windows and alerts; scores within 1e-5; repeated alerts are identical."""
     wanted = {place(output.score): output.score for output in expected}
     assert result.scores.keys() == wanted.keys()
     for window, scores in result.scores.items():
@@ -118,7 +118,7 @@ def assert_same(result: Heard, expected: list[Output]) -> None:
 
 
 def assert_same_state(state: DetectorState, wanted: DetectorState) -> None:
-    """The same windows heard and the same thresholds, within 1e-4: scores differ in their last digits."""
+    """The same observed windows and the same thresholds, within 1e-4: scores differ in their last digits."""
     assert state.position == wanted.position
     assert state.lifecycle.raised == wanted.lifecycle.raised
     assert (state.lifecycle.alert is None) == (wanted.lifecycle.alert is None)

@@ -1,4 +1,4 @@
-"""Records as no client library writes them: batches made by hand, given to the broker as they are."""
+"""Records that no client library writes: hand-made batches, sent to the broker unchanged."""
 
 from __future__ import annotations
 

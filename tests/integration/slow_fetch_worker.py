@@ -1,4 +1,4 @@
-"""A worker whose fetch of one model stops in its middle and never goes on.
+"""A worker in which the download of one model stalls.
 
 The environment names the model's digest, and a file that says that the fetch has begun.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from processors.adapters.models import artefact_store
-from tocsin.__main__ import main
+from tocsin.cli.main import main
 
 DIGEST = "SLOW_FETCH_DIGEST"
 MARK = "SLOW_FETCH_MARK"

@@ -1,4 +1,4 @@
-"""`tocsin dataset capture` against a real Kafka: exactly the expected clips, sample by sample, however it is ended."""
+"""`tocsin dataset capture` against a real Kafka: exactly the expected clips, even after an interruption."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-from tests.integration.heard import HeardDevice, noise, send_alerts, send_devices
+from tests.integration.recorded_device import RecordedDevice, noise, send_alerts, send_devices
 from tocsin.capture.manifest import CaptureManifest
-from tocsin.capture.workbench import Workbench
+from tocsin.capture.workspace import CaptureWorkspace
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -42,8 +42,8 @@ def capture(out: Path, pattern: str, *more: object) -> tuple[object, ...]:
 async def captured(kafka: str, out: Path, pattern: str, *more: object) -> dict[str, Any]:
     done = await tocsin(kafka, *capture(out, pattern, "--json", *more))
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def manifest_of(out: Path) -> CaptureManifest:
@@ -67,23 +67,23 @@ def tag() -> str:
 
 
 async def test_exactly_the_expected_clips_sample_by_sample(kafka: str, tmp_path: Path, tag: str) -> None:
-    steady, worn = HeardDevice(f"pump-a-{tag}"), HeardDevice(f"pump-b-{tag}", rate=12_000)
-    stranger = HeardDevice(f"fan-{tag}")
-    chunks = steady.hear("s1", noise(1, 21.0))
+    steady, worn = RecordedDevice(f"pump-a-{tag}"), RecordedDevice(f"pump-b-{tag}", rate=12_000)
+    stranger = RecordedDevice(f"fan-{tag}")
+    chunks = steady.record("s1", noise(1, 21.0))
     # Lost: samples from 7.0 to 7.5 s. Repeated: what had come before; and the whole first session, after the second.
     broken = chunks[:14] + chunks[15:]
-    steady.sent = [*broken[:6], *broken[3:6], *broken[6:], *steady.hear("s2", noise(2, 5.0), 100.0), *broken]
-    worn.sent = worn.hear("s1", noise(3, 30.0, worn.rate, 2))
-    stranger.sent = stranger.hear("s1", noise(4, 10.0))
+    steady.sent = [*broken[:6], *broken[3:6], *broken[6:], *steady.record("s2", noise(2, 5.0), 100.0), *broken]
+    worn.sent = worn.record("s1", noise(3, 30.0, worn.rate, 2))
+    stranger.sent = stranger.record("s1", noise(4, 10.0))
     await send_devices(kafka, steady, worn, stranger)
 
     out = tmp_path / "out"
-    told = await captured(kafka, out, f"pump-*-{tag}")
+    result = await captured(kafka, out, f"pump-*-{tag}")
 
     expected = {(steady.name, "s1", at) for at in (0, 2, 4, 8, 10, 12, 14, 16, 18)}
     expected |= {(steady.name, "s2", at) for at in (0, 2)} | {(worn.name, "s1", at) for at in range(0, 30, 2)}
     manifest = manifest_of(out)
-    places = [one.clip.place for one in manifest.clips]
+    places = [one.clip.key for one in manifest.clips]
     rates = {steady.name: steady.rate, worn.name: worn.rate}
     assert sorted((name, session, first // rates[name]) for name, session, first in places) == sorted(expected)
     source = {one.name: one for one in (steady, worn)}
@@ -94,21 +94,21 @@ async def test_exactly_the_expected_clips_sample_by_sample(kafka: str, tmp_path:
         assert np.array_equal(samples_of(path), wanted)
         assert hashlib.sha256(path.read_bytes()).hexdigest() == one.sha256
     assert files_of(out).keys() == {"manifest.json", *(one.file for one in manifest.clips)}
-    assert (told["clips"], told["added"], told["normal"], told["abnormal"]) == (26, 26, 26, 0)
+    assert (result["clips"], result["added"], result["normal"], result["abnormal"]) == (26, 26, 26, 0)
 
 
-async def test_alerts_and_verdicts_decide_what_sound_is(kafka: str, tmp_path: Path, tag: str) -> None:
-    device = HeardDevice(f"pump-{tag}")
-    device.sent = device.hear("s1", noise(5, 80.0))
+async def test_alerts_and_feedback_decide_the_labels(kafka: str, tmp_path: Path, tag: str) -> None:
+    device = RecordedDevice(f"pump-{tag}")
+    device.sent = device.record("s1", noise(5, 80.0))
     unjudged, false, real = device.alert(10.0, 13.0), device.alert(30.0, 33.0), device.alert(50.0, 53.0)
     await send_devices(kafka, device)
     await send_alerts(kafka, unjudged, false, real)
     for alert, judgement in ((false, "real"), (false, "false-alarm"), (real, "real")):
-        said = await tocsin(kafka, "alerts", "verdict", alert[0].alert_id, judgement, "--note", f"by {tag}")
-        assert said.returncode == 0, said.stderr
+        given = await tocsin(kafka, "alerts", "feedback", alert[0].alert_id, judgement, "--note", f"by {tag}")
+        assert given.returncode == 0, given.stderr
 
     out = tmp_path / "out"
-    told = await captured(kafka, out, device.name, "--guard", "3s")
+    result = await captured(kafka, out, device.name, "--guard", "3s")
 
     at = {one.clip.first_sample // device.rate: one for one in manifest_of(out).clips}
     assert sorted(second for second, one in at.items() if one.label == "abnormal") == [50, 52]
@@ -116,19 +116,19 @@ async def test_alerts_and_verdicts_decide_what_sound_is(kafka: str, tmp_path: Pa
     assert set(range(0, 80, 2)) - at.keys() == {6, 8, 10, 12, 14, 16, 46, 48, 54, 56}
     assert at[50].file.startswith(f"abnormal/{device.name}/")
     assert (at[50].alerts, at[30].alerts) == ((real[0].alert_id,), (false[0].alert_id,))
-    assert (told["hard_negatives"], told["abnormal"], told["left_out"]["near_alerts"]) == (2, 2, 10)
+    assert (result["hard_negatives"], result["abnormal"], result["left_out"]["near_alerts"]) == (2, 2, 10)
 
 
-async def test_a_capture_keeps_to_its_bounds_and_to_its_devices_and_hours(kafka: str, tmp_path: Path, tag: str) -> None:
-    first, second = HeardDevice(f"pump-a-{tag}"), HeardDevice(f"pump-b-{tag}")
-    first.sent = first.hear("s1", noise(6, 60.0)) + first.hear("s2", noise(7, 20.0), 7_200.0)
-    second.sent = second.hear("s1", noise(8, 20.0))
+async def test_a_capture_is_bounded_and_balanced_over_devices_and_hours(kafka: str, tmp_path: Path, tag: str) -> None:
+    first, second = RecordedDevice(f"pump-a-{tag}"), RecordedDevice(f"pump-b-{tag}")
+    first.sent = first.record("s1", noise(6, 60.0)) + first.record("s2", noise(7, 20.0), 7_200.0)
+    second.sent = second.record("s1", noise(8, 20.0))
     await send_devices(kafka, first, second)
 
-    told = await captured(kafka, tmp_path / "short", f"pump-*-{tag}", "--minutes-per-device", 0.5)
+    result = await captured(kafka, tmp_path / "short", f"pump-*-{tag}", "--minutes-per-device", 0.5)
     small = await captured(kafka, tmp_path / "small", f"pump-*-{tag}", "--max-gb", 0.001)
 
-    assert told["devices"] == {first.name: {"normal": 15}, second.name: {"normal": 10}}
+    assert result["devices"] == {first.name: {"normal": 15}, second.name: {"normal": 10}}
     sessions = [
         one.clip.session_id for one in manifest_of(tmp_path / "short").clips if one.clip.device_id == first.name
     ]
@@ -139,9 +139,9 @@ async def test_a_capture_keeps_to_its_bounds_and_to_its_devices_and_hours(kafka:
     assert small["left_out"]["beyond_bounds"] == 35
 
 
-async def test_killed_in_the_middle_it_goes_on_where_it_was(kafka: str, tmp_path: Path, tag: str) -> None:
-    device = HeardDevice(f"pump-{tag}")
-    device.sent = device.hear("s1", noise(9, 900.0))
+async def test_a_killed_capture_is_resumed(kafka: str, tmp_path: Path, tag: str) -> None:
+    device = RecordedDevice(f"pump-{tag}")
+    device.sent = device.record("s1", noise(9, 900.0))
     await send_devices(kafka, device)
     words = capture(tmp_path / "killed", device.name, "--clip", "1s", "--json")
 
@@ -172,9 +172,9 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was(kafka: str, tmp_path
     assert manifest_of(tmp_path / "killed").clips == manifest_of(tmp_path / "whole").clips
 
 
-async def test_what_cannot_be_captured_is_said_in_one_line(kafka: str, tmp_path: Path, tag: str) -> None:
-    device, doubtful = HeardDevice(f"pump-{tag}"), HeardDevice(f"press-{tag}")
-    device.sent, doubtful.sent = device.hear("s1", noise(10, 5.0)), doubtful.hear("s1", noise(11, 5.0))
+async def test_an_impossible_capture_is_refused_in_one_line(kafka: str, tmp_path: Path, tag: str) -> None:
+    device, doubtful = RecordedDevice(f"pump-{tag}"), RecordedDevice(f"press-{tag}")
+    device.sent, doubtful.sent = device.record("s1", noise(10, 5.0)), doubtful.record("s1", noise(11, 5.0))
     await send_devices(kafka, device, doubtful)
     await send_alerts(kafka, doubtful.alert(1.0, 4.0))
     await captured(kafka, tmp_path / "good", device.name)
@@ -183,8 +183,8 @@ async def test_what_cannot_be_captured_is_said_in_one_line(kafka: str, tmp_path:
     (strange / "diary.txt").touch()
     mistakes = [
         (capture(tmp_path / "a", f"pmup-{tag}"), device.name),
-        (capture(tmp_path / "b", device.name, "--until", "30m"), "holds no unbroken 2 s"),
-        (capture(tmp_path / "c", doubtful.name), "tocsin alerts verdict"),
+        (capture(tmp_path / "b", device.name, "--until", "30m"), "holds no continuous 2 s"),
+        (capture(tmp_path / "c", doubtful.name), "tocsin alerts feedback"),
         (capture(tmp_path / "d", device.name, "--clip", "0.2s"), "0.2s"),
         (capture(tmp_path / "e", device.name, "--until", "2h"), "2h"),
         (capture(tmp_path / "f", device.name, "--clip", "1m"), "shorter clips"),
@@ -203,27 +203,28 @@ async def test_what_cannot_be_captured_is_said_in_one_line(kafka: str, tmp_path:
 
 
 async def test_two_captures_into_one_folder_do_not_overlap(kafka: str, tmp_path: Path, tag: str) -> None:
-    device = HeardDevice(f"pump-{tag}")
-    device.sent = device.hear("s1", noise(12, 5.0))
+    device = RecordedDevice(f"pump-{tag}")
+    device.sent = device.record("s1", noise(12, 5.0))
     await send_devices(kafka, device)
-    bench = Workbench(tmp_path)
+    workspace = CaptureWorkspace(tmp_path)
     try:
         refused = await tocsin(kafka, *capture(tmp_path, device.name))
     finally:
-        bench.clear()
+        workspace.remove()
 
     assert refused.returncode == 2
     assert str(os.getpid()) in refused.stderr
 
 
-async def test_a_verdict_stands_beside_its_alert(kafka: str, tag: str) -> None:
-    device = HeardDevice(f"pump-{tag}")
+async def test_feedback_is_shown_with_its_alert(kafka: str, tag: str) -> None:
+    device = RecordedDevice(f"pump-{tag}")
     alert = device.alert(1.0, 2.0)
     await send_alerts(kafka, alert)
     alert_id = alert[0].alert_id
 
-    unknown = await tocsin(kafka, "alerts", "verdict", alert_id[:-1] + "x", "real")
-    first = await tocsin(kafka, "alerts", "verdict", alert_id, "real", "--note", "a rag in the fan")
+    unknown = await tocsin(kafka, "alerts", "feedback", alert_id[:-1] + "x", "real")
+    first = await tocsin(kafka, "alerts", "feedback", alert_id, "real", "--note", "a rag in the fan")
+    # The former name of the command.
     second = await tocsin(kafka, "alerts", "verdict", alert_id[:13], "false-alarm", "--by", "nina", "--json")
 
     assert unknown.returncode == 2
@@ -232,17 +233,17 @@ async def test_a_verdict_stands_beside_its_alert(kafka: str, tag: str) -> None:
     assert json.loads(second.stdout)["judgement"] == "false-alarm"
     shown = await tocsin(kafka, "alerts", "--json")
     mine = [one for one in map(json.loads, shown.stdout.splitlines()) if one["alert_id"] == alert_id]
-    assert [one["verdict"]["by"] for one in mine] == ["nina", "nina"]
-    assert [{name: one[name] for name in one if name != "verdict"} for one in mine] == [
+    assert [one["feedback"]["by"] for one in mine] == ["nina", "nina"]
+    assert [{name: one[name] for name in one if name != "feedback"} for one in mine] == [
         one.model_dump(mode="json") for one in alert
     ]
     plain = await tocsin(kafka, "alerts")
     assert [line.endswith("false-alarm") for line in plain.stdout.splitlines() if alert_id in line] == [True, True]
     whole = await tocsin(kafka, "alerts", "show", alert_id[:13], "--json")
-    told = json.loads(whole.stdout)
-    assert [one["revision"] for one in told["revisions"]] == [0, 1]
-    assert [one["judgement"] for one in told["verdicts"]] == ["real", "false-alarm"]
-    assert told["audio"] == {
+    result = json.loads(whole.stdout)
+    assert [one["revision"] for one in result["revisions"]] == [0, 1]
+    assert [one["judgement"] for one in result["feedback"]] == ["real", "false-alarm"]
+    assert result["audio"] == {
         "topic": "tocsin.audio.v1",
         "partition": 0,
         "first_offset": 0,
@@ -251,11 +252,11 @@ async def test_a_verdict_stands_beside_its_alert(kafka: str, tag: str) -> None:
     }
     people = await tocsin(kafka, "alerts", "show", alert_id)
     assert "a rag in the fan" in people.stdout
-    assert "still held" in people.stdout
+    assert "still stored" in people.stdout
 
 
-async def test_who_follows_alerts_reads_verdicts_as_they_come(kafka: str, tag: str) -> None:
-    alert = HeardDevice(f"pump-{tag}").alert(1.0, 2.0)
+async def test_following_alerts_prints_new_feedback(kafka: str, tag: str) -> None:
+    alert = RecordedDevice(f"pump-{tag}").alert(1.0, 2.0)
     alert_id = alert[0].alert_id
     process = await asyncio.create_subprocess_exec(
         *arguments(kafka, "alerts", "--follow"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -272,8 +273,8 @@ async def test_who_follows_alerts_reads_verdicts_as_they_come(kafka: str, tag: s
     try:
         await send_alerts(kafka, alert)
         await line_with(alert_id, "closed")
-        await tocsin(kafka, "alerts", "verdict", alert_id, "real", "--note", "worn")
-        assert "verdict  real: worn" in await line_with(alert_id, "worn")
+        await tocsin(kafka, "alerts", "feedback", alert_id, "real", "--note", "worn")
+        assert "feedback  real: worn" in await line_with(alert_id, "worn")
     finally:
         process.kill()
         await process.wait()

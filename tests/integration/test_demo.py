@@ -1,4 +1,4 @@
-"""The demo as a user runs it: what it hears, what it writes, and that nothing stays behind."""
+"""The demo as a user runs it: its alerts, its files, and that nothing keeps running."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def left_behind(folder: Path) -> list[list[str]]:
     return found
 
 
-def test_the_demo_hears_what_it_should(tmp_path: Path) -> None:
+def test_the_demo_raises_the_expected_alerts(tmp_path: Path) -> None:
     demo = start(tmp_path)
     output, _ = demo.communicate(timeout=150)
 
@@ -60,7 +60,7 @@ def test_the_demo_hears_what_it_should(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("after_s", [0.7, 2.5, 12.0])
-def test_interrupted_at_any_moment_nothing_stays(tmp_path: Path, after_s: float, number: signal.Signals) -> None:
+def test_an_interruption_leaves_nothing_running(tmp_path: Path, after_s: float, number: signal.Signals) -> None:
     demo = start(tmp_path)
     time.sleep(after_s)
     demo.send_signal(number)

@@ -1,4 +1,4 @@
-"""Whatever happens to workers, broker and Redis: every window scored, every alert once, no commit too far."""
+"""Faults of workers, broker and Redis: every window scored, every alert once, no commit too far."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from processors.core.alerting.detector_state import Output
 from tests.integration.failing_worker import MARK, WHERE
 from tests.integration.fleet import Fleet
 from tests.integration.oracle import (
-    Heard,
+    StreamOutput,
     assert_no_commit_passed_an_unscored_window,
     assert_same,
     assert_same_state,
-    heard,
+    read_output,
     start_group_at_end,
     wait_for,
 )
@@ -46,7 +46,7 @@ class Run:
         await start_group_at_end(self.kafka, self.group)
         return asyncio.create_task(self.fleet.publish(self.kafka, speed))
 
-    async def begin_heard(self, start_worker: Start) -> tuple[asyncio.Task[None], WorkerProcess]:
+    async def begin_scored(self, start_worker: Start) -> tuple[asyncio.Task[None], WorkerProcess]:
         """In real time, to a worker that listens from the first second: what happens then falls into its work."""
         await start_group_at_end(self.kafka, self.group)
         worker = start_worker()
@@ -56,15 +56,15 @@ class Run:
     async def some(self, share: float, timeout: float = 60.0) -> None:
         """Returns once a share of the expected windows is out."""
         async with asyncio.timeout(timeout):
-            while len((await heard(self.kafka, set(self.fleet.devices))).scores) < share * len(self.expected):
+            while len((await read_output(self.kafka, set(self.fleet.devices))).scores) < share * len(self.expected):
                 await asyncio.sleep(0.3)
 
-    async def finish(self, publishing: asyncio.Task[None]) -> Heard:
+    async def finish(self, publishing: asyncio.Task[None]) -> StreamOutput:
         await publishing
         result = await wait_for(self.kafka, self.expected)
         # Late duplicates of a zombie or a last commit may still come.
         await asyncio.sleep(2.0)
-        result = await heard(self.kafka, set(self.fleet.devices))
+        result = await read_output(self.kafka, set(self.fleet.devices))
         assert_same(result, self.expected)
         checked = await assert_no_commit_passed_an_unscored_window(
             self.kafka, self.group, self.expected, set(self.fleet.devices)
@@ -155,7 +155,7 @@ async def test_exception_inside_the_worker(
     monkeypatch.setenv(WHERE, where)
     monkeypatch.setenv(MARK, str(mark))
     # What waits for a worker comes in fewer batches than the one that fails.
-    publishing, failing = await run.begin_heard(lambda: start_worker("tests.integration.failing_worker"))
+    publishing, failing = await run.begin_scored(lambda: start_worker("tests.integration.failing_worker"))
     code = await asyncio.to_thread(failing.wait)
     assert mark.exists()
     assert code != 0
@@ -165,7 +165,7 @@ async def test_exception_inside_the_worker(
 
 
 async def test_broker_killed_and_back_after_5_s(run: Run, start_worker: Start, stack: Stack) -> None:
-    publishing, worker = await run.begin_heard(start_worker)
+    publishing, worker = await run.begin_scored(start_worker)
     await run.some(0.2)
     stack.kafka.kill()
     await asyncio.sleep(5.0)
@@ -176,7 +176,7 @@ async def test_broker_killed_and_back_after_5_s(run: Run, start_worker: Start, s
 
 
 async def test_redis_restarted(run: Run, start_worker: Start, stack: Stack) -> None:
-    publishing, worker = await run.begin_heard(start_worker)
+    publishing, worker = await run.begin_scored(start_worker)
     await run.some(0.3)
     stack.redis.kill()
     await asyncio.sleep(4.0)
@@ -189,7 +189,7 @@ async def test_redis_restarted(run: Run, start_worker: Start, stack: Stack) -> N
 
 async def test_redis_stalled_for_5_s(run: Run, start_worker: Start, stack: Stack) -> None:
     """A write may be done although its answer came too late."""
-    publishing, worker = await run.begin_heard(start_worker)
+    publishing, worker = await run.begin_scored(start_worker)
     await run.some(0.3)
     redis = psutil.Process(stack.redis.pid)
     redis.suspend()

@@ -1,4 +1,4 @@
-"""`tocsin learn` against a real Kafka: a device's own sound in, a model that finds its faults out."""
+"""`tocsin learn` against a real Kafka: a model trained on a device's own sound finds its faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from processors.adapters.models.onnx_model import OnnxModel, load_model
 from processors.core.audio.recording import rows_of, windows_of
 from synthesis.fault import random_fault
 from synthesis.machine import random_machine
-from tests.integration.heard import HeardDevice, send_alerts, send_devices
+from tests.integration.recorded_device import RecordedDevice, send_alerts, send_devices
 from tocsin.models.assignments import read_assignments
 
 pytestmark = pytest.mark.integration
@@ -37,8 +37,8 @@ def faulty(first_s: float, seconds: float) -> np.ndarray:
     return fault.onto(MACHINE, 0, 0.0).at(int(first_s * RATE), int(seconds * RATE))
 
 
-def device(kind: str = "pump") -> HeardDevice:
-    return HeardDevice(f"{kind}-{uuid.uuid4().hex[:8]}")
+def device(kind: str = "pump") -> RecordedDevice:
+    return RecordedDevice(f"{kind}-{uuid.uuid4().hex[:8]}")
 
 
 def tocsin(kafka: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -57,13 +57,13 @@ def scores(model: OnnxModel, sound: np.ndarray) -> np.ndarray:
     return model.score(windows_of(rows, spec))[0]
 
 
-def test_a_device_is_learned_and_its_model_published_for_it_alone(kafka: str, tmp_path: Path) -> None:
+def test_a_model_is_trained_and_published_for_one_device_only(kafka: str, tmp_path: Path) -> None:
     one, other = device(), device("fan")
     sound = machine(FIRST_S, 90.0)
-    # From 30 s to 40 s a fault is heard and alerted on: it must not be learned as normal.
+    # From 30 s to 40 s there is a fault with an alert: the model must not be trained on it.
     sound[30 * RATE : 40 * RATE] = faulty(30.0, 10.0)
-    one.sent = one.hear("s1", sound)
-    other.sent = other.hear("s1", 0.1 * np.random.default_rng(1).standard_normal(60 * RATE))
+    one.sent = one.record("s1", sound)
+    other.sent = other.record("s1", 0.1 * np.random.default_rng(1).standard_normal(60 * RATE))
     asyncio.run(send_devices(kafka, one, other))
     asyncio.run(send_alerts(kafka, one.alert(31.0, 39.0)))
 
@@ -72,11 +72,11 @@ def test_a_device_is_learned_and_its_model_published_for_it_alone(kafka: str, tm
     )
 
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["heard_s"] == 90.0
-    assert told["doubtful_s"] == pytest.approx(18.0, abs=1.0)
-    assert told["learned_s"] == told["heard_s"] - told["doubtful_s"]
-    model = load_model(tmp_path / told["model"])
+    result = json.loads(done.stdout)
+    assert result["observed_s"] == 90.0
+    assert result["excluded_s"] == pytest.approx(18.0, abs=1.0)
+    assert result["learned_s"] == result["observed_s"] - result["excluded_s"]
+    model = load_model(tmp_path / result["model"])
     assert model.manifest.detector == "machine"
     assert one.name in model.manifest.trained_on
     threshold = model.manifest.calibration.threshold
@@ -85,26 +85,26 @@ def test_a_device_is_learned_and_its_model_published_for_it_alone(kafka: str, tm
     assigned = asyncio.run(read_assignments(kafka))[f"machine/device:{one.name}"]
     assert assigned.champion is not None
     assert assigned.champion.sha256 == model.sha256
-    assert told["published"]["stage"] == "champion"
+    assert result["published"]["stage"] == "champion"
 
 
-def test_sound_of_several_sessions_is_learned_and_the_file_can_be_left_unpublished(kafka: str, tmp_path: Path) -> None:
+def test_several_sessions_are_trained_on_and_the_file_may_stay_unpublished(kafka: str, tmp_path: Path) -> None:
     one = device()
-    one.sent = [*one.hear("s1", machine(0, 30.0)), *one.hear("s2", machine(40.0, 30.0), start_s=40.0)]
+    one.sent = [*one.record("s1", machine(0, 30.0)), *one.record("s2", machine(40.0, 30.0), start_s=40.0)]
     asyncio.run(send_devices(kafka, one))
 
     done = tocsin(kafka, tmp_path, "learn", one.name, "--window", str(WINDOW_S), "--no-publish", "--out", "there")
 
     assert done.returncode == 0, done.stderr
-    assert "60 s of the sound" in done.stdout
+    assert f"60 s of {one.name}'s sound" in done.stdout
     assert f"tocsin models publish there/knn-{one.name}.onnx --scope device:{one.name}" in done.stdout
     load_model(tmp_path / "there" / f"knn-{one.name}.onnx")
     assert f"machine/device:{one.name}" not in asyncio.run(read_assignments(kafka))
 
 
-def test_mistakes_are_told_in_one_line(kafka: str, tmp_path: Path) -> None:
+def test_user_errors_are_one_line(kafka: str, tmp_path: Path) -> None:
     short = device()
-    short.sent = short.hear("s1", machine(0, 20.0))
+    short.sent = short.record("s1", machine(0, 20.0))
     asyncio.run(send_devices(kafka, short))
 
     def refused(*arguments: str, kafka: str = kafka) -> str:

@@ -126,9 +126,7 @@ def test_the_inputs_are_listed(sound_server: SoundServer) -> None:
 
 
 @pytest.mark.parametrize("hertz", [440, 1_000])
-async def test_a_tone_in_the_room_arrives_as_that_tone(
-    kafka: str, sound_server: SoundServer, tmp_path: Path, hertz: int
-) -> None:
+async def test_a_tone_arrives_unchanged(kafka: str, sound_server: SoundServer, tmp_path: Path, hertz: int) -> None:
     device_id = f"mic-{uuid.uuid4().hex[:8]}"
     sound_server.play(tone_file(tmp_path, hertz, 30))
     before = time.time_ns()
@@ -157,7 +155,7 @@ async def test_a_tone_in_the_room_arrives_as_that_tone(
         assert 0.3 * 32_768 < np.abs(samples).max() < 0.5 * 32_768
 
 
-async def test_an_input_that_goes_away_comes_back_as_a_new_session(kafka: str, sound_server: SoundServer) -> None:
+async def test_a_lost_input_is_reopened_as_a_new_session(kafka: str, sound_server: SoundServer) -> None:
     device_id = f"mic-{uuid.uuid4().hex[:8]}"
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     arguments = command("--device", device_id, "--seconds", 5, "--kafka", kafka, "--json")
@@ -177,7 +175,7 @@ async def test_an_input_that_goes_away_comes_back_as_a_new_session(kafka: str, s
     assert len(sessions) == 2
 
 
-def test_without_a_sound_server_it_says_so(sound_server: SoundServer) -> None:
+def test_a_missing_sound_server_is_reported(sound_server: SoundServer) -> None:
     sound_server.stop()
     arguments = command("--kafka", "127.0.0.1:9")
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""Running workers take models between batches: nothing lost, nothing twice, the right version on every score."""
+"""Running workers swap models between batches: nothing lost or repeated, the right version on every score."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def test_twenty_swaps_a_rollback_three_refused_and_a_kill_in_mid_fetch_und
     first = start_worker()
     monkeypatch.setenv("TOCSIN_MODEL_CACHE", str(tmp_path / "cache-of-the-second"))
     second = start_worker("tests.integration.slow_fetch_worker")
-    await announcer.heard(1, "ready", workers=2)
+    await announcer.wait_for_statuses(1, "ready", workers=2)
     publishing = asyncio.create_task(fleet.publish(kafka, 1.0, until=enough))
     await asyncio.sleep(3.0)
 
@@ -95,7 +95,7 @@ async def test_twenty_swaps_a_rollback_three_refused_and_a_kill_in_mid_fetch_und
         model = models[swap % len(models)]
         before = log.made_by(model.sha256)
         revision = await announcer.announce(model, shadow)
-        await announcer.heard(revision, "ready", workers=2)
+        await announcer.wait_for_statuses(revision, "ready", workers=2)
         await log.more_by(model.sha256, before)
     refused = {
         "GoldenMismatch": announcer.model("golden", 7.0, golden_off=1.0),
@@ -106,9 +106,9 @@ async def test_twenty_swaps_a_rollback_three_refused_and_a_kill_in_mid_fetch_und
     path.write_bytes(path.read_bytes()[::-1])
     for error, artefact in refused.items():
         revision = await announcer.announce(artefact, shadow)
-        assert {s.error for s in await announcer.heard(revision, "refused", workers=2)} == {error}
+        assert {s.error for s in await announcer.wait_for_statuses(revision, "refused", workers=2)} == {error}
     revision = await announcer.announce(models[19 % len(models)], shadow)
-    await announcer.heard(revision, "ready", workers=2)
+    await announcer.wait_for_statuses(revision, "ready", workers=2)
 
     await announcer.announce(stopped, shadow)
     async with asyncio.timeout(30.0):
@@ -117,7 +117,7 @@ async def test_twenty_swaps_a_rollback_three_refused_and_a_kill_in_mid_fetch_und
     second.kill()
     third = start_worker()
     final = await announcer.announce(models[3], shadow)
-    await announcer.heard(final, "ready", workers=2)
+    await announcer.wait_for_statuses(final, "ready", workers=2)
     assert not publishing.done(), "the fleet has fallen silent before the models changed for the last time"
     await asyncio.sleep(5.0)
     enough.set()
@@ -142,14 +142,14 @@ async def test_twenty_swaps_a_rollback_three_refused_and_a_kill_in_mid_fetch_und
     assert third.alive
 
 
-async def test_a_worker_that_starts_while_the_store_is_away_scores_from_its_cache(
+async def test_a_worker_that_starts_while_the_store_is_unavailable_scores_from_its_cache(
     kafka: str, group: str, start_worker: Start, announcer: Announcer, log: ScoreLog
 ) -> None:
     await start_group_at_end(kafka, group)
     kept, later = announcer.model("kept", 2.0), announcer.model("later", 4.0)
     revision = await announcer.announce(kept)
     worker = start_worker()
-    await announcer.heard(revision, "ready")
+    await announcer.wait_for_statuses(revision, "ready")
     assert worker.terminate() == 0
     announcer.hide_store()
     waited = await announcer.announce(later)
@@ -157,10 +157,10 @@ async def test_a_worker_that_starts_while_the_store_is_away_scores_from_its_cach
 
     worker = start_worker()
     await fleet.publish(kafka)
-    assert {s.error for s in await announcer.heard(waited, "waiting")} == {"StoreUnavailable"}
+    assert {s.error for s in await announcer.wait_for_statuses(waited, "waiting")} == {"StoreUnavailable"}
     await log.until(fleet.devices, last_end(length, MACHINE))
     announcer.show_store()
-    await announcer.heard(waited, "ready")
+    await announcer.wait_for_statuses(waited, "ready")
     more = noise_fleet(8, 6.0)
     await more.publish(kafka)
     await log.until(more.devices, last_end(int(6.0 * RATE), MACHINE))
@@ -184,13 +184,13 @@ async def test_without_store_and_cache_a_worker_waits_and_loses_nothing(
     worker = start_worker()
 
     await fleet.publish(kafka)
-    await announcer.heard(revision, "waiting")
+    await announcer.wait_for_statuses(revision, "waiting")
     await asyncio.sleep(4.0)
     await log.read()
     assert not any(log.of(fleet.devices).values())
     assert len(await commits(kafka, group)) == before, "something was acknowledged that nobody has scored"
     announcer.show_store()
-    await announcer.heard(revision, "ready")
+    await announcer.wait_for_statuses(revision, "ready")
     await log.until(fleet.devices, last_end(length, MACHINE))
 
     found = log.of(fleet.devices)
@@ -201,7 +201,7 @@ async def test_without_store_and_cache_a_worker_waits_and_loses_nothing(
     assert worker.alive
 
 
-async def test_a_hundred_announcements_a_second_are_survived_and_the_last_one_holds(
+async def test_of_a_hundred_announcements_a_second_the_last_one_applies(
     kafka: str, group: str, start_worker: Start, announcer: Announcer, log: ScoreLog
 ) -> None:
     await start_group_at_end(kafka, group)
@@ -212,7 +212,7 @@ async def test_a_hundred_announcements_a_second_are_survived_and_the_last_one_ho
     )
     revision = await announcer.announce(one)
     worker = start_worker()
-    await announcer.heard(revision, "ready")
+    await announcer.wait_for_statuses(revision, "ready")
     fleet, enough = noise_fleet(10, 100.0), asyncio.Event()
     publishing = asyncio.create_task(fleet.publish(kafka, 1.0, until=enough))
 
@@ -223,7 +223,7 @@ async def test_a_hundred_announcements_a_second_are_survived_and_the_last_one_ho
         await announcer.raw(b"\xff" * 20, b"no assignment")
         await asyncio.sleep(max(0.0, began + 0.01 * number - loop.time()))
     final = await announcer.announce(two)
-    await announcer.heard(final, "ready")
+    await announcer.wait_for_statuses(final, "ready")
     assert not publishing.done(), "the fleet has fallen silent before the last announcement"
     await asyncio.sleep(4.0)
     enough.set()

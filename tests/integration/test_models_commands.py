@@ -1,4 +1,4 @@
-"""`tocsin models` against a real Kafka: each command's effect on the topic, and what it prints."""
+"""`tocsin models` against a real Kafka: each command's effect on the topic, and its output."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from schemas.errors import GoldenMismatch
 from schemas.score import ModelRef, Score, ScoreExplanation, Stage
 from schemas.topics import MODEL_STATUS, MODELS, SCORES
 from tests.unit.processors.crafted import described, graph, manifest
-from tocsin.__main__ import main
+from tocsin.cli.main import main
 from tocsin.client.topic_reader import record_of
 from tocsin.client.topic_writer import write_records
 from tocsin.models.assignments import announce, read_assignments
-from tocsin.models.changes import published
+from tocsin.models.changes import with_model
 from tocsin.models.publish import publish
 from tocsin.models.statuses import count_workers, wait_for_statuses
 
@@ -120,11 +120,11 @@ def test_published_shadowed_promoted_rolled_back_retired(tocsin: Run, tmp_path: 
     assert versions(change("rollback", "machine")) == ("2", None, ["1"])
 
 
-def test_a_model_that_scores_faults_below_normal_by_its_own_figures_is_published_with_a_word(
+def test_a_model_worse_than_chance_by_its_manifest_is_published_with_a_warning(
     tocsin: Run, tmp_path: Path, scope: str
 ) -> None:
-    told = {"clip_auc": 0.25, "window_auc": 0.5, "auc_rub_0_db": 0.125, "sauce": 0.0, "clip_recall": 0.0}
-    result = tocsin("publish", str(model(tmp_path, "1", metrics=told)), "--scope", scope, "--json")
+    metrics = {"clip_auc": 0.25, "window_auc": 0.5, "auc_rub_0_db": 0.125, "sauce": 0.0, "clip_recall": 0.0}
+    result = tocsin("publish", str(model(tmp_path, "1", metrics=metrics)), "--scope", scope, "--json")
     assert versions(printed(result)["assignment"])[0] == "1"
     assert "clip_auc 0.250" in result.stderr
     assert "auc_rub_0_db 0.125" in result.stderr
@@ -154,7 +154,7 @@ def test_a_published_model_is_shown_and_verified(tocsin: Run, tmp_path: Path, sc
     assert str(kept.parent) in gone.stderr
 
 
-def test_signed_where_trust_is_asked_for(tocsin: Run, tmp_path: Path, scope: str) -> None:
+def test_signatures_are_required_with_trusted_keys(tocsin: Run, tmp_path: Path, scope: str) -> None:
     keys = printed(tocsin("keygen", "--out", "keys", "--json"))
     printed(tocsin("keygen", "--out", "strange", "--json"))
     trusted = {"TOCSIN_MODEL_TRUSTED": keys["public"]}
@@ -164,7 +164,7 @@ def test_signed_where_trust_is_asked_for(tocsin: Run, tmp_path: Path, scope: str
     assert (unsigned.returncode, "TOCSIN_MODEL_KEY" in unsigned.stderr) == (1, True)
     stranger = tocsin("publish", file, "--scope", scope, TOCSIN_MODEL_KEY="strange/tocsin-model-key.pem", **trusted)
     assert stranger.returncode == 1
-    assert "nothing is assigned" in tocsin("show", key).stderr
+    assert "no model is assigned" in tocsin("show", key).stderr
 
     printed(tocsin("publish", file, "--scope", scope, "--json", TOCSIN_MODEL_KEY=keys["private"], **trusted))
     assert printed(tocsin("show", key, "--json", **trusted))["signature"] == "by a trusted key"
@@ -173,7 +173,7 @@ def test_signed_where_trust_is_asked_for(tocsin: Run, tmp_path: Path, scope: str
     assert (foreign.returncode, "REFUSED  signature: WrongSignature" in foreign.stdout) == (1, True)
 
 
-def test_what_does_not_pass_is_not_published(tocsin: Run, kafka: str, tmp_path: Path, scope: str) -> None:
+def test_a_model_that_fails_a_check_is_not_published(tocsin: Run, kafka: str, tmp_path: Path, scope: str) -> None:
     off = described(graph(), manifest())
     off.graph.initializer[0].raw_data = bytes(len(off.graph.initializer[0].raw_data))
     path = tmp_path / "off.onnx"
@@ -193,24 +193,24 @@ def test_what_does_not_pass_is_not_published(tocsin: Run, kafka: str, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "value"),
     [
-        (("promote", "machine"), "nothing is assigned"),
-        (("rollback", "machine"), "nothing is assigned"),
-        (("retire", "machine"), "nothing is assigned"),
-        (("compare", "machine"), "nothing is assigned"),
+        (("promote", "machine"), "no model is assigned"),
+        (("rollback", "machine"), "no model is assigned"),
+        (("retire", "machine"), "no model is assigned"),
+        (("compare", "machine"), "no model is assigned"),
         (("show", "machine/device:nobody"), "machine/device:nobody"),
         (("show", "missing.onnx"), "missing.onnx"),
         (("verify", "abcdef0123"), "abcdef0123"),
         (("publish", "missing.onnx"), "missing.onnx"),
     ],
 )
-def test_a_mistake_is_one_line(tocsin: Run, scope: str, arguments: tuple[str, ...], value: str) -> None:
+def test_a_user_error_is_one_line(tocsin: Run, scope: str, arguments: tuple[str, ...], value: str) -> None:
     options = ("--scope", scope) if arguments[0] not in ("show", "verify") else ()
     result = tocsin(*arguments, *options)
     assert (result.returncode, len(result.stderr.splitlines())) == (2, 1), result.stderr
     assert value in result.stderr
 
 
-def test_mistakes_after_a_champion(tocsin: Run, tmp_path: Path, scope: str) -> None:
+def test_user_errors_after_a_champion(tocsin: Run, tmp_path: Path, scope: str) -> None:
     file = str(model(tmp_path, "1"))
     printed(tocsin("publish", file, "--scope", scope, "--json"))
     for arguments, value in (
@@ -244,14 +244,14 @@ def artefact_of(version: str, url: str = "file:///nowhere/x.onnx") -> Artefact:
     )
 
 
-async def test_two_who_change_the_same_thing_are_told(kafka: str, scope: str) -> None:
+async def test_concurrent_changes_are_reported(kafka: str, scope: str) -> None:
     key = f"machine/{scope}"
 
     def change(version: str) -> Callable[[Assignment | None, int], Assignment]:
-        return lambda current, now: published(current, artefact_of(version), scope, "champion", version, now)
+        return lambda current, now: with_model(current, artefact_of(version), scope, "champion", version, now)
 
     alone = await announce(kafka, key, change("1"))
-    assert (alone.meanwhile, alone.assignment.revision) == (None, 1)
+    assert (alone.concurrent, alone.assignment.revision) == (None, 1)
 
     def slow(current: Assignment | None, now: int) -> Assignment:
         other = change("2")(current, now + 1)
@@ -262,7 +262,7 @@ async def test_two_who_change_the_same_thing_are_told(kafka: str, scope: str) ->
     slow(alone.assignment, 5)
     await write_records(kafka, [(MODELS, pending[0].to_record())])
     late = await announce(kafka, key, lambda _, now: change("3")(alone.assignment, now))
-    assert late.meanwhile == pending[0]
+    assert late.concurrent == pending[0]
     assert (await read_assignments(kafka))[key] == late.assignment
 
 
@@ -296,8 +296,8 @@ async def workers(kafka: str, scope: str) -> AsyncIterator[Callable[[dict[str, M
             assignment = Assignment.from_record(record_of(message))
             if assignment.scope != scope:
                 continue
-            said = [status(assignment, worker, state) for worker, state in feedback.items()]
-            await write_records(kafka, [(MODEL_STATUS, one.to_record()) for one in said])
+            reports = [status(assignment, worker, state) for worker, state in feedback.items()]
+            await write_records(kafka, [(MODEL_STATUS, one.to_record()) for one in reports])
 
     task = asyncio.create_task(follow())
     yield feedback.update
@@ -306,7 +306,7 @@ async def workers(kafka: str, scope: str) -> AsyncIterator[Callable[[dict[str, M
     await consumer.stop()
 
 
-async def test_what_workers_say_is_waited_for(
+async def test_worker_statuses_are_waited_for(
     tocsin: Run, tmp_path: Path, scope: str, workers: Callable[[dict[str, ModelState]], None]
 ) -> None:
     async def run(*arguments: str) -> Result:
@@ -329,7 +329,7 @@ async def test_what_workers_say_is_waited_for(
     assert "90 ms a window" in listed.stdout
 
 
-async def test_as_many_reports_are_awaited_as_there_are_workers(kafka: str, scope: str) -> None:
+async def test_one_report_per_worker_is_waited_for(kafka: str, scope: str) -> None:
     group = f"count-{uuid.uuid4().hex[:8]}"
     assert await count_workers(kafka, group) is None
     members = [AIOKafkaConsumer(MODEL_STATUS.name, bootstrap_servers=kafka, group_id=group) for _ in range(2)]
@@ -340,10 +340,10 @@ async def test_as_many_reports_are_awaited_as_there_are_workers(kafka: str, scop
         await asyncio.gather(*(member.stop() for member in members))
 
     announced = await announce(
-        kafka, f"machine/{scope}", lambda now, at: published(now, artefact_of("1"), scope, "champion", "", at)
+        kafka, f"machine/{scope}", lambda now, at: with_model(now, artefact_of("1"), scope, "champion", "", at)
     )
-    said = [status(announced.assignment, "anna", "waiting"), status(announced.assignment, "ben", "ready")]
-    await write_records(kafka, [(MODEL_STATUS, one.to_record()) for one in said])
+    reports = [status(announced.assignment, "anna", "waiting"), status(announced.assignment, "ben", "ready")]
+    await write_records(kafka, [(MODEL_STATUS, one.to_record()) for one in reports])
     waiting = asyncio.create_task(wait_for_statuses(kafka, announced.assignment, 60.0, 2))
     done, _ = await asyncio.wait([waiting], timeout=1.0)
     assert not done
@@ -390,7 +390,7 @@ async def test_champion_and_shadow_are_compared(tocsin: Run, kafka: str, tmp_pat
         announced = await announce(
             kafka,
             key,
-            lambda now, at, v=version, s=stage: published(now, artefact_of(v), scope, s, "", at),  # type: ignore[misc]
+            lambda now, at, v=version, s=stage: with_model(now, artefact_of(v), scope, s, "", at),  # type: ignore[misc]
         )
     champion, shadow = announced.assignment.champion, announced.assignment.shadow
     assert champion is not None

@@ -1,4 +1,4 @@
-"""`tocsin produce` against a real Kafka: what arrives, and what happens when Kafka does not."""
+"""`tocsin produce` against a real Kafka: delivery, user errors and outages."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def sound_of(chunks: list[Chunk]) -> np.ndarray:
     return np.concatenate([chunk.samples() for chunk in chunks])
 
 
-async def test_a_folder_is_a_fleet_and_a_bad_file_loses_no_other(kafka: str, tmp_path: Path) -> None:
+async def test_each_file_is_a_device_and_a_bad_file_does_not_stop_the_others(kafka: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     sounds = {
         fresh("press"): (rng.integers(-9_000, 9_000, (20_000, 1)).astype(np.int16), 16_000, ".wav"),
@@ -101,7 +101,7 @@ async def test_one_device_plays_files_as_sessions(kafka: str, tmp_path: Path) ->
     assert times == sorted(times)
 
 
-async def test_a_sensors_values_can_be_told_from_its_manifest(kafka: str, tmp_path: Path) -> None:
+async def test_sensor_values_follow_from_the_manifest(kafka: str, tmp_path: Path) -> None:
     device_id = fresh("bearing")
     values = np.random.default_rng(2).normal(0, 0.7, 30_000).clip(-3.5, 3.5).astype(np.float32)
     np.savez(tmp_path / "a.npz", acceleration_g=values, sample_rate_hz=12_000)
@@ -115,7 +115,7 @@ async def test_a_sensors_values_can_be_told_from_its_manifest(kafka: str, tmp_pa
     assert np.abs(steps / 32_768 * device.full_scale - values).max() <= device.full_scale / 32_768
 
 
-async def test_the_partition_is_the_one_any_murmur2_client_chooses(kafka: str) -> None:
+async def test_the_partition_is_that_of_any_murmur2_client(kafka: str) -> None:
     async with Publisher(Connection(kafka)) as publisher:
         await publisher.send(Chunk("foobar", fresh("s"), 0, 0, 16_000, 1, 0, bytes(8_000)))
     messages = await read_all(kafka, AUDIO.name, {"foobar"})
@@ -140,7 +140,7 @@ async def test_the_largest_chunk_fits_the_topic(kafka: str, tmp_path: Path) -> N
     [
         (["file", "nowhere.wav"], "nowhere.wav cannot be read"),
         (["file", "."], "no audio file"),
-        (["file", "a.wav", "--kind", "robot"], "'robot': there are machine, room"),
+        (["file", "a.wav", "--kind", "robot"], "'robot' is not one of 'machine', 'room'"),
         (["file", "a.wav", "--device", "a b"], "device id 'a b'"),
         (["file", "a.wav", "--chunk-seconds", "3"], "chunks of 3.0 s"),
         (["file", "a.wav", "--loop", "0"], "--loop 0"),
@@ -151,7 +151,7 @@ async def test_the_largest_chunk_fits_the_topic(kafka: str, tmp_path: Path) -> N
         (["microphone", "--seconds", "-1"], "--seconds -1"),
     ],
 )
-def test_a_users_mistake_is_one_line_and_exit_code_2(
+def test_a_user_error_is_one_line_and_exit_code_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
     audio = tmp_path / "audio"
@@ -169,7 +169,7 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_a_missing_broker_is_said_once_and_an_interruption_ends_soon(tmp_path: Path) -> None:
+def test_an_unavailable_broker_is_logged_once_and_an_interruption_ends_soon(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(8_000), 16_000)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -190,7 +190,7 @@ def test_a_missing_broker_is_said_once_and_an_interruption_ends_soon(tmp_path: P
     assert running.returncode == 130
 
 
-async def test_an_outage_loses_nothing_and_an_interruption_in_it_says_what_was_not_delivered(
+async def test_an_outage_loses_nothing_and_an_interruption_reports_undelivered_chunks(
     kafka: str, stack: Stack, tmp_path: Path
 ) -> None:
     device_id = fresh("steady")

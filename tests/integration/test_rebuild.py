@@ -1,4 +1,4 @@
-"""States lost by Redis come back from the scores, and people's words reach them: real Kafka, real Redis."""
+"""States that Redis lost are rebuilt from the scores, and feedback reaches them: real Kafka, real Redis."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ async def test_feedback_given_in_mid_stream_stands_in_the_states_read_back(
     await first.publish(kafka)
     await wait_for(kafka, first.expected())
     about = {"device_id": alert.device_id, "detector": alert.detector, "given_ns": 1_700_000_000_000_000_000}
-    verdict = AlertFeedback(alert_id=alert.alert_id, judgement="false-alarm", **about)
-    normal = DeviceFeedback(word="normal", **about)
-    await write_records(kafka, [(FEEDBACK, one.to_record()) for one in (verdict, normal)])
+    judged = AlertFeedback(alert_id=alert.alert_id, judgement="false-alarm", **about)
+    normal = DeviceFeedback(action="normal", **about)
+    await write_records(kafka, [(FEEDBACK, one.to_record()) for one in (judged, normal)])
     await asyncio.sleep(2.0)
     await second.publish(kafka)
     await wait_for(kafka, fleet.expected())
@@ -89,14 +89,14 @@ async def test_feedback_given_in_mid_stream_stands_in_the_states_read_back(
 
     found = await states_in(redis_url, list(fleet.states))
     assert found == {one: state.model_copy(update={"outbox": ()}) for one, state in undisturbed.items()}
-    assert found[key].said >= 1
-    learned = found[key].learned
-    assert learned is not None
-    episodes = [learned.rule.book.open, *learned.rule.book.past]
+    assert found[key].last_feedback_offset >= 1
+    current = found[key].current_model
+    assert current is not None
+    episodes = [current.block_state.episodes.current, *current.block_state.episodes.closed]
     assert [one.number for one in episodes if one is not None and getattr(one, "judgement", "") == "false-alarm"] == [1]
 
 
-async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked(
+async def test_feedback_and_a_policy_reach_the_state_and_stored_scores_can_be_replayed(
     kafka: str, redis_url: str, group: str, start_worker: Start, tmp_path: Path
 ) -> None:
     await start_group_at_end(kafka, group)
@@ -110,9 +110,11 @@ async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked
     await first.publish(kafka)
     await wait_for(kafka, expected)
 
-    done = await asyncio.to_thread(tocsin, "alerts", "verdict", opened.alert_id, "false-alarm", kafka=kafka)
+    done = await asyncio.to_thread(tocsin, "alerts", "feedback", opened.alert_id, "false-alarm", kafka=kafka)
     assert done.returncode == 0, done.stderr
-    done = await asyncio.to_thread(tocsin, "devices", "sensitivity", "7", "--device", device, kafka=kafka)
+    done = await asyncio.to_thread(
+        tocsin, "devices", "policy", "--false-alarms-per-week", "7", "--device", device, kafka=kafka
+    )
     assert done.returncode == 0, done.stderr
     await asyncio.sleep(2.0)
     await second.publish(kafka)
@@ -125,10 +127,10 @@ async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked
     episodes = [state.current_model.block_state.episodes.current, *state.current_model.block_state.episodes.closed]
     assert any(getattr(episode, "judgement", "") == "false-alarm" for episode in episodes if episode is not None)
 
-    told = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)
-    assert told.returncode == 0, told.stderr
+    result = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)
+    assert result.returncode == 0, result.stderr
     for part in ("p-value", "calibrating", "at most 7 false alarms a week", "window of"):
-        assert part in told.stdout
+        assert part in result.stdout
     replayed = await asyncio.to_thread(
         tocsin,
         "replay",
@@ -136,7 +138,7 @@ async def test_a_verdict_and_a_promise_reach_the_state_and_the_past_can_be_asked
         "--since",
         "1h",
         "--set",
-        "sensitivity=1",
+        "false_alarms_per_week=1",
         "--out",
         str(tmp_path),
         "--json",

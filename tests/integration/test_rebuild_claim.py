@@ -1,4 +1,4 @@
-"""Lost states are rebuilt by one worker at a time, and a worker that dies at it holds up no other: real Redis."""
+"""Lost states are rebuilt by one worker at a time, and one that dies delays no other: real Redis."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def is_free(store: RedisStates) -> bool:
         return mine
 
 
-async def test_one_has_it_for_as_long_as_it_lives_and_it_is_free_at_once_afterwards(
+async def test_a_claim_lasts_as_long_as_its_holder(
     stores: tuple[RedisStates, RedisStates], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_states, "LEASE_S", 1)
@@ -59,7 +59,7 @@ async def test_one_has_it_for_as_long_as_it_lives_and_it_is_free_at_once_afterwa
     assert await is_free(other)
 
 
-async def test_who_is_stopped_at_it_gives_it_back(stores: tuple[RedisStates, RedisStates]) -> None:
+async def test_a_cancelled_holder_releases_the_claim(stores: tuple[RedisStates, RedisStates]) -> None:
     one, other = stores
     has = asyncio.Event()
 
@@ -76,7 +76,7 @@ async def test_who_is_stopped_at_it_gives_it_back(stores: tuple[RedisStates, Red
     assert await is_free(other)
 
 
-async def test_a_worker_killed_at_it_holds_up_the_next_for_seconds_only(
+async def test_a_killed_holder_delays_the_next_for_seconds_only(
     kafka: str, redis_url: str, group: str, start_worker: Callable[..., WorkerProcess]
 ) -> None:
     await start_group_at_end(kafka, group)

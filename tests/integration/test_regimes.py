@@ -1,4 +1,4 @@
-"""A producer's way of working on the real broker: from the command to the score and its explanation."""
+"""A regime that a producer reports, on the real broker: from the command to the score and its explanation."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from schemas.device import Device
 from schemas.record import Record
 from schemas.score import Score
 from schemas.topics import DEVICES, SCORES
-from tests.integration.heard import noise, send
 from tests.integration.oracle import read_all, start_group_at_end
+from tests.integration.recorded_device import noise, send
 from tests.integration.test_stream import tocsin
 from tests.integration.worker_process import WorkerProcess
 
@@ -31,14 +31,24 @@ async def scores(kafka: str, device: str) -> list[Score]:
     return [Score.from_record(Record(m.key, m.value, tuple(m.headers))) for m in messages]
 
 
-async def test_a_tag_reaches_the_score_that_is_judged_by_it(
+async def test_a_reported_regime_reaches_the_score_and_its_explanation(
     kafka: str, group: str, start_worker: Callable[..., WorkerProcess], tmp_path: Path
 ) -> None:
     device, sound = f"lathe-{uuid.uuid4().hex[:8]}", tmp_path / "lathe.wav"
     soundfile.write(sound, noise(4, 6.0).astype(np.float32), 16_000)
     await start_group_at_end(kafka, group)
     await send(kafka, [(DEVICES, Device(device_id=device, kind="machine", announced_ns=1).to_record())])
-    done = await asyncio.to_thread(tocsin, "devices", "sensitivity", "1", "--device", device, "--tags", kafka=kafka)
+    done = await asyncio.to_thread(
+        tocsin,
+        "devices",
+        "policy",
+        "--false-alarms-per-week",
+        "1",
+        "--device",
+        device,
+        "--reported-regime",
+        kafka=kafka,
+    )
     assert done.returncode == 0, done.stderr
     start_worker()
 
@@ -53,5 +63,5 @@ async def test_a_tag_reaches_the_score_that_is_judged_by_it(
         assert time.monotonic() < deadline, f"{len(found)} scores"
         await asyncio.sleep(0.3)
     assert {(score.reported_regime, score.regime) for score in found} == {("slow", "slow"), ("fast", "fast")}
-    told = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)
-    assert "judged against its regime 'fast'" in told.stdout
+    result = await asyncio.to_thread(tocsin, "devices", "explain", device, kafka=kafka)
+    assert "compared with the reference of operating regime 'fast'" in result.stdout

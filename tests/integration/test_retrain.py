@@ -1,4 +1,4 @@
-"""`tocsin retrain` on the real stack: a better model becomes a shadow, a worse one does not, nothing stays behind."""
+"""`tocsin retrain` on the real stack: a better model becomes a shadow, a worse one does not, nothing is left behind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from schemas.assignment import Assignment
 from synthesis.fault import FAULTS, random_fault
 from synthesis.machine import random_machine
 from synthesis.sound import SAMPLE_RATE
-from tests.integration.heard import HeardDevice, send_devices
+from tests.integration.recorded_device import RecordedDevice, send_devices
 from tocsin.models.assignments import read_assignments
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -85,9 +85,9 @@ def retrain(kafka: str, tmp_path: Path, environment: dict[str, str]) -> Retrain:
     return run
 
 
-async def heard_pump(kafka: str, healthy: npt.NDArray[np.float64]) -> str:
-    device = HeardDevice(f"pump-{uuid.uuid4().hex[:8]}")
-    device.sent = device.hear("s1", healthy)
+async def recorded_pump(kafka: str, healthy: npt.NDArray[np.float64]) -> str:
+    device = RecordedDevice(f"pump-{uuid.uuid4().hex[:8]}")
+    device.sent = device.record("s1", healthy)
     await send_devices(kafka, device)
     return device.name
 
@@ -103,30 +103,31 @@ def left(out: Path) -> set[str]:
 async def test_a_model_that_is_not_worse_is_published_as_shadow(
     kafka: str, tmp_path: Path, healthy: npt.NDArray[np.float64], retrain: Retrain
 ) -> None:
-    device = await heard_pump(kafka, healthy)
+    device = await recorded_pump(kafka, healthy)
     key = f"machine/device:{device}"
 
     dry = await retrain("--devices", device, "--since", "1h", "--dry-run")
     assert (dry[0], dry[1]["published"], await assigned(kafka, key)) == (0, None, None), dry[2]
-    code, told, errors = await retrain("--devices", device, "--since", "1h")
+    code, result, errors = await retrain("--devices", device, "--since", "1h")
 
     assert code == 0, errors
-    assert (told["verdict"], told["scope"]) == ("not worse", f"device:{device}")
-    assert told["captured"]["clips"] == CLIPS
-    assert [name.split()[0] for name in told["champions"]] == ["tocsin-machine"]
-    ours, theirs = told["candidate_figures"], told["champion_figures"]
-    assert ours["windows"] == theirs["windows"] > 0
-    assert ours["auc"].keys() == theirs["auc"].keys() == {f"{kind} {db:+} dB" for kind in FAULTS for db in (-24, -6)}
+    assert (result["result"], result["scope"]) == ("not worse", f"device:{device}")
+    assert result["captured"]["clips"] == CLIPS
+    assert [name.split()[0] for name in result["champions"]] == ["tocsin-machine"]
+    candidate, champion = result["candidate_figures"], result["champion_figures"]
+    assert candidate["windows"] == champion["windows"] > 0
+    assert candidate["auc"].keys() == champion["auc"].keys()
+    assert candidate["auc"].keys() == {f"{kind} {db:+} dB" for kind in FAULTS for db in (-24, -6)}
     shadow = await assigned(kafka, key)
     assert shadow is not None
     assert shadow.champion is None
     assert shadow.shadow is not None
-    assert shadow.shadow.version == told["version"]
+    assert shadow.shadow.version == result["version"]
     assert (tmp_path / "store" / f"{shadow.shadow.sha256}.onnx").is_file()
-    assert told["published"] == {"key": key, "revision": shadow.revision, "stage": "shadow"}
-    assert json.loads((tmp_path / "out" / "report.json").read_text()) == told
+    assert result["published"] == {"key": key, "revision": shadow.revision, "stage": "shadow"}
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == result
     assert (tmp_path / "out" / "comparison.png").read_bytes().startswith(b"\x89PNG")
-    assert not {".retrain", "data", "learned"} & left(tmp_path / "out")
+    assert not {".retrain", "data", "training"} & left(tmp_path / "out")
     # Cron's mails and a cluster's logs: whole lines with their time, no bars.
     assert all(line[:4].isdigit() for line in errors.splitlines()), errors
 
@@ -134,22 +135,22 @@ async def test_a_model_that_is_not_worse_is_published_as_shadow(
 async def test_a_worse_model_is_not_published(
     kafka: str, tmp_path: Path, faulty_as_normal: Path, retrain: Retrain
 ) -> None:
-    code, told, _ = await retrain("--data", faulty_as_normal)
+    code, result, _ = await retrain("--data", faulty_as_normal)
 
     assert code == 3
-    assert told["verdict"] == "worse"
-    assert any("mean AUC" in reason for reason in told["reasons"])
-    assert told["candidate_figures"]["mean_auc"] < told["champion_figures"]["mean_auc"]
-    assert told["published"] is None
+    assert result["result"] == "worse"
+    assert any("mean AUC" in reason for reason in result["reasons"])
+    assert result["candidate_figures"]["mean_auc"] < result["champion_figures"]["mean_auc"]
+    assert result["published"] is None
     assert await assigned(kafka, "machine/device:pump-x") is None
     assert not (tmp_path / "store").exists()
-    assert json.loads((tmp_path / "out" / "report.json").read_text())["verdict"] == "worse"
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["result"] == "worse"
 
 
-async def test_sigterm_leaves_nothing_running_and_nothing_half_done(
+async def test_sigterm_leaves_nothing_running_or_incomplete(
     kafka: str, tmp_path: Path, healthy: npt.NDArray[np.float64], environment: dict[str, str], retrain: Retrain
 ) -> None:
-    device = await heard_pump(kafka, healthy)
+    device = await recorded_pump(kafka, healthy)
     out = tmp_path / "out"
     words = ("--devices", device, "--since", "1h")
     with (tmp_path / "log").open("wb") as log:
@@ -157,7 +158,7 @@ async def test_sigterm_leaves_nothing_running_and_nothing_half_done(
             command(kafka, out, *words), env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
     async with asyncio.timeout(120):
-        while not (out / ".retrain" / "learned").is_dir():
+        while not (out / ".retrain" / "training").is_dir():
             assert process.poll() is None, (tmp_path / "log").read_text()
             await asyncio.sleep(0.02)
     busy = await retrain(*words)
@@ -184,7 +185,7 @@ async def test_sigterm_leaves_nothing_running_and_nothing_half_done(
         (("--data", "nowhere"), "nowhere"),
     ],
 )
-async def test_mistakes_are_one_line(words: tuple[str, ...], named: str, retrain: Retrain) -> None:
+async def test_user_errors_are_one_line(words: tuple[str, ...], named: str, retrain: Retrain) -> None:
     code, _, errors = await retrain(*words)
 
     assert code == 2

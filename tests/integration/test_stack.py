@@ -1,4 +1,4 @@
-"""The local stack itself: real processes, started, killed, interrupted."""
+"""The local stack: real processes, started, killed, interrupted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ with Stack(Path(sys.argv[1])) as stack:
 """
 UP = """
 import sys
-from tocsin.__main__ import main
+from tocsin.cli.main import main
 sys.argv = ["tocsin", "up", "--data", sys.argv[1]]
 main()
 """
@@ -145,16 +145,16 @@ def test_up_twice_and_status(data: Path) -> None:
     assert "INFO" in (died.log_end or "")
     assert server.log_end is None
     command = [sys.executable, "-m", "tocsin", "status", "--data", str(data)]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert told.returncode == 1
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1
     assert died.log_end
-    assert died.log_end in told.stderr
+    assert died.log_end in result.stderr
     assert Stack(data).up()
     assert [part.state for part in background.status(data)] == ["running", "running"]
     background.down(data)
 
 
-def test_two_stacks_are_strangers(data: Path, tmp_path: Path) -> None:
+def test_two_stacks_are_independent(data: Path, tmp_path: Path) -> None:
     with Stack(data) as one, Stack(tmp_path / "other") as other:
         assert len({one.bootstrap, other.bootstrap}) == len({one.redis_url, other.redis_url}) == 2
         for stack, value in ((one, b"one"), (other, b"other")):
@@ -165,7 +165,7 @@ def test_two_stacks_are_strangers(data: Path, tmp_path: Path) -> None:
     assert processes_in(tmp_path) == []
 
 
-def test_faults_of_a_single_part(data: Path) -> None:
+def test_faults_of_a_single_service(data: Path) -> None:
     with Stack(data) as stack:
         create_topics(stack.bootstrap)
         write(stack, b"before")
@@ -188,7 +188,7 @@ def test_faults_of_a_single_part(data: Path) -> None:
     assert processes_in(data) == []
 
 
-def test_a_broker_that_cannot_start_tells_why(data: Path) -> None:
+def test_a_broker_that_cannot_start_reports_its_log(data: Path) -> None:
     with Stack(data):
         pass
     meta = data / "kafka" / "log" / "meta.properties"
@@ -198,7 +198,7 @@ def test_a_broker_that_cannot_start_tells_why(data: Path) -> None:
     assert processes_in(data) == []
 
 
-def test_a_port_that_is_taken_is_named(data: Path) -> None:
+def test_a_port_in_use_is_reported(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(PortInUse, match=f"port {port} for Kafka .*pid {os.getpid()}"), Stack(data, kafka_port=port):
@@ -210,7 +210,7 @@ def test_a_port_that_is_taken_is_named(data: Path) -> None:
         assert stack.bootstrap == f"127.0.0.1:{port}"
 
 
-def test_the_folder_is_refused_to_a_second_stack(data: Path) -> None:
+def test_a_second_stack_in_the_folder_is_refused(data: Path) -> None:
     with Stack(data):
         with pytest.raises(StackBusy, match=f"{data}.* {os.getpid()}"):
             Stack(data).up()
@@ -221,7 +221,7 @@ def test_the_folder_is_refused_to_a_second_stack(data: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
-def test_a_killed_owner_leaves_nothing(data: Path) -> None:
+def test_a_killed_owner_leaves_nothing_running(data: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", OWNER, str(data)], stdout=subprocess.PIPE) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == b"ready\n"
@@ -234,15 +234,15 @@ def test_a_killed_owner_leaves_nothing(data: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["starting Kafka", "waiting for Kafka"])
-def test_up_interrupted_leaves_nothing(data: Path, number: int, moment: str) -> None:
+def test_an_interrupted_up_leaves_nothing_running(data: Path, number: int, moment: str) -> None:
     command = [sys.executable, "-c", UP, str(data)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         assert process.stderr is not None
-        said = ""
-        while moment not in said:
+        output = ""
+        while moment not in output:
             line = process.stderr.readline()
-            assert line, said
-            said += line
+            assert line, output
+            output += line
         time.sleep(0.3)
         process.send_signal(number)
         rest = process.stderr.read()
@@ -265,7 +265,7 @@ def test_given_addresses_start_nothing(data: Path, tmp_path: Path) -> None:
         own.check()
 
 
-def test_topics_are_made_once_and_compared(data: Path) -> None:
+def test_topics_are_created_once_and_compared(data: Path) -> None:
     with Stack(data) as stack:
         made = create_topics(stack.bootstrap, partitions=3)
         assert [report.name for report in made] == [topic.name for topic in TOPICS]
@@ -293,7 +293,7 @@ def test_nothing_is_written_elsewhere_or_to_the_terminal(data: Path, tmp_path: P
     assert len(up.stderr.splitlines()) == 5
     status = tocsin("status")
     assert status.returncode == 0
-    assert [part["state"] for part in json.loads(status.stdout)["parts"]] == ["running", "running"]
+    assert [part["state"] for part in json.loads(status.stdout)["services"]] == ["running", "running"]
     assert json.loads(tocsin("down").stdout) == {"stopped": ["redis", "kafka"]}
     assert tocsin("status").returncode == 1
     assert list(home.rglob("*")) == []

@@ -1,4 +1,4 @@
-"""One contract suite for the state store: its twin in memory and the real Redis."""
+"""One contract suite for the state stores: in memory and the real Redis."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ async def test_what_was_stored_is_loaded(store: StateStore, key: StateKey) -> No
     assert await store.load([key, ("nobody", "machine")]) == {key: state(at(5))}
 
 
-async def test_a_long_state_is_kept_short_and_read_as_it_was_and_so_is_one_kept_long_before(
-    redis_url: str, key: StateKey
-) -> None:
+async def test_a_long_state_is_stored_compressed_and_an_uncompressed_one_is_read(redis_url: str, key: StateKey) -> None:
     client, store = redis.Redis.from_url(redis_url), RedisStates(redis_url)
     name = f"tocsin:state:v2:{key[0]}/{key[1]}"
     long = [state(at(end)).model_copy(update={"past_sessions": tuple(map(str, range(3_000)))}) for end in (5, 9)]
@@ -70,14 +68,14 @@ async def test_a_long_state_is_kept_short_and_read_as_it_was_and_so_is_one_kept_
     await store.close()
 
 
-async def test_a_writer_that_built_on_what_stands_there_wins(store: StateStore, key: StateKey) -> None:
+async def test_a_writer_with_the_stored_version_wins(store: StateStore, key: StateKey) -> None:
     await store.store([Change(key, None, state(at(5)))])
 
     assert await store.store([Change(key, at(5), state(at(9)))]) == {}
     assert (await store.load([key]))[key] == state(at(9))
 
 
-async def test_a_stale_writer_gets_what_stands_there(store: StateStore, key: StateKey) -> None:
+async def test_a_stale_writer_gets_the_stored_state(store: StateStore, key: StateKey) -> None:
     await store.store([Change(key, None, state(at(5)))])
     await store.store([Change(key, at(5), state(at(9)))])
 
@@ -130,7 +128,7 @@ async def test_an_unreadable_record_is_removed(redis_url: str, key: StateKey) ->
     await store.close()
 
 
-async def test_a_store_that_is_away_says_so_and_comes_back(stack: Stack, key: StateKey) -> None:
+async def test_an_unavailable_store_is_reported_and_recovers(stack: Stack, key: StateKey) -> None:
     store = RedisStates(stack.redis_url)
     await store.store([Change(key, None, state(at(1)))])
     await asyncio.to_thread(stack.redis.terminate)
@@ -145,7 +143,7 @@ async def test_a_store_that_is_away_says_so_and_comes_back(stack: Stack, key: St
     await store.close()
 
 
-async def test_a_full_store_says_so_at_once_and_goes_on_when_there_is_room(stack: Stack, key: StateKey) -> None:
+async def test_a_full_store_is_reported_at_once_and_recovers(stack: Stack, key: StateKey) -> None:
     store, admin = RedisStates(stack.redis_url), redis.Redis.from_url(stack.redis_url)
     await store.store([Change(key, None, state(at(5)))])
     admin.config_set("maxmemory", 1)
@@ -161,6 +159,6 @@ async def test_a_full_store_says_so_at_once_and_goes_on_when_there_is_room(stack
     await store.close()
 
 
-def test_an_address_that_is_none_is_a_settings_error() -> None:
+def test_an_invalid_address_is_a_settings_error() -> None:
     with pytest.raises(SettingsError, match="nonsense"):
         RedisStates("nonsense")

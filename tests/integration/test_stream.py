@@ -1,4 +1,4 @@
-"""The worker on the real broker: hostile records, devices, commands that read what comes out."""
+"""The worker on the real broker: hostile records, devices, and commands that read the output."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_hostile_records_between_good_ones(kafka: str, group: str, start_w
 
 
 @pytest.mark.parametrize("compression", [0, 1], ids=["plain", "gzip"])
-async def test_header_names_that_are_no_text_do_not_stop_the_stream(
+async def test_undecodable_header_names_do_not_stop_the_stream(
     kafka: str, group: str, start_worker: Start, compression: int
 ) -> None:
     await start_group_at_end(kafka, group)
@@ -96,7 +96,7 @@ async def test_header_names_that_are_no_text_do_not_stop_the_stream(
 
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
-async def test_what_other_producers_compress_is_read(kafka: str, group: str, start_worker: Start, codec: str) -> None:
+async def test_records_of_any_compression_are_read(kafka: str, group: str, start_worker: Start, codec: str) -> None:
     await start_group_at_end(kafka, group)
     fleet = Fleet.of_factory(4.0, count=1)
     start_worker()
@@ -121,7 +121,7 @@ async def test_a_tombstone_and_a_record_without_a_key_do_not_stop_the_stream(
     assert_same(await wait_for(kafka, fleet.expected()), fleet.expected())
 
 
-async def test_alerts_and_devices_as_commands_show_them(kafka: str, group: str, start_worker: Start) -> None:
+async def test_commands_list_alerts_and_devices(kafka: str, group: str, start_worker: Start) -> None:
     await start_group_at_end(kafka, group)
     fleet = Fleet.of_factory(35.0, 20.0)
     expected = fleet.expected()

@@ -1,4 +1,4 @@
-"""A real worker in a process of its own, to be stopped in every way there is."""
+"""A real worker process, to be stopped in every way."""
 
 from __future__ import annotations
 
@@ -14,17 +14,27 @@ class WorkerProcess:
     """One ``tocsin worker``.
 
     Args:
-        kafka, redis_url, group: what it is told.
+        kafka, redis_url, group: its options.
         log: file its output is added to.
         module: another program in its place, run with the same options.
+        python: another environment's, with the working directory its own.
     """
 
-    def __init__(self, kafka: str, redis_url: str, group: str, log: Path, module: str = "tocsin") -> None:
-        command = [sys.executable, "-m", module, "worker", "--kafka", kafka, "--redis", redis_url, "--group", group]
+    def __init__(
+        self, kafka: str, redis_url: str, group: str, log: Path, module: str = "tocsin", python: Path | None = None
+    ) -> None:
+        command = [str(python or sys.executable), "-m", module, "worker"]
+        command += ["--kafka", kafka, "--redis", redis_url, "--group", group]
         self.log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ}, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={**os.environ},
+                cwd=python.parents[1] if python else None,  # away from the checkout, which `-m` would import from
+                start_new_session=True,
             )
 
     @property

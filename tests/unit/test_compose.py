@@ -15,7 +15,7 @@ import typer.main
 import yaml
 
 from schemas.topics import TOPICS
-from tocsin.__main__ import app
+from tocsin.cli.main import app
 from tocsin.settings import PREFIX, Settings
 from tocsin.stack.jars import KAFKA_VERSION
 
@@ -221,16 +221,26 @@ def test_the_image_gets_all_it_is_built_from() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
     needed = {name.removesuffix("*") for name in packages} | set(project["project"]["license-files"])
-    needed |= {"pyproject.toml", project["project"]["readme"], "requirements/runtime.txt", "deploy/worker_health.py"}
+    needed |= {"pyproject.toml", project["project"]["readme"], "deploy/worker_health.py"}
+    needed |= {word for copy in instructions("COPY") for word in copy.split() if word.endswith(".txt")}
     assert needed <= given
     assert all((ROOT / name).exists() for name in given)
     assert "*" in lines
 
 
 def test_the_image_installs_what_the_lock_says() -> None:
-    (install,) = [run for run in instructions("RUN") if "requirements/s3.txt" in run]
-    # The extra for a store at s3:// brings the runtime with it.
-    assert "--requirement runtime.txt" in (ROOT / "requirements" / "s3.txt").read_text().splitlines()
+    (install,) = [run for run in instructions("RUN") if "requirements/worker.txt" in run]
+    (copied,) = [copy.split()[:-1] for copy in instructions("COPY") if "requirements/" in copy]
+    installed = re.findall(r"--requirement (requirements/\w+\.txt)", install)
+    # A lock file names the one it builds on; none is installed that was not copied.
+    below = {
+        f"requirements/{found}"
+        for name in installed
+        for found in re.findall(r"^--requirement (\S+)$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert set(copied) == set(installed) | below
+    # Workers and producers run from one image, with models from s3:// where wanted; no local stack, no trainers.
+    assert set(installed) == {f"requirements/{role}.txt" for role in ("producer", "worker", "s3")}
     assert "--require-hashes" in install
     assert "--no-deps" in install
 

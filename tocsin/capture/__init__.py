@@ -1,1 +1,1 @@
-"""Captures: sound read back from the audio topic into a labelled folder of clips."""
+"""Captures: sound from the audio topic as a folder of labelled clips."""

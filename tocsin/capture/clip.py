@@ -1,4 +1,4 @@
-"""A clip: a fixed stretch of one session, and where it lies on the audio topic."""
+"""A clip: a fixed interval of one session, and its offsets on the audio topic."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from schemas.device import Name
 Label = Literal["normal", "abnormal"]
 HOUR_NS = 3_600_000_000_000
 _ENCODING_SHARE, _ENCODING_BYTES = 1.01, 1_024
-"""What FLAC adds at most to sound it cannot shorten; measured on white noise: 0.6 % and 118 bytes."""
+"""Upper bound of what FLAC adds to incompressible sound; measured on white noise: 0.6 % and 118 bytes."""
 
 
 class Clip(BaseModel):
-    """A whole stretch on the session's grid: clip k holds samples k * n_samples to (k + 1) * n_samples - 1.
+    """An interval on the session's grid: clip k holds samples k * n_samples to (k + 1) * n_samples - 1.
 
     Attributes:
-        device_id, session_id: whose.
+        device_id, session_id: of the sound.
         first_sample: session index of its first sample.
         n_samples: its length, samples per channel.
         sample_rate, channels: of the session.
         captured_ns: capture time of its first sample, nanoseconds since 1970, by the device's clock.
         partition: of the audio topic.
-        first_offset, last_offset: records that hold it, both included.
+        first_offset, last_offset: of the records that contain it, both included.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,8 +42,8 @@ class Clip(BaseModel):
     last_offset: int
 
     @property
-    def place(self) -> tuple[str, str, int]:
-        """What tells clips apart: device, session and first sample."""
+    def key(self) -> tuple[str, str, int]:
+        """Identity of the clip: device, session and first sample."""
         return self.device_id, self.session_id, self.first_sample
 
     @property
@@ -62,24 +62,24 @@ class Clip(BaseModel):
         return self.captured_ns // HOUR_NS
 
     @property
-    def most_bytes(self) -> int:
-        """More than its file can hold."""
+    def max_bytes(self) -> int:
+        """Upper bound of the size of its file."""
         return int(2 * self.n_samples * self.channels * _ENCODING_SHARE) + _ENCODING_BYTES
 
     def name(self) -> str:
-        """Its file's name without suffix: the session, then when it was captured, which tells takes apart."""
+        """Name of its file without suffix: the session and the capture time."""
         when = datetime.fromtimestamp(self.captured_ns // 1_000_000_000, UTC)
         return f"{self.session_id}_{when:%Y%m%d-%H%M%S}"
 
 
 class LabelledClip(BaseModel):
-    """A clip, what it is taken for, and why.
+    """A clip, its label, and the alerts behind the label.
 
     Attributes:
         clip: the clip.
         label: ``normal`` or ``abnormal``.
-        hard_negative: normal sound that raised an alert, which an operator called false.
-        alerts: ids of the judged alerts it lies in.
+        hard_negative: normal sound that raised an alert marked as a false alarm.
+        alerts: ids of the alerts with feedback that it lies in.
     """
 
     model_config = ConfigDict(frozen=True)

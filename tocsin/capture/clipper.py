@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from processors.core.windowing.chunk_spans import ChunkSpans
 from schemas.chunk import Chunk
 from tocsin.capture.clip import Clip
-from tocsin.client.audio import ReplayedChunk
+from tocsin.client.audio_reader import ReplayedChunk
 
 
 @dataclass(slots=True)
-class _Run:
-    """An unbroken run of a device's chunks: those that the next clip needs, without their audio."""
+class _ContinuousRun:
+    """A run of a device's chunks without a gap: the spans that the next clip needs, without their audio."""
 
     next_clip: int
     chunks: ChunkSpans
@@ -22,20 +22,20 @@ class Clipper:
     """Clips of one partition's devices.
 
     Args:
-        clip_ms: length of a clip, milliseconds, rounded down to whole samples.
+        clip_ms: length of a clip, milliseconds; rounded down to whole samples.
     """
 
     def __init__(self, clip_ms: int) -> None:
         self._clip_ms = clip_ms
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, _ContinuousRun] = {}
 
-    def take(self, replayed: ReplayedChunk) -> list[Clip]:
+    def add(self, replayed: ReplayedChunk) -> list[Clip]:
         """The clips that a chunk completes, in order."""
         chunk = replayed.chunk
         length = max(1, self._clip_ms * chunk.sample_rate // 1_000)
-        if replayed.begins:
+        if replayed.starts_segment:
             spans = ChunkSpans(chunk.device_id, chunk.session_id, chunk.sample_rate)
-            self._runs[chunk.device_id] = _Run(-(-chunk.first_sample // length), spans)
+            self._runs[chunk.device_id] = _ContinuousRun(-(-chunk.first_sample // length), spans)
         run = self._runs[chunk.device_id]
         run.chunks.append(chunk, replayed.offset)
         clips = []
@@ -46,7 +46,7 @@ class Clipper:
         return clips
 
     @staticmethod
-    def _clip(run: _Run, chunk: Chunk, length: int, partition: int) -> Clip:
+    def _clip(run: _ContinuousRun, chunk: Chunk, length: int, partition: int) -> Clip:
         first = run.next_clip * length
         return Clip(
             device_id=chunk.device_id,

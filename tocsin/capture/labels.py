@@ -1,4 +1,4 @@
-"""What a clip may be taken for: alerts cast doubt on sound, operators' verdicts settle it."""
+"""Labels of clips: sound near an alert is ambiguous until an operator gives feedback."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class AlertInterval:
 
     Attributes:
         alert_id: its id.
-        begin_ns, end_ns: nanoseconds since 1970, both included; an alert that was never closed has no end.
-        judgement: what the newest verdict says, or None.
+        begin_ns, end_ns: nanoseconds since 1970, both included; a far future end for an alert that was never closed.
+        judgement: of the latest feedback, or None.
     """
 
     alert_id: str
@@ -29,51 +29,51 @@ class AlertInterval:
     judgement: Judgement | None
 
     def touches(self, clip: Clip, guard_ns: int = 0) -> bool:
-        """Whether a clip has sound of this time, or of ``guard_ns`` around it."""
+        """Whether a clip overlaps this time, or ``guard_ns`` around it."""
         return self.begin_ns - guard_ns < clip.end_ns and clip.captured_ns <= self.end_ns + guard_ns
 
 
 def alert_intervals_of(log: AlertLog) -> dict[str, list[AlertInterval]]:
-    """By device, when its alerts were open. One whose end was lost ends where the same detector's next one opened."""
+    """The intervals of every device's alerts. One whose end was lost ends where the same detector's next one opened."""
     openings: dict[str, list[int]] = {}
     for revisions in log.alerts():
         openings.setdefault(revisions[0].dedup_key, []).append(revisions[0].opened_ns)
-    doubts: dict[str, list[AlertInterval]] = {}
+    intervals: dict[str, list[AlertInterval]] = {}
     for revisions in log.alerts():
         first = revisions[0]
-        given = log.verdict(first.alert_id)
+        given = log.latest_feedback(first.alert_id)
         end = _end_ns(revisions, openings[first.dedup_key])
         judgement = None if given is None else given.judgement
-        doubts.setdefault(first.device_id, []).append(AlertInterval(first.alert_id, first.opened_ns, end, judgement))
-    return doubts
+        intervals.setdefault(first.device_id, []).append(AlertInterval(first.alert_id, first.opened_ns, end, judgement))
+    return intervals
 
 
-def label(clip: Clip, doubts: Iterable[AlertInterval], guard_ns: int) -> LabelledClip | None:
-    """What a clip is taken for; None where it must be left out.
+def label(clip: Clip, intervals: Iterable[AlertInterval], guard_ns: int) -> LabelledClip | None:
+    """Labels a clip; None if it must be left out.
 
-    Sound inside an alert judged real is abnormal. Sound inside or near any other alert is left out, for nobody knows
-    what it is, unless the alert was judged false: then it is normal, and inside the alert a hard negative.
+    Sound during an alert judged real is abnormal. Sound during or near any other alert is ambiguous and left out,
+    unless the alert was a false alarm: then it is normal, and during the alert a hard negative.
 
     Args:
         clip: the clip.
-        doubts: of its device.
-        guard_ns: how near is near, nanoseconds before the alert opened and after it closed.
+        intervals: alerts of its device.
+        guard_ns: time before an alert opened and after it closed that counts as near, nanoseconds.
     """
     real: list[str] = []
     false: list[str] = []
-    doubtful = False
-    for doubt in doubts:
-        inside = doubt.touches(clip)
-        if doubt.judgement == "false-alarm":
+    ambiguous = False
+    for interval in intervals:
+        inside = interval.touches(clip)
+        if interval.judgement == "false-alarm":
             if inside:
-                false.append(doubt.alert_id)
-        elif inside and doubt.judgement == "real":
-            real.append(doubt.alert_id)
-        elif doubt.touches(clip, guard_ns):
-            doubtful = True
+                false.append(interval.alert_id)
+        elif inside and interval.judgement == "real":
+            real.append(interval.alert_id)
+        elif interval.touches(clip, guard_ns):
+            ambiguous = True
     if real:
         return LabelledClip(clip=clip, label="abnormal", alerts=tuple(sorted(real)))
-    if doubtful:
+    if ambiguous:
         return None
     return LabelledClip(clip=clip, label="normal", hard_negative=bool(false), alerts=tuple(sorted(false)))
 

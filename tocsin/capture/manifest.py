@@ -1,4 +1,4 @@
-"""What a capture's folder says of itself: the request while it is made, the manifest when it is whole."""
+"""The request and the manifest of a capture."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ MANIFEST = "manifest.json"
 
 
 class CaptureRequest(BaseModel):
-    """What was asked for. Two runs into one folder must ask for the same.
+    """What to capture. All runs into one folder must have the same request.
 
     Attributes:
-        devices: patterns.
-        since, until: as they were given.
+        devices: ids or patterns.
+        since, until: as given.
         clip_ms: length of a clip.
-        guard_ms: how much is left out before and after an alert.
-        device_minutes: of each device and label, at most.
-        max_bytes: of all files together, at most.
+        guard_ms: time left out before and after an alert.
+        device_minutes: maximum per device and label.
+        max_bytes: maximum of all files together.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,12 +54,12 @@ class CapturedClip(LabelledClip):
 
 
 class LeftOut(BaseModel):
-    """Clips that are not in the folder, by why.
+    """Numbers of clips that are not in the folder, by reason.
 
     Attributes:
-        near_alerts: inside or near an alert that nobody called false.
-        beyond_bounds: not chosen, for the capture is bounded.
-        expired: chosen, but the topic dropped them before they were read.
+        near_alerts: during or near an alert without feedback, or near a real one.
+        beyond_bounds: not selected, because the capture is bounded.
+        expired: selected, but dropped by the topic before they were read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,12 +70,12 @@ class LeftOut(BaseModel):
 
 
 class CaptureManifest(BaseModel):
-    """A whole capture.
+    """A complete capture.
 
     Attributes:
-        topic: where the sound came from.
-        request: what was asked for.
-        since_ms, until_ms: which time that meant, by the broker's clock, milliseconds since 1970.
+        topic: source of the sound.
+        request: what was captured.
+        since_ms, until_ms: the time span, by the broker's clock, milliseconds since 1970.
         clips: in the order of devices and capture times.
         left_out: see :class:`LeftOut`.
     """
@@ -92,10 +92,10 @@ class CaptureManifest(BaseModel):
 
     @classmethod
     def load(cls, folder: Path) -> CaptureManifest | None:
-        """The manifest of a folder; None where it has none.
+        """The manifest of a folder; None if it has none.
 
         Raises:
-            UnreadableInput: it cannot be read.
+            UnreadableInput: the file cannot be read.
         """
         path = folder / MANIFEST
         try:
@@ -103,8 +103,8 @@ class CaptureManifest(BaseModel):
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
-            raise UnreadableInput(f"{path} is no manifest of a capture: {str(error).splitlines()[0]}") from None
+            raise UnreadableInput(f"{path} is not a manifest of a capture: {str(error).splitlines()[0]}") from None
 
     def to_bytes(self) -> bytes:
-        """As it is written: JSON, one field a line."""
+        """As stored: JSON, one field per line."""
         return (json.dumps(self.model_dump(mode="json"), indent=1) + "\n").encode()

@@ -1,4 +1,4 @@
-"""How far a long task is: a bar where somebody looks, one line a step elsewhere."""
+"""Progress of a long task: a bar on a terminal, one line per task elsewhere."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from tocsin.diagnostics import say
+from tocsin.diagnostics import log_line
 
 
 class Advance(Protocol):
-    """Told how much more is done."""
+    """Called with the number of steps just completed."""
 
     def __call__(self, done: int) -> None: ...
 
 
-def _unseen(done: int) -> None:
-    """Nobody looks."""
+def _ignore(done: int) -> None:
+    """Shows nothing."""
 
 
 @contextmanager
-def steps(what: str, total: int, unit: str) -> Iterator[Advance]:
-    """A task of ``total`` steps.
+def progress_bar(task: str, total: int, unit: str) -> Iterator[Advance]:
+    """Shows the progress of a task.
 
     Args:
-        what: is done, for people.
-        total: steps.
-        unit: of them, plural.
+        task: what is being done.
+        total: number of steps.
+        unit: of the steps, plural.
     """
     if not sys.stderr.isatty():
-        say(f"{what}: {total} {unit}")
-        yield _unseen
+        log_line(f"{task}: {total} {unit}")
+        yield _ignore
         return
     columns = (
         TextColumn("{task.description}"),
@@ -44,5 +44,5 @@ def steps(what: str, total: int, unit: str) -> Iterator[Advance]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task: TaskID = bar.add_task(what, total=total)
-        yield lambda done: bar.advance(task, done)
+        bar_id: TaskID = bar.add_task(task, total=total)
+        yield lambda done: bar.advance(bar_id, done)

@@ -1,4 +1,4 @@
-"""Which clips are kept: evenly over devices and hours, within bounds."""
+"""Selection of clips: balanced over devices and hours, within bounds."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _LABELS: tuple[Label, ...] = ("abnormal", "normal")
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much is kept at most.
+    """Limits of a selection.
 
     Attributes:
-        device_seconds: of each device and label, s.
-        total_bytes: of all files together.
+        device_seconds: maximum per device and label, s.
+        total_bytes: maximum of all files together.
     """
 
     device_seconds: float
@@ -25,17 +25,17 @@ class Bounds:
 
 
 def select(clips: Iterable[LabelledClip], bounds: Bounds) -> list[LabelledClip]:
-    """A balanced choice, the same for the same clips in whatever order.
+    """A balanced selection that does not depend on the order of the clips.
 
-    Abnormal sound comes first, for there is little of it. Then devices take turns, one clip each; of each device the
-    hard negatives come first, then its hours take turns.
+    Abnormal sound comes first, because it is rare. Then devices take turns, one clip each; within a device the hard
+    negatives come first, then its hours take turns.
 
     Args:
-        clips: each once.
-        bounds: what the choice keeps to.
+        clips: without duplicates.
+        bounds: the limits.
 
     Returns:
-        The choice, in the order of devices and capture times.
+        The selected clips, in the order of devices and capture times.
     """
     found = list(clips)
     chosen: list[LabelledClip] = []
@@ -47,29 +47,29 @@ def select(clips: Iterable[LabelledClip], bounds: Bounds) -> list[LabelledClip]:
                 devices.setdefault(one.clip.device_id, []).append(one)
         queues = [list(_within(_queue(devices[name]), bounds.device_seconds)) for name in sorted(devices)]
         for one in _in_turn(queues):
-            if one.clip.most_bytes <= left:
-                left -= one.clip.most_bytes
+            if one.clip.max_bytes <= left:
+                left -= one.clip.max_bytes
                 chosen.append(one)
-    return sorted(chosen, key=lambda one: (one.clip.device_id, one.clip.captured_ns, one.clip.place))
+    return sorted(chosen, key=lambda one: (one.clip.device_id, one.clip.captured_ns, one.clip.key))
 
 
 def _queue(clips: Sequence[LabelledClip]) -> list[LabelledClip]:
-    """One device's clips, those to be taken first in front."""
-    hard = sorted((one for one in clips if one.hard_negative), key=lambda one: _draw(one.clip))
+    """One device's clips in the order of selection."""
+    hard = sorted((one for one in clips if one.hard_negative), key=lambda one: _random_order(one.clip))
     hours: dict[int, list[LabelledClip]] = {}
     for one in clips:
         if not one.hard_negative:
             hours.setdefault(one.clip.hour, []).append(one)
-    # Drawn, not in order of time: where not every hour gets its turn, no part of the day is preferred.
+    # In random order, not in order of time: if not every hour gets a turn, no part of the day is preferred.
     turns = sorted(hours.values(), key=lambda group: _digest(f"{group[0].clip.device_id}/{group[0].clip.hour}"))
-    return [*hard, *_in_turn([sorted(group, key=lambda one: _draw(one.clip)) for group in turns])]
+    return [*hard, *_in_turn([sorted(group, key=lambda one: _random_order(one.clip)) for group in turns])]
 
 
 def _within(clips: Iterable[LabelledClip], seconds: float) -> Iterator[LabelledClip]:
-    taken = 0.0
+    selected_s = 0.0
     for one in clips:
-        if taken + one.clip.seconds <= seconds:
-            taken += one.clip.seconds
+        if selected_s + one.clip.seconds <= seconds:
+            selected_s += one.clip.seconds
             yield one
 
 
@@ -80,8 +80,8 @@ def _in_turn(queues: Sequence[Sequence[LabelledClip]]) -> Iterator[LabelledClip]
                 yield queue[turn]
 
 
-def _draw(clip: Clip) -> str:
-    return _digest("/".join(map(str, clip.place)))
+def _random_order(clip: Clip) -> str:
+    return _digest("/".join(map(str, clip.key)))
 
 
 def _digest(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The fleet as its manifests say, and which of it a pattern means."""
+"""The fleet by its manifests, and the devices that a pattern matches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.device import Device
 from schemas.topics import DEVICES
 from tocsin.client.topic_reader import read_newest
 
-_NEAR = 5
+_MAX_SUGGESTED = 5
 
 
 async def read_fleet(bootstrap: str) -> dict[str, Device]:
@@ -23,19 +23,19 @@ async def read_fleet(bootstrap: str) -> dict[str, Device]:
 
 
 def matches(device_id: str, patterns: Iterable[str]) -> bool:
-    """Whether one of the patterns (``*``, ``?``, ``[..]``) is the device's; case counts."""
+    """Whether one of the patterns (``*``, ``?``, ``[..]``) matches the device; case-sensitive."""
     return any(fnmatchcase(device_id, pattern) for pattern in patterns)
 
 
 def near(names: Collection[str], patterns: Sequence[str]) -> str:
-    """What a person may have meant by patterns that match nothing: a clause for a message."""
+    """Devices that a user may have meant by patterns without a match: a clause for an error message."""
     if not names:
-        return "there is no device at all: does a producer run?"
+        return "no device has announced itself: does a producer run?"
     bare = [pattern.replace("*", "").replace("?", "") for pattern in patterns]
     close = dict.fromkeys(
-        name for text in bare for name in difflib.get_close_matches(text, sorted(names), _NEAR, cutoff=0.4)
+        name for text in bare for name in difflib.get_close_matches(text, sorted(names), _MAX_SUGGESTED, cutoff=0.4)
     )
     inside = [name for name in sorted(names) if any(text and text in name for text in bare)]
-    likely = list(dict.fromkeys([*inside, *close]))[:_NEAR] or sorted(names)[:_NEAR]
+    likely = list(dict.fromkeys([*inside, *close]))[:_MAX_SUGGESTED] or sorted(names)[:_MAX_SUGGESTED]
     more = len(names) - len(likely)
     return f"there are {', '.join(likely)}" + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""Scores and what was said, read back for questions about the past."""
+"""Reading scores back from the topic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.errors import ContractError
 from schemas.score import Score
 from schemas.topics import FEEDBACK, SCORES
 from tocsin.client.topic_reader import consumer_of, read_to_end
-from tocsin.diagnostics import say_passed_over
+from tocsin.diagnostics import log_skipped_record
 
 
 async def read_scores(
@@ -21,13 +21,13 @@ async def read_scores(
     device_id: str | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Score]:
-    """Scores since a moment, each once.
+    """Scores since a time, without duplicates.
 
     Args:
         bootstrap: Kafka's address.
         since_ms: milliseconds since 1970, by the broker's clock.
-        detector, device_id: whose; None for all.
-        progress: told how many records were read, now and then.
+        detector, device_id: of these only; None for all.
+        progress: called now and then with the number of records read.
 
     Raises:
         BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
@@ -52,7 +52,7 @@ async def read_feedback(bootstrap: str, device_id: str, detector: str) -> list[O
             try:
                 about, item = feedback_of_message(message)
             except ContractError as error:
-                say_passed_over(message, "feedback", error)
+                log_skipped_record(message, "feedback", error)
                 continue
             if about == (device_id, detector):
                 found.append(item)

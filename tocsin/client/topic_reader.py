@@ -1,4 +1,4 @@
-"""Reading topics as a consumer of Tocsin would: without a group, from a place of one's choice."""
+"""Reading topics without a consumer group, from the beginning or any other offset."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from processors.adapters.kafka.records import read_any_header_name
 from schemas.errors import BrokerUnavailable, ContractError, SettingsError
 from schemas.event import Event
 from schemas.topics import Topic
-from tocsin.diagnostics import say_passed_over
+from tocsin.diagnostics import log_skipped_record
 
 __all__ = ["consumer_of", "follow", "read_newest", "read_to_end", "record_of"]
 
@@ -30,7 +30,7 @@ async def consumer_of(bootstrap: str, topics: Sequence[Topic]) -> AsyncIterator[
     """A group-less consumer of all partitions, at their beginning.
 
     Raises:
-        BrokerUnavailable: nothing answers at the address within 10 s.
+        BrokerUnavailable: no broker answers at the address within 10 s.
         SettingsError: a topic does not exist there.
     """
     read_any_header_name()
@@ -61,7 +61,7 @@ async def consumer_of(bootstrap: str, topics: Sequence[Topic]) -> AsyncIterator[
 
 
 async def follow(consumer: AIOKafkaConsumer) -> AsyncIterator[Any]:
-    """Records as they come, for ever."""
+    """Records as they arrive, without end."""
     while True:
         batches = await consumer.getmany(timeout_ms=250)
         for message in (message for batch in batches.values() for message in batch):
@@ -86,5 +86,5 @@ async def read_newest(bootstrap: str, topic: Topic, event: type[E], what: str) -
             try:
                 newest.apply(message)
             except ContractError as error:
-                say_passed_over(message, what, error)
+                log_skipped_record(message, what, error)
     return {key: newest.events[key] for key in sorted(newest.events)}

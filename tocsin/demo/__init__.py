@@ -1,1 +1,1 @@
-"""The demo: a small factory, played in real time through the real stack."""
+"""The demo: a synthetic factory, played in real time through the real stack."""

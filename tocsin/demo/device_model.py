@@ -1,4 +1,4 @@
-"""One device of the demo gets a model of its own in mid-run, by the command a user would give."""
+"""Training a device's own model during the demo, with the command a user would type."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import os
 import sys
 from pathlib import Path
 
-LEARNS_AT_S = 27.0
-"""Seconds of sound after which the device's own model is learned: the shortest it can be learned from is 24 s."""
-LEAST_SHOW_S = 55.0
-"""A shorter show has no time for it."""
+TRAIN_AT_S = 27.0
+"""Seconds of sound after which the device's own model is trained; the minimum for training is 24 s."""
+MIN_RUN_S = 55.0
+"""A shorter run has no time for the training."""
 DEVICE = "pump-3"
 
 _GRACE_S = 5.0
 
 
-async def learn_in_mid_run(kafka: str, store: str, results: Path) -> None:
+async def train_during_run(kafka: str, store: str, results: Path) -> None:
     """Runs ``tocsin learn`` for :data:`DEVICE`; its output goes to ``learn.log`` in ``results``.
 
-    A model that is refused or late is no mishap of the show: the device keeps the model it has.
+    If the model is refused or late, the demo goes on: the device keeps its present model.
 
     Args:
         kafka: bootstrap address.
         store: folder of published models.
-        results: folder for the model, its figures and the log.
+        results: folder for the model, its metrics and the log.
     """
     command = ["learn", DEVICE, "--minutes", "0.5", "--window", "2", "--out", str(results / "learned")]
     environment = {**os.environ, "TOCSIN_KAFKA": kafka, "TOCSIN_MODEL_STORE": store}

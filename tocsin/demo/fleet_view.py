@@ -1,4 +1,4 @@
-"""What the live view knows: the latest score of every device and the alerts so far."""
+"""State of the live view: the latest score of every device and the alerts so far."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from dataclasses import dataclass, field
 from schemas.alert import Alert
 from schemas.score import Score
 
-_CURVE = 40
-"""Scores shown as a curve."""
+_MAX_SPARKLINE = 40
+"""Scores in a sparkline."""
 
 
 @dataclass(slots=True)
 class DeviceView:
-    """One row.
+    """One row of the view.
 
     Attributes:
-        device_id, kind: whose.
+        device_id, kind: of the device.
         latest: its latest score; None before the first.
-        curve: latest scores, newest last.
+        sparkline: latest scores, newest last.
         alert: its open alert, or None.
-        alerts: how many alerts it has opened.
-        windows: how many windows were scored.
-        swapped_s: seconds into the session at which another model took over; None where none did.
+        alerts: number of alerts opened.
+        windows: number of windows scored.
+        swapped_s: seconds into the session at which another model took over; None if none did.
     """
 
     device_id: str
     kind: str
     latest: Score | None = None
-    curve: deque[Score] = field(default_factory=lambda: deque(maxlen=_CURVE))
+    sparkline: deque[Score] = field(default_factory=lambda: deque(maxlen=_MAX_SPARKLINE))
     alert: Alert | None = None
     alerts: int = 0
     windows: int = 0
@@ -37,29 +37,29 @@ class DeviceView:
 
     @property
     def model(self) -> str:
-        """Name of the model that scored last, without the maker's."""
+        """Name of the model that scored last, without the prefix ``tocsin-``."""
         return "" if self.latest is None else self.latest.model.name.removeprefix("tocsin-")
 
     @property
     def state(self) -> str:
-        """``waiting``, ``learning``, ``normal``, ``above`` or ``ALERT``."""
+        """``waiting``, ``warm-up``, ``normal``, ``above`` or ``ALERT``."""
         if self.alert is not None:
             return "ALERT"
         if self.latest is None:
             return "waiting"
         if self.latest.exceeds:
             return "above"
-        return "learning" if self.latest.threshold is None else "normal"
+        return "warm-up" if self.latest.threshold is None else "normal"
 
 
 @dataclass(slots=True)
 class FleetView:
-    """All rows, and what has happened.
+    """All rows, alerts and scores.
 
     Attributes:
-        devices: by id, in the order they are shown.
-        events: alert revisions in the order they came, each once.
-        scores: every score, once, by device and detector, in order of arrival.
+        devices: rows by device id, in the order shown.
+        events: alert revisions in order of arrival, without duplicates.
+        scores: by device and detector, in order of arrival, without duplicates.
     """
 
     devices: dict[str, DeviceView]
@@ -67,8 +67,8 @@ class FleetView:
     scores: dict[str, list[Score]] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
 
-    def hear(self, score: Score) -> None:
-        """Takes a champion's score; one that came before changes nothing."""
+    def add_score(self, score: Score) -> None:
+        """Adds a champion's score; duplicates and shadows are ignored."""
         if score.stage == "shadow" or score.event_id() in self._seen:
             return
         self._seen.add(score.event_id())
@@ -77,11 +77,11 @@ class FleetView:
             row.swapped_s = score.first_sample / score.sample_rate
         row.latest = score
         row.windows += 1
-        row.curve.append(score)
+        row.sparkline.append(score)
         self.scores.setdefault(f"{score.device_id}/{score.detector}", []).append(score)
 
-    def take(self, alert: Alert) -> bool:
-        """Takes an alert's revision; False, and nothing changes, for one that came before."""
+    def add_alert(self, alert: Alert) -> bool:
+        """Adds a revision of an alert; False for a duplicate, which is ignored."""
         if alert.event_id() in self._seen:
             return False
         self._seen.add(alert.event_id())

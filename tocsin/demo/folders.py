@@ -1,4 +1,4 @@
-"""The demo's folders: its stack's, fresh for every run, and its results'."""
+"""The demo's folders: a new one per run for the stack, and the one for results."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _PREFIX = "demo-"
 
 @contextmanager
 def stack_folder(data: Path) -> Iterator[Path]:
-    """A new folder inside ``data``, gone afterwards; so are those that killed demos have left.
+    """A new folder inside ``data``, removed afterwards, with those that killed demos have left.
 
     Raises:
-        OutputError: it cannot be made.
+        OutputError: it cannot be created.
     """
     try:
         data.mkdir(parents=True, exist_ok=True)
-        for left in data.glob(f"{_PREFIX}*"):
-            lock = FolderLock(left / "lock", f"the folder {left}")
+        for leftover in data.glob(f"{_PREFIX}*"):
+            lock = FolderLock(leftover / "lock", f"the folder {leftover}")
             if lock.try_acquire():
                 lock.release()
-                shutil.rmtree(left, ignore_errors=True)
+                shutil.rmtree(leftover, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=data))
     except OSError as error:
         raise OutputError(f"{data}: {error.strerror}: name another folder with --data") from None
@@ -38,15 +38,15 @@ def stack_folder(data: Path) -> Iterator[Path]:
 
 
 def results_folder(out: Path) -> Path:
-    """The results' folder, without the results of an earlier run.
+    """The folder for results, emptied of those of an earlier run.
 
     Raises:
-        OutputError: it cannot be made, or written.
+        OutputError: it cannot be created or written.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        kept = ("alerts.jsonl", "live-view.svg", "worker.log", "learn.log")
-        for path in (*out.glob("alert-*.png"), *out.glob("learned/*"), *(out / name for name in kept)):
+        files = ("alerts.jsonl", "live-view.svg", "worker.log", "learn.log")
+        for path in (*out.glob("alert-*.png"), *out.glob("learned/*"), *(out / name for name in files)):
             path.unlink(missing_ok=True)
         (out / "alerts.jsonl").touch()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What the demo heard, against what its factory made sound."""
+"""Comparison of the demo's alerts with the expected ones."""
 
 from __future__ import annotations
 
@@ -15,62 +15,64 @@ from tocsin.demo.fleet_view import FleetView
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """The verdict.
+class DemoOutcome:
+    """Deviations from the expected alerts.
 
     Attributes:
-        missed: devices that should have alerted and did not.
-        false: devices that alerted and should not have.
-        unheard: devices of which no window was scored.
+        missed: devices that should have raised an alert and did not.
+        false: devices that raised an unexpected alert.
+        unscored: devices without a scored window.
     """
 
     missed: tuple[str, ...]
     false: tuple[str, ...]
-    unheard: tuple[str, ...]
+    unscored: tuple[str, ...]
 
     @property
-    def held(self) -> bool:
-        """Whether exactly the right devices alerted."""
-        return not (self.missed or self.false or self.unheard)
+    def as_expected(self) -> bool:
+        """Whether exactly the expected devices raised alerts, and all were scored."""
+        return not (self.missed or self.false or self.unscored)
 
 
-def judge(factory: tuple[SyntheticDevice, ...], view: FleetView) -> Outcome:
-    """Compares alerts with the truth."""
+def assess(factory: tuple[SyntheticDevice, ...], view: FleetView) -> DemoOutcome:
+    """Compares the alerts with those the factory should cause."""
     rows = view.devices
-    return Outcome(
+    return DemoOutcome(
         missed=tuple(d.device_id for d in factory if d.expects_alert and not rows[d.device_id].alerts),
         false=tuple(d.device_id for d in factory if not d.expects_alert and rows[d.device_id].alerts),
-        unheard=tuple(d.device_id for d in factory if not rows[d.device_id].windows),
+        unscored=tuple(d.device_id for d in factory if not rows[d.device_id].windows),
     )
 
 
-def print_outcome(console: Console, factory: tuple[SyntheticDevice, ...], view: FleetView, outcome: Outcome) -> None:
-    """What it heard, one row a device, and the verdict in a sentence."""
-    table = Table("device", "what sounds there", "windows", "alerts", "as it should be", title="What was heard")
+def print_outcome(
+    console: Console, factory: tuple[SyntheticDevice, ...], view: FleetView, outcome: DemoOutcome
+) -> None:
+    """Prints one row per device, and the outcome in a sentence."""
+    table = Table("device", "sound", "windows", "alerts", "as expected", title="Results")
     for device in factory:
         row = view.devices[device.device_id]
-        right = device.device_id not in (*outcome.missed, *outcome.false, *outcome.unheard)
+        correct = device.device_id not in (*outcome.missed, *outcome.false, *outcome.unscored)
         first = next((a for a in view.events if a.device_id == device.device_id and a.state == "opened"), None)
-        heard = "none" if first is None else f"{row.alerts}, first at {first.first_sample / first.sample_rate:.1f} s"
-        verdict = "[green]yes[/]" if right else "[bold red]no[/]"
-        table.add_row(device.device_id, device.description, str(row.windows), heard, verdict)
+        alerts = "none" if first is None else f"{row.alerts}, first at {first.first_sample / first.sample_rate:.1f} s"
+        mark = "[green]yes[/]" if correct else "[bold red]no[/]"
+        table.add_row(device.device_id, device.description, str(row.windows), alerts, mark)
     console.print(table)
     for row in view.devices.values():
         if row.swapped_s is not None:
             console.print(
-                f"{row.device_id} was scored by a model of its own, {row.model}, from {row.swapped_s:.1f} s on: learned"
-                " from its own sound while it ran.",
+                f"{row.device_id} was scored by a model of its own, {row.model}, from {row.swapped_s:.1f} s on, trained"
+                " on its own sound during the run.",
                 highlight=False,
             )
     expected = [d.device_id for d in factory if d.expects_alert]
-    if outcome.held:
-        console.print(f"[green]Exactly {' and '.join(expected)} raised alerts, as it should be.[/]")
+    if outcome.as_expected:
+        console.print(f"[green]Exactly {' and '.join(expected)} raised alerts, as expected.[/]")
         return
-    for names, what in ((outcome.missed, "raised no alert"), (outcome.false, "raised an alert without a reason")):
+    for names, what in ((outcome.missed, "raised no alert"), (outcome.false, "raised an unexpected alert")):
         if names:
             console.print(f"[bold red]{', '.join(names)} {what}.[/]")
-    if outcome.unheard:
-        console.print(f"[bold red]Nothing was scored of {', '.join(outcome.unheard)}: see the worker's log.[/]")
+    if outcome.unscored:
+        console.print(f"[bold red]No window was scored of {', '.join(outcome.unscored)}: see the worker's log.[/]")
 
 
 def write_alerts(folder: Path, view: FleetView) -> Path:

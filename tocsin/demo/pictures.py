@@ -1,4 +1,4 @@
-"""A picture of an alert: the spectrogram, and the score against its threshold below it."""
+"""A plot of an alert: the spectrogram, and below it the score and its threshold."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def draw_alert(
     Args:
         path: of the PNG.
         alert: its opening revision.
-        samples: int16 (n, channels), sound around it.
+        samples: int16 (n, channels), the sound around it.
         start_sample: session index of ``samples[0]``.
         scores: of the same device, detector and session.
 
@@ -62,7 +62,7 @@ def draw_alert(
 
 def _draw_scores(axes: Axes, alert: Alert, scores: Sequence[Score], start_s: float, end_s: float) -> None:
     rate = alert.sample_rate
-    # A score belongs to the whole window; it is drawn at the window's end, when it was known.
+    # A score belongs to its whole window; it is drawn at the window's end, when it became known.
     known = [score for score in scores if start_s <= (score.first_sample + score.n_samples) / rate <= end_s]
     times = [(score.first_sample + score.n_samples) / rate for score in known]
     axes.plot(times, [score.score for score in known], marker=".", color="tab:blue", label="score")

@@ -1,4 +1,4 @@
-"""The demo's run: stack, workers, players and view, and their orderly end."""
+"""A run of the demo: workers, players and live view, and their orderly shutdown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from processors.app.options import WorkerOptions
 from producers.kafka.connection import Connection
 from producers.kafka.publisher import Publisher
 from producers.player import play_all
-from producers.sources.synthetic import synthetic_parts
+from producers.sources.synthetic import synthetic_jobs
 from producers.stats import ProducerStats
 from schemas.alert import Alert
 from schemas.score import Score
@@ -25,29 +25,29 @@ from schemas.topics import ALERTS, SCORES
 from synthesis.device import SyntheticDevice
 from synthesis.factory import demo_factory
 from tocsin.client.topic_reader import consumer_of, follow, record_of
-from tocsin.demo.device_model import LEARNS_AT_S, LEAST_SHOW_S, learn_in_mid_run
+from tocsin.demo.device_model import MIN_RUN_S, TRAIN_AT_S, train_during_run
 from tocsin.demo.fleet_view import DeviceView, FleetView
-from tocsin.demo.outcome import Outcome, judge
+from tocsin.demo.outcome import DemoOutcome, assess
 from tocsin.demo.screen import draw, plain_line, plain_status
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
-from tocsin.worker_processes import supervised
+from tocsin.worker_processes import worker_supervisor
 
 _REFRESH_S = 0.25
 _PLAIN_STATUS_S = 10.0
 _CATCH_UP_S = 20.0
-_SETTLED_S = 1.0
+_QUIET_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """What the demo is told.
+    """Options of the demo.
 
     Attributes:
         seed: of all sound.
         seconds: how long the factory plays.
-        processes: worker processes.
-        worker_log: file the workers' logs go to.
+        processes: number of worker processes.
+        worker_log: file for the workers' logs.
     """
 
     seed: int
@@ -60,13 +60,13 @@ class DemoRun:
     """One run of the demo.
 
     Args:
-        options: see there.
-        console: where it is shown; lines instead of a live view where it is no terminal.
+        options: of the run.
+        console: for the live view; plain lines unless it is a terminal.
 
     Attributes:
-        factory: what is played.
-        view: what has been heard.
-        snapshot: the view when most alerts were open, for rich to draw; None before the first alert.
+        factory: the synthetic devices.
+        view: scores and alerts so far.
+        snapshot: the rendered view when most alerts were open; None before the first alert.
     """
 
     def __init__(self, options: DemoOptions, console: Console) -> None:
@@ -77,11 +77,11 @@ class DemoRun:
         self._began = time.monotonic()
         self.snapshot: RenderableType | None = None
 
-    async def run(self, stack: Stack) -> Outcome:
-        """Plays the factory through a running stack and returns what was heard.
+    async def run(self, stack: Stack) -> DemoOutcome:
+        """Plays the factory through a running stack and compares its alerts with the expected ones.
 
         Raises:
-            TocsinError: a part cannot run.
+            TocsinError: a service or worker cannot run.
         """
         await asyncio.to_thread(create_topics, stack.bootstrap)
         with self.options.worker_log.open("wb") as log:
@@ -93,47 +93,47 @@ class DemoRun:
                 model_store=str(store),
                 model_cache=stack.data / "models-cache",
             )
-            supervisor = supervised(worker, self.options.processes, log.fileno())
+            supervisor = worker_supervisor(worker, self.options.processes, log.fileno())
             async with consumer_of(stack.bootstrap, [SCORES, ALERTS]) as consumer, asyncio.TaskGroup() as group:
                 background = [
                     group.create_task(supervisor.run()),
-                    group.create_task(self._listen(consumer)),
+                    group.create_task(self._follow(consumer)),
                     group.create_task(self._watch(stack)),
                 ]
-                async with self._shown():
+                async with self._display():
                     self._began = time.monotonic()
-                    learning = group.create_task(self._teach(stack.bootstrap, str(store)))
+                    training = group.create_task(self._train_device_model(stack.bootstrap, str(store)))
                     await self._play(stack.bootstrap)
                     await self._catch_up()
-                    learning.cancel()
+                    training.cancel()
                 supervisor.stop()
                 await background[0]
                 for task in background[1:]:
                     task.cancel()
-        return judge(self.factory, self.view)
+        return assess(self.factory, self.view)
 
     async def _play(self, bootstrap: str) -> None:
-        parts = synthetic_parts(seed=self.options.seed, seconds=self.options.seconds)
+        jobs = synthetic_jobs(seed=self.options.seed, seconds=self.options.seconds)
         publisher = Publisher(Connection(bootstrap))
         async with publisher:
-            await play_all(parts, publisher, ProducerStats(), realtime=True)
+            await play_all(jobs, publisher, ProducerStats(), realtime=True)
 
-    async def _teach(self, bootstrap: str, store: str) -> None:
-        """Lets one device learn a model of its own, which takes the shipped one's place in mid-run."""
-        if self.options.seconds >= LEAST_SHOW_S:
-            await asyncio.sleep(LEARNS_AT_S)
-            await learn_in_mid_run(bootstrap, store, self.options.worker_log.parent)
+    async def _train_device_model(self, bootstrap: str, store: str) -> None:
+        """Trains a model on one device's own sound, which replaces the shipped one during the run."""
+        if self.options.seconds >= MIN_RUN_S:
+            await asyncio.sleep(TRAIN_AT_S)
+            await train_during_run(bootstrap, store, self.options.worker_log.parent)
 
     async def _catch_up(self) -> None:
-        """Waits until the sound is scored to its end and no further score comes, or none has come for a while."""
+        """Waits until all sound is scored and no further score arrives, or none has arrived for 20 s."""
         end = int(self.options.seconds * 16_000)
         last = time.monotonic()
         counted = 0
-        while (silent := time.monotonic() - last) < _CATCH_UP_S:
+        while (idle := time.monotonic() - last) < _CATCH_UP_S:
             windows = sum(row.windows for row in self.view.devices.values())
             if windows != counted:
                 counted, last = windows, time.monotonic()
-            elif silent > _SETTLED_S and all(self._is_done(row, end) for row in self.view.devices.values()):
+            elif idle > _QUIET_S and all(self._is_done(row, end) for row in self.view.devices.values()):
                 return
             await asyncio.sleep(_REFRESH_S)
 
@@ -143,25 +143,25 @@ class DemoRun:
         latest = row.latest
         return latest is not None and latest.first_sample + latest.n_samples > end - latest.sample_rate
 
-    async def _listen(self, consumer: AIOKafkaConsumer) -> None:
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         most_open = 0
         async for message in follow(consumer):
             record = record_of(message)
             if message.topic == SCORES.name:
-                self.view.hear(Score.from_record(record))
+                self.view.add_score(Score.from_record(record))
                 continue
             alert = Alert.from_record(record)
-            if not self.view.take(alert):
+            if not self.view.add_alert(alert):
                 continue
             if not self.console.is_terminal:
                 self.console.print(f"{self._elapsed():5.1f} s  {plain_line(alert)}", highlight=False, soft_wrap=True)
             open_now = sum(row.alert is not None for row in self.view.devices.values())
             if open_now >= most_open:
-                most_open, self.snapshot = open_now, self.picture()
+                most_open, self.snapshot = open_now, self.render()
 
     @staticmethod
     async def _watch(stack: Stack) -> None:
-        """Ends the show when a part of the stack has died."""
+        """Ends the run when a service of the stack has died."""
         while True:
             await asyncio.sleep(1.0)
             await asyncio.to_thread(stack.check)
@@ -170,7 +170,7 @@ class DemoRun:
         return time.monotonic() - self._began
 
     @contextlib.asynccontextmanager
-    async def _shown(self) -> AsyncIterator[None]:
+    async def _display(self) -> AsyncIterator[None]:
         if self.console.is_terminal:
             with Live(console=self.console, auto_refresh=False, screen=False) as screen:
                 drawing = asyncio.create_task(self._draw(screen))
@@ -178,7 +178,7 @@ class DemoRun:
                     yield
                 finally:
                     drawing.cancel()
-                    screen.update(self.picture(), refresh=True)
+                    screen.update(self.render(), refresh=True)
         else:
             printing = asyncio.create_task(self._print_status())
             try:
@@ -188,7 +188,7 @@ class DemoRun:
 
     async def _draw(self, screen: Live) -> None:
         while True:
-            screen.update(self.picture(), refresh=True)
+            screen.update(self.render(), refresh=True)
             await asyncio.sleep(_REFRESH_S)
 
     async def _print_status(self) -> None:
@@ -196,12 +196,12 @@ class DemoRun:
             self.console.print(f"{self._elapsed():5.1f} s  {plain_status(self.view)}", highlight=False, soft_wrap=True)
             await asyncio.sleep(_PLAIN_STATUS_S)
 
-    def picture(self) -> RenderableType:
-        """The live view as it is now, for rich to draw."""
+    def render(self) -> RenderableType:
+        """The present live view, for rich to print."""
         left = max(0.0, self.options.seconds - self._elapsed())
         windows = sum(row.windows for row in self.view.devices.values())
         return draw(
             self.view,
-            f"Tocsin hears a small factory · {self._elapsed():.0f} s",
-            f"{windows} windows scored · {left:.0f} s of sound to come · Ctrl-C stops",
+            f"Tocsin · synthetic factory · {self._elapsed():.0f} s",
+            f"{windows} windows scored · {left:.0f} s of sound left · Ctrl-C stops",
         )

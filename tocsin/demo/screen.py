@@ -1,4 +1,4 @@
-"""The live view as rich draws it, and the same as plain lines."""
+"""The live view as a rich renderable, and as plain lines."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from schemas.score_text import score_text
 from tocsin.demo.fleet_view import DeviceView, FleetView
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
-_STYLES = {"waiting": "dim", "learning": "cyan", "normal": "green", "above": "yellow", "ALERT": "bold white on red"}
+_STYLES = {"waiting": "dim", "warm-up": "cyan", "normal": "green", "above": "yellow", "ALERT": "bold white on red"}
 _LEVEL_WIDTH = 10
-_QUIETEST_DBFS = -80.0
-_ALERTS_SHOWN = 6
+_MIN_DBFS = -80.0
+_MAX_ALERTS = 6
 
 
 def draw(view: FleetView, title: str, subtitle: str) -> RenderableType:
-    """The whole view: one row a device, alerts below."""
+    """The whole view: one row per device, alerts below."""
     table = Table(expand=True, box=None, header_style="bold", pad_edge=False)
     for column, options in (
         ("device", {"no_wrap": True}),
@@ -35,7 +35,7 @@ def draw(view: FleetView, title: str, subtitle: str) -> RenderableType:
         table.add_column(column, **options)
     for row in view.devices.values():
         table.add_row(*_cells(row))
-    alerts = [_alert_line(alert) for alert in view.events[-_ALERTS_SHOWN:]]
+    alerts = [_alert_line(alert) for alert in view.events[-_MAX_ALERTS:]]
     below = Text("\n").join(alerts) if alerts else Text("none", style="dim")
     return Group(
         Panel(table, title=f"[bold]{title}", subtitle=subtitle, border_style="blue"),
@@ -44,12 +44,12 @@ def draw(view: FleetView, title: str, subtitle: str) -> RenderableType:
 
 
 def plain_line(alert: Alert) -> str:
-    """One alert revision on one line."""
+    """One alert revision in one line."""
     return f"{alert.state.upper():7} {alert.severity:8} {alert.summary}"
 
 
 def plain_status(view: FleetView) -> str:
-    """One line on all devices."""
+    """The states of all devices in one line."""
     return "  ".join(f"{row.device_id}={row.state}" for row in view.devices.values())
 
 
@@ -66,25 +66,25 @@ def _cells(row: DeviceView) -> Iterable[RenderableType]:
         _level(score.level_dbfs),
         score_text(score.score),
         threshold,
-        _curve(row),
+        _sparkline(row),
         state,
     )
 
 
 def _level(dbfs: float) -> Text:
-    share = min(max(1.0 - dbfs / _QUIETEST_DBFS, 0.0), 1.0)
+    share = min(max(1.0 - dbfs / _MIN_DBFS, 0.0), 1.0)
     filled = round(share * _LEVEL_WIDTH)
     return Text("█" * filled, style="green") + Text("░" * (_LEVEL_WIDTH - filled), style="dim") + f" {dbfs:4.0f} dB"
 
 
-def _curve(row: DeviceView) -> Text:
-    """Scores as blocks, red above their thresholds; full height is the threshold, or the highest score above it."""
-    values = [score.score for score in row.curve]
-    limits = [score.threshold for score in row.curve if score.threshold is not None]
+def _sparkline(row: DeviceView) -> Text:
+    """Scores as blocks, red above the threshold; full height is the threshold, or the highest score if above it."""
+    values = [score.score for score in row.sparkline]
+    limits = [score.threshold for score in row.sparkline if score.threshold is not None]
     low, high = min(values), max(values + limits[-1:])
     span = high - low or 1.0
     text = Text()
-    for score in row.curve:
+    for score in row.sparkline:
         block = _BLOCKS[int((score.score - low) / span * (len(_BLOCKS) - 1))]
         text.append(block, style="red" if score.exceeds else "blue")
     return text

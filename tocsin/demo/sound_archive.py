@@ -1,4 +1,4 @@
-"""The sound of an alert, read back from the audio topic as any consumer could."""
+"""The sound of alerts, read back from the audio topic as any consumer could."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SoundArchive:
 
     @classmethod
     async def of(cls, bootstrap: str, devices: set[str]) -> SoundArchive:
-        """All sound of these devices that the topic holds now."""
+        """All sound of these devices on the topic."""
         chunks = []
         async with consumer_of(bootstrap, [AUDIO]) as consumer:
             async for message in read_to_end(consumer):
@@ -43,7 +43,7 @@ class SoundArchive:
         """Sound from ``before_s`` seconds before the alert's window to ``after_s`` seconds after its start.
 
         Returns:
-            Session index of the first sample, and int16 (n, channels); n is 0 where the topic no longer holds it.
+            Session index of the first sample, and int16 (n, channels); n is 0 if the topic no longer holds it.
         """
         rate = alert.sample_rate
         low = alert.opened_first_sample - int(before_s * rate)

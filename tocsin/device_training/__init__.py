@@ -1,1 +1,1 @@
-"""A device's own sound, read back to learn from."""
+"""A device's own sound, read back to train a model on."""

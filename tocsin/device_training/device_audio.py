@@ -1,4 +1,4 @@
-"""A device's last sound as unbroken runs, without what alerts cast doubt on."""
+"""A device's latest sound as continuous runs, without the sound around alerts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.chunk import Chunk
-from tocsin.client.audio import ReplayedChunk
+from tocsin.client.audio_reader import ReplayedChunk
 from trainers.recipes.knn.data import ContinuousAudio
 
 _SECOND_NS = 1_000_000_000
@@ -20,84 +20,84 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class OwnSound:
-    """What was read back of a device.
+class DeviceAudio:
+    """Sound of a device read back from the topic.
 
     Attributes:
-        runs: unbroken, in order of time.
-        heard_s: seconds that were there.
-        doubtful_s: seconds of them left out around alerts.
-        first_ns, last_ns: when the runs begin and end, nanoseconds since 1970; 0 without runs.
+        runs: continuous sound, in order of time.
+        observed_s: seconds read.
+        excluded_s: seconds of them left out around alerts.
+        first_ns, last_ns: begin of the first and end of the last run, nanoseconds since 1970; 0 without runs.
     """
 
     runs: tuple[ContinuousAudio, ...]
-    heard_s: float
-    doubtful_s: float
+    observed_s: float
+    excluded_s: float
     first_ns: int
     last_ns: int
 
     @property
     def seconds(self) -> float:
-        """Length of the runs together."""
+        """Total length of the runs."""
         return sum(run.seconds for run in self.runs)
 
 
 class Recorder:
-    """Keeps the last seconds of what is played back, chunk by chunk.
+    """Collects the last seconds of replayed sound, chunk by chunk.
 
-    A chunk that touches a doubtful span is left out whole, and what follows begins a new run: windows never reach
-    across.
+    A chunk that overlaps an excluded span is left out as a whole, and the next one starts a new run: no window spans
+    the gap.
 
     Args:
-        seconds: how much to keep; older chunks are forgotten as newer ones come.
-        doubtful: spans to leave out.
+        seconds: amount to keep; newer chunks replace older ones.
+        excluded: spans to leave out.
     """
 
-    def __init__(self, seconds: float, doubtful: Sequence[Span]) -> None:
+    def __init__(self, seconds: float, excluded: Sequence[Span]) -> None:
         self._seconds = seconds
-        self._doubtful = tuple(doubtful)
-        self._kept: deque[tuple[Chunk, bool]] = deque()
-        self._kept_s = self._heard_s = self._doubtful_s = 0.0
-        self._breaks = True
+        self._excluded = tuple(excluded)
+        self._chunks: deque[tuple[Chunk, bool]] = deque()
+        self._buffered_s = self._observed_s = self._excluded_s = 0.0
+        self._new_run = True
 
     @property
     def full(self) -> bool:
-        """Whether as much is kept as was asked for."""
-        return self._kept_s >= self._seconds
+        """Whether the requested amount is buffered."""
+        return self._buffered_s >= self._seconds
 
-    def take(self, played: ReplayedChunk) -> None:
-        """Takes the next chunk of the device."""
-        chunk = played.chunk
+    def add(self, replayed: ReplayedChunk) -> None:
+        """Adds the next chunk of the device."""
+        chunk = replayed.chunk
         length = chunk.n_samples / chunk.sample_rate
-        self._heard_s += length
-        if self._is_doubtful(chunk):
-            self._doubtful_s += length
-            self._breaks = True
+        self._observed_s += length
+        if self._is_excluded(chunk):
+            self._excluded_s += length
+            self._new_run = True
             return
-        self._kept.append((chunk, played.begins or self._breaks))
-        self._breaks = False
-        self._kept_s += length
-        while self._kept_s - _seconds_of(self._kept[0][0]) >= self._seconds:
-            self._kept_s -= _seconds_of(self._kept.popleft()[0])
+        self._chunks.append((chunk, replayed.starts_segment or self._new_run))
+        self._new_run = False
+        self._buffered_s += length
+        while self._buffered_s - _seconds_of(self._chunks[0][0]) >= self._seconds:
+            self._buffered_s -= _seconds_of(self._chunks.popleft()[0])
 
-    def sound(self) -> OwnSound:
-        """What has been kept."""
+    def audio(self) -> DeviceAudio:
+        """The buffered sound."""
         parts: list[list[Chunk]] = []
-        for chunk, begins in self._kept:
-            if begins or not parts:
+        for chunk, starts_run in self._chunks:
+            if starts_run or not parts:
                 parts.append([])
             parts[-1].append(chunk)
-        first, last = (self._kept[0][0], self._kept[-1][0]) if self._kept else (None, None)
-        return OwnSound(
+        first, last = (self._chunks[0][0], self._chunks[-1][0]) if self._chunks else (None, None)
+        return DeviceAudio(
             runs=tuple(_run(chunks) for chunks in parts),
-            heard_s=self._heard_s,
-            doubtful_s=self._doubtful_s,
+            observed_s=self._observed_s,
+            excluded_s=self._excluded_s,
             first_ns=0 if first is None else first.captured_ns,
             last_ns=0 if last is None else _end_ns(last),
         )
 
-    def _is_doubtful(self, chunk: Chunk) -> bool:
-        return any(begin < _end_ns(chunk) and chunk.captured_ns <= end for begin, end in self._doubtful)
+    def _is_excluded(self, chunk: Chunk) -> bool:
+        return any(begin < _end_ns(chunk) and chunk.captured_ns <= end for begin, end in self._excluded)
 
 
 def _run(chunks: Sequence[Chunk]) -> ContinuousAudio:

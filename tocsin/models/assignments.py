@@ -1,4 +1,4 @@
-"""The models topic: what is assigned, and changes to it."""
+"""The models topic: current assignments, and changes to them."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from schemas.errors import ContractError, SettingsError
 from schemas.topics import MODELS
 from tocsin.client.topic_reader import consumer_of, read_newest, read_to_end, record_of
 from tocsin.client.topic_writer import write_records
-from tocsin.diagnostics import say_passed_over
+from tocsin.diagnostics import log_skipped_record
 
 Change = Callable[[Assignment | None, int], Assignment]
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
-    """A change that stands on the topic.
+class Announcement:
+    """A change that was written to the topic.
 
     Attributes:
         assignment: the new record.
-        meanwhile: what somebody else wrote between our reading and our writing; their change may be lost in ours, or
-            ours in theirs. None where nobody did.
+        concurrent: a change by another user between our read and our write; one of the two may have overwritten the
+            other. None if there was none.
     """
 
     assignment: Assignment
-    meanwhile: Assignment | None
+    concurrent: Assignment | None
 
 
 async def read_assignments(bootstrap: str) -> dict[str, Assignment]:
@@ -40,16 +40,16 @@ async def read_assignments(bootstrap: str) -> dict[str, Assignment]:
     return await read_newest(bootstrap, MODELS, Assignment, "assignment")
 
 
-async def announce(bootstrap: str, key: str, change: Change) -> Announced:
+async def announce(bootstrap: str, key: str, change: Change) -> Announcement:
     """Changes the newest record under a key.
 
-    Kafka has no compare and set. The topic is read again after the write, so that two people who change the same thing
-    in the same second are told.
+    Kafka has no compare and set. The topic is read again after the write, to report a concurrent change of the same
+    key.
 
     Args:
         bootstrap: Kafka's address.
         key: ``<detector>/<scope>``.
-        change: makes the new record of the newest one and the time, nanoseconds since 1970.
+        change: makes the new record from the newest one and the time, nanoseconds since 1970.
 
     Raises:
         UserError: ``change`` refuses.
@@ -63,18 +63,18 @@ async def announce(bootstrap: str, key: str, change: Change) -> Announced:
         for other in await _history(bootstrap, key)
         if other.revision >= assignment.revision and other.event_id() != assignment.event_id()
     ]
-    return Announced(assignment, others[-1] if others else None)
+    return Announcement(assignment, others[-1] if others else None)
 
 
-def named(assignments: dict[str, Assignment], key: str) -> Assignment:
+def assignment_of(assignments: dict[str, Assignment], key: str) -> Assignment:
     """The assignment under a key.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: there is no assignment under the key.
     """
     if key not in assignments:
-        there = f"there are {', '.join(assignments)}" if assignments else "none was ever published"
-        raise SettingsError(f"nothing is assigned to {key!r}; {there}")
+        known = f"there are {', '.join(assignments)}" if assignments else "no model was ever published"
+        raise SettingsError(f"no model is assigned to {key!r}; {known}")
     return assignments[key]
 
 
@@ -98,7 +98,7 @@ async def _history(bootstrap: str, key: str) -> list[Assignment]:
             try:
                 assignment = Assignment.from_record(record_of(message))
             except ContractError as error:
-                say_passed_over(message, "assignment", error)
+                log_skipped_record(message, "assignment", error)
                 continue
             if assignment.key() == key:
                 found.append(assignment)

@@ -1,4 +1,4 @@
-"""Changes of an assignment, pure: the newest record in, its successor out."""
+"""Changes of an assignment as pure functions: the newest record in, its successor out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from schemas.scope import Scope
 from schemas.score import Stage
 
 
-def published(
+def with_model(
     current: Assignment | None, artefact: Artefact, scope: Scope, stage: Stage, note: str, now_ns: int
 ) -> Assignment:
-    """With a new champion, the old one remembered; or with a new shadow.
+    """The assignment with a new champion, whose predecessor is remembered, or with a new shadow.
 
     Raises:
         SettingsError: the champion itself is published as its shadow.
@@ -20,15 +20,20 @@ def published(
     base = current or Assignment(detector=artefact.detector, scope=scope, revision=0, announced_ns=now_ns)
     if stage == "shadow":
         if base.champion is not None and base.champion.sha256 == artefact.sha256:
-            raise SettingsError(f"{artefact.sha256[:12]} is the champion of {base.key()}: it needs no shadow of itself")
+            raise SettingsError(f"{artefact.sha256[:12]} is the champion of {base.key()}: it cannot be its own shadow")
         return _next(base, note, now_ns, shadow=artefact)
     return _next(
-        base, note, now_ns, champion=artefact, shadow=_beside(base, artefact), previous=_remembered(base, artefact)
+        base,
+        note,
+        now_ns,
+        champion=artefact,
+        shadow=_shadow_beside(base, artefact),
+        previous=_earlier_champions(base, artefact),
     )
 
 
 def promoted(current: Assignment, note: str, now_ns: int) -> Assignment:
-    """The shadow as champion, the old champion remembered.
+    """The assignment with the shadow as champion; the old champion is remembered.
 
     Raises:
         SettingsError: there is no shadow.
@@ -36,14 +41,14 @@ def promoted(current: Assignment, note: str, now_ns: int) -> Assignment:
     if current.shadow is None:
         raise SettingsError(f"{current.key()} has no shadow to promote: publish one with --stage shadow")
     champion = current.shadow
-    return _next(current, note, now_ns, champion=champion, shadow=None, previous=_remembered(current, champion))
+    return _next(current, note, now_ns, champion=champion, shadow=None, previous=_earlier_champions(current, champion))
 
 
 def rolled_back(current: Assignment, note: str, now_ns: int) -> Assignment:
-    """The champion before the present one, which is forgotten: rolling back twice goes two champions back.
+    """The assignment with the previous champion; the present one is dropped, so rolling back twice goes back two.
 
     Raises:
-        SettingsError: there was none.
+        SettingsError: there is no previous champion.
     """
     if not current.previous:
         raise SettingsError(
@@ -55,22 +60,22 @@ def rolled_back(current: Assignment, note: str, now_ns: int) -> Assignment:
         note,
         now_ns,
         champion=champion,
-        shadow=_beside(current, champion),
+        shadow=_shadow_beside(current, champion),
         previous=current.previous[1:],
     )
 
 
 def retired(current: Assignment, stage: Stage | None, note: str, now_ns: int) -> Assignment:
-    """Without a champion, a shadow, or both: the wider scope's model holds, or the shipped one.
+    """The assignment without a shadow, or without both models: the wider scope's applies, or the shipped one.
 
     Args:
         current: the newest record.
-        stage: ``shadow`` takes back the shadow alone; None both. A champion that goes takes its shadow with it.
+        stage: ``shadow`` removes the shadow only; None removes both.
         note: for people.
         now_ns: nanoseconds since 1970.
 
     Raises:
-        SettingsError: there is nothing to take back.
+        SettingsError: there is no model to remove.
     """
     if stage == "shadow":
         if current.shadow is None:
@@ -78,17 +83,17 @@ def retired(current: Assignment, stage: Stage | None, note: str, now_ns: int) ->
         return _next(current, note, now_ns, shadow=None)
     if current.champion is None and current.shadow is None:
         raise SettingsError(f"{current.key()} has no model to retire")
-    return _next(current, note, now_ns, champion=None, shadow=None, previous=_remembered(current, None))
+    return _next(current, note, now_ns, champion=None, shadow=None, previous=_earlier_champions(current, None))
 
 
-def _beside(current: Assignment, champion: Artefact) -> Artefact | None:
-    """The shadow, unless it is the champion now."""
+def _shadow_beside(current: Assignment, champion: Artefact) -> Artefact | None:
+    """The shadow, unless it is the new champion."""
     shadow = current.shadow
     return None if shadow is not None and shadow.sha256 == champion.sha256 else shadow
 
 
-def _remembered(current: Assignment, champion: Artefact | None) -> tuple[Artefact, ...]:
-    """Champions before ``champion``, the newest first, each once."""
+def _earlier_champions(current: Assignment, champion: Artefact | None) -> tuple[Artefact, ...]:
+    """Champions before ``champion``, newest first, each once."""
     known = {} if champion is None else {champion.sha256}
     past = [artefact for artefact in (current.champion, *current.previous) if artefact is not None]
     unique = {artefact.sha256: artefact for artefact in reversed(past) if artefact.sha256 not in known}

@@ -1,4 +1,4 @@
-"""Champion and shadow on the same windows: pure."""
+"""Agreement of champion and shadow on the same windows; pure functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.score import ModelRef, Score
-from tocsin.client.alert_intervals import opened
+from tocsin.client.alert_openings import opening_scores
 
 _DAY_S = 86_400.0
 
@@ -19,12 +19,12 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """One device's windows that both have scored, in their order.
+    """One device's windows that both models scored, in order.
 
     Attributes:
-        device_id: whose.
-        champion, shadow: one score a window each; of the same stretch of sound.
-        seconds: how much sound the windows cover.
+        device_id: of the device.
+        champion, shadow: one score per window each; of the same sound.
+        seconds: of sound that the windows cover.
     """
 
     device_id: str
@@ -39,10 +39,10 @@ class Agreement:
 
     Attributes:
         devices, windows, hours: how much was compared.
-        agreement: share of windows that both judge alike, each at its own threshold, 0 to 1.
+        agreement: share of windows with the same decision, each model at its own threshold, 0 to 1.
         both, champion_only, shadow_only: windows above the threshold.
         correlation: Spearman's rank correlation of the scores, the mean over devices weighed by their windows, -1 to 1;
-            None where no device's scores vary.
+            None if no device's scores vary.
         champion_alarms_a_day, shadow_alarms_a_day: alarms a device and day; None while no window had a threshold.
     """
 
@@ -59,14 +59,14 @@ class Agreement:
 
 
 def paired(scores: Iterable[Score], champion: ModelRef, shadow: ModelRef) -> list[Pairs]:
-    """Windows that both models have scored, by device.
+    """Windows that both models scored, by device.
 
-    Where the models' windows differ in length, each window of the one with fewer goes with the other's window whose
-    middle is nearest, no further away than half the longer window.
+    If the models' windows differ in length, each window of the model with fewer windows is paired with the other
+    model's window of the nearest middle, at most half the longer window away.
 
     Args:
-        scores: in any order; repeats count once.
-        champion, shadow: whose scores are taken.
+        scores: in any order; duplicates count once.
+        champion, shadow: the two models.
     """
     sessions: dict[tuple[str, str], tuple[dict[str, Score], dict[str, Score]]] = defaultdict(lambda: ({}, {}))
     for score in scores:
@@ -114,7 +114,7 @@ def values_of(pair: Pairs) -> tuple[Float64, Float64]:
 
 
 def rank_correlation(left: Float64, right: Float64) -> float | None:
-    """Spearman's rank correlation, equal values sharing their mean rank; None where one of them does not vary.
+    """Spearman's rank correlation, equal values sharing their mean rank; None if one of them does not vary.
 
     Args:
         left, right: float64 (n,).
@@ -127,11 +127,11 @@ def rank_correlation(left: Float64, right: Float64) -> float | None:
 def _alarms_a_day(devices: Sequence[Sequence[Score]], seconds: float) -> float | None:
     if not any(score.threshold is not None for scores in devices for score in scores):
         return None
-    return sum(len(opened(scores)) for scores in devices) * _DAY_S / seconds
+    return sum(len(opening_scores(scores)) for scores in devices) * _DAY_S / seconds
 
 
 def _matched(first: list[Score], second: list[Score]) -> tuple[list[Score], list[Score], float]:
-    """Windows of one session that belong together, in order, and the seconds they cover."""
+    """Paired windows of one session, in order, and the seconds they cover."""
     fewer, more = (first, second) if len(first) <= len(second) else (second, first)
     fewer.sort(key=_middle)
     more.sort(key=_middle)

@@ -1,4 +1,4 @@
-"""The manifest of a model that scores name, and what it says against its model."""
+"""Manifests of models that scores refer to, and the metrics in which a model is worse than chance."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from schemas.errors import SettingsError
 from schemas.manifest import Manifest
 from schemas.score import ModelRef
 from tocsin.models.assignments import artefacts_of, read_assignments
-from tocsin.models.reference import at_hand
+from tocsin.models.lookup import downloaded
 
 
 async def manifest_of(bootstrap: str, store: str, model: ModelRef) -> Manifest:
-    """What a model says of itself: one that ships with this build, or one that was announced.
+    """The manifest of a shipped or announced model.
 
     Args:
         bootstrap: Kafka's address.
         store: address of the artefact store.
-        model: as scores name it.
+        model: as scores refer to it.
 
     Raises:
-        SettingsError: it is neither.
-        ModelRefused, StoreUnavailable: its file cannot be had.
+        SettingsError: the model is neither shipped nor announced.
+        ModelRefused, StoreUnavailable: its file cannot be fetched.
     """
     for name in DETECTORS:
         shipped = load_shipped(name)
@@ -35,12 +35,12 @@ async def manifest_of(bootstrap: str, store: str, model: ModelRef) -> Manifest:
     if artefact is None:
         raise SettingsError(
             f"model {model.name} {model.version} ({model.sha256[:12]}) neither ships with this build nor was announced:"
-            " its scores cannot be judged again here"
+            " its scores cannot be replayed here"
         )
-    with at_hand(artefact, ArtefactStore(store)) as named:
-        return read_manifest(named.path)[0]
+    with downloaded(artefact, ArtefactStore(store)) as file:
+        return read_manifest(file.path)[0]
 
 
 def worse_than_chance(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The areas under ROC curves that are below a half: of what a model scores the wrong way."""
+    """The areas under ROC curves below 0.5: anomalies that the model scores below normal sound."""
     return {name: value for name, value in metrics.items() if "auc" in name.split("_") and value < 0.5}

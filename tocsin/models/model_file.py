@@ -1,4 +1,4 @@
-"""A model file that a person has named."""
+"""Checks of a user-supplied model file."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from processors.adapters.models.check.artefact import CheckReport, examine
 from schemas.errors import ModelRefused
 
 
-def examine_given(path: Path) -> CheckReport:
-    """As :func:`processors.adapters.models.check.artefact.examine` without an announcement; a refusal names the file.
+def examine_file(path: Path) -> CheckReport:
+    """As :func:`processors.adapters.models.check.artefact.examine`, without an announcement; errors name the file.
 
     Raises:
-        UnreadableInput: there is no such file.
-        ModelRefused: the class names why.
+        UnreadableInput: the file does not exist.
+        ModelRefused: the class names the reason.
     """
     try:
         return examine(path, None)

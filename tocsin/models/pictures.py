@@ -1,4 +1,4 @@
-"""A picture of two models on the same windows."""
+"""A plot of two models on the same windows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CHAMPION, _SHADOW = "tab:blue", "tab:orange"
 
 
 def draw_comparison(path: Path, pairs: Sequence[Pairs], title: str) -> None:
-    """Writes a PNG: the shadow's score over the champion's, and both over time for the device they differ on most.
+    """Writes a PNG: shadow's against champion's score, and both over time for the device with most disagreements.
 
     Raises:
         OutputError: the file cannot be written.
@@ -28,7 +28,7 @@ def draw_comparison(path: Path, pairs: Sequence[Pairs], title: str) -> None:
     figure.suptitle(title)
     left, right = figure.subplots(1, 2)
     _scatter(left, pairs)
-    _timeline(right, max(pairs, key=_differences))
+    _timeline(right, max(pairs, key=_disagreements))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.part")
@@ -66,5 +66,5 @@ def _threshold(score: Score) -> float:
     return float("nan") if score.threshold is None else score.threshold
 
 
-def _differences(pair: Pairs) -> int:
+def _disagreements(pair: Pairs) -> int:
     return sum(one.exceeds != other.exceeds for one, other in zip(pair.champion, pair.shadow, strict=True))

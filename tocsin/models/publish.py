@@ -1,4 +1,4 @@
-"""From a model file to its announcement: checked, kept in the store, signed, announced."""
+"""Publishing a model file: check, store, sign, announce."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from schemas.assignment import Assignment
 from schemas.errors import DigestMismatch, SettingsError
 from schemas.scope import ALL, Scope
 from schemas.score import Stage
-from tocsin.models.assignments import Announced, announce
-from tocsin.models.changes import published
-from tocsin.models.model_file import examine_given
+from tocsin.models.assignments import Announcement, announce
+from tocsin.models.changes import with_model
+from tocsin.models.model_file import examine_file
 
 
 def publish(
@@ -31,38 +31,38 @@ def publish(
     key: Ed25519PrivateKey | None = None,
     note: str = "",
 ) -> Assignment:
-    """Checks a model as workers will, keeps it in the store and announces it; blocks.
+    """Checks a model as workers will, stores and announces it; blocks.
 
     Args:
         path: the ONNX file.
-        store: where workers fetch it.
+        store: where workers fetch models.
         kafka: bootstrap address.
         scope: the devices that it scores.
         stage: ``champion`` or ``shadow``.
-        key: signs it.
+        key: to sign it with; None leaves it unsigned.
         note: for people, at most 500 characters.
 
     Returns:
-        The assignment that holds from now on.
+        The new assignment.
 
     Raises:
-        ModelRefused: the file does not pass; nothing is kept or announced.
-        UnreadableInput: there is no such file.
-        StoreUnavailable, BrokerUnavailable: it could not be kept, or not announced.
+        ModelRefused: the file fails a check; nothing is stored or announced.
+        UnreadableInput: the file does not exist.
+        StoreUnavailable, BrokerUnavailable: it could not be stored, or not announced.
     """
-    kept, _ = keep(path, store, key)
-    return asyncio.run(announce_artefact(kept, kafka, scope, stage, note)).assignment
+    stored, _ = store_model(path, store, key)
+    return asyncio.run(announce_artefact(stored, kafka, scope, stage, note)).assignment
 
 
-def keep(
+def store_model(
     path: Path, store: ArtefactStore, key: Ed25519PrivateKey | None, detector: str | None = None
 ) -> tuple[Artefact, CheckReport]:
-    """Checks a file, keeps it in the store and signs it; as :func:`publish`.
+    """Checks, stores and signs a file; as :func:`publish`.
 
     Raises:
-        SettingsError: it is not for ``detector``.
+        SettingsError: the model is not for ``detector``.
     """
-    report = examine_given(path)
+    report = examine_file(path)
     if detector is not None and report.manifest.detector != detector:
         raise SettingsError(f"{path} is a model for {report.manifest.detector!r}, not {detector!r}")
     url = store.put(path)
@@ -81,10 +81,10 @@ def keep(
     return artefact if key is None else sign(artefact, key), report
 
 
-async def announce_artefact(artefact: Artefact, kafka: str, scope: Scope, stage: Stage, note: str) -> Announced:
-    """Announces what :func:`keep` kept; as :func:`publish`."""
+async def announce_artefact(artefact: Artefact, kafka: str, scope: Scope, stage: Stage, note: str) -> Announcement:
+    """Announces an artefact of :func:`store_model`; as :func:`publish`."""
 
     def change(current: Assignment | None, now_ns: int) -> Assignment:
-        return published(current, artefact, scope, stage, note, now_ns)
+        return with_model(current, artefact, scope, stage, note, now_ns)
 
     return await announce(kafka, f"{artefact.detector}/{scope}", change)

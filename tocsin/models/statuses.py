@@ -1,4 +1,4 @@
-"""What workers say of announced models."""
+"""Workers' statuses of announced models."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from schemas.topics import MODEL_STATUS
 from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
 
 _GROUP_S = 5.0
-# How long others may still report when nobody knows how many workers there are.
-_STRAGGLERS_S = 2.0
-_LISTEN_S = 0.25
+# How long to wait for further reports when the number of workers is unknown.
+_MORE_REPORTS_S = 2.0
+_POLL_S = 0.25
 
 
 async def newest_statuses(bootstrap: str) -> list[ModelStatus]:
@@ -36,12 +36,12 @@ async def newest_statuses(bootstrap: str) -> list[ModelStatus]:
     return sorted(found.values(), key=lambda status: status.at_ns)
 
 
-def of_assignment(statuses: Sequence[ModelStatus], assignment: Assignment) -> list[ModelStatus]:
-    """Those about the models that an assignment names now; the newest of each worker and stage."""
-    named = {"champion": assignment.champion, "shadow": assignment.shadow}
+def statuses_of(statuses: Sequence[ModelStatus], assignment: Assignment) -> list[ModelStatus]:
+    """The statuses of an assignment's present models: the newest of each worker and stage."""
+    artefacts = {"champion": assignment.champion, "shadow": assignment.shadow}
     newest: dict[tuple[str, str], ModelStatus] = {}
     for status in statuses:
-        artefact = named[status.stage]
+        artefact = artefacts[status.stage]
         if status.key() == assignment.key() and artefact is not None and artefact.sha256 == status.sha256:
             newest[status.worker, status.stage] = status
     return list(newest.values())
@@ -50,16 +50,16 @@ def of_assignment(statuses: Sequence[ModelStatus], assignment: Assignment) -> li
 async def wait_for_statuses(
     bootstrap: str, assignment: Assignment, seconds: float, workers: int | None
 ) -> list[ModelStatus]:
-    """Waits until workers have said what they made of an assignment.
+    """Waits until workers have reported on an assignment.
 
     Args:
         bootstrap: Kafka's address.
         assignment: as announced.
-        seconds: waits no longer.
-        workers: how many report; None waits for the first and two seconds more.
+        seconds: longest wait.
+        workers: number of reports to wait for; None waits for the first one and two seconds more.
 
     Returns:
-        The newest status of each worker and stage, under this revision.
+        The newest status of each worker and stage, of this revision.
 
     Raises:
         BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
@@ -67,27 +67,27 @@ async def wait_for_statuses(
     stages = [artefact for artefact in (assignment.champion, assignment.shadow) if artefact is not None]
     if not stages:
         return []
-    heard: dict[tuple[str, str], ModelStatus] = {}
+    received: dict[tuple[str, str], ModelStatus] = {}
     until = time.monotonic() + seconds
 
-    def settled() -> int:
-        return sum(status.state != "waiting" for status in heard.values())
+    def decided() -> int:
+        return sum(status.state != "waiting" for status in received.values())
 
     async with consumer_of(bootstrap, [MODEL_STATUS]) as consumer:
-        while (left := until - time.monotonic()) > 0 and (workers is None or settled() < len(stages) * workers):
-            batches = await consumer.getmany(timeout_ms=round(min(left, _LISTEN_S) * 1_000))
+        while (left := until - time.monotonic()) > 0 and (workers is None or decided() < len(stages) * workers):
+            batches = await consumer.getmany(timeout_ms=round(min(left, _POLL_S) * 1_000))
             for message in (message for batch in batches.values() for message in batch):
                 status = _status(message)
                 if status is None or (status.key(), status.revision) != (assignment.key(), assignment.revision):
                     continue
-                heard[status.worker, status.stage] = status
-                if workers is None and settled() == len(stages):
-                    until = min(until, time.monotonic() + _STRAGGLERS_S)
-    return sorted(heard.values(), key=lambda status: (status.worker, status.stage))
+                received[status.worker, status.stage] = status
+                if workers is None and decided() == len(stages):
+                    until = min(until, time.monotonic() + _MORE_REPORTS_S)
+    return sorted(received.values(), key=lambda status: (status.worker, status.stage))
 
 
 async def count_workers(bootstrap: str, group: str) -> int | None:
-    """Members of the workers' consumer group now; None where the broker does not say, or there are none."""
+    """Present members of the workers' consumer group; None if unknown or none."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
     try:
         async with asyncio.timeout(_GROUP_S):

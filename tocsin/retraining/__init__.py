@@ -1,1 +1,1 @@
-"""Retraining: from a fleet's own sound to a model beside its champion, or to the reasons why not."""
+"""Retraining on a fleet's own sound, and the comparison of the new model with its champion."""

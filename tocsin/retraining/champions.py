@@ -1,4 +1,4 @@
-"""What scores each device today: what the models topic assigns to it, or what ships."""
+"""The present champion of each device: the assigned model, or the shipped one."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def champions_of(
     trusted: Sequence[Ed25519PublicKey],
     into: Path,
 ) -> dict[str, OnnxModel | None]:
-    """The champion of each device; None where none is assigned and none ships.
+    """The champion of each device; None if no model is assigned or shipped.
 
     Args:
         kinds: kind by device.
-        detector: the role.
+        detector: the detector's name.
         assignments: newest by key.
-        store: where published models lie.
-        trusted: keys of which one must have signed a published model, where there are any.
-        into: folder that published models are fetched to.
+        store: of published models.
+        trusted: if not empty, one of these keys must have signed a published model.
+        into: folder to download published models to.
 
     Raises:
-        ModelRefused: a champion does not pass its checks.
-        StoreUnavailable: the store does not answer, or does not evaluate it.
+        ModelRefused: a champion fails a check.
+        StoreUnavailable: the store does not answer, or lacks the model.
     """
     loaded: dict[str | None, OnnxModel | None] = {}
     found: dict[str, OnnxModel | None] = {}
@@ -51,8 +51,8 @@ def champions_of(
 
 
 def _assigned(device: str, kind: DeviceKind, detector: str, assignments: Mapping[str, Assignment]) -> Artefact | None:
-    held = (assignments.get(f"{detector}/{scope}") for scope in scopes_of(device, kind))
-    return next((one.champion for one in held if one is not None and one.champion is not None), None)
+    candidates = (assignments.get(f"{detector}/{scope}") for scope in scopes_of(device, kind))
+    return next((one.champion for one in candidates if one is not None and one.champion is not None), None)
 
 
 def _published(artefact: Artefact, store: ArtefactStore, trusted: Sequence[Ed25519PublicKey], into: Path) -> OnnxModel:

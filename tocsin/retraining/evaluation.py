@@ -1,4 +1,4 @@
-"""Two models before the same held-out sound: as it is, with generated anomalies, and with what was judged real."""
+"""Two models on the same held-out sound: normal, with generated anomalies, and during confirmed alerts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from synthesis.fault import FAULTS, random_fault
 from synthesis.machine import Machine
 from synthesis.scream import scream
 from synthesis.sound import SAMPLE_RATE, Mix
-from tocsin.capture.progress import steps
+from tocsin.capture.progress import progress_bar
 from tocsin.retraining.sound_set import SoundFile, Split
 from trainers.data.decoding import decode
 from trainers.data.recordings import resampled
@@ -25,7 +25,7 @@ from trainers.evaluation.compare import DeviceScores, TimedScores, align_windows
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-LEAST_WINDOWS = 8
+MIN_WINDOWS = 8
 _SHAFT_HZ = (12.0, 48.0)
 _ROUNDING_NS = 1_000_000
 _SILENCE = 1e-12
@@ -35,12 +35,12 @@ _REFERENCE, _NORMAL, _REAL = "reference", "normal", "real"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelEvaluation:
-    """What both models said, on the very same windows.
+    """Scores of both models on the same windows.
 
     Attributes:
-        candidate: by device.
-        champion: by device; empty where nothing scores today.
-        too_short: devices with too little held-out sound to say anything of.
+        candidate: scores by device.
+        champion: scores by device; empty without a champion.
+        too_short: devices with too little held-out sound to evaluate.
     """
 
     candidate: tuple[DeviceScores, ...]
@@ -54,74 +54,78 @@ def evaluate(
     champions: Mapping[str, OnnxModel | None],
     snrs_db: Sequence[float],
     seed: int,
-    most_seconds: float,
+    max_seconds: float,
 ) -> ModelEvaluation:
-    """Holds both models before every device's held-out sound.
+    """Evaluates both models on every device's held-out sound.
 
     Args:
-        split: of the set.
-        candidate: what was trained.
-        champions: what scores today, by device; for all of them or for none.
+        split: of the sound set.
+        candidate: the trained model.
+        champions: present models by device; for all devices or for none.
         snrs_db: levels of generated anomalies relative to the sound they are added to, dB.
         seed: of the anomalies.
-        most_seconds: of each device's held-out sound, reference and the rest each; the earliest.
+        max_seconds: maximum of each device's reference and evaluation sound each; the earliest is used.
 
     Raises:
         SettingsError: no device has enough held-out sound for eight windows.
         NotAudio, UnreadableInput: a file cannot be read.
     """
-    devices = sorted({one.device for one in split.measured})
-    ours: list[DeviceScores] = []
-    theirs: list[DeviceScores] = []
+    devices = sorted({one.device for one in split.evaluation})
+    candidate_scores: list[DeviceScores] = []
+    champion_scores: list[DeviceScores] = []
     too_short: dict[str, int] = {}
-    with steps("comparing", len(devices), "devices") as advance:
+    with progress_bar("comparing", len(devices), "devices") as advance:
         for number, device in enumerate(devices):
             models = [candidate, *filter(None, [champions.get(device)])]
-            mine = [one for one in split.measured if one.device == device]
-            normal = runs_of((one for one in mine if not one.abnormal), most_seconds)
-            reference = runs_of((one for one in split.reference if one.device == device), most_seconds)
+            mine = [one for one in split.evaluation if one.device == device]
+            normal = runs_of((one for one in mine if not one.abnormal), max_seconds)
+            reference = runs_of((one for one in split.reference if one.device == device), max_seconds)
             scored = {_REFERENCE: _scored(reference, models), _NORMAL: _scored(normal, models)}
             advance(1)
             fewest = min(len(scores[0]) for scores in scored.values())
-            if fewest < LEAST_WINDOWS:
+            if fewest < MIN_WINDOWS:
                 too_short[device] = fewest
                 continue
-            scored[_REAL] = _scored(runs_of((one for one in mine if one.abnormal), most_seconds), models)
+            scored[_REAL] = _scored(runs_of((one for one in mine if one.abnormal), max_seconds), models)
             generator = _screams if candidate.manifest.detector == _SCREAM else _faults
-            # One after the other: all of them at once would fill the memory of a small machine.
-            for kind, worse in generator(normal, snrs_db, seed_of(seed, number)):
-                scored[kind] = _scored(worse, models)
-            for index, (model, whose) in enumerate(zip(models, (ours, theirs), strict=False)):
-                whose.append(_device_scores(device, model, {name: scores[index] for name, scores in scored.items()}))
-    if not ours:
+            # One at a time: all of them together would exceed the memory of a small machine.
+            for kind, mixed in generator(normal, snrs_db, seed_of(seed, number)):
+                scored[kind] = _scored(mixed, models)
+            for index, (model, device_scores) in enumerate(
+                zip(models, (candidate_scores, champion_scores), strict=False)
+            ):
+                device_scores.append(
+                    _device_scores(device, model, {name: scores[index] for name, scores in scored.items()})
+                )
+    if not candidate_scores:
         device, fewest = max(too_short.items(), key=lambda item: item[1])
         raise SettingsError(
-            f"{device}: a part of what is held out has {fewest} windows of"
-            f" {candidate.manifest.features.window_seconds:.1f} s; {LEAST_WINDOWS} are needed, and no other device has"
-            " more: take more time with --since, or longer clips with --clip"
+            f"{device}: a part of the held-out sound has {fewest} windows of"
+            f" {candidate.manifest.features.window_seconds:.1f} s; {MIN_WINDOWS} are needed, and no other device has"
+            " more: give an earlier --since, or longer clips with --clip"
         )
-    return ModelEvaluation(tuple(ours), tuple(theirs), tuple(sorted(too_short)))
+    return ModelEvaluation(tuple(candidate_scores), tuple(champion_scores), tuple(sorted(too_short)))
 
 
-def runs_of(files: Iterable[SoundFile], most_seconds: float) -> list[Float32]:
-    """Files as unbroken runs: those of a take that follow each other without a gap are joined.
+def runs_of(files: Iterable[SoundFile], max_seconds: float) -> list[Float32]:
+    """Files as continuous runs: consecutive files of a source recording without a gap are joined.
 
     Args:
         files: in any order.
-        most_seconds: of the earliest of them.
+        max_seconds: maximum in all; the earliest are used.
 
     Returns:
         float32 (n,) each, mono, in [-1, 1], at the synthesis's 16,000 Hz.
     """
     runs: list[list[Float32]] = []
     last: SoundFile | None = None
-    left = most_seconds
+    left = max_seconds
     for one in sorted(files, key=lambda one: (one.begin_ns, one.name)):
         if left <= 0.0:
             break
         left -= one.seconds
         # Capture times are whole nanoseconds, rounded down at either end.
-        joined = last is not None and last.take == one.take and abs(one.begin_ns - last.end_ns) < _ROUNDING_NS
+        joined = last is not None and last.source == one.source and abs(one.begin_ns - last.end_ns) < _ROUNDING_NS
         if joined:
             runs[-1].append(_read(one))
         else:
@@ -162,9 +166,9 @@ def _device_scores(device: str, model: OnnxModel, scores: Mapping[str, Float64])
 
 
 def _faults(runs: Sequence[Float32], snrs_db: Sequence[float], seed: int) -> Iterator[tuple[str, list[Float32]]]:
-    """All runs with one kind of fault at one level, then the next."""
+    """All runs with one kind of fault at one level, then with the next."""
     rng = np.random.default_rng(seed)
-    # Nobody knows how fast the device turns: its faults are paced by a speed that is drawn.
+    # The rotation speed of the device is unknown: its faults get a random one.
     machine = Machine("unknown", float(rng.uniform(*_SHAFT_HZ)), 0.0, Mix(()))
     for number, kind in enumerate(FAULTS):
         fault = random_fault(seed_of(seed, number), machine, kind).sound
@@ -174,22 +178,22 @@ def _faults(runs: Sequence[Float32], snrs_db: Sequence[float], seed: int) -> Ite
 
 
 def _screams(runs: Sequence[Float32], snrs_db: Sequence[float], seed: int) -> Iterator[tuple[str, list[Float32]]]:
-    """All runs with one scream after the other, at one level, then the next."""
-    yield from _mixed(_SCREAM, runs, [_endless_scream(len(run), seed) for run in runs], snrs_db)
+    """All runs with continuous screams at one level, then at the next."""
+    yield from _mixed(_SCREAM, runs, [_continuous_screams(len(run), seed) for run in runs], snrs_db)
 
 
-def _endless_scream(n: int, seed: int) -> Float64:
+def _continuous_screams(n: int, seed: int) -> Float64:
     parts: list[Float64] = []
     while sum(map(len, parts)) < n:
         parts.append(scream(seed_of(seed, len(parts))))
-    whole = np.concatenate(parts)[:n]
-    return whole / max(float(np.sqrt(np.mean(whole**2))), _SILENCE)
+    sound = np.concatenate(parts)[:n]
+    return sound / max(float(np.sqrt(np.mean(sound**2))), _SILENCE)
 
 
 def _mixed(
     kind: str, runs: Sequence[Float32], added: Sequence[Float64], snrs_db: Sequence[float]
 ) -> Iterator[tuple[str, list[Float32]]]:
-    """Runs with sounds of unit rms added, at levels relative to each run's own."""
+    """Runs with sounds of unit rms added, at levels relative to each run's own level."""
     for snr in snrs_db:
         factor = 10.0 ** (snr / 20.0)
         mixed = [run + float(np.std(run)) * factor * sound for run, sound in zip(runs, added, strict=True)]

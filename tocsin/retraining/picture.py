@@ -1,4 +1,4 @@
-"""A picture of a comparison: how both models score, and what each finds at what price."""
+"""A plot of a comparison: score distributions and ROC curves of both models."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _BINS = 60
 _SHOWN = (-20.0, 40.0)
 
 
-def draw(sides: Sequence[tuple[str, Sequence[DeviceScores]]]) -> bytes:
-    """A PNG: one panel of score distributions a model, and the ROC curves of all.
+def draw(models: Sequence[tuple[str, Sequence[DeviceScores]]]) -> bytes:
+    """A PNG: one panel of score distributions per model, and the ROC curves of all models.
 
     Scores of different devices and models have different scales: they are drawn relative to the device's threshold, in
-    the model's own spreads.
+    units of the model's spread.
 
     Args:
-        sides: what the model is called and its scores, the candidate first.
+        models: name and scores of each model, the candidate first.
     """
-    figure = Figure(figsize=(5.0 * (len(sides) + 1), 4.2), layout="constrained")
-    panels = figure.subplots(1, len(sides) + 1)
-    for axes, (name, devices) in zip(panels[:-1], sides, strict=True):
+    figure = Figure(figsize=(5.0 * (len(models) + 1), 4.2), layout="constrained")
+    panels = figure.subplots(1, len(models) + 1)
+    for axes, (name, devices) in zip(panels[:-1], models, strict=True):
         _draw_scores(axes, name, devices)
     curves: Axes = panels[-1]
-    for name, devices in sides:
+    for name, devices in models:
         normal, anomalous = _pooled(devices)
         limits = np.sort(np.concatenate([normal, anomalous]))
         curves.plot(_share_above(normal, limits), _share_above(anomalous, limits), label=name)
     curves.plot([0.0, 1.0], [0.0, 1.0], color="grey", linestyle=":")
-    curves.set_xlabel("false: share of normal windows above")
-    curves.set_ylabel("found: share of anomalous windows above")
+    curves.set_xlabel("false positive rate, normal windows")
+    curves.set_ylabel("true positive rate, anomalous windows")
     curves.set_title("generated anomalies, all levels", fontsize=10)
     curves.legend(fontsize=8)
     file = io.BytesIO()

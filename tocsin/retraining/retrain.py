@@ -1,4 +1,4 @@
-"""A retraining from a set of sound to a shadow, or to the reasons why not."""
+"""A retraining: train on a sound set, evaluate, and decide whether the model is worse than its champion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from processors.adapters.models.onnx_model import OnnxModel, load_model
 from schemas.errors import OutputError, ScoreInverted
-from tocsin.diagnostics import say
+from tocsin.diagnostics import log_line
 from tocsin.retraining.evaluation import ModelEvaluation, evaluate
 from tocsin.retraining.picture import draw
 from tocsin.retraining.sound_set import SoundFile, Split, split
@@ -23,21 +23,21 @@ from trainers.export.artefact import write
 from trainers.files import write_atomically
 from trainers.recipes.registry import recipe
 
-PICTURE = "comparison.png"
+PLOT = "comparison.png"
 
 
 @dataclass(frozen=True, slots=True)
 class RetrainRequest:
-    """What is to be done.
+    """Parameters of a retraining.
 
     Attributes:
-        recipe: its name.
-        settings: options of the recipe, by name.
+        recipe: name of the recipe.
+        settings: settings of the recipe, by name.
         seed: of training and anomalies.
         held_out: share of each device's normal sound, above 0 and below 1.
         snrs_db: levels of generated anomalies, dB.
-        most_seconds: of each device's held-out sound that are scored.
-        tolerance: how much worse a figure may look.
+        max_seconds: maximum of each device's held-out sound to score.
+        tolerance: accepted drop of each figure.
     """
 
     recipe: str
@@ -45,25 +45,25 @@ class RetrainRequest:
     seed: int
     held_out: float
     snrs_db: tuple[float, ...]
-    most_seconds: float
+    max_seconds: float
     tolerance: Tolerance = field(default_factory=Tolerance)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """What came of it.
+class RetrainOutcome:
+    """Result of a retraining.
 
     Attributes:
-        model: the trained file; None where the recipe itself refused what it had learned.
-        detector: the role it plays; empty likewise.
+        model: the trained file; None if the recipe refused its own model.
+        detector: that the model is for; empty if the recipe refused.
         version: of the model.
-        devices: whose sound it was.
-        worse: reasons not to publish; empty where there are none.
-        tolerance: what they were held against.
-        candidate: figures; None where the recipe refused.
-        champion: figures on the same windows; None where nothing scores today.
-        champions: names of the champions, each once.
-        seconds: of normal sound learned from, of reference, and measured on.
+        devices: that the sound is from.
+        worse: reasons not to publish; empty if there are none.
+        tolerance: that the figures were compared with.
+        candidate: figures; None if the recipe refused.
+        champion: figures on the same windows; None without a champion.
+        champions: names of the champions, without duplicates.
+        seconds: of normal sound for training, as reference, and for evaluation.
     """
 
     model: Path | None
@@ -77,10 +77,10 @@ class Outcome:
     champions: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def told(self) -> dict[str, Any]:
-        """For JSON."""
+    def as_json(self) -> dict[str, Any]:
+        """The content of the JSON report."""
         return {
-            "verdict": "worse" if self.worse else "not worse",
+            "result": "worse" if self.worse else "not worse",
             "tolerance": asdict(self.tolerance),
             "reasons": list(self.worse),
             "model": None if self.model is None else str(self.model),
@@ -95,84 +95,86 @@ class Outcome:
 
 
 Champions = Callable[[Sequence[str], str], Mapping[str, OnnxModel | None]]
-"""What scores today, by device, given the devices and the detector."""
+"""Given the devices and the detector, the present champion of each device."""
 
 
 def retrain(
-    order: RetrainRequest, files: Iterable[SoundFile], out: Path, workspace: Path, champions: Champions
-) -> Outcome:
-    """Trains, compares and writes model and picture; publishes nothing.
+    request: RetrainRequest, files: Iterable[SoundFile], out: Path, workspace: Path, champions: Champions
+) -> RetrainOutcome:
+    """Trains and evaluates a model, and writes it with a plot; publishes nothing.
 
     Args:
-        order: what is to be done.
-        files: the set.
-        out: folder of the results.
-        workspace: folder for what is needed meanwhile.
-        champions: asked once the model's detector is known.
+        request: the parameters.
+        files: the sound set.
+        out: folder for the results.
+        workspace: folder for temporary files.
+        champions: called once the model's detector is known.
 
     Raises:
         InputError, SettingsError: the set cannot be used, or is too small.
         OutputError: a file cannot be written.
     """
-    parts = split(files, order.held_out)
-    devices = tuple(sorted({one.device for one in parts.measured}))
+    parts = split(files, request.held_out)
+    devices = tuple(sorted({one.device for one in parts.evaluation}))
     seconds = {
-        "learned": _seconds(parts.learned),
+        "training": _seconds(parts.training),
         "reference": _seconds(parts.reference),
-        "measured": _seconds(parts.measured),
+        "evaluation": _seconds(parts.evaluation),
     }
-    say(f"{len(devices)} devices: {seconds['learned']:.0f} s to learn from, {seconds['measured']:.0f} s to measure on")
-    _say_too_short(parts.too_short, "evaluate any of it out: it is learned from alone")
+    log_line(
+        f"{len(devices)} devices: {seconds['training']:.0f} s to train, {seconds['evaluation']:.0f} s to evaluate on"
+    )
+    _log_too_short(parts.too_short, "hold any out: all of it is used for training")
     version = f"{datetime.now(UTC):%Y.%m.%d-%H%M%S}"
-    learned = _laid_out(parts, workspace / "learned")
+    data = _link_training_data(parts, workspace / "training")
     try:
-        with _progress_aside():
-            trained = recipe(order.recipe).train(learned, order.seed, order.settings)
+        with _progress_to_stderr():
+            trained = recipe(request.recipe).train(data, request.seed, request.settings)
     except ScoreInverted as error:
-        return Outcome(None, "", version, devices, (str(error),), order.tolerance, seconds=seconds)
-    path = write(trained, out, order.seed, version)
-    say(f"trained {path} on {trained.trained_on}")
+        return RetrainOutcome(None, "", version, devices, (str(error),), request.tolerance, seconds=seconds)
+    path = write(trained, out, request.seed, version)
+    log_line(f"trained {path} on {trained.trained_on}")
     candidate = load_model(path)
-    today = champions(devices, candidate.manifest.detector)
-    trial = evaluate(parts, candidate, today, order.snrs_db, order.seed, order.most_seconds)
-    _say_too_short(trial.too_short, "measure on")
-    champion = [("champion", trial.champion)] if trial.champion else []
-    write_atomically(out / PICTURE, draw([("candidate", trial.candidate), *champion]))
-    return _judged(order, trial, path, candidate, today, devices, seconds)
+    present = champions(devices, candidate.manifest.detector)
+    evaluation = evaluate(parts, candidate, present, request.snrs_db, request.seed, request.max_seconds)
+    _log_too_short(evaluation.too_short, "evaluate on")
+    champion = [("champion", evaluation.champion)] if evaluation.champion else []
+    write_atomically(out / PLOT, draw([("candidate", evaluation.candidate), *champion]))
+    return _outcome(request, evaluation, path, candidate, present, devices, seconds)
 
 
 @contextlib.contextmanager
-def _progress_aside() -> Iterator[None]:
-    """Recipes draw their progress on standard output, which is for results here; in a log it would be blank lines."""
+def _progress_to_stderr() -> Iterator[None]:
+    """Redirects the recipes' progress bars: standard output is for results, and in a log they would be blank lines."""
     with (
-        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
-        contextlib.redirect_stdout(sys.stderr if sys.stderr.isatty() else nowhere),
+        Path(os.devnull).open("w", encoding="utf-8") as devnull,
+        contextlib.redirect_stdout(sys.stderr if sys.stderr.isatty() else devnull),
     ):
         yield
 
 
-def _judged(
-    order: RetrainRequest,
-    trial: ModelEvaluation,
+def _outcome(
+    request: RetrainRequest,
+    evaluation: ModelEvaluation,
     path: Path,
     candidate: OnnxModel,
-    today: Mapping[str, OnnxModel | None],
+    present: Mapping[str, OnnxModel | None],
     devices: tuple[str, ...],
     seconds: dict[str, float],
-) -> Outcome:
-    """Where only some devices have a champion, both models are judged on those."""
-    with_champion = {one.device for one in trial.champion}
-    ours = [one for one in trial.candidate if not with_champion or one.device in with_champion]
-    figures = figures_of(ours)
-    champion = figures_of(trial.champion) if trial.champion else None
-    refs = {model.ref for model in today.values() if model is not None}
-    return Outcome(
+) -> RetrainOutcome:
+    """Compares both models; if only some devices have a champion, on those devices."""
+    with_champion = {one.device for one in evaluation.champion}
+    candidate_scores = [one for one in evaluation.candidate if not with_champion or one.device in with_champion]
+    figures = figures_of(candidate_scores)
+    champion = figures_of(evaluation.champion) if evaluation.champion else None
+    refs = {model.ref for model in present.values() if model is not None}
+    return RetrainOutcome(
         model=path,
         detector=candidate.manifest.detector,
         version=candidate.manifest.version,
         devices=devices,
-        worse=tuple(rejection_reasons(figures, champion, order.tolerance)),
-        tolerance=order.tolerance,
+        worse=tuple(rejection_reasons(figures, champion, request.tolerance)),
+        tolerance=request.tolerance,
         candidate=figures,
         champion=champion,
         champions=tuple(sorted(f"{ref.name} {ref.version} {ref.sha256[:12]}" for ref in refs)),
@@ -180,11 +182,11 @@ def _judged(
     )
 
 
-def _laid_out(parts: Split, folder: Path) -> Path:
-    """What is learned from as a folder of its own, of links."""
+def _link_training_data(parts: Split, folder: Path) -> Path:
+    """A folder of links to the training part."""
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        for one in parts.learned:
+        for one in parts.training:
             link = folder / ("abnormal" if one.abnormal else "normal") / one.device / Path(one.name).name
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(one.path.resolve())
@@ -193,9 +195,9 @@ def _laid_out(parts: Split, folder: Path) -> Path:
     return folder
 
 
-def _say_too_short(devices: Sequence[str], to_what: str) -> None:
+def _log_too_short(devices: Sequence[str], purpose: str) -> None:
     if devices:
-        say(f"{', '.join(devices)}: too little sound to {to_what}")
+        log_line(f"{', '.join(devices)}: too little sound to {purpose}")
 
 
 def _seconds(files: Sequence[SoundFile]) -> float:

@@ -1,4 +1,4 @@
-"""The sound a model is retrained on, and which of it is held out in time."""
+"""The sound for a retraining, split in time into training and held-out parts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tocsin.capture.manifest import CaptureManifest
 from trainers.data.loaders.folders import load_folders
 
 _SECOND_NS = 1_000_000_000
-_LEAST_FILES = 3
+_MIN_FILES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,17 @@ class SoundFile:
     Attributes:
         path: the file.
         name: its path below the set's folder, with forward slashes.
-        device: whose.
-        abnormal: whether it is not normal sound.
-        take: what it was cut from; consecutive files of a take are joined.
-        begin_ns, end_ns: when it was captured, or where it lies in the order of the files; nanoseconds.
+        device: that it was captured from.
+        abnormal: whether it is labelled abnormal.
+        source: recording it was cut from; consecutive files of a source are joined.
+        begin_ns, end_ns: capture time, or position in the order of the files; nanoseconds.
     """
 
     path: Path
     name: str
     device: str
     abnormal: bool
-    take: str
+    source: str
     begin_ns: int
     end_ns: int
 
@@ -43,22 +43,22 @@ class SoundFile:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A set in parts, each device's in order of time; no part is later than the next.
+    """A sound set in three parts, consecutive in time for each device.
 
     Attributes:
-        learned: normal sound to learn from, and abnormal of the same time.
+        training: normal sound to train on, and abnormal sound of the same time.
         reference: held out; normal sound that thresholds are set on.
-        measured: held out; normal sound that models are measured on, and all abnormal sound held out.
-        too_short: devices with too little sound to evaluate any of it out; all of theirs is learned from.
+        evaluation: held out; normal sound that models are evaluated on, and all held-out abnormal sound.
+        too_short: devices with too little sound to hold any out; all of it is used for training.
     """
 
-    learned: tuple[SoundFile, ...]
+    training: tuple[SoundFile, ...]
     reference: tuple[SoundFile, ...]
-    measured: tuple[SoundFile, ...]
+    evaluation: tuple[SoundFile, ...]
     too_short: tuple[str, ...] = ()
 
 
-def read_set(folder: Path) -> list[SoundFile]:
+def read_sound_set(folder: Path) -> list[SoundFile]:
     """The files of a capture, or of plain folders ``normal/<device>`` and ``abnormal/<device>``.
 
     Raises:
@@ -72,7 +72,7 @@ def read_set(folder: Path) -> list[SoundFile]:
                 name=one.file,
                 device=one.clip.device_id,
                 abnormal=one.label == "abnormal",
-                take=one.clip.session_id,
+                source=one.clip.session_id,
                 begin_ns=one.clip.captured_ns,
                 end_ns=one.clip.end_ns,
             )
@@ -84,7 +84,7 @@ def read_set(folder: Path) -> list[SoundFile]:
         device = "/".join(filter(None, (clip.machine, clip.unit))) or folder.name
         begin = ends.get(device, 0)
         ends[device] = begin + clip.length * _SECOND_NS // clip.sample_rate
-        # Nothing says that one file goes on where another ends: each is a take of its own.
+        # The files may not be consecutive: each is a source of its own.
         files.append(SoundFile(clip.path, clip.name, device, clip.label == "abnormal", clip.name, begin, ends[device]))
     return files
 
@@ -92,8 +92,8 @@ def read_set(folder: Path) -> list[SoundFile]:
 def split(files: Iterable[SoundFile], held_out: float, hour_ns: int = 3_600 * _SECOND_NS) -> Split:
     """Holds out the latest sound of every device.
 
-    The line between what is learned and what is held out falls between two hours where a device was heard in several,
-    so that a moment is never on both sides. A third of what is held out is the reference.
+    If a device has sound of several hours, the split falls between two hours, so that no hour is on both sides. A third
+    of the held-out sound is the reference.
 
     Args:
         files: in any order.
@@ -103,49 +103,49 @@ def split(files: Iterable[SoundFile], held_out: float, hour_ns: int = 3_600 * _S
     Raises:
         SettingsError: no device has three files of normal sound.
     """
-    learned: list[SoundFile] = []
+    training: list[SoundFile] = []
     reference: list[SoundFile] = []
-    measured: list[SoundFile] = []
+    evaluation: list[SoundFile] = []
     too_short: list[str] = []
     everything = list(files)
     for device in sorted({one.device for one in everything}):
         mine = sorted((one for one in everything if one.device == device), key=lambda one: (one.begin_ns, one.name))
         normal = [one for one in mine if not one.abnormal]
-        if len(normal) < _LEAST_FILES:
+        if len(normal) < _MIN_FILES:
             too_short.append(device)
-            learned += mine
+            training += mine
             continue
-        line = _line(normal, held_out, hour_ns)
-        late = normal[line:]
+        first_held_out = _first_held_out(normal, held_out, hour_ns)
+        late = normal[first_held_out:]
         third = min(max(1, _index_at(late, 1.0 / 3.0)), len(late) - 1)
         reference += late[:third]
-        measured += late[third:]
-        learned += normal[:line]
+        evaluation += late[third:]
+        training += normal[:first_held_out]
         begin = late[0].begin_ns
-        learned += [one for one in mine if one.abnormal and one.begin_ns < begin]
-        measured += [one for one in mine if one.abnormal and one.begin_ns >= begin]
-    if not measured:
+        training += [one for one in mine if one.abnormal and one.begin_ns < begin]
+        evaluation += [one for one in mine if one.abnormal and one.begin_ns >= begin]
+    if not evaluation:
         raise SettingsError(
-            f"no device has {_LEAST_FILES} clips of normal sound, to learn from some and measure on others: take more"
-            " time with --since, or shorter clips with --clip"
+            f"no device has {_MIN_FILES} clips of normal sound, to train on some and evaluate on others: give an"
+            " earlier --since, or shorter clips with --clip"
         )
-    return Split(tuple(learned), tuple(reference), tuple(measured), tuple(too_short))
+    return Split(tuple(training), tuple(reference), tuple(evaluation), tuple(too_short))
 
 
-def _line(normal: Sequence[SoundFile], held_out: float, hour_ns: int) -> int:
-    """Index of the first file that is held out: at least one before it, at least two from it on."""
+def _first_held_out(normal: Sequence[SoundFile], held_out: float, hour_ns: int) -> int:
+    """Index of the first held-out file: at least one file is before it, and at least two from it on."""
     wanted = min(max(1, _index_at(normal, 1.0 - held_out)), len(normal) - 2)
     hours = [one.begin_ns // hour_ns for one in normal]
-    turns = [index for index in range(1, len(normal) - 1) if hours[index] != hours[index - 1]]
-    return min(turns, key=lambda index: abs(index - wanted), default=wanted)
+    boundaries = [index for index in range(1, len(normal) - 1) if hours[index] != hours[index - 1]]
+    return min(boundaries, key=lambda index: abs(index - wanted), default=wanted)
 
 
 def _index_at(files: Sequence[SoundFile], share: float) -> int:
     """Index of the first file that begins after ``share`` of the files' sound."""
     due = share * sum(one.seconds for one in files)
-    heard = 0.0
+    passed_s = 0.0
     for index, one in enumerate(files):
-        if heard >= due - 1e-9:
+        if passed_s >= due - 1e-9:
             return index
-        heard += one.seconds
+        passed_s += one.seconds
     return len(files)

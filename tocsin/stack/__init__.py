@@ -1,1 +1,1 @@
-"""A real Kafka and a real Redis as child processes in a data folder, without Docker."""
+"""A real Kafka and a real Redis as child processes, with a data folder, without Docker."""

@@ -1,28 +1,24 @@
-"""Kafka's jars: fetched by their coordinates, checked against a pinned list of digests, put in place in one step."""
+"""Kafka's jars: fetched by their coordinates, checked against a pinned list of digests, installed atomically."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from schemas.errors import ComponentMissing, OutputError
-from tocsin.stack.locks import FolderLock
+from schemas.errors import ComponentMissing
+from tocsin.stack.install_lock import Progress, digest, installing
 
 KAFKA_VERSION = "4.3.0"
 STAMP = "verified.json"
 FETCH_SECONDS = 30
-INSTALL_WAIT_SECONDS = 600.0
 FOLDER_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)  # all else is the network's
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +47,14 @@ def read_pins() -> list[Pin]:
     return pins
 
 
-def digest(path: Path) -> str:
-    """sha256 of a file, in hex.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 class Jars:
-    """Kafka's jars in a parts folder.
+    """Kafka's jars in the components folder.
 
     A stamp of sizes and modification times, written after every digest was right, spares reading 44 MB at each start;
     a file that differs from the stamp is read in full.
 
     Args:
-        parts: the parts folder; made at install.
+        parts: the components folder; made at install.
         pins: what must be there.
     """
 
@@ -105,24 +91,15 @@ class Jars:
 
         Raises:
             ComponentMissing: a jar cannot be fetched, or is not the pinned one.
-            OutputError: the parts folder cannot be written.
+            OutputError: the components folder cannot be written.
             StackBusy: another install has held the folder for ten minutes.
         """
         if not self.verify():
             return
-        try:
-            self._parts.mkdir(parents=True, exist_ok=True)
-            lock = FolderLock(self._parts / "install.lock", f"the parts folder {self._parts}")
-            lock.acquire(wait_s=INSTALL_WAIT_SECONDS)
-            with lock:
-                bad = self.verify()
-                if bad:
-                    self._install(bad, progress)
-        except OSError as error:
-            reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-            raise OutputError(
-                f"cannot write the parts folder {self._parts}: {reason}; make room or choose another with --parts"
-            ) from error
+        with installing(self._parts):
+            bad = self.verify()
+            if bad:
+                self._install(bad, progress)
 
     def _install(self, bad: list[Pin], progress: Progress) -> None:
         aside = self._parts / f"kafka-{KAFKA_VERSION}.partial"
@@ -204,5 +181,5 @@ def _not_fetched(pin: Pin, error: Exception) -> ComponentMissing:
     reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     return ComponentMissing(
         f"{pin.name} of Kafka {KAFKA_VERSION} could not be fetched ({reason}): connect this machine to the network and "
-        "run `tocsin parts` again, or name a running Kafka with TOCSIN_KAFKA"
+        "run `tocsin fetch` again, or name a running Kafka with TOCSIN_KAFKA"
     )

@@ -15,19 +15,19 @@ from tocsin.stack import kafka_probe
 from tocsin.stack.jars import KAFKA_VERSION, Jars
 from tocsin.stack.ports import HOST
 from tocsin.stack.programs import Program
-from tocsin.stack.service import Hold, Service
+from tocsin.stack.service import Service, ServiceTies
 
 SETTINGS = "server.properties"
 LOG_SETTINGS = "log4j2.properties"
 FORMAT_SECONDS = 120.0
 JAVA_OPTIONS = (
     "-Xmx512m",
-    "-XX:+UseSerialGC",  # one small heap: no threads for collecting it
-    "-XX:TieredStopAtLevel=1",  # ready sooner; nothing here runs hot enough for the slower compiler to pay
-    "-XX:-UsePerfData",  # else a folder in /tmp
+    "-XX:+UseSerialGC",  # a small heap needs no collector threads
+    "-XX:TieredStopAtLevel=1",  # starts sooner; the load is too small for the optimising compiler to pay off
+    "-XX:-UsePerfData",  # avoids a folder in /tmp
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",
-    "-Djava.io.tmpdir=tmp",  # compression libraries unpack themselves there
+    "-Djava.io.tmpdir=tmp",  # compression libraries are unpacked there
     f"-Dlog4j2.configurationFile={LOG_SETTINGS}",
 )
 
@@ -35,15 +35,17 @@ JAVA_OPTIONS = (
 class KafkaService(Service):
     """A single KRaft node, broker and controller in one; about 350 MB resident.
 
-    Killed at once and started again it takes longer to serve, because the controller first waits until the old
-    broker's registration has run out.
+    After a kill it takes longer to serve, because the controller first waits until the old broker's registration has
+    expired.
     """
 
     name: ClassVar[str] = "Kafka"
     log_name: ClassVar[str] = "kafka.log"
 
-    def __init__(self, folder: Path, port: int, controller_port: int, java: Program, jars: Jars, hold: Hold) -> None:
-        super().__init__(folder, port, hold)
+    def __init__(
+        self, folder: Path, port: int, controller_port: int, java: Program, jars: Jars, ties: ServiceTies
+    ) -> None:
+        super().__init__(folder, port, ties)
         self._controller_port = controller_port
         self._java = java
         self._jars = jars
@@ -76,10 +78,10 @@ class KafkaService(Service):
 
     def _probe(self) -> bool:
         try:
-            cluster = kafka_probe.ask(HOST, self.port)
+            cluster = kafka_probe.probe(HOST, self.port)
         except (OSError, ValueError, struct.error):
             return False
-        # The cluster id tells our broker from a stranger that took the port.
+        # The cluster id distinguishes our broker from another one on the same port.
         return self.address in cluster.brokers and cluster.cluster_id == self._cluster_id()
 
     def _run(self, main: str, *arguments: str) -> list[str]:
@@ -94,12 +96,14 @@ class KafkaService(Service):
         return next((line.partition("=")[2] for line in lines if line.startswith("cluster.id=")), None)
 
     def _format(self) -> None:
-        # The mark of a formatted folder is written last; what an interrupted format left is none.
+        # The marker of a formatted folder is written last; an interrupted format leaves none.
         shutil.rmtree(self.folder / "log", ignore_errors=True)
         first, *rest = uuid.uuid4().bytes
-        # As Kafka writes an id; the first bit cleared, or it might begin like an option.
+        # In Kafka's notation; the first bit is cleared, because the id must not begin with a dash.
         cluster_id = base64.urlsafe_b64encode(bytes([first & 0x7F, *rest])).decode("ascii").rstrip("=")
         self._spawn(self._run("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", SETTINGS))
-        how = self._wait_end(FORMAT_SECONDS)
+        how_it_ended = self._wait_end(FORMAT_SECONDS)
         if self._cluster_id() is None:
-            raise ServiceDied(f"Kafka's storage tool in {self.folder} {how}; the end of its output:\n{self.tail()}")
+            raise ServiceDied(
+                f"Kafka's storage tool in {self.folder} {how_it_ended}; the end of its output:\n{self.tail()}"
+            )

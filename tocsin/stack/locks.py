@@ -1,4 +1,4 @@
-"""Locks on folders that end with the process that holds them, however it ends."""
+"""Locks on folders that are released when the process that holds them ends, however it ends."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Self
 from schemas.errors import OutputError, StackBusy
 
 COMMAND_WAIT_S = 180.0
-LAST_BREATH_S = 10.0
+LOCK_GRACE_S = 10.0
 
 
 class FolderLock:
-    """An advisory lock on a file; children that inherit ``fd`` hold it on for as long as they live.
+    """An advisory lock on a file; children that inherit ``fd`` keep it for as long as they live.
 
-    ``flock`` and not ``lockf``: a POSIX record lock would not pass on to a child and would fall with any close of the
-    file. The file itself stays; only the kernel's lock counts, so that nothing stale can be left behind.
+    ``flock`` and not ``lockf``: a child does not inherit a POSIX record lock, and any close of the file releases it.
+    The file itself is never removed; only the kernel's lock counts, so that no stale lock can be left behind.
 
     Args:
-        path: the lock file, made where it is not; its folder must be there.
-        what: what the lock guards, as the error message says it.
+        path: the lock file, created if missing; its folder must exist.
+        what: what the lock guards, for the error message.
     """
 
     def __init__(self, path: Path, what: str) -> None:
@@ -34,13 +34,13 @@ class FolderLock:
 
     @property
     def fd(self) -> int:
-        """The open lock file; only while the lock is held."""
+        """Descriptor of the open lock file; only while the lock is held."""
         if self._fd is None:
             raise RuntimeError(f"{self._path} is not locked")
         return self._fd
 
     def try_acquire(self) -> bool:
-        """Take the lock if nobody has it.
+        """Take the lock if it is free.
 
         Raises:
             OutputError: the file cannot be opened, or its file system has no locks.
@@ -70,7 +70,7 @@ class FolderLock:
         """Take the lock, waiting up to ``wait_s`` seconds for its holder.
 
         Raises:
-            StackBusy: somebody else has held it all that time.
+            StackBusy: another process has held it all that time.
             OutputError: as in :meth:`try_acquire`.
         """
         deadline = time.monotonic() + wait_s
@@ -80,20 +80,20 @@ class FolderLock:
             time.sleep(0.05)
 
     def owner(self) -> int | None:
-        """The process that took the lock last."""
+        """Pid of the process that took the lock last."""
         try:
             return int(self._path.read_text(encoding="ascii"))
         except (OSError, ValueError):
             return None
 
     def release(self) -> None:
-        """Give the lock up, for every process that inherited it as well."""
+        """Release the lock, for every process that inherited it as well."""
         if self._fd is not None:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
             self.leave()
 
     def leave(self) -> None:
-        """Close our end only: the children that inherited the lock hold it on."""
+        """Close our descriptor only: children that inherited the lock keep it."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -110,11 +110,11 @@ class FolderLock:
 
 
 def lock_commands(data: Path) -> FolderLock:
-    """A held lock, for as long as a command starts or stops something in ``data``: two must not meet half-way.
+    """A held lock on ``data``: only one command at a time may start or stop services there.
 
     Raises:
         OutputError: the folder cannot be written.
-        StackBusy: another command has been at it for three minutes.
+        StackBusy: another command has held the lock for three minutes.
     """
     lock = FolderLock(data / "command.lock", f"the data folder {data}")
     lock.acquire(wait_s=COMMAND_WAIT_S)

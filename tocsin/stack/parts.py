@@ -1,4 +1,4 @@
-"""Everything the stack runs, found or fetched."""
+"""Components of the stack: Java, Kafka's jars and Redis, found or fetched."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tocsin.stack.jars import Jars, Progress
+from tocsin.stack.install_lock import Progress
+from tocsin.stack.jars import Jars
 from tocsin.stack.programs import Program, find_java, find_redis
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """The parts as they lie on this machine.
+    """The components on this machine.
 
     Attributes:
-        folder: the parts folder, absolute.
-        java: what runs Kafka.
+        folder: of fetched components, absolute.
+        java: the Java that runs Kafka.
         jars: Kafka itself.
         redis: redis-server or valkey-server.
     """
@@ -42,7 +43,9 @@ def components_folder(parts: Path | None = None) -> Path:
 
 
 def fetch_components(parts_dir: Path | None, progress: Progress) -> Components:
-    """Find Java and Redis and fetch Kafka's jars into ``parts_dir`` (None: the default); later starts need no network.
+    """Find Java and Redis; fetch into ``parts_dir`` Kafka's jars, and Redis where none is found.
+
+    Later starts need no network. None for ``parts_dir`` is the default folder.
 
     Raises:
         ComponentMissing: Java, Kafka or Redis is not to be had; the message says what to install.
@@ -50,7 +53,7 @@ def fetch_components(parts_dir: Path | None, progress: Progress) -> Components:
         StackBusy: another install has held the folder for ten minutes.
     """
     folder = components_folder(parts_dir)
-    java, redis = find_java(), find_redis()
+    java, redis = find_java(), find_redis(folder, progress)
     jars = Jars(folder)
     jars.install(progress)
     return Components(folder, java, jars, redis)

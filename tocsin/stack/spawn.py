@@ -1,4 +1,4 @@
-"""Starting a child process that ends with us, or that outlives us."""
+"""Starting a child process that ends with this one, or that outlives it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from pathlib import Path
 
-# Linux kills a child with its parent once the child has asked for it. It asks after exec, in a Python that then becomes
-# the real program: between fork and exec no Python code may run safely in a process with threads.
+# Linux kills a child with its parent if the child requests it. It does so after exec, in a Python that then becomes the
+# real program: between fork and exec no Python code runs safely in a process with threads.
 TIE = """
 import ctypes, os, signal, sys
 PR_SET_PDEATHSIG = 1
@@ -24,7 +24,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 def tied(command: Sequence[str]) -> list[str]:
-    """``command``, to be killed when this process ends, however it ends; unchanged where the system cannot (macOS)."""
+    """``command``, to be killed when this process ends, however it ends; unchanged on macOS, which cannot do that."""
     if sys.platform != "linux" or not sys.executable:
         return list(command)
     return [sys.executable, "-I", "-S", "-c", TIE, str(os.getpid()), *command]
@@ -40,9 +40,9 @@ def spawn(
 ) -> None:
     """Start ``command`` in ``cwd``, in a session of its own, its output going to the file ``console``.
 
-    It starts in one thread kept for this alone: Linux delivers the parent's death when the *thread* that forked ends,
-    and a caller's thread may be a short-lived one. ``started`` receives the process in that thread, so that even an
-    interrupt while we wait cannot lose it.
+    It starts in a thread dedicated to this: Linux signals the parent's death when the *thread* that forked ends, and
+    the caller's thread may be short-lived. ``started`` receives the process in that thread, so that not even an
+    interrupt while waiting can lose it.
 
     Args:
         command: program (absolute path) and arguments.
@@ -52,7 +52,7 @@ def spawn(
         started: called once with the process.
 
     Raises:
-        OSError: the program cannot be started or the file not be written.
+        OSError: the program cannot be started, or the file cannot be written.
     """
 
     def start() -> None:
@@ -64,7 +64,7 @@ def spawn(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C in the terminal is ours to pass on, in order
+                start_new_session=True,  # this process handles Ctrl-C and stops its children
                 pass_fds=(lock_fd,),
             )
         started(process)
@@ -78,7 +78,7 @@ def spawn(
 
 
 def _environment() -> dict[str, str]:
-    # Options meant for other Java programs would change the broker, and print to its console.
+    # Options for other Java programs would change the broker, and print to its console.
     return {
         name: value for name, value in os.environ.items() if not name.endswith(("JAVA_OPTIONS", "JAVA_TOOL_OPTIONS"))
     }

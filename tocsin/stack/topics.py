@@ -1,4 +1,4 @@
-"""Making the topics of the table on a cluster, and telling where existing ones differ from it."""
+"""Creating the topics on a cluster, and reporting where existing ones differ from the required settings."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class TopicReport(BaseModel):
 
     Attributes:
         name: the topic.
-        partitions: how many it has now.
-        created: whether it was made just now; an existing one is left as it is.
-        differences: where an existing one is not what the table says, one phrase each.
+        partitions: present number of partitions.
+        created: whether it was created now; an existing topic is left unchanged.
+        differences: from the required settings, one phrase each.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,16 +40,16 @@ class TopicReport(BaseModel):
 def create_topics(
     bootstrap: str, partitions: int | None = None, topics: Sequence[Topic] = TOPICS, timeout_s: float = 30.0
 ) -> list[TopicReport]:
-    """Create the topics that are missing and wait until each partition has a leader.
+    """Create the missing topics and wait until each partition has a leader.
 
-    Blocks, with an event loop of its own; from a coroutine call it in a thread.
+    Blocks, with its own event loop; from a coroutine call it in a thread.
 
     Args:
-        bootstrap: address of the cluster; the replication is the cluster's default.
-        partitions: for the topics that are split by device (all with more than one partition in the table), instead
-            of the table's number; at least 1.
-        topics: what to create.
-        timeout_s: for every request, and for the leaders.
+        bootstrap: address of the cluster; its default replication factor applies.
+        partitions: number of partitions of the topics that are partitioned by device (all with more than one in
+            :data:`schemas.topics.TOPICS`), at least 1; None uses the number there.
+        topics: to create.
+        timeout_s: for every request, and for the leader election.
 
     Returns:
         A report for each topic, in the order of ``topics``.
@@ -60,7 +60,7 @@ def create_topics(
     """
     if partitions is not None and partitions < 1:
         raise SettingsError(f"{partitions} partitions: a topic has at least 1")
-    reach(bootstrap)  # the client would log of its own and wait
+    reach(bootstrap)  # the client would wait and log errors
     counts = {topic.name: partitions if partitions and topic.partitions > 1 else topic.partitions for topic in topics}
     try:
         found, configs = asyncio.run(_ensure(bootstrap, topics, counts, timeout_s))
@@ -72,7 +72,7 @@ def create_topics(
 async def _ensure(
     bootstrap: str, topics: Sequence[Topic], counts: dict[str, int], timeout_s: float
 ) -> tuple[dict[str, int], dict[str, dict[str, str]]]:
-    # Partitions of every topic, and the settings of those that were there before.
+    # Number of partitions of every topic, and the settings of those that existed before.
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout_s * 1000))
     try:
         await admin.start()
@@ -85,7 +85,7 @@ async def _ensure(
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic], counts: dict[str, int]) -> set[str]:
     new = [
-        # -1: the cluster's own default; the client takes it only together with assignments, be they none.
+        # -1: the cluster's default; the client accepts it only together with assignments, even empty ones.
         NewTopic(topic.name, counts[topic.name], -1, replica_assignments={}, topic_configs=topic.config())
         for topic in topics
     ]
@@ -101,7 +101,7 @@ async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic], counts: d
 
 
 async def _wait_for_leaders(admin: AIOKafkaAdminClient, names: list[str], timeout_s: float) -> dict[str, int]:
-    # Partitions of each topic, once all of them can be written to.
+    # Number of partitions of each topic, once all have leaders.
     deadline = time.monotonic() + timeout_s
     while True:
         answer = cast("list[dict[str, Any]]", await admin.describe_topics(names))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.chunk import Chunk
 from tests.unit.tocsin.alert_records import SECOND_NS, START_NS
 from tocsin.capture.clip import Clip, LabelledClip
-from tocsin.client.audio import ReplayedChunk
+from tocsin.client.audio_reader import ReplayedChunk
 
 RATE = 1_000
 
@@ -33,11 +33,11 @@ def abnormal(device: str, at_s: int) -> LabelledClip:
     return LabelledClip(clip=clip(device, at_s), label="abnormal", alerts=("a",))
 
 
-def played(
+def replayed(
     first: int,
     n: int,
     *,
-    begins: bool = False,
+    starts_segment: bool = False,
     offset: int = 0,
     session: str = "s1",
     rate: int = RATE,
@@ -46,4 +46,4 @@ def played(
     """A chunk of ``n`` samples from ``first`` on, captured when its samples say."""
     at_ns = START_NS + first * SECOND_NS // rate
     chunk = Chunk("pump-1", session, offset, first, rate, channels, at_ns, bytes(2 * n * channels))
-    return ReplayedChunk(chunk, begins, 3, offset, offset)
+    return ReplayedChunk(chunk, starts_segment, 3, offset, offset)

@@ -1,4 +1,4 @@
-"""Doubtful sound is left out, and operators' verdicts settle doubt."""
+"""Ambiguous sound is left out, and operators' feedback labels it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from schemas.alert import Alert
 from schemas.feedback import Judgement
 from tests.unit.capture.clips import clip
-from tests.unit.tocsin.alert_records import SECOND_NS, alert, verdict, whole_alert
+from tests.unit.tocsin.alert_records import SECOND_NS, alert, complete_alert, feedback
 from tocsin.capture.clip import LabelledClip
 from tocsin.capture.labels import alert_intervals_of, label
 from tocsin.client.alerts import AlertLog
@@ -22,34 +22,34 @@ def log_of(*alerts: list[Alert], judgements: tuple[Judgement | None, ...] = ()) 
             log.add_alert(one)
     for revisions, judgement in zip(alerts, judgements, strict=False):
         if judgement is not None:
-            log.add_verdict(verdict(revisions[0], judgement))
+            log.add_feedback(feedback(revisions[0], judgement))
     return log
 
 
 def labels(log: AlertLog, seconds: range, device: str = "pump-1") -> dict[int, LabelledClip | None]:
-    doubts = alert_intervals_of(log)
-    return {at: label(clip(device, at), doubts.get(device, ()), GUARD_NS) for at in seconds}
+    intervals = alert_intervals_of(log)
+    return {at: label(clip(device, at), intervals.get(device, ()), GUARD_NS) for at in seconds}
 
 
 def where(found: dict[int, LabelledClip | None], wanted: str | None) -> list[int]:
     return [at for at, one in found.items() if (None if one is None else one.label) == wanted]
 
 
-def test_sound_inside_and_near_an_unjudged_alert_is_left_out() -> None:
-    found = labels(log_of(whole_alert("pump-1", 20.0, 30.0)), range(50))
+def test_sound_during_and_near_an_alert_without_feedback_is_left_out() -> None:
+    found = labels(log_of(complete_alert("pump-1", 20.0, 30.0)), range(50))
 
     assert where(found, None) == list(range(15, 36))
     assert where(found, "abnormal") == []
 
 
-def test_another_devices_alert_casts_no_doubt() -> None:
-    found = labels(log_of(whole_alert("pump-2", 20.0, 30.0)), range(50))
+def test_another_devices_alert_has_no_effect() -> None:
+    found = labels(log_of(complete_alert("pump-2", 20.0, 30.0)), range(50))
 
     assert where(found, "normal") == list(range(50))
 
 
-def test_an_alert_judged_real_makes_its_own_sound_abnormal_and_leaves_out_what_is_near() -> None:
-    revisions = whole_alert("pump-1", 20.0, 30.0)
+def test_sound_during_a_real_alert_is_abnormal_and_sound_near_it_is_left_out() -> None:
+    revisions = complete_alert("pump-1", 20.0, 30.0)
     found = labels(log_of(revisions, judgements=("real",)), range(50))
 
     assert where(found, "abnormal") == list(range(20, 31))
@@ -58,8 +58,8 @@ def test_an_alert_judged_real_makes_its_own_sound_abnormal_and_leaves_out_what_i
     assert found[25].alerts == (revisions[0].alert_id,)
 
 
-def test_an_alert_judged_false_makes_its_sound_normal_and_a_hard_negative() -> None:
-    revisions = whole_alert("pump-1", 20.0, 30.0)
+def test_sound_during_a_false_alarm_is_a_hard_negative() -> None:
+    revisions = complete_alert("pump-1", 20.0, 30.0)
     found = labels(log_of(revisions, judgements=("false-alarm",)), range(50))
 
     assert where(found, "normal") == list(range(50))
@@ -78,10 +78,10 @@ def test_an_alert_judged_false_makes_its_sound_normal_and_a_hard_negative() -> N
         ("real", None, "abnormal"),
     ],
 )
-def test_where_alerts_overlap_the_surer_and_graver_one_holds(
+def test_of_overlapping_alerts_a_real_one_wins_and_a_false_alarm_loses(
     one: Judgement | None, other: Judgement | None, expected: str | None
 ) -> None:
-    first, second = whole_alert("pump-1", 20.0, 30.0), whole_alert("pump-1", 25.0, 27.0)
+    first, second = complete_alert("pump-1", 20.0, 30.0), complete_alert("pump-1", 25.0, 27.0)
 
     found = labels(log_of(first, second, judgements=(one, other)), range(50))
 
@@ -95,14 +95,14 @@ def test_an_alert_that_is_still_open_has_no_end() -> None:
 
 
 def test_an_alert_whose_end_was_lost_ends_where_the_next_one_opened() -> None:
-    found = labels(log_of([alert(at_s=20.0)], whole_alert("pump-1", 30.0, 31.0)), range(50))
+    found = labels(log_of([alert(at_s=20.0)], complete_alert("pump-1", 30.0, 31.0)), range(50))
 
     assert where(found, "normal") == [*range(15), *range(37, 50)]
 
 
-def test_a_changed_mind_counts() -> None:
-    revisions = whole_alert("pump-1", 20.0, 30.0)
+def test_the_latest_feedback_counts() -> None:
+    revisions = complete_alert("pump-1", 20.0, 30.0)
     log = log_of(revisions, judgements=("false-alarm",))
-    log.add_verdict(verdict(revisions[0], "real", 1.0))
+    log.add_feedback(feedback(revisions[0], "real", 1.0))
 
     assert where(labels(log, range(50)), "abnormal") == list(range(20, 31))

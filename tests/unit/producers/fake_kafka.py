@@ -1,4 +1,4 @@
-"""A client that stands in for aiokafka's, with a broker the test commands."""
+"""A fake of aiokafka's producer, with a broker that the test controls."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from schemas.topics import TOPICS
 
 @dataclass
 class Broker:
-    """What the broker does, and what it has.
+    """State and behaviour of the broker.
 
     Attributes:
         up: whether clients can connect.
-        acknowledges: whether it answers what is sent; what it does not answer waits.
-        topics: what it has.
-        log: (topic, key, value) of what it has taken.
-        failures: errors it answers next, one a record.
-        clients: made so far.
+        acknowledges: whether it acknowledges records; otherwise they are pending.
+        topics: existing topics.
+        log: (topic, key, value) of the stored records.
+        failures: errors for the next records, one each.
+        clients: created so far.
     """
 
     up: bool = True
@@ -32,7 +32,7 @@ class Broker:
     log: list[tuple[str, bytes, bytes]] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
     clients: list[FakeClient] = field(default_factory=list)
-    waiting: list[tuple[asyncio.Future[Any], tuple[str, bytes, bytes]]] = field(default_factory=list)
+    pending: list[tuple[asyncio.Future[Any], tuple[str, bytes, bytes]]] = field(default_factory=list)
 
     def make(self, _: Connection) -> FakeClient:
         client = FakeClient(self)
@@ -40,17 +40,17 @@ class Broker:
         return client
 
     def recover(self) -> None:
-        """Answers everything that waits, in order."""
+        """Acknowledges all pending records, in order."""
         self.acknowledges = True
-        for future, entry in self.waiting:
+        for future, entry in self.pending:
             if not future.done():
                 self.log.append(entry)
                 future.set_result(None)
-        self.waiting.clear()
+        self.pending.clear()
 
 
 class FakeClient:
-    """As much of aiokafka's producer as the publisher uses."""
+    """The part of aiokafka's producer that the publisher uses."""
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
@@ -83,5 +83,5 @@ class FakeClient:
             self.broker.log.append(entry)
             future.set_result(None)
         else:
-            self.broker.waiting.append((future, entry))
+            self.broker.pending.append((future, entry))
         return future

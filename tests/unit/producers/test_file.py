@@ -1,4 +1,4 @@
-"""Audio files: every format as it sounds, every kind of bad file by its name."""
+"""Audio files: every format is read correctly, every kind of bad file has its own error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "PCM_U8"])
 @pytest.mark.parametrize(("rate", "channels"), [(1_000, 1), (44_100, 2), (192_000, 8)])
-def test_wav_of_any_form(tmp_path: Path, subtype: str, rate: int, channels: int) -> None:
+def test_wav_of_any_format(tmp_path: Path, subtype: str, rate: int, channels: int) -> None:
     path = tmp_path / "a.wav"
     sound = tone(rate, channels=channels)
     soundfile.write(path, sound, rate, subtype=subtype)
@@ -37,7 +37,7 @@ def test_wav_of_any_form(tmp_path: Path, subtype: str, rate: int, channels: int)
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac"])
-def test_sixteen_bits_come_through_unchanged(tmp_path: Path, name: str) -> None:
+def test_sixteen_bits_are_unchanged(tmp_path: Path, name: str) -> None:
     samples = np.random.default_rng(3).integers(-32_768, 32_768, (100_000, 2)).astype(np.int16)
     soundfile.write(tmp_path / name, samples, 48_000, subtype="PCM_16")
     assert np.array_equal(read(tmp_path / name), samples)
@@ -53,7 +53,7 @@ def test_lossy_files_keep_their_tone(tmp_path: Path, name: str) -> None:
     assert np.argmax(spectrum) == 100
 
 
-def test_a_float_file_that_is_too_loud_is_clipped_and_counted(tmp_path: Path) -> None:
+def test_float_values_beyond_full_scale_are_clipped_and_counted(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.array([0.0, 1.5, -1.5, 1.0]), 8_000, subtype="FLOAT")
     (block,) = AudioFile.probe(tmp_path / "a.wav").blocks()
     assert block.samples[:, 0].tolist() == [0, 32_767, -32_768, 32_767]
@@ -75,7 +75,7 @@ def test_a_long_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
     assert peak < 2 * 1024 * 1024
 
 
-def test_not_a_number_is_refused_with_its_place(tmp_path: Path) -> None:
+def test_a_nan_is_refused_with_its_position(tmp_path: Path) -> None:
     sound = np.zeros(100_000)
     sound[70_001] = np.nan
     soundfile.write(tmp_path / "a.wav", sound, 8_000, subtype="FLOAT")
@@ -102,17 +102,17 @@ def test_a_file_that_is_not_audio(tmp_path: Path, content: bytes) -> None:
         AudioFile.probe(tmp_path / "a.wav")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match="No such file or directory: check its name"):
         AudioFile.probe(tmp_path / "a.wav")
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match="directory"):
         AudioFile.probe(tmp_path)
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -122,19 +122,19 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(800, 1), (384_000, 1), (8_000, 9)])
-def test_a_form_that_cannot_be_sent(tmp_path: Path, rate: int, channels: int) -> None:
+def test_an_unsupported_rate_or_channel_count(tmp_path: Path, rate: int, channels: int) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros((100, channels)), rate)
     with pytest.raises(InputError, match=r"a\.wav: "):
         AudioFile.probe(tmp_path / "a.wav")
 
 
 @pytest.mark.parametrize("name", ["a.flac", "a.ogg"])
-def test_a_damaged_file_gives_what_it_has_and_then_its_name(tmp_path: Path, name: str) -> None:
+def test_a_damaged_file_is_read_up_to_the_damage_and_then_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     soundfile.write(path, np.random.default_rng(1).uniform(-0.5, 0.5, 400_000), 16_000)
-    whole = path.read_bytes()
+    content = path.read_bytes()
     probed = AudioFile.probe(path)
-    path.write_bytes(whole[: len(whole) // 2])
+    path.write_bytes(content[: len(content) // 2])
 
     blocks: list[Block] = []
     with pytest.raises(NotAudio, match=name):
@@ -142,7 +142,7 @@ def test_a_damaged_file_gives_what_it_has_and_then_its_name(tmp_path: Path, name
     assert sum(len(block.samples) for block in blocks) > 100_000
 
 
-def test_a_file_that_goes_away(tmp_path: Path) -> None:
+def test_a_file_that_is_deleted(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(100), 8_000)
     probed = AudioFile.probe(tmp_path / "a.wav")
     (tmp_path / "a.wav").unlink()

@@ -1,4 +1,4 @@
-"""The microphone: its thread never waits, losses are counted, and it comes back as a new session."""
+"""The microphone: its thread never waits, losses are counted, and it reconnects as a new session."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ DEVICE = Device(device_id="mic", kind="room", sample_rate=RATE)
 
 
 class FakeDevice:
-    """An input whose sound the test makes."""
+    """An input with scripted sound."""
 
     opened: ClassVar[list[FakeDevice]] = []
     script: ClassVar[list[int | None]] = []
-    """Blocks each opened input hands over before it falls silent; None cannot be opened."""
+    """Number of blocks that each opened input delivers before it stalls; None cannot be opened."""
 
     def __init__(self, **_: Any) -> None:
         blocks = self.script.pop(0) if self.script else 1_000_000
@@ -71,7 +71,7 @@ class FakeDevices:
 def _fake_inputs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(miniaudio, "CaptureDevice", FakeDevice)
     monkeypatch.setattr(miniaudio, "Devices", FakeDevices)
-    monkeypatch.setattr("producers.sources.microphone._SILENT_S", 0.2)
+    monkeypatch.setattr("producers.sources.microphone._STALLED_S", 0.2)
     monkeypatch.setattr("producers.sources.microphone._REOPEN_S", 0.01)
     yield
     assert all(device.closed.is_set() for device in FakeDevice.opened)
@@ -79,17 +79,17 @@ def _fake_inputs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     FakeDevice.script.clear()
 
 
-async def test_what_is_captured_is_sent_to_the_last_sample() -> None:
-    sink, tally = MemorySink(), ProducerStats()
-    await capture(OPTIONS, DEVICE, sink, tally, seconds=0.9)
+async def test_all_captured_samples_are_sent() -> None:
+    sink, stats = MemorySink(), ProducerStats()
+    await capture(OPTIONS, DEVICE, sink, stats, seconds=0.9)
 
     assert [device.device_id for device in sink.devices] == ["mic"]
     sound = np.concatenate([chunk.samples() for chunk in sink.chunks])[:, 0]
     assert sound.tolist() == [number for number in range(9) for _ in range(800)]
-    assert (tally.sessions, tally.lost) == (1, 0)
+    assert (stats.sessions, stats.lost) == (1, 0)
 
 
-async def test_the_thread_does_not_wait_for_a_slow_reader_and_the_gap_is_seen() -> None:
+async def test_the_thread_does_not_wait_for_a_slow_reader_and_reports_the_gap() -> None:
     microphone = Microphone(OPTIONS)
     try:
         await microphone.start()
@@ -107,17 +107,17 @@ async def test_the_thread_does_not_wait_for_a_slow_reader_and_the_gap_is_seen() 
     assert after.samples[0, 0] == 50 + after.lost // 800
 
 
-async def test_an_input_that_goes_away_comes_back_as_a_new_session() -> None:
+async def test_a_lost_input_is_reopened_as_a_new_session() -> None:
     FakeDevice.script[:] = [4, None, None, 1_000]
-    sink, tally = MemorySink(), ProducerStats()
+    sink, stats = MemorySink(), ProducerStats()
     with capture_logs() as logs:
-        await capture(OPTIONS, DEVICE, sink, tally, seconds=1.0)
+        await capture(OPTIONS, DEVICE, sink, stats, seconds=1.0)
 
     assert [entry["log_level"] for entry in logs] == ["warning", "info"]
     sessions = list(dict.fromkeys(chunk.session_id for chunk in sink.chunks))
     lengths = [sum(chunk.n_samples for chunk in sink.chunks if chunk.session_id == session) for session in sessions]
     assert lengths == [3_200, 4_800]
-    assert tally.sessions == 2
+    assert stats.sessions == 2
     assert len(sink.devices) == 1
 
 
@@ -127,17 +127,21 @@ async def test_an_input_that_cannot_be_opened_is_refused() -> None:
         await capture(OPTIONS, DEVICE, MemorySink(), ProducerStats())
 
 
-async def test_an_input_that_is_silent_from_the_start_is_refused() -> None:
+async def test_an_input_that_delivers_nothing_is_refused() -> None:
     FakeDevice.script[:] = [0]
-    with pytest.raises(CaptureError, match="handed over nothing"):
+    with pytest.raises(CaptureError, match="delivered nothing"):
         await capture(OPTIONS, DEVICE, MemorySink(), ProducerStats())
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("USB", "more than one.*2 'USB desk', 3 'USB ceiling'"), ("none", "is no input.*1 'Built-in'"), ("0", "is no")],
+    [
+        ("USB", "more than one.*2 'USB desk', 3 'USB ceiling'"),
+        ("none", "is not an input.*1 'Built-in'"),
+        ("0", "is not"),
+    ],
 )
-async def test_an_input_that_is_not_one_is_refused_with_the_choices(name: str, words: str) -> None:
+async def test_an_unknown_or_ambiguous_input_is_refused_with_the_choices(name: str, words: str) -> None:
     with pytest.raises(CaptureError, match=words):
         Microphone(CaptureOptions(name, RATE, 1, 0.25))
 
@@ -171,18 +175,18 @@ async def test_no_sound_system(monkeypatch: pytest.MonkeyPatch) -> None:
         list_inputs()
 
 
-async def test_a_form_that_cannot_be_sent_is_refused_before_the_input_is_opened() -> None:
+async def test_an_unsupported_rate_is_refused_before_the_input_is_opened() -> None:
     with pytest.raises(InputError, match="500 Hz"):
         Microphone(CaptureOptions(None, 500, 1, 0.25))
     assert FakeDevice.opened == []
 
 
-def test_an_input_that_hears_nothing_is_no_microphone(monkeypatch):
+def test_the_null_input_is_not_listed(monkeypatch):
     monkeypatch.setattr(FakeDevices, "names", [f"Discard all samples (playback) or {alsa.ZEROS} (capture)", "USB desk"])
     assert list_inputs() == ["USB desk"]
 
 
-def test_what_alsa_writes_of_itself_is_dropped(capfd):
+def test_messages_of_alsa_are_suppressed(capfd):
     try:
         library = ctypes.CDLL("libasound.so.2")
     except OSError:

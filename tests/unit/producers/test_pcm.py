@@ -1,4 +1,4 @@
-"""PCM: rounding, clipping, and what is not a number."""
+"""PCM: rounding, clipping, and non-finite values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_full_scale_itself_is_not_clipped() -> None:
     assert block.clipped == 0
 
 
-def test_what_does_not_fit_is_cut_off_and_counted() -> None:
+def test_values_beyond_full_scale_are_clipped_and_counted() -> None:
     block = to_block(np.array([[1.5, 0.0], [-2.0, 1.0001], [0.0, -1e38]]))
     assert block.samples.tolist() == [[32_767, 0], [-32_768, 32_767], [0, -32_768]]
     assert block.clipped == 4
@@ -49,7 +49,7 @@ def test_huge_values_and_tiny_scales_do_not_overflow(dtype: type) -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_no_number_is_refused_with_its_place(bad: float) -> None:
+def test_a_non_finite_value_is_refused_with_its_position(bad: float) -> None:
     values = np.zeros((10, 2), dtype=np.float32)
     values[7, 1] = bad
     with pytest.raises(EmptyAudio, match="sample 1007 of channel 1 is"):
@@ -57,7 +57,7 @@ def test_what_is_no_number_is_refused_with_its_place(bad: float) -> None:
 
 
 @pytest.mark.parametrize("full_scale", [0.0, -1.0, np.nan, np.inf])
-def test_a_full_scale_that_is_none_is_refused(full_scale: float) -> None:
+def test_an_invalid_full_scale_is_refused(full_scale: float) -> None:
     with pytest.raises(SettingsError, match="full scale"):
         to_block(column(0.0), full_scale=full_scale)
 

@@ -1,4 +1,4 @@
-"""The publisher: order, bounded memory, outages told once, nothing dropped without a word."""
+"""The publisher: order, bounded memory, outages logged once, undelivered records reported."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ from schemas.topics import AUDIO, DEVICES
 from tests.unit.producers.fake_kafka import Broker
 
 DEVICE = Device(device_id="d", kind="room")
-PATIENCE_S = 0.05
+OUTAGE_AFTER_S = 0.05
 
 
 def chunk(sequence: int, n_bytes: int = 2_000) -> Chunk:
     return Chunk("d", "s", sequence, sequence * 1_000, 16_000, 1, 0, sequence.to_bytes(2, "little") * (n_bytes // 2))
 
 
-def publisher(broker: Broker, max_waiting_bytes: int = 1_000_000) -> Publisher:
+def publisher(broker: Broker, max_pending_bytes: int = 1_000_000) -> Publisher:
     return Publisher(
-        Connection("broker:9092"), max_waiting_bytes=max_waiting_bytes, patience_s=PATIENCE_S, make_client=broker.make
+        Connection("broker:9092"),
+        max_pending_bytes=max_pending_bytes,
+        outage_after_s=OUTAGE_AFTER_S,
+        make_client=broker.make,
     )
 
 
@@ -36,14 +39,14 @@ def sequences(broker: Broker) -> list[int]:
     return [int.from_bytes(value[:2], "little") for topic, _, value in broker.log if topic == AUDIO.name]
 
 
-def test_connecting_options_hide_the_password() -> None:
+def test_the_representation_of_a_connection_hides_the_password() -> None:
     connection = Connection(" a:1, b:2", security_protocol="SASL_SSL", sasl_username="u", sasl_password="secret")  # noqa: S106
     assert "secret" not in repr(connection)
     assert connection.options()["bootstrap_servers"] == ["a:1", "b:2"]
     assert connection.options()["sasl_plain_password"] == "secret"  # noqa: S105
 
 
-async def test_the_device_is_there_before_its_sound_and_the_sound_in_order() -> None:
+async def test_the_device_is_announced_before_its_sound_and_the_sound_is_in_order() -> None:
     broker = Broker()
     async with publisher(broker) as kafka_publisher:
         await kafka_publisher.announce(DEVICE)
@@ -67,9 +70,9 @@ async def test_announcing_waits_for_the_broker() -> None:
         await asyncio.wait_for(announcing, 1)
 
 
-async def test_memory_is_bounded_however_slow_the_broker() -> None:
+async def test_memory_is_bounded_with_a_slow_broker() -> None:
     broker = Broker(acknowledges=False)
-    async with publisher(broker, max_waiting_bytes=50_000) as kafka_publisher:
+    async with publisher(broker, max_pending_bytes=50_000) as kafka_publisher:
 
         async def send_all() -> None:
             for sequence in range(200):
@@ -78,22 +81,22 @@ async def test_memory_is_bounded_however_slow_the_broker() -> None:
         sending = [asyncio.create_task(send_all()) for _ in range(3)]
         await asyncio.sleep(0.05)
         assert not any(task.done() for task in sending)
-        assert 40_000 < kafka_publisher.waiting_bytes <= 50_000
+        assert 40_000 < kafka_publisher.pending_bytes <= 50_000
         broker.recover()
         await asyncio.wait_for(asyncio.gather(*sending), 5)
     assert len(broker.log) == 600
-    assert kafka_publisher.waiting_bytes == 0
+    assert kafka_publisher.pending_bytes == 0
 
 
-async def test_a_chunk_larger_than_the_bound_still_goes() -> None:
+async def test_a_chunk_larger_than_the_bound_is_sent() -> None:
     broker = Broker()
-    async with publisher(broker, max_waiting_bytes=100) as kafka_publisher:
+    async with publisher(broker, max_pending_bytes=100) as kafka_publisher:
         await kafka_publisher.send(chunk(0))
         await kafka_publisher.send(chunk(1))
     assert sequences(broker) == [0, 1]
 
 
-async def test_a_missing_broker_is_told_once_waited_for_and_announced_when_back() -> None:
+async def test_an_unavailable_broker_is_logged_once_and_waited_for() -> None:
     broker = Broker(up=False)
     with capture_logs() as logs:
         starting = asyncio.create_task(publisher(broker).__aenter__())
@@ -111,7 +114,7 @@ async def test_a_missing_broker_is_told_once_waited_for_and_announced_when_back(
     assert "answers again" in logs[1]["event"]
 
 
-async def test_an_outage_in_between_is_told_once_and_loses_nothing() -> None:
+async def test_an_outage_is_logged_once_and_loses_nothing() -> None:
     broker = Broker()
     with capture_logs() as logs:
         async with publisher(broker) as kafka_publisher:
@@ -120,7 +123,7 @@ async def test_an_outage_in_between_is_told_once_and_loses_nothing() -> None:
             broker.acknowledges = False
             for sequence in range(1, 10):
                 await kafka_publisher.send(chunk(sequence))
-            await asyncio.sleep(6 * PATIENCE_S)
+            await asyncio.sleep(6 * OUTAGE_AFTER_S)
             broker.recover()
             await kafka_publisher.drain()
     assert [entry["log_level"] for entry in logs] == ["warning", "info"]
@@ -130,15 +133,15 @@ async def test_an_outage_in_between_is_told_once_and_loses_nothing() -> None:
 @pytest.mark.parametrize(
     "error", [kafka.OutOfOrderSequenceNumber(), kafka.LeaderNotAvailableError(), kafka.KafkaError()]
 )
-async def test_what_a_failed_client_had_not_delivered_is_sent_again_in_order(error: kafka.KafkaError) -> None:
+async def test_undelivered_records_of_a_failed_client_are_sent_again_in_order(error: kafka.KafkaError) -> None:
     broker = Broker(acknowledges=False)
     async with publisher(broker) as kafka_publisher:
         for sequence in range(5):
             await kafka_publisher.send(chunk(sequence))
         await asyncio.sleep(0.02)
-        broker.log.append(broker.waiting[0][1])
-        broker.waiting[0][0].set_result(None)
-        broker.waiting[1][0].set_exception(error)
+        broker.log.append(broker.pending[0][1])
+        broker.pending[0][0].set_result(None)
+        broker.pending[1][0].set_exception(error)
         broker.acknowledges = True
         await asyncio.wait_for(kafka_publisher.drain(), 5)
 
@@ -148,7 +151,7 @@ async def test_what_a_failed_client_had_not_delivered_is_sent_again_in_order(err
 
 
 @pytest.mark.parametrize("error", [kafka.MessageSizeTooLargeError(), kafka.TopicAuthorizationFailedError(AUDIO.name)])
-async def test_a_refusal_ends_the_publisher_by_name(error: kafka.KafkaError) -> None:
+async def test_a_permanent_error_ends_the_publisher(error: kafka.KafkaError) -> None:
     broker = Broker(failures=[error])
 
     async def run() -> None:
@@ -163,7 +166,7 @@ async def test_a_refusal_ends_the_publisher_by_name(error: kafka.KafkaError) -> 
     assert "chunks were not delivered" in logs[-1]["event"]
 
 
-async def test_a_missing_topic_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_topic_is_reported_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("producers.kafka.client._TOPICS_S", 0.3)
     broker = Broker(topics={DEVICES.name})
     with pytest.raises(SettingsError, match=r"no topic tocsin\.audio\.v1.*tocsin up.*tocsin topics"):
@@ -171,7 +174,7 @@ async def test_a_missing_topic_is_named_with_the_way_out(monkeypatch: pytest.Mon
     assert all(client.stopped for client in broker.clients)
 
 
-async def test_a_stack_that_is_still_making_its_topics_is_waited_for() -> None:
+async def test_a_stack_that_is_still_creating_its_topics_is_waited_for() -> None:
     broker = Broker(topics=set())
     starting = asyncio.create_task(publisher(broker).__aenter__())
     await asyncio.sleep(0.3)
@@ -183,17 +186,17 @@ async def test_a_stack_that_is_still_making_its_topics_is_waited_for() -> None:
 @pytest.mark.parametrize(
     "address", ["", "host:port", "host:0", "host:65536", "a:1,,b:2", "http://a:9092", "a b:1", "::1"]
 )
-def test_an_address_that_is_none_is_refused(address: str) -> None:
+def test_an_invalid_address_is_refused(address: str) -> None:
     with pytest.raises(SettingsError, match="give host:port"):
         Connection(address)
 
 
 @pytest.mark.parametrize("address", ["localhost", "127.0.0.1:9092", "[::1]:9092", "a.example:1, b.example:65535"])
-def test_an_address_is_taken(address: str) -> None:
+def test_a_valid_address_is_accepted(address: str) -> None:
     assert Connection(address).bootstrap == address
 
 
-async def test_an_interruption_ends_soon_and_says_what_was_not_delivered() -> None:
+async def test_an_interruption_ends_soon_and_logs_undelivered_chunks() -> None:
     broker = Broker(acknowledges=False)
 
     async def run() -> None:
@@ -213,13 +216,13 @@ async def test_an_interruption_ends_soon_and_says_what_was_not_delivered() -> No
     assert logs[-1]["event"] == "7 chunks were not delivered to Kafka at broker:9092"
 
 
-async def test_leaving_by_an_error_keeps_the_error() -> None:
+async def test_an_error_in_the_context_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         async with publisher(Broker()):
             raise ZeroDivisionError
 
 
-async def test_close_says_how_many_were_not_delivered() -> None:
+async def test_close_returns_the_number_of_undelivered_chunks() -> None:
     broker = Broker(acknowledges=False)
     kafka_publisher = publisher(broker)
     await kafka_publisher.start()
@@ -230,7 +233,7 @@ async def test_close_says_how_many_were_not_delivered() -> None:
     assert time.monotonic() - began < 1
 
 
-async def test_a_chunk_no_reader_would_take_is_refused_at_once() -> None:
+async def test_a_chunk_that_breaks_the_contract_is_refused_at_once() -> None:
     async with publisher(Broker()) as kafka_publisher:
         with pytest.raises(EmptyValue):
             await kafka_publisher.send(Chunk("d", "s", 0, 0, 16_000, 1, 0, b""))

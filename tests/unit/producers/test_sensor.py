@@ -38,7 +38,7 @@ def test_acceleration_is_scaled_to_the_power_of_two_above_its_peak(tmp_path: Pat
     assert samples(recording)[:, 0].tolist() == [0, 12_288, -24_576, 16_384]
 
 
-def test_options_go_before_what_the_file_says(tmp_path: Path) -> None:
+def test_options_override_the_file(tmp_path: Path) -> None:
     path = npz(tmp_path / "a.npz", acceleration_g=np.array([1.0, 3.0]), other=np.array([4.0]), sample_rate_hz=12_000)
     options = SensorOptions(column="acceleration_g", sample_rate=6_000, unit="m/s2", full_scale=2.0)
     recording = read_sensor(path, options)
@@ -48,7 +48,7 @@ def test_options_go_before_what_the_file_says(tmp_path: Path) -> None:
     assert (block.samples[:, 0].tolist(), block.clipped) == ([16_384, 32_767], 1)
 
 
-def test_several_columns_of_an_array_are_channels(tmp_path: Path) -> None:
+def test_columns_of_an_array_are_channels(tmp_path: Path) -> None:
     values = np.arange(12, dtype=np.int32).reshape(4, 3)
     recording = read_sensor(npz(tmp_path / "a.npz", xyz=values), RATED)
     assert (recording.channels, recording.full_scale, recording.unit) == (3, 16.0, "unitless")
@@ -75,9 +75,7 @@ def test_one_device_has_one_scale(tmp_path: Path) -> None:
         ("x\r\n-1e-3\r\n+.5\r\n", RATED, [-0.001, 0.5], 2_000),
     ],
 )
-def test_csv_in_its_many_forms(
-    tmp_path: Path, text: str, options: SensorOptions, values: list[float], rate: int
-) -> None:
+def test_csv_dialects(tmp_path: Path, text: str, options: SensorOptions, values: list[float], rate: int) -> None:
     recording = read_sensor(csv(tmp_path / "a.csv", text), options)
     assert recording.values[:, 0].tolist() == values
     assert recording.sample_rate == rate
@@ -109,7 +107,7 @@ def test_csv_in_its_many_forms(
         ("1\n", SensorOptions(sample_rate=2_000, unit="u" * 33), SettingsError, "--unit"),
     ],
 )
-def test_bad_tables_by_name(
+def test_bad_tables_are_refused(
     tmp_path: Path, text: str, options: SensorOptions, error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
@@ -131,19 +129,19 @@ def test_bad_tables_by_name(
         ({"sample_rate_hz": np.array(2_000)}, InputError, "no column"),
     ],
 )
-def test_bad_archives_by_name(tmp_path: Path, arrays: dict[str, Any], error: type[Exception], words: str) -> None:
+def test_bad_archives_are_refused(tmp_path: Path, arrays: dict[str, Any], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         read_sensor(npz(tmp_path / "a.npz", **arrays), SensorOptions())
 
 
-def test_pickles_are_not_opened(tmp_path: Path) -> None:
+def test_pickles_are_not_loaded(tmp_path: Path) -> None:
     path = npz(tmp_path / "a.npz", a=np.array([{"danger": 1}], dtype=object))
     with pytest.raises(NotAudio, match="plain arrays"):
         read_sensor(path, RATED)
 
 
 @pytest.mark.parametrize("name", ["a.npz", "a.csv", "a.csv.gz"])
-def test_bytes_that_are_neither(tmp_path: Path, name: str) -> None:
+def test_bytes_that_are_neither_csv_nor_npz(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x1f\x8b\xff\xfe\x00" * 100)
     with pytest.raises(NotAudio):
         read_sensor(tmp_path / name, RATED)
@@ -156,7 +154,7 @@ def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
         read_sensor(tmp_path, RATED)
 
 
-def test_a_file_that_is_too_large_is_not_opened(tmp_path: Path) -> None:
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "a.csv").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(InputError, match="split it"):

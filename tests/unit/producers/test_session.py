@@ -1,4 +1,4 @@
-"""Sessions: one length of chunk, whatever the length of the blocks."""
+"""Sessions: chunks of equal length from blocks of any length."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ramp(n: int, channels: int = 1) -> np.ndarray:
     return (np.arange(n * channels) % 65_536 - 32_768).astype(np.int16).reshape(n, channels)
 
 
-def whole(sound: np.ndarray, rate: int, channels: int) -> list[Chunk]:
+def chunks_of(sound: np.ndarray, rate: int, channels: int) -> list[Chunk]:
     one = session(rate, channels)
     return one.push(sound) + one.flush()
 
@@ -34,7 +34,7 @@ def whole(sound: np.ndarray, rate: int, channels: int) -> list[Chunk]:
     st.lists(st.integers(0, 9_000), max_size=12),
     st.sampled_from([(1_000, 1), (8_000, 2), (11_025, 3), (12_000, 1)]),
 )
-def test_random_cuts_of_blocks_give_the_same_chunks(n: int, cuts: list[int], form: tuple[int, int]) -> None:
+def test_chunks_do_not_depend_on_the_block_boundaries(n: int, cuts: list[int], form: tuple[int, int]) -> None:
     rate, channels = form
     sound = ramp(n, channels)
     edges = [0, *sorted(min(cut, n) for cut in cuts), n]
@@ -43,19 +43,19 @@ def test_random_cuts_of_blocks_give_the_same_chunks(n: int, cuts: list[int], for
     chunks = [chunk for a, b in pairwise(edges) for chunk in cut.push(sound[a:b])]
     chunks += cut.flush()
 
-    assert chunks == whole(sound, rate, channels)
+    assert chunks == chunks_of(sound, rate, channels)
     assert b"".join(chunk.pcm for chunk in chunks) == sound.astype("<i2").tobytes()
 
 
 def test_chunks_are_numbered_and_the_last_one_is_short() -> None:
-    chunks = whole(ramp(5_000), 8_000, 1)
+    chunks = chunks_of(ramp(5_000), 8_000, 1)
 
     assert [chunk.n_samples for chunk in chunks] == [2_000, 2_000, 1_000]
     assert [chunk.sequence for chunk in chunks] == [0, 1, 2]
     assert [chunk.first_sample for chunk in chunks] == [0, 2_000, 4_000]
 
 
-def test_nothing_is_left_when_the_sound_ends_with_a_chunk() -> None:
+def test_nothing_is_buffered_after_a_complete_chunk() -> None:
     one = session()
     assert len(one.push(ramp(4_000))) == 2
     assert one.flush() == []
@@ -77,7 +77,7 @@ def test_a_session_has_a_new_id_each_time() -> None:
     assert len(ids) == 100
 
 
-def test_lost_samples_leave_a_gap_that_can_be_seen() -> None:
+def test_lost_samples_leave_a_visible_gap() -> None:
     one = session()
     before = one.push(ramp(2_500))
     gap = one.skip(300)
@@ -88,14 +88,14 @@ def test_lost_samples_leave_a_gap_that_can_be_seen() -> None:
     assert one.end_sample == 4_800
 
 
-def test_no_lost_samples_cut_nothing() -> None:
+def test_skipping_no_samples_has_no_effect() -> None:
     one = session()
     one.push(ramp(500))
     assert one.skip(0) == []
     assert [chunk.n_samples for chunk in one.push(ramp(1_500))] == [2_000]
 
 
-def test_a_chunk_does_not_change_when_the_blocks_memory_is_used_again() -> None:
+def test_a_chunk_does_not_share_memory_with_the_block() -> None:
     one = session()
     block = ramp(2_000)
     expected = block.astype("<i2").tobytes()
@@ -128,12 +128,12 @@ def test_a_chunk_length_out_of_range_is_refused(seconds: float) -> None:
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(999, 1), (192_001, 1), (16_000, 0), (16_000, 9)])
-def test_a_form_out_of_range_is_refused(rate: int, channels: int) -> None:
+def test_a_rate_or_channel_count_out_of_range_is_refused(rate: int, channels: int) -> None:
     with pytest.raises(InputError):
         session(rate, channels)
 
 
 @pytest.mark.parametrize("shape", [(10,), (10, 2)])
-def test_a_block_of_another_form_is_refused(shape: tuple[int, ...]) -> None:
+def test_a_block_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="1 channels"):
         session().push(np.zeros(shape, dtype=np.int16))

@@ -189,11 +189,11 @@ def test_no_network_says_what_to_do(tmp_path: Path, jars: Jars, monkeypatch: pyt
     settings.write_text("[repositories]\ncentral = http://127.0.0.1:9\n", encoding="utf-8")
     monkeypatch.setenv("JGO_CONFIG_FILE", str(settings))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with pytest.raises(ComponentMissing, match=r"could not be fetched.*tocsin parts"):
+    with pytest.raises(ComponentMissing, match=r"could not be fetched.*tocsin fetch"):
         jars.install(silent)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(OutputError, match="--parts"):
+    with pytest.raises(OutputError, match="--components"):
         Jars(tmp_path / "file" / "parts", PINS).install(silent)

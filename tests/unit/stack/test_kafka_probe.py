@@ -1,4 +1,4 @@
-"""The metadata round trip against servers that are not Kafka."""
+"""The metadata request against Kafka-like and other servers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tocsin.stack import kafka_probe
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[bytes], int]]:
-    """Listens and answers the first connection with the bytes given; returns the port."""
+    """Starts a server that sends the given bytes to the first connection; returns the port."""
     threads: list[threading.Thread] = []
 
-    def start(answer: bytes) -> int:
+    def start(response: bytes) -> int:
         server = socket.create_server(("127.0.0.1", 0))
 
         def run() -> None:
             with server, server.accept()[0] as connection:
                 connection.recv(4096)
-                connection.sendall(answer)
+                connection.sendall(response)
 
         threads.append(threading.Thread(target=run))
         threads[-1].start()
@@ -39,23 +39,24 @@ def string(text: str) -> bytes:
     return struct.pack(">h", len(text)) + text.encode()
 
 
-def test_an_answer_of_kafka(serve: Callable[[bytes], int]) -> None:
+def test_a_response_of_kafka(serve: Callable[[bytes], int]) -> None:
     brokers = struct.pack(">i", 1) + string("localhost") + struct.pack(">ih", 9092, -1)
     body = struct.pack(">iii", 1, 0, 1) + brokers + string("cluster-1") + struct.pack(">ii", 1, 0)
     port = serve(struct.pack(">i", len(body)) + body)
-    assert kafka_probe.ask("127.0.0.1", port) == kafka_probe.Cluster("cluster-1", ("localhost:9092",))
+    assert kafka_probe.probe("127.0.0.1", port) == kafka_probe.Cluster("cluster-1", ("localhost:9092",))
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", struct.pack(">i", 8) + b"1234", struct.pack(">i", 4) + b"1234"]
+    "response",
+    [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", struct.pack(">i", 8) + b"1234", struct.pack(">i", 4) + b"1234"],
 )
-def test_another_server_is_told_from_kafka(serve: Callable[[bytes], int], answer: bytes) -> None:
-    port = serve(answer)
+def test_another_server_is_distinguished_from_kafka(serve: Callable[[bytes], int], response: bytes) -> None:
+    port = serve(response)
     with pytest.raises(BrokerUnavailable, match=f"127.0.0.1:{port} answers, but not as Kafka"):
         kafka_probe.reach(f"127.0.0.1:{port}")
 
 
-def test_nobody_there() -> None:
+def test_a_closed_port() -> None:
     with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1 .*refused"):
         kafka_probe.reach("127.0.0.1:1")
 
@@ -64,10 +65,10 @@ def test_nobody_there() -> None:
     "address",
     ["", "localhost", "localhost:", ":9092", "a:b", "a:0", "a:65536", "a:9092,", "a:²", "http://a:9092", "a b:9092"],
 )
-def test_what_is_no_address(address: str) -> None:
+def test_an_invalid_address_is_refused(address: str) -> None:
     with pytest.raises(SettingsError, match="host:port"):
         kafka_probe.parse_bootstrap(address)
 
 
-def test_addresses() -> None:
+def test_valid_addresses() -> None:
     assert kafka_probe.parse_bootstrap("a:1, [::1]:2") == [("a", 1), ("::1", 2)]

@@ -1,4 +1,4 @@
-"""Folder locks: one holder, none that is stale."""
+"""Folder locks: one holder at a time, no stale locks."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ time.sleep(60)
 """
 
 
-def test_the_second_is_told_who_has_it(tmp_path: Path) -> None:
+def test_a_second_process_is_refused_with_the_holders_pid(tmp_path: Path) -> None:
     with FolderLock(tmp_path / "lock", "the folder"), pytest.raises(StackBusy, match=f"the folder.*{os.getpid()}"):
         FolderLock(tmp_path / "lock", "the folder").acquire(wait_s=0.1)
 
 
-def test_released_it_is_free(tmp_path: Path) -> None:
+def test_a_released_lock_is_free(tmp_path: Path) -> None:
     lock = FolderLock(tmp_path / "lock", "the folder")
     with lock:
         pass
@@ -36,7 +36,7 @@ def test_released_it_is_free(tmp_path: Path) -> None:
     lock.release()
 
 
-def test_a_killed_holder_leaves_nothing(tmp_path: Path) -> None:
+def test_a_killed_holder_releases_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
@@ -49,7 +49,7 @@ def test_a_killed_holder_leaves_nothing(tmp_path: Path) -> None:
         pass
 
 
-def test_a_child_holds_on_what_it_inherited(tmp_path: Path) -> None:
+def test_a_child_keeps_an_inherited_lock(tmp_path: Path) -> None:
     lock = FolderLock(tmp_path / "lock", "the folder")
     lock.acquire()
     with subprocess.Popen(["/bin/sleep", "60"], pass_fds=(lock.fd,)) as child:
@@ -61,7 +61,7 @@ def test_a_child_holds_on_what_it_inherited(tmp_path: Path) -> None:
         pass
 
 
-def test_release_frees_it_for_children_too(tmp_path: Path) -> None:
+def test_release_applies_to_children_too(tmp_path: Path) -> None:
     lock = FolderLock(tmp_path / "lock", "the folder")
     lock.acquire()
     with subprocess.Popen(["/bin/sleep", "60"], pass_fds=(lock.fd,)) as child:
@@ -71,6 +71,6 @@ def test_release_frees_it_for_children_too(tmp_path: Path) -> None:
         child.kill()
 
 
-def test_no_folder(tmp_path: Path) -> None:
+def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="gone"):
         FolderLock(tmp_path / "gone" / "lock", "the folder").acquire()

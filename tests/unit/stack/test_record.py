@@ -1,4 +1,4 @@
-"""What a data folder remembers."""
+"""The record of a stack in its data folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tocsin.stack.record import Process, ServiceRecord, StackRecord
 
 
 def record_of(process: Process) -> StackRecord:
-    return StackRecord(mode="detached", parts={"kafka": ServiceRecord(address="127.0.0.1:1", process=process)})
+    return StackRecord(mode="detached", services={"kafka": ServiceRecord(address="127.0.0.1:1", process=process)})
 
 
 def test_saved_and_loaded(tmp_path: Path) -> None:
@@ -28,24 +28,24 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     assert (tmp_path / "stack.json").stat().st_mode & 0o077 == 0
 
 
-def test_a_broken_file_is_no_record(tmp_path: Path) -> None:
+def test_a_malformed_file_is_an_empty_record(tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text('{"mode": "up', encoding="utf-8")
     assert StackRecord.load(tmp_path) == StackRecord()
 
 
-def test_a_pid_given_to_another_is_not_stopped(tmp_path: Path) -> None:
-    with subprocess.Popen(["/bin/sleep", "60"]) as stranger:
-        real = Process.of(stranger.pid)
+def test_another_process_with_the_same_pid_is_not_stopped(tmp_path: Path) -> None:
+    with subprocess.Popen(["/bin/sleep", "60"]) as other:
+        real = Process.of(other.pid)
         assert real is not None
-        earlier = record_of(Process(pid=stranger.pid, created=real.created - 60))
+        earlier = record_of(Process(pid=other.pid, created=real.created - 60))
         assert earlier.processes() == {}
         assert earlier.stop(tmp_path) == []
-        assert stranger.poll() is None
+        assert other.poll() is None
         assert record_of(real).stop(tmp_path) == ["kafka"]
-        assert stranger.wait(5) == -15
+        assert other.wait(5) == -15
 
 
-def test_a_process_that_waits_to_be_reaped_runs_no_more() -> None:
+def test_a_zombie_does_not_count_as_running() -> None:
     with subprocess.Popen(["/bin/sleep", "60"]) as child:
         process = Process.of(child.pid)
         assert process is not None
@@ -57,13 +57,21 @@ def test_a_process_that_waits_to_be_reaped_runs_no_more() -> None:
         assert process.running() is None  # and nobody has waited for it yet
 
 
-def test_what_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
-    with subprocess.Popen(["/bin/sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True) as stubborn:
-        assert stubborn.stdout is not None
-        assert stubborn.stdout.readline() == b"ready\n"
-        process = Process.of(stubborn.pid)
+    with subprocess.Popen(["/bin/sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        process = Process.of(child.pid)
         assert process is not None
         monkeypatch.setattr(record_module, "STOP_SECONDS", 0.2)
         assert record_of(process).stop(tmp_path) == ["kafka"]
-        assert stubborn.wait(5) == -9
+        assert child.wait(5) == -9
+
+
+def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text(
+        '{"mode": "detached", "parts": {"redis": {"address": "redis://127.0.0.1:1/0", "given": true}}}',
+        encoding="utf-8",
+    )
+    assert StackRecord.load(tmp_path).services["redis"].given

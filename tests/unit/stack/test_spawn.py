@@ -1,4 +1,4 @@
-"""Children: tied to the process and not to a thread, deaf to the terminal, free of other programs' options."""
+"""Child processes: tied to the process and not to a thread, in their own session, without other programs' options."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def start(command: list[str], folder: Path, lock_fd: int) -> subprocess.Popen[by
     return started[0]
 
 
-def test_a_tied_child_outlives_the_thread_that_asked(tmp_path: Path, lock_fd: int) -> None:
+def test_a_tied_child_outlives_the_thread_that_started_it(tmp_path: Path, lock_fd: int) -> None:
     children: list[subprocess.Popen[bytes]] = []
     thread = threading.Thread(target=lambda: children.append(start(tied(["/bin/sleep", "60"]), tmp_path, lock_fd)))
     thread.start()
@@ -69,7 +69,9 @@ def test_a_child_has_a_session_of_its_own(tmp_path: Path, lock_fd: int) -> None:
         child.kill()
 
 
-def test_options_of_other_java_programs_stay_out(tmp_path: Path, lock_fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_of_other_java_programs_are_removed(
+    tmp_path: Path, lock_fd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS"):
         monkeypatch.setenv(name, "-Xmx1m")
     monkeypatch.setenv("STAYS", "1")
@@ -80,7 +82,7 @@ def test_options_of_other_java_programs_stay_out(tmp_path: Path, lock_fd: int, m
     assert "JAVA" not in printed
 
 
-def test_a_program_that_is_not_there(tmp_path: Path, lock_fd: int) -> None:
+def test_a_missing_program(tmp_path: Path, lock_fd: int) -> None:
     with pytest.raises(FileNotFoundError):
         start([str(tmp_path / "none")], tmp_path, lock_fd)
     os.close(lock_fd)

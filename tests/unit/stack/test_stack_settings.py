@@ -1,4 +1,4 @@
-"""What a stack refuses before it starts anything."""
+"""Settings that a stack refuses before it starts a service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tocsin.stack.stack import Stack
 
 
 @pytest.mark.parametrize(("kafka", "redis"), [(0, None), (None, 65536), (-1, None), (20000, 20000)])
-def test_ports_out_of_range_or_twice(tmp_path: Path, kafka: int | None, redis: int | None) -> None:
+def test_ports_out_of_range_or_equal(tmp_path: Path, kafka: int | None, redis: int | None) -> None:
     with pytest.raises(SettingsError, match=str(kafka if kafka is not None else redis)):
         Stack(tmp_path, kafka_port=kafka, redis_port=redis)
 
@@ -42,10 +42,10 @@ def test_wrong_addresses_start_nothing(tmp_path: Path) -> None:
     ):
         pass
     assert {path.name for path in tmp_path.iterdir()} == {"command.lock", "lock", "stack.json"}
-    assert [part.state for part in background.status(tmp_path)] == ["stopped", "stopped"]
+    assert [service.state for service in background.status(tmp_path)] == ["stopped", "stopped"]
 
 
-def test_a_redis_url_that_is_none() -> None:
+def test_an_invalid_redis_url() -> None:
     with pytest.raises(SettingsError, match="redis://localhost"):
         reach("localhost:6379")
 
@@ -55,7 +55,7 @@ def test_passwords_are_not_shown() -> None:
     assert without_password("redis://host:1/0") == "redis://host:1/0"
 
 
-def test_parts_before_the_start(tmp_path: Path) -> None:
+def test_services_before_the_start(tmp_path: Path) -> None:
     stack = Stack(tmp_path)
     with pytest.raises(StackError):
         stack.kafka.kill()
@@ -63,8 +63,8 @@ def test_parts_before_the_start(tmp_path: Path) -> None:
         stack.redis.kill()
 
 
-def test_status_and_down_of_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_status_and_down_of_a_missing_folder(tmp_path: Path) -> None:
     folder = tmp_path / "never"
     assert background.down(folder) == []
-    assert [part.state for part in background.status(folder)] == ["stopped", "stopped"]
+    assert [service.state for service in background.status(folder)] == ["stopped", "stopped"]
     assert not folder.exists()

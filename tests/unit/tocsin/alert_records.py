@@ -1,4 +1,4 @@
-"""Alerts and verdicts for tests."""
+"""Alerts and feedback for tests."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ def alert(
     )
 
 
-def whole_alert(device: str, from_s: float, to_s: float) -> list[Alert]:
+def complete_alert(device: str, from_s: float, to_s: float) -> list[Alert]:
     """An alert that opened with the window at ``from_s`` and closed with the one at ``to_s``."""
     return [alert(device, from_s), alert(device, from_s, 1, to_s - from_s, "closed")]
 
 
-def verdict(judged: Alert, judgement: Judgement, given_s: float = 0.0, note: str = "") -> AlertFeedback:
+def feedback(on: Alert, judgement: Judgement, given_s: float = 0.0, note: str = "") -> AlertFeedback:
     return AlertFeedback(
-        alert_id=judged.alert_id,
-        device_id=judged.device_id,
-        detector=judged.detector,
+        alert_id=on.alert_id,
+        device_id=on.device_id,
+        detector=on.detector,
         judgement=judgement,
         note=note,
         given_ns=START_NS + int(given_s * SECOND_NS),

@@ -1,4 +1,4 @@
-"""A user's mistakes at the command line: one line that names the value and the way out, exit code 2."""
+"""User errors at the command line: one line with the value and the way out, exit code 2."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from tocsin.__main__ import main
-from tocsin.cli.lazy_group import COMMANDS
+from tocsin.cli.lazy_group import COMMANDS, OLD_NAMES
+from tocsin.cli.main import main
+from tocsin.settings import load_settings
 
 NOWHERE = "127.0.0.1:1"
 
@@ -31,7 +32,7 @@ def tocsin(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complet
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with files to trip over."""
+    """A folder with unusable files."""
     (tmp_path / "text.wav").write_text("this is no sound")
     (tmp_path / "empty.wav").touch()
     (tmp_path / "nothing").mkdir()
@@ -66,7 +67,23 @@ MISTAKES = [
     (["alerts"], ".tocsin"),
     (["alerts", "--kafka", NOWHERE], NOWHERE),
     (["alerts", "--follow", "--kafka", "nonsense:abc"], "nonsense:abc"),
+    (["alerts", "feedback", "1234", "maybe", "--kafka", NOWHERE], "maybe"),
+    (["alerts", "verdict", "1234", "real", "--kafka", NOWHERE], NOWHERE),
     (["devices", "list", "--kafka", NOWHERE], NOWHERE),
+    (["devices", "policy", "--kafka", NOWHERE], NOWHERE),
+    (["devices", "policy", "--false-alarms-per-week", "1", "--kind", "garden", "--kafka", NOWHERE], "garden"),
+    (["devices", "policy", "--false-alarms-per-week", "1", "--reported-regime", "--hours", "6,14"], ".tocsin"),
+    (["devices", "policy", "--false-alarms-per-week", "1", "--tags", "--hours", "6,14", "--kafka", NOWHERE], "6,14"),
+    (["devices", "sensitivity", "1", "--tags", "--hours", "6,14", "--kafka", NOWHERE], "6,14"),
+    (["devices", "sensitivity", "1", "--unset", "--kafka", NOWHERE], "1"),
+    (["devices", "sensitivity", "many"], "many"),
+    (["replay", "pump-1", "--set", "loudness=3", "--kafka", NOWHERE], "loudness=3"),
+    (["replay", "pump-1", "--set", "false_alarms_per_week=few", "--kafka", NOWHERE], "few"),
+    (["replay", "pump-1", "--set", "sensitivity=3", "--kafka", NOWHERE], NOWHERE),
+    (["train", "machine", "--set", "preset"], "preset"),
+    (["experiment", "transfer", "--data", "nothing", "--set", "seeds"], "seeds"),
+    (["study", "transfer", "--data", "nothing", "--set", "seeds"], "seeds"),
+    (["models", "retire", "machine", "--stage", "champion", "--kafka", NOWHERE], "champion"),
     (["models", "list"], ".tocsin"),
     (["models", "list", "--kafka", NOWHERE], NOWHERE),
     (["models", "list", "--kafka", "nonsense:abc"], "nonsense:abc"),
@@ -84,7 +101,7 @@ MISTAKES = [
 @pytest.mark.parametrize(
     ("arguments", "value"), MISTAKES, ids=lambda item: " ".join(item) if isinstance(item, list) else ""
 )
-def test_a_mistake_is_one_line_that_names_the_value(folder: Path, arguments: list[str], value: str) -> None:
+def test_a_user_error_is_one_line_with_the_value(folder: Path, arguments: list[str], value: str) -> None:
     result = tocsin(*arguments, cwd=folder)
 
     lines = result.stderr.strip().splitlines()
@@ -95,14 +112,14 @@ def test_a_mistake_is_one_line_that_names_the_value(folder: Path, arguments: lis
 
 
 @pytest.mark.parametrize("command", ["worker", "status", "down"])
-def test_an_unknown_setting_is_refused_with_the_nearest(folder: Path, command: str) -> None:
+def test_an_unknown_setting_is_refused_with_the_most_similar_one(folder: Path, command: str) -> None:
     result = tocsin(command, cwd=folder, TOCSIN_KAFAK="x:1")
 
     assert result.returncode == 2
     assert "TOCSIN_KAFKA?" in result.stderr
 
 
-def test_a_traceback_only_with_debug(folder: Path) -> None:
+def test_a_traceback_is_printed_with_debug_only(folder: Path) -> None:
     plain = tocsin("score", "good.wav", "--detector", "sirens", cwd=folder)
     debug = tocsin("--debug", "score", "good.wav", "--detector", "sirens", cwd=folder)
 
@@ -120,7 +137,7 @@ def test_a_traceback_only_with_debug(folder: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_a_file_that_may_not_be_read(
+def test_an_unreadable_file(
     folder: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, opened = folder / "good.wav", Path.open
@@ -141,7 +158,7 @@ def test_a_file_that_may_not_be_read(
     assert f"{file} cannot be read: Permission denied: give yourself permission" in capsys.readouterr().err
 
 
-def test_a_file_too_short_for_a_frame_is_said(folder: Path) -> None:
+def test_a_file_too_short_for_a_frame_is_reported(folder: Path) -> None:
     soundfile.write(folder / "short.wav", np.zeros(100, np.float32), 16_000)
 
     plain = tocsin("score", "short.wav", "--detector", "scream", cwd=folder, COLUMNS="200")
@@ -152,7 +169,7 @@ def test_a_file_too_short_for_a_frame_is_said(folder: Path) -> None:
     assert (lines.stdout, lines.stderr) == ("", told)
 
 
-def test_one_bad_file_does_not_lose_the_others(folder: Path) -> None:
+def test_one_bad_file_does_not_stop_the_others(folder: Path) -> None:
     rng = np.random.default_rng(1)
     soundfile.write(folder / "noise.wav", rng.normal(0, 0.1, 48_000).astype(np.float32), 16_000)
 
@@ -164,9 +181,47 @@ def test_one_bad_file_does_not_lose_the_others(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))
-def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
+def test_every_command_has_help(tmp_path: Path, command: str) -> None:
     result = tocsin(command, "--help", cwd=tmp_path)
 
     assert result.returncode == 0
     assert re.search(r"^Usage: .* " + command, result.stdout, re.MULTILINE)
-    assert "completion" not in result.stdout, "that is the whole program's"
+    assert "completion" not in result.stdout, "completion belongs to the whole program"
+
+
+@pytest.mark.parametrize(("old", "new"), OLD_NAMES.items())
+def test_a_former_command_name_works_and_is_not_listed(tmp_path: Path, old: str, new: str) -> None:
+    renamed = tocsin(old, "--help", cwd=tmp_path)
+    listed = tocsin("--help", cwd=tmp_path)
+
+    assert renamed.returncode == 0
+    assert renamed.stdout.replace(f"tocsin {old}", f"tocsin {new}") == tocsin(new, "--help", cwd=tmp_path).stdout
+    assert new in listed.stdout.split()
+    assert old not in listed.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("group", "old", "new"), [("devices", "sensitivity", "policy"), ("alerts", "verdict", "feedback")]
+)
+def test_a_former_subcommand_name_is_not_listed(tmp_path: Path, group: str, old: str, new: str) -> None:
+    listed = tocsin(group, "--help", cwd=tmp_path).stdout.split()
+
+    assert new in listed
+    assert old not in listed
+    assert tocsin(group, old, "--help", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("option", ["--parts", "--components"])
+def test_the_former_option_of_the_components_folder_works(folder: Path, option: str) -> None:
+    result = tocsin("fetch", option, "good.wav", cwd=folder)
+
+    assert result.returncode == 2
+    assert "good.wav" in result.stderr
+
+
+def test_the_former_setting_of_the_components_folder_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_PARTS", "old")
+    assert load_settings().components == Path("old")
+
+    monkeypatch.setenv("TOCSIN_COMPONENTS", "new")
+    assert load_settings().components == Path("new")

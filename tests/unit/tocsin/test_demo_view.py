@@ -1,4 +1,4 @@
-"""The demo's view: what it shows of scores and alerts, and how it judges."""
+"""The demo's view of scores and alerts, and its outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.score import ModelRef, Score
 from synthesis.factory import demo_factory
 from tocsin.cli.commands.demo import save_view
 from tocsin.demo.fleet_view import DeviceView, FleetView
-from tocsin.demo.outcome import judge, print_outcome
+from tocsin.demo.outcome import assess, print_outcome
 from tocsin.demo.run import DemoOptions, DemoRun
 from tocsin.demo.screen import draw, plain_line, plain_status
 
@@ -63,34 +63,36 @@ def test_a_device_goes_from_waiting_to_alert_and_back(view: FleetView) -> None:
         score("fan-2", 0, 1.0, None), score("fan-2", 1, 1.0), score("fan-2", 2, 3.0), alert("fan-2"),
         alert("fan-2", "closed", 1), score("fan-2", 3, 1.0),
     ):  # fmt: skip
-        view.hear(event) if isinstance(event, Score) else view.take(event)
+        view.add_score(event) if isinstance(event, Score) else view.add_alert(event)
         states.append(row.state)
 
-    assert states == ["waiting", "learning", "normal", "above", "ALERT", "above", "normal"]
+    assert states == ["waiting", "warm-up", "normal", "above", "ALERT", "above", "normal"]
 
 
-def test_the_picture_holds_every_line_whole(view: FleetView, tmp_path: Path) -> None:
-    """And the one in the docs is of a view like this."""
-    show = DemoRun(DemoOptions(7, 65.0, 2, tmp_path / "worker.log"), Console())
-    show.view = view
+def test_the_saved_view_has_every_line_complete(view: FleetView, tmp_path: Path) -> None:
+    """So does the one in the docs."""
+    demo_run = DemoRun(DemoOptions(7, 65.0, 2, tmp_path / "worker.log"), Console())
+    demo_run.view = view
     for index in range(60):
-        view.hear(score("compressor-4", index, index / 10))
-    told = alert("compressor-4")
+        view.add_score(score("compressor-4", index, index / 10))
+    opened = alert("compressor-4")
     numbers = "score 20.66, threshold 18.30, peak 20.66, calibrating (0%), 35.5 s into the session"
-    view.take(told.model_copy(update={"summary": f"Unusual sound at compressor-4: {numbers}"}))
+    view.add_alert(opened.model_copy(update={"summary": f"Unusual sound at compressor-4: {numbers}"}))
 
-    save_view(show, tmp_path / "view.svg")
+    save_view(demo_run, tmp_path / "view.svg")
 
-    drawn, kept = texts(tmp_path / "view.svg"), texts(Path(__file__).parents[3] / "docs" / "live-view.svg")
+    drawn, documented = texts(tmp_path / "view.svg"), texts(Path(__file__).parents[3] / "docs" / "live-view.svg")
     assert any(line.endswith("into the session") for line in drawn)
-    assert not any("\u2026" in line for line in drawn + kept)
+    assert not any("\u2026" in line for line in drawn + documented)
     head = "device model level score threshold last scores state"
-    assert (drawn[1], kept[1]) == (head, head)
-    assert all(line.endswith("into the session") for line in kept if line.startswith(("opened", "updated", "closed")))
+    assert (drawn[1], documented[1]) == (head, head)
+    assert all(
+        line.endswith("into the session") for line in documented if line.startswith(("opened", "updated", "closed"))
+    )
 
 
 def texts(picture: Path) -> list[str]:
-    """Lines of text in an SVG of rich's, top to bottom, without frames."""
+    """Lines of text in an SVG by rich, top to bottom, without frames."""
     rows: dict[str, list[tuple[float, str]]] = {}
     for element in ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}text"):  # noqa: S314
         if "clip-path" in element.attrib:
@@ -101,20 +103,20 @@ def texts(picture: Path) -> list[str]:
     return [" ".join(re.sub("[\u2500-\u257f]", " ", line).split()) for line in lines]
 
 
-def test_what_comes_twice_counts_once(view: FleetView) -> None:
+def test_duplicates_count_once(view: FleetView) -> None:
     for _ in range(3):
-        view.hear(score("fan-2", 0, 1.0))
-        view.take(alert("fan-2"))
+        view.add_score(score("fan-2", 0, 1.0))
+        view.add_alert(alert("fan-2"))
 
     assert view.devices["fan-2"].windows == 1
     assert view.devices["fan-2"].alerts == 1
     assert len(view.events) == 1
 
 
-def test_the_view_shows_a_row_a_device_and_alerts_below(view: FleetView) -> None:
+def test_the_view_has_one_row_per_device_and_alerts_below(view: FleetView) -> None:
     for index in range(60):
-        view.hear(score("fan-2", index, index / 10))
-    view.take(alert("fan-2"))
+        view.add_score(score("fan-2", index, index / 10))
+    view.add_alert(alert("fan-2"))
 
     text = shown(view)
 
@@ -126,22 +128,22 @@ def test_the_view_shows_a_row_a_device_and_alerts_below(view: FleetView) -> None
     assert "fan-2=ALERT" in plain_status(view)
 
 
-def test_the_verdict_names_who_was_missed_and_who_was_wrong(view: FleetView) -> None:
+def test_the_outcome_names_missed_and_unexpected_alerts(view: FleetView) -> None:
     expected = [device.device_id for device in FACTORY if device.expects_alert]
     for device in FACTORY:
-        view.hear(score(device.device_id, 0, 1.0))
+        view.add_score(score(device.device_id, 0, 1.0))
     for device_id in expected:
-        view.take(alert(device_id))
-    assert judge(FACTORY, view).held
+        view.add_alert(alert(device_id))
+    assert assess(FACTORY, view).as_expected
 
-    view.take(alert("fan-2"))
+    view.add_alert(alert("fan-2"))
     view.devices[expected[0]].alerts = 0
     view.devices["pump-3"].windows = 0
 
-    outcome = judge(FACTORY, view)
-    assert (outcome.missed, outcome.false, outcome.unheard) == ((expected[0],), ("fan-2",), ("pump-3",))
+    outcome = assess(FACTORY, view)
+    assert (outcome.missed, outcome.false, outcome.unscored) == ((expected[0],), ("fan-2",), ("pump-3",))
     console = Console(width=160, record=True, quiet=False)
     print_outcome(console, FACTORY, view, outcome)
     text = console.export_text()
     assert f"{expected[0]} raised no alert" in text
-    assert "fan-2 raised an alert without a reason" in text
+    assert "fan-2 raised an unexpected alert" in text

@@ -1,4 +1,4 @@
-"""Changes of an assignment: what holds afterwards, and what is remembered for rollback."""
+"""Changes of an assignment: the new models, and what is remembered for rollback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.artefact import Artefact
 from schemas.assignment import MAX_PREVIOUS, Assignment
 from schemas.errors import SettingsError
 from schemas.score import Stage
-from tocsin.models.changes import promoted, published, retired, rolled_back
+from tocsin.models.changes import promoted, retired, rolled_back, with_model
 
 SCOPE = "kind:machine"
 
@@ -29,7 +29,7 @@ def artefact(number: int) -> Artefact:
 
 
 def publish(current: Assignment | None, number: int, stage: Stage = "champion") -> Assignment:
-    return published(current, artefact(number), SCOPE, stage, "", 1)
+    return with_model(current, artefact(number), SCOPE, stage, "", 1)
 
 
 def numbers(assignment: Assignment) -> tuple[str | None, str | None, list[str]]:
@@ -38,7 +38,7 @@ def numbers(assignment: Assignment) -> tuple[str | None, str | None, list[str]]:
 
 
 def test_the_first_champion() -> None:
-    first = published(None, artefact(1), SCOPE, "champion", "begin", 5)
+    first = with_model(None, artefact(1), SCOPE, "champion", "begin", 5)
     assert numbers(first) == ("1", None, [])
     assert (first.key(), first.revision, first.note, first.announced_ns) == ("machine/kind:machine", 1, "begin", 5)
 
@@ -50,17 +50,17 @@ def test_a_champion_remembers_those_before_it() -> None:
     assert numbers(publish(third, 3)) == ("3", None, ["2", "1"])
 
 
-def test_a_shadow_leaves_the_champion_alone() -> None:
+def test_a_shadow_does_not_change_the_champion() -> None:
     beside = publish(publish(None, 1), 2, "shadow")
     assert numbers(beside) == ("1", "2", [])
     assert numbers(publish(beside, 3, "shadow")) == ("1", "3", [])
     assert numbers(publish(beside, 3)) == ("3", "2", ["1"])
     assert numbers(publish(beside, 2)) == ("2", None, ["1"])
-    with pytest.raises(SettingsError, match="shadow of itself"):
+    with pytest.raises(SettingsError, match="its own shadow"):
         publish(beside, 1, "shadow")
 
 
-def test_a_shadow_may_stand_beside_the_wider_scopes_champion() -> None:
+def test_a_scope_may_have_a_shadow_without_a_champion() -> None:
     beside = publish(None, 1, "shadow")
     assert numbers(beside) == (None, "1", [])
     assert numbers(promoted(beside, "", 2)) == ("1", None, [])
@@ -82,7 +82,7 @@ def test_a_rollback_keeps_the_shadow() -> None:
     assert numbers(rolled_back(publish(publish(publish(None, 1), 2), 3, "shadow"), "", 4)) == ("1", "3", [])
 
 
-def test_a_shadow_that_becomes_champion_by_rollback_is_no_shadow_any_more() -> None:
+def test_a_shadow_that_becomes_champion_by_rollback_is_removed_as_shadow() -> None:
     assert numbers(rolled_back(publish(publish(publish(None, 1), 2), 1, "shadow"), "", 4)) == ("1", None, [])
 
 
@@ -98,7 +98,7 @@ def test_retired_and_back() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 30)), max_size=60))
-def test_whatever_is_done_the_record_stays_a_record(steps: list[tuple[int, int]]) -> None:
+def test_any_sequence_of_changes_gives_a_valid_record(steps: list[tuple[int, int]]) -> None:
     now: Assignment | None = None
     for revision, (step, number) in enumerate(steps, start=1):
         before = now

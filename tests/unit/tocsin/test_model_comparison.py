@@ -1,4 +1,4 @@
-"""Two models on the same windows: which windows belong together, and what is counted."""
+"""Comparison of two models: pairing of windows, and counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tocsin.models.comparison import compare, paired, rank_correlation
 A, B, C = (ModelRef(name="crafted", version=text, sha256=text * 64) for text in "abc")
 
 
-WHY = ScoreExplanation(
+EXPLANATION = ScoreExplanation(
     confirmed=0.1, level=0.0, level_threshold=None, p_value=0.5, reference_blocks=100, block=1,
     calibration_progress=1.0, false_alarms_per_week=1.0,
 )  # fmt: skip
@@ -56,9 +56,9 @@ def both(values: list[tuple[float, float]], **where: str) -> list[Score]:
 
 def test_the_same_windows_are_compared() -> None:
     scores = both([(0.1, 0.2), (0.9, 0.8), (0.9, 0.1), (0.2, 0.9), (0.3, 0.3)])
-    strangers = [score(0, 1.0, C, "champion"), score(0, 1.0, A, "shadow"), score(900, 1.0, A, "champion")]
+    unrelated = [score(0, 1.0, C, "champion"), score(0, 1.0, A, "shadow"), score(900, 1.0, A, "champion")]
 
-    (pair,) = paired([*scores, *scores, *strangers], A, B)
+    (pair,) = paired([*scores, *scores, *unrelated], A, B)
     found = compare([pair])
 
     assert [(one.first_sample, two.first_sample) for one, two in zip(pair.champion, pair.shadow, strict=True)] == [
@@ -68,7 +68,7 @@ def test_the_same_windows_are_compared() -> None:
     assert (found.both, found.champion_only, found.shadow_only, found.agreement) == (1, 1, 1, pytest.approx(0.6))
 
 
-def test_windows_of_two_lengths_go_by_their_middles() -> None:
+def test_windows_of_different_lengths_are_paired_by_their_middles() -> None:
     champions = [score(start, start / 1_000, A, "champion", length=200) for start in range(0, 2_000, 50)]
     shadows = [score(start, 0.0, B, "shadow", length=800) for start in range(0, 1_200, 400)]
 
@@ -78,13 +78,13 @@ def test_windows_of_two_lengths_go_by_their_middles() -> None:
     assert pair.seconds == pytest.approx(3 * 4.0)
 
 
-def test_windows_far_apart_do_not_belong_together() -> None:
+def test_distant_windows_are_not_paired() -> None:
     assert paired([score(0, 0.0, A, "champion"), score(10_000, 0.0, B, "shadow")], A, B) == []
     assert paired([score(0, 0.0, A, "champion", session="x"), score(0, 0.0, B, "shadow", session="y")], A, B) == []
     assert paired([], A, B) == []
 
 
-def test_devices_are_ranked_each_for_itself() -> None:
+def test_ranks_are_computed_per_device() -> None:
     quiet = both([(0.1, 3.0), (0.2, 4.0), (0.3, 5.0)], device="quiet")
     loud = both([(10.1, 0.3), (10.2, 0.2), (10.3, 0.1)] * 3, device="loud")
     pairs = paired([*quiet, *loud], A, B)
@@ -96,35 +96,35 @@ def test_devices_are_ranked_each_for_itself() -> None:
 
 def test_alarms_a_day() -> None:
     episodes = [0] * 6 + [1] * 4 + [0] * 6 + [2] * 4 + [0] * 3 + [3] * 3
-    kept_back = {3: "budget"}
+    suppressed = {3: "budget"}
     scores = both([(0.1, 0.1)] * 26)
     champions = sorted((one for one in scores if one.stage == "champion"), key=lambda one: one.first_sample)
-    told = [
+    explained = [
         one.model_copy(
-            update={"explanation": WHY.model_copy(update={"episode": n, "suppressed": kept_back.get(n, "")})}
+            update={"explanation": EXPLANATION.model_copy(update={"episode": n, "suppressed": suppressed.get(n, "")})}
         )
         for one, n in zip(champions, episodes, strict=True)
     ]
-    found = compare(paired([*told, *(one for one in scores if one.stage == "shadow")], A, B))
+    found = compare(paired([*explained, *(one for one in scores if one.stage == "shadow")], A, B))
     assert found.champion_alarms_a_day == pytest.approx(2 * 86_400 / 26)
     assert found.shadow_alarms_a_day == 0.0
 
 
-def test_no_alarms_are_counted_before_there_is_a_threshold() -> None:
+def test_no_alarm_rate_without_a_threshold() -> None:
     scores = [score(0, 1.0, A, "champion"), score(0, 1.0, B, "shadow", limit=None)]
     found = compare(paired(scores, A, B))
     assert (found.champion_alarms_a_day, found.shadow_alarms_a_day) == (0.0, None)
 
 
 @given(st.lists(st.integers(-5, 5), min_size=2, max_size=40), st.floats(0.1, 9.0), st.booleans())
-def test_ranks_do_not_care_for_scales(values: list[int], scale: float, rising: bool) -> None:
+def test_rank_correlation_does_not_depend_on_scales(values: list[int], scale: float, rising: bool) -> None:
     left = np.array(values, float)
     sign = 1.0 if rising else -1.0
     found = rank_correlation(left, sign * scale * left**3)
     assert found is None if np.ptp(left) == 0 else found == pytest.approx(sign)
 
 
-def test_a_rank_correlation_by_hand() -> None:
+def test_rank_correlation_against_a_manual_calculation() -> None:
     # d = 1, 1, 2, 1, 1 over five ranks: 1 - 6 * 8 / (5 * 24) = 0.6.
     left, right = np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.array([2.0, 1.0, 5.0, 3.0, 4.0])
     assert rank_correlation(left, right) == pytest.approx(0.6)

@@ -1,4 +1,4 @@
-"""`tocsin score --model`: a file's own model, tried before it is loaded."""
+"""`tocsin score --model`: a user-supplied model, tried before it is loaded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def wav(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_files_model_scores(wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_given_model_scores(wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = craft(tmp_path / "own.onnx", "own", 3.0)
 
     score([wav], model=model, json=True)
@@ -33,14 +33,14 @@ def test_the_files_model_scores(wav: Path, tmp_path: Path, capsys: pytest.Captur
     np.testing.assert_allclose(got, 3.0 * means, rtol=1e-4)
 
 
-def test_a_model_of_another_detector_is_a_mistake(wav: Path, tmp_path: Path) -> None:
+def test_a_model_for_another_detector_is_refused(wav: Path, tmp_path: Path) -> None:
     model = craft(tmp_path / "own.onnx", "own", 3.0)
 
-    with pytest.raises(SettingsError, match="'machine'; wanted is scream"):
+    with pytest.raises(SettingsError, match="for 'machine', not for scream"):
         score([wav], detector="scream", model=model)
 
 
-def test_a_detector_that_this_build_lacks_is_a_mistake(wav: Path, tmp_path: Path) -> None:
+def test_a_model_for_an_unknown_detector_is_refused(wav: Path, tmp_path: Path) -> None:
     model = craft(tmp_path / "own.onnx", "own", 3.0, detector="sirens")
 
     with pytest.raises(SettingsError, match="sirens"):
@@ -59,7 +59,7 @@ def test_either_a_detector_or_a_model_is_needed(wav: Path) -> None:
         score([wav])
 
 
-def test_a_file_that_is_none_is_named_with_what_to_do(wav: Path, tmp_path: Path) -> None:
+def test_a_truncated_model_is_refused_with_what_to_do(wav: Path, tmp_path: Path) -> None:
     whole = craft(tmp_path / "own.onnx", "own", 3.0).read_bytes()
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(whole[:300])

@@ -202,7 +202,7 @@ _TRAIN = """
     import resource, signal, sys
     from trainers.export.onnx_export import artefact
     from trainers.training import checkpoint
-    from tocsin.__main__ import main
+    from tocsin.cli.main import main
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     where, sys.argv = sys.argv[1], ["tocsin", *sys.argv[2:]]

@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from schemas.errors import SettingsError, UnusableAudio, WrongLayout
-from tocsin.cli.commands.experiment import study
+from tocsin.cli.commands.experiment import experiment
 from trainers.data.loaders.layout import load_clips
 from trainers.data.synthetic_set import SetOptions, write_set
 from trainers.experiments.transfer import experiment as transfer
@@ -162,8 +162,8 @@ def test_the_command_writes_runs_a_table_and_a_plot_and_says_they_are_synthetic(
     options = ("seeds=2", "epochs=1", "least_steps=1", "targets=1", "sources=1", "shares=100")
     settings = [part for one in options for part in ("--set", one)]
     app = typer.Typer()
-    app.add_typer(study, name="study")
-    command = ["study", "transfer", "--data", str(data)]
+    app.add_typer(experiment, name="experiment")
+    command = ["experiment", "transfer", "--data", str(data)]
     done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "out"), *settings])
     assert done.exit_code == 0, done.output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"transfer.json", "transfer.md", "transfer.png"}

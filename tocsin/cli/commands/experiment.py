@@ -1,4 +1,4 @@
-"""`tocsin study`: questions to many trainings at once."""
+"""`tocsin experiment`: multi-training experiments."""
 
 from __future__ import annotations
 
@@ -10,28 +10,33 @@ from typing import Annotated
 import typer
 
 from schemas.errors import SettingsError
-from tocsin.cli.commands.train import pairs_of
+from tocsin.cli.options import key_values
 
-study = typer.Typer(name="study", add_completion=False, help="Ask many trainings a question.", no_args_is_help=True)
+experiment = typer.Typer(name="experiment", add_completion=False, no_args_is_help=True)
 
 
-@study.callback()
+@experiment.callback()
 def _group() -> None:
-    """Ask many trainings a question."""
+    """Run multi-training experiments."""
 
 
-@study.command("transfer")
+@experiment.command("transfer")
 def transfer(
-    data: Annotated[Path, typer.Option(help="A set of several types of machines, normal and abnormal clips.")],
-    out: Annotated[Path, typer.Option(help="Folder for runs, table and plot.")] = Path("transfer"),
+    data: Annotated[Path, typer.Option(help="A set of several machine types, with normal and abnormal clips.")],
+    out: Annotated[Path, typer.Option(help="Folder for the runs, the table and the plot.")] = Path("transfer"),
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="The same seed gives the same figures.")] = 7,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option, such as preset=small.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as preset=small; repeatable."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the table's rows as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the rows of the table as JSON.")] = False,
 ) -> None:
-    """Does a model that has heard other machines need less of a new one? Four plans, each beside one from scratch."""
-    # Training's libraries load in seconds; no other command should wait for them.
+    """Measure what pretraining on other machines saves.
+
+    Does a pretrained model need less sound of a new machine? Four transfer plans are trained on growing shares of the
+    new machine's sound, each beside a model from scratch.
+    """
+    # Imported late: the training libraries take seconds to load.
     from trainers.data.loaders.layout import load_clips
     from trainers.data.synthetic_set import is_synthetic
     from trainers.experiments.transfer.experiment import TransferOptions, run_all
@@ -39,7 +44,7 @@ def transfer(
     from trainers.files import write_all_atomically
     from trainers.recipes.one_class.data import select_clips
 
-    options = TransferOptions.parse(pairs_of(settings or []))
+    options = TransferOptions.parse(key_values(settings))
     shares = _shares(options.shares)
     clips = load_clips(data)
     levels = [clip.snr_db for clip in clips if clip.snr_db is not None]
@@ -76,5 +81,5 @@ def _shares(text: str) -> list[float]:
     except ValueError:
         shares = []
     if not shares or not all(0.0 < share <= 100.0 for share in shares):
-        raise SettingsError(f"option 'shares' is {text!r}, which are no per cents such as 1,5,20,100")
+        raise SettingsError(f"option 'shares' is {text!r}: give percentages such as 1,5,20,100")
     return shares

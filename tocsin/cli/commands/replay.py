@@ -1,4 +1,4 @@
-"""`tocsin replay`: what would have been, on stored scores."""
+"""`tocsin replay`: decide on stored scores again under another setting."""
 
 from __future__ import annotations
 
@@ -19,126 +19,132 @@ from processors.core.threshold.budget import budget_plan
 from schemas.errors import SettingsError
 from schemas.score import Score
 from tocsin.addresses import kafka_address
-from tocsin.cli.time_args import moment_ms
-from tocsin.client.alert_intervals import opened
+from tocsin.cli.options import DeviceId, Json, Kafka, key_values
+from tocsin.cli.time_args import time_ms
+from tocsin.client.alert_openings import opening_scores
 from tocsin.client.scores import read_feedback, read_scores
 from tocsin.models.manifests import manifest_of
 from tocsin.settings import load_settings
 
 _DAY_NS = 86_400_000_000_000
+_SETTING_NAMES = ("false_alarms_per_week", "sensitivity")
+"""What ``--set`` takes; the second is the former name."""
 
 
 def replay(
-    device: Annotated[str, typer.Argument(help="The device's id.")],
-    since: Annotated[str, typer.Option(help="How long ago, such as 12h or 7d, or a time with its zone.")] = "7d",
+    device: DeviceId,
+    since: Annotated[str, typer.Option(help="Start: how long ago, such as 12h or 7d, or a time with its zone.")] = "7d",
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="What would have been set: sensitivity=N (alarms a week)."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Setting to try: false_alarms_per_week=N."),
     ] = None,
-    detector: Annotated[str | None, typer.Option(help="One detector; needed where a device has several.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the picture.")] = Path("replay"),
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    kafka: Annotated[str | None, typer.Option(help="Kafka's address; the local stack's unless given.")] = None,
+    detector: Annotated[
+        str | None, typer.Option(help="Detector to replay; required if the device has several.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the plot.")] = Path("replay"),
+    json: Json = False,
+    kafka: Kafka = None,
 ) -> None:
-    """DecisionContext a device's stored scores again under another setting; print and draw the alerts then and now.
+    """Replay a device's stored scores under another setting.
 
-    The device begins anew at the first score read, so the longer --since reaches back the more the replay knows.
-    Feedback takes effect where it did; a verdict on an alert that this setting does not raise changes nothing.
+    The alerts then and now are printed and plotted. The device starts without a reference at the first score read: an
+    earlier --since gives a better calibrated replay.
+    Feedback takes effect where it did; feedback on an alert that this setting does not raise changes nothing.
     """
     options = load_settings()
     bootstrap = kafka_address(options, kafka)
-    per_week = _sensitivity(settings or [])
-    since_ms = moment_ms(since, "--since", round(time.time() * 1_000))
+    setting = _false_alarms_per_week(settings)
+    since_ms = time_ms(since, "--since", round(time.time() * 1_000))
     with Console(stderr=True).status("reading scores") as status:
         read = asyncio.run(
             read_scores(
                 bootstrap, since_ms, detector, device, lambda count: status.update(f"reading scores: {count:,}")
             )
         )
-    scores = _of_one(device, since, [score for score in read if score.stage == "champion"])
+    scores = _of_one_detector(device, since, [score for score in read if score.stage == "champion"])
     model = asyncio.run(manifest_of(bootstrap, options.store, scores[-1].model))
     mine = [score for score in scores if score.model.sha256 == scores[-1].model.sha256]
     role = DETECTORS[mine[0].detector]
-    explanation = mine[-1].explanation
-    now = per_week
-    if now is None:
-        now = explanation.false_alarms_per_week if explanation is not None else 1.0
-    judge = DecisionContext(
+    last = mine[-1].explanation
+    per_week = setting if setting is not None else last.false_alarms_per_week if last is not None else 1.0
+    context = DecisionContext(
         role,
-        budget_plan(now, sustained=role.sustained),
+        budget_plan(per_week, sustained=role.sustained),
         model.calibration,
         mine[-1].model,
         model.features,
         use_reported_regime=True,
     )
-    # In the regimes that they were judged in: what made those then, hours or tags, does not matter.
-    told = (score.model_copy(update={"reported_regime": score.regime}) for score in mine)
+    # In the operating regimes of the time, whether hours or the producer's reports defined them.
+    in_regimes = (score.model_copy(update={"reported_regime": score.regime}) for score in mine)
     feedback = asyncio.run(read_feedback(bootstrap, device, role.name))
-    outputs = [output for _, output in replay_scores(judge, told, feedback)]
-    taken_in = _taken_in(mine, feedback)
-    then, again = opened(mine), [o for o in outputs if o.alert is not None and o.alert.state == "opened"]
-    # matplotlib takes a second, and only this command needs it here.
+    outputs = [output for _, output in replay_scores(context, in_regimes, feedback)]
+    applied = _applied_count(mine, feedback)
+    then = opening_scores(mine)
+    now = [output for output in outputs if output.alert is not None and output.alert.state == "opened"]
+    # Imported late: matplotlib takes a second to load.
     from tocsin.replay_picture import draw_replay
 
     picture = out / f"{device}-{role.name}-replay.png"
-    draw_replay(picture, mine, outputs, then, f"{device}, {role.name}: at most {now:g} false alarms a week")
+    draw_replay(picture, mine, outputs, then, f"{device}, {role.name}: at most {per_week:g} false alarms a week")
     days = (mine[-1].captured_ns - mine[0].captured_ns) / _DAY_NS
     if json:
-        fired = [o.alert.model_dump(mode="json") for o in again if o.alert is not None]
+        alerts = [output.alert.model_dump(mode="json") for output in now if output.alert is not None]
         print(
             json_format.dumps(
                 {
                     "device_id": device,
                     "detector": role.name,
-                    "per_week": now,
+                    "false_alarms_per_week": per_week,
                     "windows": len(mine),
                     "days": round(days, 4),
                     "then": len(then),
-                    "now": len(again),
-                    "feedback": taken_in,
-                    "alerts": fired,
+                    "now": len(now),
+                    "feedback": applied,
+                    "alerts": alerts,
                     "picture": str(picture),
                 }
             )
         )
         return
-    print(f"{device}, {role.name}: {len(mine):,} windows over {days:.2f} days, at most {now:g} false alarms a week")
-    print(f"  alerts then: {len(then)}; under this setting: {len(again)}; feedback taken in: {taken_in}")
-    for output in again:
+    print(
+        f"{device}, {role.name}: {len(mine):,} windows over {days:.2f} days, at most {per_week:g} false alarms a week"
+    )
+    print(f"  alerts then: {len(then)}; under this setting: {len(now)}; feedback applied: {applied}")
+    for output in now:
         if output.alert is not None:
             print(f"  {output.alert.severity:8}  {output.alert.summary}")
     print(f"  {picture}")
 
 
-def _sensitivity(settings: list[str]) -> float | None:
+def _false_alarms_per_week(settings: list[str] | None) -> float | None:
     found = None
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if key != "sensitivity" or not equals:
-            raise SettingsError(f"--set {setting!r}: sensitivity=N, alarms a week, is what can be set")
+    for key, value in key_values(settings).items():
+        if key not in _SETTING_NAMES:
+            raise SettingsError(f"--set {key}={value}: the setting is {_SETTING_NAMES[0]}=N")
         try:
             found = float(value)
         except ValueError:
-            raise SettingsError(f"--set {setting!r}: {value!r} is no number") from None
+            raise SettingsError(f"--set {key}={value}: {value!r} is not a number") from None
     return found
 
 
-def _taken_in(scores: list[Score], feedback: list[OperatorFeedback]) -> int:
-    """How much of the feedback came while these scores did: after the first, known to one of the others."""
+def _applied_count(scores: list[Score], feedback: list[OperatorFeedback]) -> int:
+    """How many feedback records the decisions on these scores applied after the first score."""
     known = [
         score.explanation.last_feedback_offset
         for score in scores
         if score.explanation is not None and score.explanation.last_feedback_offset is not None
     ]
-    return sum(known[0] < saying.offset <= max(known) for saying in feedback) if known else 0
+    return sum(known[0] < one.offset <= max(known) for one in feedback) if known else 0
 
 
-def _of_one(device: str, since: str, scores: list[Score]) -> list[Score]:
+def _of_one_detector(device: str, since: str, scores: list[Score]) -> list[Score]:
     names = sorted({score.detector for score in scores})
     if not names:
         raise SettingsError(
             f"no score of {device!r} since {since}: is the name right? `tocsin devices list` shows the fleet"
         )
     if len(names) > 1:
-        raise SettingsError(f"{device!r} has several detectors, {', '.join(names)}: name one with --detector")
+        raise SettingsError(f"{device!r} has several detectors, {', '.join(names)}: choose one with --detector")
     return scores

@@ -1,4 +1,4 @@
-"""`tocsin score`: files, offline, with the core that scores the stream."""
+"""`tocsin score`: score files offline, with the code that scores the stream."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from producers.sources.file import AudioFile
 from producers.sources.sensor import SensorOptions, read_sensor
 from schemas.errors import InputError, SettingsError
 from schemas.score_text import score_text
-from tocsin.models.model_file import examine_given
+from tocsin.cli.options import JsonLines
+from tocsin.models.model_file import examine_file
 from tocsin.scoring import FileScorer
 
 _TABLES = {".npz", ".csv"}
@@ -26,23 +27,26 @@ _TABLES = {".npz", ".csv"}
 
 def score(
     files: Annotated[list[Path], typer.Argument(readable=False, help="Audio files, or npz and CSV waveforms.")],
-    detector: Annotated[str | None, typer.Option(help="scream or machine: the model that ships for it.")] = None,
-    model: Annotated[Path | None, typer.Option(help="A model file, in the shipped one's place.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON line a window.")] = False,
+    detector: Annotated[
+        str | None, typer.Option(help="Detector to score with, by its shipped model: scream or machine.")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Model file to use instead of the shipped one.")] = None,
+    json: JsonLines = False,
     rate: Annotated[
-        int | None, typer.Option(min=1, help="Sample rate in Hz, where a CSV or npz does not say it.")
+        int | None, typer.Option(min=1, help="Sample rate in Hz, if a CSV or npz file does not contain it.")
     ] = None,
     column: Annotated[
-        str | None, typer.Option(help="Which array or column of a CSV or npz, by name or by number from 1.")
+        str | None, typer.Option(help="Array or column of a CSV or npz file, by name or by number from 1.")
     ] = None,
     one_device: Annotated[
-        bool, typer.Option("--one-device", help="Score the files as sessions of one device, threshold and all.")
+        bool, typer.Option("--one-device", help="Score the files as sessions of one device, which share a threshold.")
     ] = False,
 ) -> None:
-    """Score files as a device would be scored that sends them: the same windows, features, model and threshold.
+    """Score files offline, as the stream would.
 
-    A file shorter than a window is filled up at its own noise floor, and that is said on standard error.
-    A file that cannot be read is named, the others are scored, and the exit code is 2.
+    Windows, features, model and threshold are the same as for a device that sends the files. A file shorter than one
+    window is extended at its own noise floor, which is reported on standard error. A file that cannot be read is
+    reported, the others are scored, and the exit code is 2.
     """
     scorer = FileScorer(_model(detector, model))
     table = Table(
@@ -51,7 +55,7 @@ def score(
     options, refused = SensorOptions(column=column, sample_rate=rate), 0
     for file in files:
         if not one_device:
-            scorer.forget()
+            scorer.reset()
         try:
             _score_file(scorer, file, options, json=json, table=table)
         except InputError as error:
@@ -65,16 +69,16 @@ def score(
 
 def _model(detector: str | None, file: Path | None) -> OnnxModel:
     if detector is None and file is None:
-        raise SettingsError(f"name --detector {' or '.join(DETECTORS)}, or --model FILE")
+        raise SettingsError(f"give --detector {' or '.join(DETECTORS)}, or --model FILE")
     if detector is not None and detector not in DETECTORS:
-        raise SettingsError(f"--detector {detector!r}: there are {', '.join(DETECTORS)}")
+        raise SettingsError(f"--detector {detector!r}: the detectors are {', '.join(DETECTORS)}")
     if file is None:
         return load_shipped(str(detector))
-    # The file may come from anywhere: it is tried elsewhere before it is loaded here.
-    report = examine_given(file)
-    its = report.manifest.detector
-    if its not in DETECTORS or detector not in (None, its):
-        raise SettingsError(f"{file} is a model for {its!r}; wanted is {detector or ' or '.join(DETECTORS)}")
+    # The file may come from anywhere: it is tried in a child process before it is loaded here.
+    report = examine_file(file)
+    own = report.manifest.detector
+    if own not in DETECTORS or detector not in (None, own):
+        raise SettingsError(f"{file} is a model for {own!r}, not for {detector or ' or '.join(DETECTORS)}")
     return load_model(file, report.sha256)
 
 

@@ -1,4 +1,4 @@
-"""`tocsin up`, `down`, `status`, `parts` and `topics`: the local Kafka and Redis."""
+"""`tocsin up`, `down`, `status`, `fetch` and `topics`: the local Kafka and Redis."""
 
 from __future__ import annotations
 
@@ -17,50 +17,62 @@ from rich.table import Table
 
 from schemas.addresses import without_password
 from tocsin.addresses import kafka_address
+from tocsin.cli.options import Json
 from tocsin.settings import load_settings
 from tocsin.stack.background import ServiceStatus
 from tocsin.stack.background import down as stop_stack
 from tocsin.stack.background import status as stack_status
-from tocsin.stack.jars import Progress
+from tocsin.stack.install_lock import Progress
 from tocsin.stack.parts import fetch_components
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import TopicReport, create_topics
 
 Data = Annotated[Path, typer.Option(envvar="TOCSIN_DATA", help="Folder of the local stack.")]
-PartsFolder = Annotated[
+ComponentsFolder = Annotated[
     Path | None,
-    typer.Option(envvar="TOCSIN_PARTS", help="Folder of Kafka's jars; the environment's own unless given."),
+    typer.Option(
+        "--components",
+        envvar=["TOCSIN_COMPONENTS", "TOCSIN_PARTS"],
+        help="Folder of the fetched components, such as Kafka's jars. Default: one in the virtual environment.",
+    ),
 ]
 Kafka = Annotated[
     str | None,
-    typer.Option(envvar="TOCSIN_KAFKA", metavar="HOST:PORT", help="A running Kafka to use; none is started then."),
+    typer.Option(envvar="TOCSIN_KAFKA", metavar="HOST:PORT", help="Use this running Kafka instead of starting one."),
 ]
 Redis = Annotated[
     str | None,
-    typer.Option("--redis", envvar="TOCSIN_REDIS_URL", metavar="URL", help="A running Redis to use; none is started."),
+    typer.Option(
+        "--redis", envvar="TOCSIN_REDIS_URL", metavar="URL", help="Use this running Redis instead of starting one."
+    ),
 ]
 Partitions = Annotated[
-    int | None, typer.Option(min=1, help="Partitions of the topics that are split by device; 8 unless given.")
+    int | None, typer.Option(min=1, help="Partitions of the topics that are partitioned by device. Default: 8.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+OldComponentsFolder = Annotated[Path | None, typer.Option("--parts", hidden=True)]
 DATA = Path(".tocsin")
 
 
 def up(
     data: Data = DATA,
-    parts: PartsFolder = None,
+    components: ComponentsFolder = None,
     kafka: Kafka = None,
     redis_url: Redis = None,
-    kafka_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port for Kafka; any unless given.")] = None,
-    redis_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port for Redis; any unless given.")] = None,
+    kafka_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port for Kafka. Default: the last one, or any.")
+    ] = None,
+    redis_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port for Redis. Default: the last one, or any.")
+    ] = None,
     partitions: Partitions = None,
     json: Json = False,
+    parts: OldComponentsFolder = None,
 ) -> None:
-    """Start Kafka and Redis, create the topics, and leave both running."""
-    with _signals_interrupt(), _progress() as say:
-        stack = Stack(data, parts, kafka, redis_url, kafka_port, redis_port, progress=say)
+    """Start Kafka and Redis in the background; create the topics."""
+    with _signals_interrupt(), _progress() as show:
+        stack = Stack(data, components or parts, kafka, redis_url, kafka_port, redis_port, progress=show)
         started = stack.up()
-        say("creating the topics")
+        show("creating the topics")
         try:
             reports = create_topics(stack.bootstrap, partitions)
         except BaseException:
@@ -69,7 +81,7 @@ def up(
             raise
     _warn(reports)
     if json:
-        _print_json({"started": started, "parts": [part.model_dump(mode="json") for part in stack_status(data)]})
+        _print_json({"started": started, "services": [one.model_dump(mode="json") for one in stack_status(data)]})
         return
     print("up" if started else "up already")
     print(f"Kafka  {stack.bootstrap}")
@@ -78,37 +90,38 @@ def up(
 
 
 def down(data: Data = DATA, json: Json = False) -> None:
-    """Stop the Kafka and Redis that `tocsin up` left running; their data stay."""
-    with _progress() as say:
-        say("stopping")
+    """Stop the Kafka and Redis that `tocsin up` started. Their data is kept."""
+    with _progress() as show:
+        show("stopping")
         stopped = stop_stack(data)
     if json:
         _print_json({"stopped": stopped})
     elif stopped:
-        print(f"stopped {' and '.join(stopped)}; the data stay in {data}")
+        print(f"stopped {' and '.join(stopped)}; the data is kept in {data}")
     else:
-        print(f"nothing ran in {data}")
+        print(f"nothing was running in {data}")
 
 
 def status(data: Data = DATA, json: Json = False) -> None:
-    """Show each part of the stack; exit code 1 unless both run and answer."""
+    """Show the state of Kafka and Redis. Exit code 1 unless both run and answer."""
     found = stack_status(data)
     if json:
-        _print_json({"data": str(data.absolute()), "parts": [part.model_dump(mode="json") for part in found]})
+        _print_json({"data": str(data.absolute()), "services": [one.model_dump(mode="json") for one in found]})
     else:
-        _print_parts(found)
+        _print_services(found)
         print(f"data  {data.absolute()}")
-        for part in found:
-            if part.log_end is not None:
-                print(f"{part.name} ended by itself; the end of its log:\n{part.log_end}", file=sys.stderr)
-    if any(part.state != "running" for part in found):
+        for service in found:
+            if service.log_end is not None:
+                print(f"{service.name} ended by itself; the end of its log:\n{service.log_end}", file=sys.stderr)
+    if any(service.state != "running" for service in found):
         raise typer.Exit(1)
 
 
-def parts(parts: PartsFolder = None, json: Json = False) -> None:
-    """Find Java and Redis and fetch Kafka's jars, so that `tocsin up` needs no network."""
-    with _progress() as say:
-        found = fetch_components(parts, say)
+def fetch(components: ComponentsFolder = None, json: Json = False, parts: OldComponentsFolder = None) -> None:
+    """Find Java and Redis, and fetch Kafka's jars, and Redis if none is found. Afterwards `tocsin up` needs no
+    network."""
+    with _progress() as show:
+        found = fetch_components(components or parts, show)
     java, redis, jars = found.java, found.redis, found.jars
     if json:
         _print_json(
@@ -125,7 +138,7 @@ def parts(parts: PartsFolder = None, json: Json = False) -> None:
 
 
 def topics(data: Data = DATA, kafka: Kafka = None, partitions: Partitions = None, json: Json = False) -> None:
-    """Create the topics that are missing, and say where existing ones differ from the table."""
+    """Create the missing topics. Differences of existing ones from the required settings are reported."""
     address = kafka_address(load_settings().model_copy(update={"data": data}), kafka)
     reports = create_topics(address, partitions)
     if json:
@@ -133,14 +146,14 @@ def topics(data: Data = DATA, kafka: Kafka = None, partitions: Partitions = None
         return
     table = Table("topic", "partitions", "state")
     for report in reports:
-        state = "created" if report.created else "; ".join(report.differences) or "as the table says"
+        state = "created" if report.created else "; ".join(report.differences) or "as required"
         table.add_row(report.name, str(report.partitions), state)
     Console().print(table)
 
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """What is being done: a spinner on a terminal, plain lines elsewhere; on standard error."""
+    """Progress on standard error: a spinner on a terminal, plain lines elsewhere."""
     console = Console(stderr=True)
     if console.is_terminal:
         with console.status("") as spinner:
@@ -151,7 +164,7 @@ def _progress() -> Iterator[Progress]:
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind as Ctrl-C does: the parts' start must be taken back on every way out."""
+    """Let SIGTERM and SIGHUP unwind as Ctrl-C does: an interrupted start must stop the services it started."""
 
     def leave(number: int, _: FrameType | None) -> None:
         raise SystemExit(128 + number)
@@ -167,16 +180,16 @@ def _signals_interrupt() -> Iterator[None]:
 def _warn(reports: Sequence[TopicReport]) -> None:
     for report in reports:
         if report.differences:
-            print(f"topic {report.name} is left as it is: {'; '.join(report.differences)}", file=sys.stderr)
+            print(f"topic {report.name} is left unchanged: {'; '.join(report.differences)}", file=sys.stderr)
 
 
-def _print_parts(found: Sequence[ServiceStatus]) -> None:
-    table = Table("part", "state", "pid", "version", "memory")
+def _print_services(found: Sequence[ServiceStatus]) -> None:
+    table = Table("service", "state", "pid", "version", "memory")
     table.add_column("address", no_wrap=True)
-    for part in found:
-        memory = "" if part.memory_bytes is None else f"{part.memory_bytes / 2**20:.0f} MiB"
-        state = f"{part.state} (given)" if part.given else part.state
-        table.add_row(part.name, state, str(part.pid or ""), part.version, memory, part.address or "")
+    for service in found:
+        memory = "" if service.memory_bytes is None else f"{service.memory_bytes / 2**20:.0f} MiB"
+        state = f"{service.state} (given)" if service.given else service.state
+        table.add_row(service.name, state, str(service.pid or ""), service.version, memory, service.address or "")
     Console().print(table)
 
 

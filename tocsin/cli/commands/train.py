@@ -1,4 +1,4 @@
-"""`tocsin train`: recordings into a model."""
+"""`tocsin train`: train a model from recordings."""
 
 from __future__ import annotations
 
@@ -11,41 +11,40 @@ from typing import Annotated
 import typer
 
 from producers.sources.sensor import SensorOptions
-from schemas.errors import SettingsError
+from tocsin.cli.options import KeyValues, key_values
 from trainers.recipes.registry import RECIPES
 from trainers.recipes.registry import recipe as recipe_of
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help=f"{', '.join(RECIPES)}.")],
-    data: Annotated[Path | None, typer.Option(help="Folder of recordings; some recipes need none.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for model, figures and pictures.")] = Path("trained"),
-    seed: Annotated[int, typer.Option(min=0, max=2**31, help="The same seed gives the same model.")] = 7,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="An option of the recipe, such as preset=small; repeatable."),
+    recipe: Annotated[str, typer.Argument(help=f"Training recipe: {', '.join(RECIPES)}.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of recordings; recipes that synthesise their data need none.")
     ] = None,
-    version: Annotated[str, typer.Option(help="The model's version.")] = "0.1.0",
+    out: Annotated[Path, typer.Option(help="Folder for the model, its metrics and plots.")] = Path("trained"),
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="The same seed gives the same model.")] = 7,
+    settings: KeyValues = None,
+    version: Annotated[str, typer.Option(help="Version to give the model.")] = "0.1.0",
     install: Annotated[
-        Path | None, typer.Option(help="Folder of models to copy the result into; its index.json is kept.")
+        Path | None, typer.Option(help="Also copy the model into this folder of models and update its index.json.")
     ] = None,
     rate: Annotated[
-        int | None, typer.Option(min=1, help="Sample rate in Hz, for sensor files (npz, CSV) that do not say it.")
+        int | None, typer.Option(min=1, help="Sample rate in Hz, if sensor files (npz, CSV) do not contain it.")
     ] = None,
     column: Annotated[
-        str | None, typer.Option(help="Which array or column of sensor files, by name or by number from 1.")
+        str | None, typer.Option(help="Array or column of sensor files, by name or by number from 1.")
     ] = None,
     full_scale: Annotated[
-        float | None, typer.Option(help="Value of the largest step of sensor files; the device's, where it has one.")
+        float | None, typer.Option(help="Value of the largest PCM step of sensor files, as in the device's manifest.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the measured figures as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the measured metrics as one JSON object.")] = False,
 ) -> None:
-    """Train a model, measure it, and write it as an ONNX file that says what it is.
+    """Train a model on recordings and write it as ONNX.
 
-    A folder may hold sound files, or else npz and CSV waveforms as `tocsin produce sensor` sends them.
-    A run that was interrupted goes on where it was when the same command is given again.
+    The folder may hold audio files, or npz and CSV waveforms as `tocsin produce sensor` sends them. The model is
+    evaluated, and its file contains its manifest. The same command resumes an interrupted run.
     """
-    # Training's libraries load in seconds; no other command should wait for them.
+    # Imported late: the training libraries take seconds to load.
     from tocsin.sensor_folder import as_recordings
     from trainers.evaluation.metrics import below_normal
     from trainers.export.artefact import install as install_model
@@ -53,24 +52,24 @@ def train(
     from trainers.export.provenance import code_revision
     from trainers.training.checkpoint import resumable, resume_hint
 
-    pairs = pairs_of(settings or [])
+    values = key_values(settings)
     sensor = SensorOptions(column=column, sample_rate=rate, full_scale=full_scale)
-    what = {"recipe": recipe, "seed": seed, "settings": pairs, "code": code_revision(), "data": _listing(data)}
-    what["sensor"] = asdict(sensor)
-    kept = out
+    run_key = {"recipe": recipe, "seed": seed, "settings": values, "code": code_revision(), "data": _listing(data)}
+    run_key["sensor"] = asdict(sensor)
+    checkpoint = out
     try:
-        with as_recordings(data, sensor) as folder, resumable(out, what) as kept:
-            trained = recipe_of(recipe).train(folder, seed, pairs)
+        with as_recordings(data, sensor) as folder, resumable(out, run_key) as checkpoint:
+            trained = recipe_of(recipe).train(folder, seed, values)
             model = write(trained, out, seed, version)
     except KeyboardInterrupt:
-        print(f"tocsin: stopped{resume_hint(kept)}", file=sys.stderr)
+        print(f"tocsin: stopped{resume_hint(checkpoint)}", file=sys.stderr)
         raise
     if install is not None:
         install_model(model, install)
     for name, value in below_normal(trained.scores).items():
         print(
-            f"tocsin: {name!r} scores below normal sound (AUC {value:.3f}): this model would not alarm on it; give more"
-            " normal sound, train for longer, or take other settings or another recipe",
+            f"tocsin: {name!r} scores below normal sound (AUC {value:.3f}): this model would not alarm on it; use more"
+            " normal sound, a longer training, other settings or another recipe",
             file=sys.stderr,
         )
     if json:
@@ -78,28 +77,13 @@ def train(
         return
     print(f"{model}: {model.stat().st_size / 1_000:.0f} kB, trained on {trained.trained_on}")
     if trained.direction is not None and trained.direction.kind == "two-sided":
-        print("  the score fell with generated anomalies: it is now the distance from the usual score")
+        print("  generated anomalies lowered the score: it is now the distance from the usual score")
     for name, value in trained.metrics.items():
         print(f"  {name:32} {value:.3f}")
 
 
-def pairs_of(settings: list[str]) -> dict[str, str]:
-    """Settings by name.
-
-    Raises:
-        SettingsError: one is not KEY=VALUE.
-    """
-    pairs = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise SettingsError(f"--set {setting!r} is not KEY=VALUE")
-        pairs[key] = value
-    return pairs
-
-
 def _listing(data: Path | None) -> list[tuple[str, int, int]]:
-    """Name, size and time of change of every file: another set is another run."""
+    """Name, size and modification time of every file: a changed set starts a new run."""
     if data is None:
         return []
     paths = sorted(data.rglob("*")) if data.is_dir() else [data]

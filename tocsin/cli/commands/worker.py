@@ -1,11 +1,11 @@
-"""`tocsin worker`: the stream."""
+"""`tocsin worker`: score the stream of sound and raise alerts."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import signal
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -13,26 +13,28 @@ from processors.app.logs import configure_logs
 from processors.app.options import WorkerOptions
 from processors.app.supervisor import Supervisor
 from processors.app.worker import run_worker
-from schemas.device import DEVICE_KINDS, DeviceKind
+from schemas.device import DeviceKind
 from schemas.errors import SettingsError
 from tocsin.addresses import kafka_address, redis_address
+from tocsin.cli.options import Kafka
 from tocsin.settings import load_settings
-from tocsin.worker_processes import supervised
+from tocsin.worker_processes import worker_supervisor
 
 
 def worker(
-    kafka: Annotated[str | None, typer.Option(help="Kafka's address; the local stack's unless given.")] = None,
-    redis: Annotated[str | None, typer.Option(help="Redis's address, redis://host:port/0.")] = None,
-    group: Annotated[str | None, typer.Option(help="Consumer group; workers of one group share the devices.")] = None,
+    kafka: Kafka = None,
+    redis: Annotated[
+        str | None, typer.Option(metavar="URL", help="Redis URL. Default: TOCSIN_REDIS_URL, else the local stack's.")
+    ] = None,
+    group: Annotated[str | None, typer.Option(help="Consumer group; the workers of a group share the devices.")] = None,
     processes: Annotated[int, typer.Option(min=1, max=256, help="Worker processes on this machine.")] = 1,
-    default_kind: Annotated[str | None, typer.Option(help="What a device without a manifest is taken for.")] = None,
+    default_kind: Annotated[
+        DeviceKind | None, typer.Option(help="Kind assumed for a device without a manifest.")
+    ] = None,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
-    """Score the fleet's sound and raise alerts, until stopped. SIGTERM and Ctrl-C drain."""
+    """Score the fleet's sound and raise alerts until stopped. SIGTERM and Ctrl-C finish the work in progress first."""
     settings = load_settings()
-    kind = default_kind or settings.default_kind
-    if kind not in DEVICE_KINDS:
-        raise SettingsError(f"--default-kind {kind!r}: there are {', '.join(DEVICE_KINDS)}")
     if processes > 1 and settings.instance_id is not None:
         raise SettingsError(
             f"TOCSIN_INSTANCE_ID={settings.instance_id!r} is for one process, and --processes is {processes}"
@@ -43,7 +45,7 @@ def worker(
         redis_url=redis_address(settings, redis),
         group=group or settings.group,
         instance_id=settings.instance_id,
-        default_kind=cast(DeviceKind, kind),
+        default_kind=default_kind or settings.default_kind,
         model_store=settings.store,
         model_cache=settings.cache,
         model_trusted=settings.model_trusted,
@@ -51,7 +53,7 @@ def worker(
     if processes == 1:
         run_worker(options, with_parent=with_parent)
     else:
-        asyncio.run(_supervise(supervised(options, processes)))
+        asyncio.run(_supervise(worker_supervisor(options, processes)))
 
 
 async def _supervise(supervisor: Supervisor) -> None:

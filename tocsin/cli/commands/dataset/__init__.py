@@ -1,0 +1,1 @@
+"""`tocsin dataset`: one module a command."""

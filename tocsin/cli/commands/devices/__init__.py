@@ -1,0 +1,1 @@
+"""`tocsin devices`: one module a command."""

@@ -1,0 +1,74 @@
+"""`tocsin devices list`: the fleet as its manifests describe it, with the alerts of the last week."""
+
+from __future__ import annotations
+
+import asyncio
+import json as json_format
+import time
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+
+from processors.core.alerting.detectors import detectors_of
+from schemas.device import Device
+from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy, applicable
+from tocsin.addresses import kafka_address
+from tocsin.cli.commands.devices.policy import read_policies
+from tocsin.cli.options import JsonLines, Kafka
+from tocsin.client.alerts import AlertLog
+from tocsin.client.devices import read_fleet
+from tocsin.settings import load_settings
+
+_FULL_SCALE = "full scale"
+_WIDE_COLUMNS = 100
+"""Width of a terminal from which there is room for descriptions."""
+_WEEK_NS = 7 * 86_400 * 1_000_000_000
+
+
+def list_devices(json: JsonLines = False, kafka: Kafka = None) -> None:
+    """List the devices with their alerts and false-alarm budgets.
+
+    Alerts are those of the last 7 days. While a device calibrates, three times its budget applies, up to three a week:
+    alerts raised meanwhile are counted separately.
+    """
+    bootstrap = kafka_address(load_settings(), kafka)
+    fleet, policies, log = asyncio.run(_read(bootstrap))
+    opened = log.opened_since(time.time_ns() - _WEEK_NS)
+    console = Console()
+    columns = ["device", "kind", "sound", "alerts, 7 d", "judged false", "budget, 7 d"]
+    wide = console.width >= _WIDE_COLUMNS
+    table = Table(*(Column(name, no_wrap=name == "device") for name in columns), box=SIMPLE_HEAD)
+    if wide:
+        table.add_column("description")
+    for device in fleet.values():
+        alerts = opened.get(device.device_id, [])
+        counts = log.counts_of(alerts)
+        calibrating = counts["while_calibrating"]
+        budgets = {name: _false_alarms_per_week(policies, device, name) for name in detectors_of(device)}
+        if json:
+            last_7_days = {**counts, "false_alarms_per_week": budgets}
+            print(json_format.dumps({**device.model_dump(mode="json"), "last_7_days": last_7_days}))
+            continue
+        rate = "any rate" if device.sample_rate is None else f"{device.sample_rate} Hz"
+        table.add_row(
+            device.device_id,
+            device.kind,
+            rate if device.unit == _FULL_SCALE else f"{rate}, ±{device.full_scale:g} {device.unit}",
+            f"{len(alerts)}, {calibrating} calibrating" if calibrating else str(len(alerts)),
+            str(counts["judged_false"]),
+            ", ".join(f"{name} {value:g}" for name, value in budgets.items()),
+            *([device.description] if wide else []),
+        )
+    if not json:
+        console.print(table)
+
+
+async def _read(bootstrap: str) -> tuple[dict[str, Device], list[Policy], AlertLog]:
+    return await read_fleet(bootstrap), await read_policies(bootstrap), await AlertLog.read(bootstrap)
+
+
+def _false_alarms_per_week(policies: list[Policy], device: Device, detector: str) -> float:
+    by_key = {policy.key(): policy for policy in policies}
+    policy = applicable(by_key, device.device_id, device.kind, detector)
+    return DEFAULT_FALSE_ALARMS_PER_WEEK if policy is None else policy.false_alarms_per_week

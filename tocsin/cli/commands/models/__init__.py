@@ -1,0 +1,1 @@
+"""`tocsin models`: one module a kind of command."""

@@ -1,0 +1,169 @@
+"""`tocsin models publish | promote | rollback | retire | keygen`: commands that change a fleet's models."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.signing import load_private_key, load_trusted_keys, verify, write_keys
+from schemas.assignment import Assignment
+from schemas.errors import SettingsError
+from schemas.scope import ALL
+from schemas.scope import Scope as DeviceScope
+from schemas.score import Stage
+from tocsin.addresses import kafka_address
+from tocsin.cli.commands.models.formatting import as_json, assignment_lines, escaped, status_lines
+from tocsin.cli.options import Json, Kafka, Note
+from tocsin.models.assignments import Announcement, announce, assignment_of, read_assignments
+from tocsin.models.changes import promoted, retired, rolled_back
+from tocsin.models.manifests import worse_than_chance
+from tocsin.models.publish import announce_artefact, store_model
+from tocsin.models.statuses import count_workers, wait_for_statuses
+from tocsin.settings import Settings, load_settings
+
+_NOTE_CHARS = 500
+
+Scope = Annotated[str, typer.Option(help="Devices it applies to: all, kind:KIND or device:ID.")]
+Wait = Annotated[float, typer.Option(min=0, max=600, help="Wait this many seconds for the workers' status.")]
+Role = Annotated[str, typer.Argument(metavar="DETECTOR", help="Name of the detector, such as machine.")]
+
+
+def publish(
+    file: Annotated[Path, typer.Argument(help="The model: an ONNX file that a trainer wrote.")],
+    detector: Annotated[
+        str | None, typer.Option(help="Refuse the file unless it is for this detector. The file names its detector.")
+    ] = None,
+    scope: Scope = ALL,
+    stage: Annotated[Stage, typer.Option(help="champion scores and alerts; shadow only scores.")] = "champion",
+    note: Note = "",
+    wait: Wait = 0.0,
+    json: Json = False,
+    kafka: Kafka = None,
+) -> None:
+    """Check, store, sign and announce a model. It is signed if TOCSIN_MODEL_KEY is set."""
+    settings = load_settings()
+    devices = _checked(scope, note)
+    key = None if settings.model_key is None else load_private_key(settings.model_key)
+    bootstrap, store = kafka_address(settings, kafka), ArtefactStore(settings.store)
+    # Before the file is stored: an unavailable broker should leave nothing behind.
+    asyncio.run(read_assignments(bootstrap))
+    artefact, report = store_model(file, store, key, detector)
+    if settings.model_trusted is not None:
+        verify(artefact, load_trusted_keys(settings.model_trusted))
+    if not json:
+        cost = f"{report.window_s * 1e3:.2g} ms a window, {report.resident_bytes / 2**20:.0f} MiB"
+        print(f"checked: {report.nodes} nodes, golden scores within {report.golden_off:.1g}, {cost}")
+        print(f"stored: {artefact.url}")
+    for name, value in worse_than_chance(report.manifest.metrics).items():
+        print(
+            f"tocsin: the model's manifest states {name} {value:.3f}: it scores anomalies below normal sound;"
+            " `tocsin models rollback` takes it back",
+            file=sys.stderr,
+        )
+    announcement = announce_artefact(artefact, bootstrap, devices, stage, note)
+    _finish(asyncio.run(announcement), settings, bootstrap, wait, json=json)
+
+
+def promote(
+    detector: Role, scope: Scope = ALL, note: Note = "", wait: Wait = 0.0, json: Json = False, kafka: Kafka = None
+) -> None:
+    """Make the shadow the champion. `rollback` restores the old one."""
+    _change(detector, scope, note, wait, kafka, promoted, json=json)
+
+
+def rollback(
+    detector: Role, scope: Scope = ALL, note: Note = "", wait: Wait = 0.0, json: Json = False, kafka: Kafka = None
+) -> None:
+    """Restore the previous champion."""
+    _change(detector, scope, note, wait, kafka, rolled_back, json=json)
+
+
+def retire(
+    detector: Role,
+    scope: Scope = ALL,
+    stage: Annotated[
+        Literal["both", "shadow"], typer.Option(help="shadow removes the shadow only; both removes the champion too.")
+    ] = "both",
+    note: Note = "",
+    wait: Wait = 0.0,
+    json: Json = False,
+    kafka: Kafka = None,
+) -> None:
+    """Remove a scope's models. The wider scope's model applies again, or the shipped one."""
+    only: Literal["shadow"] | None = "shadow" if stage == "shadow" else None
+    _change(detector, scope, note, wait, kafka, lambda now, text, at: retired(now, only, text, at), json=json)
+
+
+def keygen(
+    out: Annotated[Path, typer.Option(help="Folder for the two keys; created if missing.")],
+    json: Json = False,
+) -> None:
+    """Create a key pair to sign and verify models."""
+    private, public = write_keys(out)
+    if json:
+        print(as_json(private=str(private), public=str(public)))
+        return
+    print(f"{private}: private, readable by you alone; publishers set TOCSIN_MODEL_KEY to it")
+    print(f"{public}: public; workers set TOCSIN_MODEL_TRUSTED to it, or to a folder of such files")
+
+
+def _change(
+    detector: str,
+    scope: str,
+    note: str,
+    wait: float,
+    kafka: str | None,
+    change: Callable[[Assignment, str, int], Assignment],
+    *,
+    json: bool,
+) -> None:
+    settings = load_settings()
+    bootstrap, key = kafka_address(settings, kafka), f"{detector}/{_checked(scope, note)}"
+    assignments = asyncio.run(read_assignments(bootstrap))
+    assignment_of(assignments, key)
+
+    def change_now(current: Assignment | None, now_ns: int) -> Assignment:
+        return change(assignment_of({} if current is None else {key: current}, key), note, now_ns)
+
+    _finish(asyncio.run(announce(bootstrap, key, change_now)), settings, bootstrap, wait, json=json)
+
+
+def _checked(scope: str, note: str) -> DeviceScope:
+    devices = DeviceScope.from_option(scope)
+    if len(note) > _NOTE_CHARS:
+        raise SettingsError(f"--note has {len(note)} characters; the maximum is {_NOTE_CHARS}")
+    return devices
+
+
+def _finish(announcement: Announcement, settings: Settings, bootstrap: str, wait: float, *, json: bool) -> None:
+    """Prints the new assignment and the workers' statuses; exit code 1 when a worker refuses, or none answers."""
+    assignment = announcement.assignment
+    statuses, workers = [], None
+    if wait:
+        workers = asyncio.run(count_workers(bootstrap, settings.group))
+        statuses = asyncio.run(wait_for_statuses(bootstrap, assignment, wait, workers))
+    other = announcement.concurrent
+    if json:
+        print(as_json(assignment=assignment, statuses=statuses, workers=workers, concurrent_change=other))
+    else:
+        print("\n".join(assignment_lines(assignment)))
+        if statuses:
+            print("\n".join(status_lines(statuses)))
+    if other is not None:
+        print(
+            f"tocsin: another user changed {assignment.key()} at the same time (revision {other.revision},"
+            f" {str(escaped(other.note))!r}): check `tocsin models list` and repeat what is missing",
+            file=sys.stderr,
+        )
+    has_models = assignment.champion is not None or assignment.shadow is not None
+    if wait and has_models and not any(status.state == "ready" for status in statuses):
+        print(f"tocsin: no worker of group {settings.group!r} loaded it within {wait:g} s", file=sys.stderr)
+        raise typer.Exit(1)
+    if any(status.state == "refused" for status in statuses):
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""`tocsin produce`: the commands, and the run they share."""
