@@ -109,7 +109,7 @@ $(VENV)/.project: $(VENV)/.runtime pyproject.toml
 	@touch $@
 
 $(VENV)/.parts: $(VENV)/.project $(wildcard tocsin/stack/*.sha256)
-	@$(BIN)/tocsin parts
+	@$(BIN)/tocsin fetch
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.project requirements/docs.txt

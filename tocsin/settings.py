@@ -35,6 +35,7 @@ class Settings(BaseSettings):
         model_cache: folder of the models that a worker has fetched; None is ``models-cache`` in ``data``.
         model_key: private key to sign published models with.
         model_trusted: public key, or a folder of them; when set, only models signed with one of them are loaded.
+        detectors: JSON file of further detectors; the same for workers and commands.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", protected_namespaces=())
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     model_cache: Path | None = None
     model_key: Path | None = None
     model_trusted: Path | None = None
+    detectors: Path | None = None
 
     @property
     def store(self) -> str:

@@ -20,6 +20,8 @@ def worker_supervisor(options: WorkerOptions, count: int, log: int | None = None
         "TOCSIN_MODEL_STORE": options.model_store,
         "TOCSIN_MODEL_CACHE": str(options.model_cache),
     }
+    if options.detectors is not None:
+        environment["TOCSIN_DETECTORS"] = str(options.detectors)
     if options.model_trusted is not None:
         environment["TOCSIN_MODEL_TRUSTED"] = str(options.model_trusted)
     return Supervisor(command, count, environment, log)

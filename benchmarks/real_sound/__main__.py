@@ -31,9 +31,9 @@ from benchmarks.real_sound.devices import SCENES
 from benchmarks.real_sound.match import DetectionLog, TimedEvent, figures_of
 from benchmarks.real_sound.scene import Scene, sessions
 from benchmarks.result import save
+from processors.adapters.models.detectors import load_detectors
 from processors.adapters.models.onnx_model import OnnxModel, load_model, load_shipped
 from processors.core.alerting.decision_context import hop_of
-from processors.core.alerting.detectors import DETECTORS
 from producers.pcm import Block, to_block
 from synthesis.draws import seed_of
 from tocsin.scoring import FileScorer
@@ -122,7 +122,7 @@ def run(data: Path, name: str, hours: float, progress: Progress) -> Figures:
             log.add(output.score, start / scene.rate)
             log.notices += sum(notice.kind == "drift" for notice in output.notices)
             progress.update(task, completed=start + output.score.end_sample)
-    detector, spec = DETECTORS[model.manifest.detector], model.spec
+    detector, spec = load_detectors()[model.manifest.detector], model.spec
     grace_s = spec.window_seconds + detector.window_count * hop_of(spec) / 1e9
     events = [
         TimedEvent(event.kind, event.wanted, event.start / scene.rate, event.end / scene.rate) for event in scene.events

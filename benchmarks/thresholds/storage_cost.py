@@ -20,6 +20,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from benchmarks.thresholds.distributions import days
 from benchmarks.thresholds.rule_run import run_rule
+from processors.adapters.models.detectors import load_detectors
 from processors.adapters.models.onnx_model import load_shipped
 from processors.adapters.redis.redis_states import RedisStates
 from processors.adapters.redis.state_codec import StateTexts, deflate_state
@@ -98,7 +99,7 @@ def storage(devices: int = DEVICES) -> Figures:
 
 async def _storage(url: str, devices: int) -> Figures:
     model = load_shipped("machine")
-    context = context_of("machine", model, "tocsin.audio.v1")
+    context = context_of(load_detectors()["machine"], model, "tocsin.audio.v1")
     scores = np.random.default_rng(5).standard_gamma(4.0, _WINDOWS).tolist()
     rows = np.zeros((model.spec.n_frames, model.spec.width), np.float32)
 

@@ -22,6 +22,7 @@ from processors.adapters.kafka.topic_follower import TopicFollower
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.assigned import AssignedModels
 from processors.adapters.models.cache import ModelCache
+from processors.adapters.models.detectors import load_detectors
 from processors.adapters.models.onnx_model import load_shipped_models
 from processors.adapters.models.signing import load_trusted_keys
 from processors.adapters.models.source import ModelSource
@@ -91,15 +92,20 @@ class Worker:
     def __init__(self, options: WorkerOptions, scorer: WindowScorer | None = None) -> None:
         self.app = new_app(options)
         self._options = options
-        self._models = ModelAssignments(load_shipped_models())
+        detectors = load_detectors(options.detectors)
+        self._models = ModelAssignments(load_shipped_models(detectors))
         self._assigned = AssignedModels(
-            options.kafka, self._models, _source(options), lambda status: self._send([(MODEL_STATUS, status)])
+            options.kafka,
+            self._models,
+            _source(options),
+            lambda status: self._send([(MODEL_STATUS, status)]),
+            detectors,
         )
         self._manifests = CompactedTopicFollower(options.kafka, DEVICES, Device)
         self._policies = Policies(options.kafka)
         self._feedback = FeedbackFollower(options.kafka)
         self._followers: tuple[TopicFollower, ...] = (self._manifests, self._policies, self._feedback)
-        self._contexts = DecisionContexts(self._policies, self._kind_of, AUDIO.name)
+        self._contexts = DecisionContexts(self._policies, self._kind_of, AUDIO.name, detectors)
         self._store = RedisStates(options.redis_url)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scorer")
         self._pipeline = Pipeline(
@@ -109,6 +115,7 @@ class Worker:
             states=States(self._store),
             manifests=self._manifests,
             model_sets=self._models,
+            detectors=detectors,
             send=self._send,
             executor=self._executor,
             default_kind=options.default_kind,

@@ -23,6 +23,7 @@ class WorkerOptions:
         model_store: the store of published models, a folder or ``s3://``.
         model_cache: local folder of the models this worker has fetched; several workers may share it.
         model_trusted: a public key, or a folder of them; when set, only models signed with one of them are loaded.
+        detectors: file of further detectors; None for those that ship alone.
         stall_s: a batch that takes longer, or work that waits longer, ends the process; seconds.
     """
 
@@ -34,6 +35,7 @@ class WorkerOptions:
     model_store: str = ".tocsin/models"
     model_cache: Path = Path(".tocsin/models-cache")
     model_trusted: Path | None = None
+    detectors: Path | None = None
     batch_chunks: int = 64
     batch_wait_s: float = 0.02
     stall_s: float = 180.0

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from processors.core.alerting.decision_context import DecisionContext
-from processors.core.alerting.detectors import DETECTORS
+from processors.core.alerting.detectors import Detector, Detectors
 from processors.core.models.model import ScoringModel
 from processors.core.threshold.budget import budget_plan
 from processors.core.windowing.window import Window
@@ -44,7 +44,7 @@ class NoPolicies:
 
 
 def context_of(
-    detector: str,
+    detector: Detector,
     model: ScoringModel,
     topic: str | None,
     false_alarms_per_week: float = DEFAULT_FALSE_ALARMS_PER_WEEK,
@@ -55,7 +55,7 @@ def context_of(
     """The context of decisions on a model's scores as a detector's.
 
     Args:
-        detector: its name.
+        detector: the role.
         model: computes the scores.
         topic: of the audio; None for files.
         false_alarms_per_week: the budget, on each device.
@@ -64,10 +64,9 @@ def context_of(
     Raises:
         SettingsError: no threshold can keep this budget.
     """
-    role = DETECTORS[detector]
     return DecisionContext(
-        detector=role,
-        plan=budget_plan(false_alarms_per_week, sustained=role.sustained),
+        detector=detector,
+        plan=budget_plan(false_alarms_per_week, sustained=detector.sustained),
         calibration=model.calibration,
         model=model.ref,
         spec=model.spec,
@@ -84,10 +83,11 @@ class DecisionContexts:
         policies: which policy applies.
         kind_of: a device's kind.
         topic: of the audio.
+        detectors: by name.
     """
 
-    def __init__(self, policies: PolicySource, kind_of: Callable[[str], str], topic: str) -> None:
-        self._policies, self._kind_of, self._topic = policies, kind_of, topic
+    def __init__(self, policies: PolicySource, kind_of: Callable[[str], str], topic: str, detectors: Detectors) -> None:
+        self._policies, self._kind_of, self._topic, self._detectors = policies, kind_of, topic, detectors
         self._contexts: dict[tuple[str, str, _PolicyTerms], DecisionContext] = {}
 
     def of(self, window: Window) -> DecisionContext:
@@ -102,10 +102,10 @@ class DecisionContexts:
         if key not in self._contexts:
             if len(self._contexts) >= _MAX_CONTEXTS:
                 self._contexts.clear()
-            self._contexts[key] = self._compute(detector, model, terms)
+            self._contexts[key] = self._compute(self._detectors[detector], model, terms)
         return self._contexts[key]
 
-    def _compute(self, detector: str, model: ScoringModel, terms: _PolicyTerms) -> DecisionContext:
+    def _compute(self, detector: Detector, model: ScoringModel, terms: _PolicyTerms) -> DecisionContext:
         budget, hours, reported = terms
         try:
             return context_of(detector, model, self._topic, budget, hours, use_reported_regime=reported)

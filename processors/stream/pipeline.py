@@ -12,9 +12,9 @@ import structlog
 
 from processors.core.alerting.decision import ScoredWindow
 from processors.core.alerting.detector_state import Output
-from processors.core.alerting.detectors import detectors_of
+from processors.core.alerting.detectors import Detectors, detectors_of
 from processors.core.alerting.operator_feedback import OperatorFeedback
-from processors.core.models.model import ModelSet
+from processors.core.models.model import ModelSet, Slot
 from processors.core.offsets.partition import Partition
 from processors.core.windowing.device_stream import Arrival, DeviceStream
 from processors.core.windowing.segment import Segment
@@ -98,6 +98,7 @@ class Pipeline:
         feedback_of: the operators' feedback on a device's detector.
         states: thresholds and alerts.
         manifests: of devices.
+        detectors: by name.
         model_sets: which models score a device; a change applies from the device's next chunk on.
         send: see :data:`Send`.
         executor: one thread is enough: batches do not overlap.
@@ -113,6 +114,7 @@ class Pipeline:
         states: States,
         manifests: DeviceManifests,
         model_sets: ModelSets,
+        detectors: Detectors,
         send: Send,
         executor: Executor,
         default_kind: DeviceKind,
@@ -123,6 +125,7 @@ class Pipeline:
         self._states = states
         self._manifests = manifests
         self._model_sets = model_sets
+        self._detectors = detectors
         self._send = send
         self._executor = executor
         self._default_kind: DeviceKind = default_kind
@@ -218,9 +221,9 @@ class Pipeline:
         """The device's stream; a new one where it is new or its manifest has changed."""
         device = self._manifests.get(device_id) or Device(device_id=device_id, kind=self._default_kind)
         try:
-            detectors = detectors_of(device)
+            detectors = detectors_of(device, self._detectors)
         except SettingsError as error:
-            detectors = detectors_of(device.model_copy(update={"detectors": None}))
+            detectors = detectors_of(device.model_copy(update={"detectors": None}), self._detectors)
             if known is None:
                 _log.warning("the default detectors of the device's kind are used", error=str(error))
         models_revision = (self._model_sets.revision, device.kind)
@@ -230,7 +233,9 @@ class Pipeline:
                 known.models_revision = models_revision
             return known
         model_set = self._model_sets.model_set(device_id, device.kind, detectors)
-        return DeviceStream(device_id, model_set, device.sample_rate, device.announced_ns, models_revision)
+        if without := [name for name in detectors if Slot(name, "champion") not in model_set]:
+            _log.warning("no model for a detector yet: publish one", device=device_id, detectors=without)
+        return DeviceStream(device_id, model_set, device.sample_rate, device.announced_ns, models_revision, detectors)
 
     async def _score(
         self, arrivals: Sequence[tuple[Segment, Chunk, int]], partition_by_device: Mapping[str, int]

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 from aiokafka import AIOKafkaProducer
 
+from processors.adapters.models.detectors import load_detectors
 from processors.adapters.models.onnx_model import load_shipped_models
 from processors.adapters.redis.state_store import StateKey
 from processors.core.alerting.decision import decide
@@ -117,12 +118,12 @@ class Fleet:
 
     def expected(self) -> list[Output]:
         """What an undisturbed worker gives, from the core alone."""
-        models = load_shipped_models()
-        judges = {name: context_of(name, model, AUDIO.name) for name, model in models.items()}
+        models = load_shipped_models(load_detectors())
+        judges = {name: context_of(load_detectors()[name], model, AUDIO.name) for name, model in models.items()}
         scorer = BatchScorer()
         outputs: list[Output] = []
         for device in self.devices.values():
-            model_set = {Slot(name, "champion"): models[name] for name in detectors_of(device)}
+            model_set = {Slot(name, "champion"): models[name] for name in detectors_of(device, load_detectors())}
             states = dict.fromkeys(model_set, DetectorState())
             for session in _sessions(self.chunks[device.device_id]):
                 segment = Segment(device.device_id, session[0].session_id, RATE, 0, model_set)

@@ -202,7 +202,7 @@ def test_the_stack_starts_and_stops(install: Callable[[str], Installation], tmp_
     data = tmp_path / "data"
     local = install("stack")
 
-    started = local.tocsin("up", "--data", data, "--parts", components_folder(), "--json")
+    started = local.tocsin("up", "--data", data, "--components", components_folder(), "--json")
     try:
         assert started.returncode == 0, started.stderr
         assert {part["state"] for part in json.loads(started.stdout)["parts"]} == {"running"}

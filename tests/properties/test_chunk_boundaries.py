@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from processors.adapters.models.detectors import load_detectors
 from processors.adapters.models.onnx_model import load_model, load_shipped_models
 from processors.core.audio.recording import rows_of, windows_of
 from processors.core.models.model import Slot
@@ -63,7 +64,7 @@ def models(tmp_path_factory):
     sound = random_machine(3, "pump").sound.at(0, 50 * 16_000).astype(np.float32)
     trained = train_knn([ContinuousAudio(sound, 16_000, "")], "knn", "", 7, KnnOptions(window=3))
     knn = load_model(write(trained, tmp_path_factory.mktemp("knn"), 7, "1.0.0"))
-    shipped = load_shipped_models()
+    shipped = load_shipped_models(load_detectors())
     assert set(shipped) == {"machine", "scream"}
     return {**shipped, "knn": knn, "eye-scream": Spread(EYE_SCREAM), "waveform": Spread(WAVEFORM)}
 

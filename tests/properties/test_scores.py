@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.adapters.models.onnx_model import load_shipped_models
+from processors.adapters.models.onnx_model import load_shipped
 from processors.core.audio.recording import rows_of, windows_of
 from processors.core.models.model import Slot
 from processors.core.windowing.segment import Segment
@@ -32,7 +32,7 @@ def recording(rate: int, seed: int) -> np.ndarray:
 
 
 def whole_scores(detector: str, samples: np.ndarray, rate: int) -> np.ndarray:
-    model = load_shipped_models()[detector]
+    model = load_shipped(detector)
     spec = model.manifest.features
     return model.score(windows_of(rows_of(samples, rate, spec), spec))[0]
 
@@ -42,7 +42,7 @@ def whole_scores(detector: str, samples: np.ndarray, rate: int) -> np.ndarray:
 @given(rate=st.sampled_from([12_000, 16_000, 44_100]), cuts=st.lists(st.integers(1, 132_000), max_size=30))
 def test_random_chunks_give_the_scores_of_the_recording(detector: str, rate: int, cuts: list[int]) -> None:
     samples = recording(rate, 1)
-    segment = Segment("d", "s", rate, 0, {Slot(detector, "champion"): load_shipped_models()[detector]})
+    segment = Segment("d", "s", rate, 0, {Slot(detector, "champion"): load_shipped(detector)})
     scorer, got = BatchScorer(), []
     edges = [0, *sorted({cut for cut in cuts if cut < len(samples)}), len(samples)]
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
@@ -78,7 +78,7 @@ class Recording:
 def test_a_file_scores_as_the_whole_recording(detector: str, block: int) -> None:
     samples = recording(16_000, 2)
 
-    outputs = list(FileScorer(load_shipped_models()[detector]).score(Recording(samples, 16_000, block)))
+    outputs = list(FileScorer(load_shipped(detector)).score(Recording(samples, 16_000, block)))
 
     np.testing.assert_allclose(
         [output.score.score for output in outputs], whole_scores(detector, samples, 16_000), rtol=1e-5, atol=1e-5

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from processors.adapters.models.detectors import load_detectors
 from schemas.chunk import EVENT_TYPE
+from schemas.detector import DetectorEntry
 from schemas.event import Event
 from schemas.topics import TOPICS
 
@@ -94,6 +96,17 @@ def test_every_step_of_the_three_ways_names_a_file(way: str) -> None:
 def test_every_decision_record_is_in_the_index() -> None:
     index = (DOCS / "adr" / "index.md").read_text(encoding="utf-8")
     assert {path.name for path in DOCS.glob("adr/0*.md")} == set(re.findall(r"\((0\S+\.md)\)", index))
+
+
+def test_the_example_of_a_detector_is_valid_and_its_fields_are_described(tmp_path: Path) -> None:
+    page = (DOCS / "detectors.md").read_text(encoding="utf-8")
+    example = tmp_path / "detectors.json"
+    example.write_text(page.partition("```json\n")[2].partition("```")[0], encoding="utf-8")
+    assert set(load_detectors(example)) - set(load_detectors()) == {"belt"}
+    table = page.partition("| field | default | meaning |")[2].partition("\n\n")[0]
+    first_cells = re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)
+    described = {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)}
+    assert described == set(DetectorEntry.model_fields) - {"default_model"}
 
 
 @pytest.fixture(scope="module")

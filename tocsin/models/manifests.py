@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.check.artefact import read_manifest
-from processors.adapters.models.onnx_model import load_shipped
-from processors.core.alerting.detectors import DETECTORS
+from processors.adapters.models.detectors import load_detectors
+from processors.adapters.models.onnx_model import load_shipped_models
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest
 from schemas.score import ModelRef
@@ -27,8 +27,7 @@ async def manifest_of(bootstrap: str, store: str, model: ModelRef) -> Manifest:
         SettingsError: the model is neither shipped nor announced.
         ModelRefused, StoreUnavailable: its file cannot be fetched.
     """
-    for name in DETECTORS:
-        shipped = load_shipped(name)
+    for shipped in load_shipped_models(load_detectors()).values():
         if shipped.sha256 == model.sha256:
             return shipped.manifest
     artefact = artefacts_of(await read_assignments(bootstrap)).get(model.sha256)

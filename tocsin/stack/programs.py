@@ -52,12 +52,12 @@ def find_java() -> Program:
 
 
 def find_redis(parts: Path, progress: Progress) -> Program:
-    """redis-server or valkey-server of PATH, 6.2 or later, else that of the parts folder, fetched where it can be.
+    """redis-server or valkey-server of PATH, 6.2 or later, else that of the components folder, fetched where it can be.
 
     Raises:
         ComponentMissing: none is there, all are too old, or none can be fetched; the message says what was looked at.
-        OutputError: the parts folder cannot be written.
-        StackBusy: another install has held the parts folder for ten minutes.
+        OutputError: the components folder cannot be written.
+        StackBusy: another install has held the components folder for ten minutes.
     """
     return _first(
         _redis_candidates(parts, progress),

@@ -14,7 +14,7 @@ import structlog
 from processors.adapters.kafka.messages import key_of, record_of
 from processors.adapters.kafka.topic_follower import TopicFollower
 from processors.adapters.models.keeper import ModelKeeper, ModelProvider, Wanted
-from processors.core.alerting.detectors import DETECTORS
+from processors.core.alerting.detectors import Detectors
 from processors.core.models.assignments import ModelAssignments, Target
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelState, ModelStatus
@@ -42,6 +42,7 @@ class AssignedModels:
         models: receives the models that score.
         provider: of models.
         send: sends a status; it may fail.
+        detectors: by name; assignments for others are ignored.
         worker: this worker's name; host and process id unless given.
     """
 
@@ -51,8 +52,10 @@ class AssignedModels:
         models: ModelAssignments,
         provider: ModelProvider,
         send: Callable[[Record], Awaitable[None]],
+        detectors: Detectors,
         worker: str | None = None,
     ) -> None:
+        self._detectors = detectors
         self._models = models
         self._provider = provider
         self._send = send
@@ -105,7 +108,7 @@ class AssignedModels:
                 self._want(Target(detector, retired, stage), Wanted(None, -1))
             return
         assignment = Assignment.from_record(record_of(message))
-        if assignment.detector not in DETECTORS:
+        if assignment.detector not in self._detectors:
             _log.warning("assignment ignored: this build has no such detector", detector=assignment.detector)
             return
         artefacts: dict[Stage, Artefact | None] = {"champion": assignment.champion, "shadow": assignment.shadow}

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from processors.core.alerting.detectors import DETECTORS
+from processors.core.alerting.detectors import Detectors
 from schemas.errors import DigestMismatch, FeatureMismatch, GoldenMismatch, ManifestInvalid, ShapeMismatch
 from schemas.features import FeatureSpec
 from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, Calibration, Manifest, read_metadata
@@ -162,13 +162,13 @@ def load_shipped(detector: str) -> OnnxModel:
     return model
 
 
-def load_shipped_models() -> dict[str, OnnxModel]:
-    """The shipped model of every detector, by detector, verified.
+def load_shipped_models(detectors: Detectors) -> dict[str, OnnxModel]:
+    """The models that ship, by detector, verified; detectors without one are left out.
 
     Raises:
         ModelRefused: one does not pass its checks.
     """
-    return {name: load_shipped(name) for name in DETECTORS}
+    return {name: load_shipped(name) for name, detector in detectors.items() if detector.default_model is not None}
 
 
 def _check_features(name: str, manifest: Manifest) -> None:

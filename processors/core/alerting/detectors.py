@@ -1,7 +1,8 @@
-"""The detectors a device may run, and the defaults of each kind of device."""
+"""Detectors: named model roles on a device, and how their exceedances become alerts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.device import Device, DeviceKind
@@ -22,6 +23,8 @@ class Detector:
         update_ns: audio between two updates of an open alert, ns.
         sustained: whether the level of whole minutes is compared too: for lasting changes, not only for events.
         title: of alerts, for people.
+        kinds: devices of these kinds run it unless their manifest names detectors.
+        default_model: file of the model that ships for it, or None.
     """
 
     name: str
@@ -33,47 +36,34 @@ class Detector:
     update_ns: int
     sustained: bool
     title: str
+    kinds: tuple[DeviceKind, ...] = ()
+    default_model: str | None = None
 
 
-_SECOND_NS = 1_000_000_000
-
-# Machine windows come every 0.96 s, scream windows every 0.24 s.
-MACHINE = Detector(
-    "machine",
-    min_confirmations=3,
-    window_count=4,
-    release_ns=6 * _SECOND_NS,
-    hysteresis=0.1,
-    cooldown_ns=60 * _SECOND_NS,
-    update_ns=10 * _SECOND_NS,
-    sustained=True,
-    title="Unusual sound",
-)
-SCREAM = Detector(
-    "scream",
-    min_confirmations=2,
-    window_count=3,
-    release_ns=3 * _SECOND_NS,
-    hysteresis=0.0,
-    cooldown_ns=0,
-    update_ns=5 * _SECOND_NS,
-    sustained=False,
-    title="Scream",
-)
-
-DETECTORS = {detector.name: detector for detector in (MACHINE, SCREAM)}
-
-_BY_KIND: dict[DeviceKind, tuple[str, ...]] = {"machine": ("machine",), "room": ("scream",)}
+Detectors = Mapping[str, Detector]
+"""All detectors by name; see :func:`processors.adapters.models.detectors.load_detectors`."""
 
 
-def detectors_of(device: Device) -> tuple[str, ...]:
-    """Names of the detectors a device runs: those of its manifest, or the defaults of its kind.
+def detector_named(name: str, detectors: Detectors) -> Detector:
+    """The detector of a name.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if name not in detectors:
+        raise SettingsError(f"no detector {name!r}; there are {', '.join(detectors)}")
+    return detectors[name]
+
+
+def detectors_of(device: Device, detectors: Detectors) -> tuple[str, ...]:
+    """Names of the detectors a device runs: those its manifest names, else those of its kind.
 
     Raises:
         SettingsError: the manifest names one that does not exist.
     """
-    names = _BY_KIND[device.kind] if device.detectors is None else device.detectors
-    for name in names:
-        if name not in DETECTORS:
-            raise SettingsError(f"device {device.device_id!r}: no detector {name!r}; there are {', '.join(DETECTORS)}")
-    return names
+    if device.detectors is None:
+        return tuple(name for name, detector in detectors.items() if device.kind in detector.kinds)
+    for name in device.detectors:
+        if name not in detectors:
+            raise SettingsError(f"device {device.device_id!r}: no detector {name!r}; there are {', '.join(detectors)}")
+    return device.detectors

@@ -58,12 +58,15 @@ class ModelAssignments:
     def model_set(self, device_id: str, kind: str, detectors: Sequence[str]) -> dict[Slot, ScoringModel]:
         """The models of a device: per slot the one of the narrowest scope that has one, else the shipped champion.
 
-        A shadow equal to its champion is left out.
+        A detector without either is left out: it scores once a model is published for it. A shadow equal to its
+        champion is left out.
         """
         scopes = scopes_of(device_id, kind)
         found: dict[Slot, ScoringModel] = {}
         for detector in detectors:
-            champion = self._narrowest(detector, "champion", scopes) or self._shipped[detector]
+            champion = self._narrowest(detector, "champion", scopes) or self._shipped.get(detector)
+            if champion is None:
+                continue
             found[Slot(detector, "champion")] = champion
             shadow = self._narrowest(detector, "shadow", scopes)
             if shadow is not None and shadow.ref.sha256 != champion.ref.sha256:

@@ -30,6 +30,7 @@ class DeviceStream:
         sample_rate: as the device's manifest says, Hz; None where there is no manifest.
         announced_ns: time of that manifest; audio captured before it only has to match its session's rate.
         models_revision: the revision ``model_set`` was resolved for; set and read by the caller.
+        detectors: those it runs; one without a model yet has no entry in ``model_set``.
         segment: the current unbroken run; None before the first chunk.
     """
 
@@ -38,15 +39,11 @@ class DeviceStream:
     sample_rate: int | None = None
     announced_ns: int = 0
     models_revision: object = None
+    detectors: tuple[str, ...] = ()
     segment: Segment | None = None
     _sequence: int = -1
     _end_sample: int = 0
     _channels: int = 0
-
-    @property
-    def detectors(self) -> tuple[str, ...]:
-        """Names of the detectors it runs."""
-        return tuple(slot.detector for slot in self.model_set if slot.stage == "champion")
 
     def admit(self, chunk: Chunk) -> Arrival:
         """Prepares ``segment`` for a chunk, which the caller pushes there unless it is a duplicate; further chunks may

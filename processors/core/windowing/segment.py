@@ -80,8 +80,8 @@ class Segment:
         return windows
 
     def needed_from(self) -> int:
-        """First sample that a pending window depends on, as a session index."""
-        return min(cutter.needed_from for cutter in self._cutters())
+        """First sample that a pending window depends on, as a session index; the next one while there is no model."""
+        return min((cutter.needed_from for cutter in self._cutters()), default=self._end)
 
     def frontier(self) -> int | None:
         """Offset of the oldest chunk that a pending window depends on; None when no chunk is needed."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from processors.adapters.models.detectors import load_detectors
 from processors.core.alerting.decision import ScoredWindow, decide
 from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detector_state import DetectorState, Output
@@ -111,7 +112,7 @@ def test_a_policy_on_reported_regimes_reaches_the_decision_context() -> None:
                 return None
             return Policy(detector=detector, scope="all", false_alarms_per_week=2.0, use_reported_regime=True, set_ns=0)
 
-    contexts = DecisionContexts(FixedPolicies(), lambda _: "machine", "tocsin.audio.v1")
+    contexts = DecisionContexts(FixedPolicies(), lambda _: "machine", "tocsin.audio.v1", load_detectors())
     reported_levels, plain = contexts.of(window(0, 0.0).window), contexts.of(window(0, 0.0, device="d2").window)
     assert (reported_levels.use_reported_regime, reported_levels.plan.false_alarms_per_week) == (True, 2.0)
     assert (plain.use_reported_regime, plain.plan.false_alarms_per_week) == (False, 1.0)

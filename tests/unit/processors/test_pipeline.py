@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from processors.adapters.models.detectors import load_detectors
 from processors.adapters.redis.state_store import MemoryStates
 from processors.core.alerting.decision import ScoredWindow
 from processors.core.models.assignments import ModelAssignments, Target
@@ -72,7 +73,8 @@ class Bench:
         self._offset = 0
         self.pipeline = Pipeline(
             scorer=LevelScorer(),
-            contexts=DecisionContexts(NoPolicies(), lambda _: "machine", AUDIO.name),
+            contexts=DecisionContexts(NoPolicies(), lambda _: "machine", AUDIO.name, load_detectors()),
+            detectors=load_detectors(),
             feedback_of=lambda *_: (),
             states=States(self.store),
             manifests=self.manifests,

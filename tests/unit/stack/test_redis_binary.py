@@ -152,5 +152,5 @@ def test_an_environment_without_pip_takes_one_of_path(
 
 def test_a_folder_that_cannot_be_written_says_so(index: Path, tmp_path: Path, said: list[str]) -> None:
     (tmp_path / "parts").write_text("a file stands where the folder should")
-    with pytest.raises(OutputError, match=r"cannot write the parts folder.*--parts"):
+    with pytest.raises(OutputError, match=r"cannot write the components folder.*--components"):
         RedisBinary(tmp_path / "parts", put_wheel(index)).install(said.append)

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from processors.adapters.models.onnx_model import load_shipped_models
+from processors.adapters.models.onnx_model import load_shipped
 from processors.core.audio.recording import rows_of, windows_of
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration, Manifest
@@ -116,7 +116,7 @@ def test_the_shipped_files_score_librosas_features_alike(detector, wav, capsys):
     """The whole way from a file's samples to a score, with nothing of ours but the network."""
     score([wav], detector=detector, json=True)
     served = told(capsys)
-    model = load_shipped_models()[detector]
+    model = load_shipped(detector)
     spec = model.spec
     samples, _ = soundfile.read(wav, dtype="float32")
     mel = librosa.feature.melspectrogram(

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from processors.adapters.models.detectors import load_detectors
 from processors.core.alerting.detectors import detectors_of
 from schemas.assignment import Assignment
 from schemas.device import Device
@@ -88,7 +89,7 @@ async def _read_audio(bootstrap: str, device: str, detector: str, seconds: float
 
 
 def _check_detector(device: Device, detector: str) -> None:
-    own = detectors_of(device)
+    own = detectors_of(device, load_detectors(load_settings().detectors))
     if detector not in own:
         raise SettingsError(
             f"{device.device_id} runs {', '.join(own)}, not {detector!r}: a model for it would score nothing;"

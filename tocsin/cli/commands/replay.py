@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from processors.adapters.models.detectors import load_detectors
 from processors.core.alerting.decision_context import DecisionContext
-from processors.core.alerting.detectors import DETECTORS
+from processors.core.alerting.detectors import detector_named
 from processors.core.alerting.operator_feedback import OperatorFeedback
 from processors.core.alerting.replay import replay_scores
 from processors.core.threshold.budget import budget_plan
@@ -64,7 +65,7 @@ def replay(
     scores = _of_one_detector(device, since, [score for score in read if score.stage == "champion"])
     model = asyncio.run(manifest_of(bootstrap, options.store, scores[-1].model))
     mine = [score for score in scores if score.model.sha256 == scores[-1].model.sha256]
-    role = DETECTORS[mine[0].detector]
+    role = detector_named(mine[0].detector, load_detectors(options.detectors))
     last = mine[-1].explanation
     per_week = setting if setting is not None else last.false_alarms_per_week if last is not None else 1.0
     context = DecisionContext(

@@ -11,16 +11,11 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from processors.adapters.models.onnx_model import OnnxModel, load_model, load_shipped
-from processors.core.alerting.detectors import DETECTORS
-from producers.source import Source
-from producers.sources.file import AudioFile
-from producers.sources.sensor import SensorOptions, read_sensor
-from schemas.errors import InputError, SettingsError
+from producers.sources.sensor import SensorOptions
+from schemas.errors import InputError
 from schemas.score_text import score_text
 from tocsin.cli.options import JsonLines
-from tocsin.models.model_file import examine_file
-from tocsin.scoring import FileScorer
+from tocsin.scoring import FileScorer, detector_model, source_of
 
 _TABLES = {".npz", ".csv"}
 
@@ -48,7 +43,7 @@ def score(
     window is extended at its own noise floor, which is reported on standard error. A file that cannot be read is
     reported, the others are scored, and the exit code is 2.
     """
-    scorer = FileScorer(_model(detector, model))
+    scorer = FileScorer(detector_model(detector, model))
     table = Table(
         Column("file", overflow="fold"), "windows", "alarms", "alerts", "median score", "highest score", "at second"
     )
@@ -67,24 +62,9 @@ def score(
         raise typer.Exit(InputError.exit_code)
 
 
-def _model(detector: str | None, file: Path | None) -> OnnxModel:
-    if detector is None and file is None:
-        raise SettingsError(f"give --detector {' or '.join(DETECTORS)}, or --model FILE")
-    if detector is not None and detector not in DETECTORS:
-        raise SettingsError(f"--detector {detector!r}: the detectors are {', '.join(DETECTORS)}")
-    if file is None:
-        return load_shipped(str(detector))
-    # The file may come from anywhere: it is tried in a child process before it is loaded here.
-    report = examine_file(file)
-    own = report.manifest.detector
-    if own not in DETECTORS or detector not in (None, own):
-        raise SettingsError(f"{file} is a model for {own!r}, not for {detector or ' or '.join(DETECTORS)}")
-    return load_model(file, report.sha256)
-
-
 def _score_file(scorer: FileScorer, file: Path, options: SensorOptions, *, json: bool, table: Table) -> None:
     scores, alerts = [], 0
-    source = _source(file, options)
+    source = source_of(file, options)
     filled = scorer.missing(source)
     if filled:
         lasts, filled_s = (one / source.sample_rate for one in (source.n_samples or 0, filled))
@@ -120,9 +100,3 @@ def _score_file(scorer: FileScorer, file: Path, options: SensorOptions, *, json:
     table.add_row(
         file.name, str(len(scores)), str(alarms), str(alerts), score_text(median), score_text(highest), f"{at:.2f}"
     )
-
-
-def _source(file: Path, options: SensorOptions) -> Source:
-    if file.suffix.lower() in _TABLES:
-        return read_sensor(file, options)
-    return AudioFile.probe(file)

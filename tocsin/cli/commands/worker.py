@@ -49,6 +49,7 @@ def worker(
         model_store=settings.store,
         model_cache=settings.cache,
         model_trusted=settings.model_trusted,
+        detectors=settings.detectors,
     )
     if processes == 1:
         run_worker(options, with_parent=with_parent)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from processors.core.alerting.detectors import SCREAM
+from processors.adapters.models.detectors import load_detectors
 from processors.core.audio.recording import windows_of
 from schemas.features import FeatureSpec
 from trainers.evaluation.metrics import auc, confirmed, f1, threshold_for
@@ -47,7 +47,8 @@ class ScoredRecording:
     @property
     def level(self) -> float:
         """The highest threshold at which it is still detected as a scream."""
-        return confirmed(self.scores, SCREAM.min_confirmations, SCREAM.window_count)
+        scream = load_detectors()["scream"]
+        return confirmed(self.scores, scream.min_confirmations, scream.window_count)
 
 
 @dataclass(frozen=True, slots=True)

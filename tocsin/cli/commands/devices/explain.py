@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from processors.core.alerting.detectors import DETECTORS
+from processors.adapters.models.detectors import load_detectors
+from processors.core.alerting.detectors import Detector, detector_named
 from processors.core.threshold.budget import budget_plan
 from processors.core.threshold.budget import explain_budget as budget_arithmetic
 from schemas.errors import SettingsError
@@ -41,7 +42,8 @@ def explain(
     For each detector the window nearest to --at is shown: its score, threshold, p-value, regime and the budget
     arithmetic behind them.
     """
-    bootstrap = kafka_address(load_settings(), kafka)
+    settings = load_settings()
+    bootstrap, detectors = kafka_address(settings, kafka), load_detectors(settings.detectors)
     now_ms = round(time.time() * 1_000)
     at_ms = now_ms if at is None else time_ms(at, "--at", now_ms)
     scores = asyncio.run(read_scores(bootstrap, at_ms - _SEARCH_MS, detector, device))
@@ -57,21 +59,21 @@ def explain(
             " and is the name right? `tocsin devices list` shows the fleet"
         )
     for score in nearest.values():
-        print(score.model_dump_json() if json else "\n".join(_lines(score)))
+        print(score.model_dump_json() if json else "\n".join(_lines(score, detector_named(score.detector, detectors))))
 
 
 def _distance_ms(score: Score, at_ms: int) -> int:
     return abs(score.captured_ns // 1_000_000 - at_ms)
 
 
-def _lines(score: Score) -> list[str]:
+def _lines(score: Score, detector: Detector) -> list[str]:
     start = score.first_sample / score.sample_rate
     lines = [
         f"{score.device_id}, {score.detector}: window of {_utc(score.captured_ns // 1_000_000)},"
         f" {start:.2f} s into session {score.session_id}, scored by {score.model.name} {score.model.version}",
         f"  {_decision(score)}",
     ]
-    explanation, detector = score.explanation, DETECTORS[score.detector]
+    explanation = score.explanation
     threshold = "none yet" if score.threshold is None else f"{score.threshold:.3f}"
     lines.append(f"  score {score.score:.3f}, threshold {threshold}, sound level {score.level_dbfs:.0f} dBFS")
     if explanation is None:

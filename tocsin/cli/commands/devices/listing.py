@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
+from processors.adapters.models.detectors import load_detectors
 from processors.core.alerting.detectors import detectors_of
 from schemas.device import Device
 from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy, applicable
@@ -32,7 +33,8 @@ def list_devices(json: JsonLines = False, kafka: Kafka = None) -> None:
     Alerts are those of the last 7 days. While a device calibrates, three times its budget applies, up to three a week:
     alerts raised meanwhile are counted separately.
     """
-    bootstrap = kafka_address(load_settings(), kafka)
+    settings = load_settings()
+    bootstrap, detectors = kafka_address(settings, kafka), load_detectors(settings.detectors)
     fleet, policies, log = asyncio.run(_read(bootstrap))
     opened = log.opened_since(time.time_ns() - _WEEK_NS)
     console = Console()
@@ -45,7 +47,7 @@ def list_devices(json: JsonLines = False, kafka: Kafka = None) -> None:
         alerts = opened.get(device.device_id, [])
         counts = log.counts_of(alerts)
         calibrating = counts["while_calibrating"]
-        budgets = {name: _false_alarms_per_week(policies, device, name) for name in detectors_of(device)}
+        budgets = {name: _false_alarms_per_week(policies, device, name) for name in detectors_of(device, detectors)}
         if json:
             last_7_days = {**counts, "false_alarms_per_week": budgets}
             print(json_format.dumps({**device.model_dump(mode="json"), "last_7_days": last_7_days}))

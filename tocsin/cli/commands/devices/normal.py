@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from processors.adapters.models.detectors import load_detectors
 from processors.core.alerting.detectors import detectors_of
 from schemas.errors import SettingsError
 from schemas.feedback import DeviceFeedback
@@ -32,11 +33,12 @@ def normal(
     For use after a repair, a move or a harmless drift. While an alert is open, the sound since it opened becomes the
     reference; otherwise today's sound does. The previous reference is stored for --undo.
     """
-    bootstrap = kafka_address(load_settings(), kafka)
+    settings = load_settings()
+    bootstrap, detectors = kafka_address(settings, kafka), load_detectors(settings.detectors)
     fleet = asyncio.run(read_fleet(bootstrap))
     if device not in fleet:
         raise SettingsError(f"no device {device!r}; {near(fleet, [device])}")
-    names = detectors_of(fleet[device])
+    names = detectors_of(fleet[device], detectors)
     if detector is not None and detector not in names:
         raise SettingsError(f"{device!r} has no detector {detector!r}; it has {', '.join(names)}")
     feedback = [

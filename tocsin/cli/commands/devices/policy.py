@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from processors.core.alerting.detectors import DETECTORS
+from processors.adapters.models.detectors import load_detectors
+from processors.core.alerting.detectors import detector_named
 from processors.core.threshold.budget import budget_plan, explain_budget
 from schemas.device import DeviceKind
 from schemas.errors import SettingsError
@@ -155,9 +156,7 @@ def _hours(text: str | None) -> tuple[int, ...]:
 
 
 def _detector(name: str | None) -> str:
-    if name is not None and name not in DETECTORS:
-        raise SettingsError(f"no detector {name!r}; there are {', '.join(DETECTORS)}")
-    return name or ANY
+    return ANY if name is None else detector_named(name, load_detectors(load_settings().detectors)).name
 
 
 def _show(policies: list[Policy], *, json: bool) -> None:
