@@ -7,6 +7,7 @@ code.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -59,8 +60,9 @@ def configuration() -> str:
         "|---|---|---|---|",
     ]
     for name, field in Settings.model_fields.items():
-        default = "none" if field.default in (None, PydanticUndefined) else f"`{field.default}`"
-        lines.append(f"| `{PREFIX}{name.upper()}` | {_type(field.annotation)} | {default} | {described[name]} |")
+        default = "unset" if field.default in (None, PydanticUndefined) else f"`{field.default}`"
+        meaning = described[name].replace("None is", "unset means")
+        lines.append(f"| `{PREFIX}{name.upper()}` | {_type(field.annotation)} | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
@@ -73,20 +75,25 @@ def _type(annotation: Any) -> str:
 
 
 def _attributes(docstring: str) -> Iterator[tuple[str, str]]:
-    """Name and description of each entry in a docstring's ``Attributes`` section."""
-    name, text = "", ""
+    """Name and description of each entry in a docstring's ``Attributes`` section; names may share an entry."""
+    names: list[str] = []
+    text = ""
     for line in docstring.partition("Attributes:")[2].splitlines():
         body = line.strip()
-        indent = len(line) - len(line.lstrip())
         head, colon, rest = body.partition(":")
-        if body and indent == 8 and colon and head.isidentifier():
-            if name:
-                yield name, text
-            name, text = head, rest.strip()
+        heads = [name.strip() for name in head.split(",")]
+        if colon and len(line) - len(line.lstrip()) == 8 and all(map(str.isidentifier, heads)):
+            yield from ((name, text) for name in names)
+            names, text = heads, rest.strip()
         elif body:
             text += " " + body
-    if name:
-        yield name, text
+    yield from ((name, text) for name in names)
+
+
+def _cell(text: str) -> str:
+    """Text of a docstring as a table cell about JSON."""
+    text = re.sub(r":\w+:`([^`]*)`", r"`\1`", text.replace("``", "`").replace("|", "\\|"))
+    return text.replace("None", "`null`").replace("True", "`true`")
 
 
 def command_line() -> str:
@@ -124,9 +131,10 @@ def contract() -> str:
         "|---|---|---|---|---|---|",
     ]
     for topic in TOPICS:
-        days = "unlimited" if topic.retention_ms < 0 else f"{topic.retention_ms / 3_600_000:g} h"
+        hours = topic.retention_ms / 3_600_000
+        kept = "unlimited" if hours < 0 else f"{hours:g} h" if hours < 48 else f"{hours / 24:g} days"
         lines.append(
-            f"| `{topic.name}` | {topic.partitions} | {topic.cleanup} | {days} | {topic.max_bytes:,} B | {topic.key} |"
+            f"| `{topic.name}` | {topic.partitions} | {topic.cleanup} | {kept} | {topic.max_bytes:,} B | {topic.key} |"
         )
     lines += [
         "",
@@ -138,6 +146,8 @@ def contract() -> str:
         "",
     ]
     for record in RECORDS:
+        fields = [f"| `{name}` | {_cell(text)} |" for name, text in _attributes(record.__doc__ or "")]
+        lines += [f"## `{record.event_type}`", "", "| field | meaning |", "|---|---|", *fields, ""]
         schema = json.dumps(record.model_json_schema(), indent=2)
-        lines += [f"## `{record.event_type}`", "", f"```json\n{schema}\n```", ""]
+        lines += [f"```json\n{schema}\n```", ""]
     return "\n".join(lines)

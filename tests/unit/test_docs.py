@@ -188,6 +188,10 @@ def test_the_contract_page_has_every_topic_and_event_type(site: Path) -> None:
     assert len(types) >= 9
     names = [EVENT_TYPE, *types, *(topic.name for topic in TOPICS)]
     assert [name for name in names if name not in text] == []
+    sections = (site / "reference/contract/index.html").read_text(encoding="utf-8").split("<h2")
+    for event in _subclasses(Event):
+        section = next(part for part in sections if f"<code>{event.event_type}</code><a" in part)
+        assert [name for name in event.model_fields if f"<td><code>{name}</code></td>" not in section] == []
 
 
 def _subclasses(of: type[Event]) -> Iterator[type[Event]]:
