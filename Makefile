@@ -18,25 +18,32 @@ DEMO_LOCKS = requirements/base.txt requirements/producer.txt requirements/worker
 TEST_LOCKS = requirements/train.txt requirements/docs.txt
 DEMO_ARGS =
 PYTEST_ARGS =
+# Processes that run tests side by side, each with a Kafka and a Redis of its own; tests often wait, so one more than
+# two cores. As many as there are cores where tests only compute.
+JOBS = 3
+PYTEST = exec $(BIN)/python -m pytest -rs --dist worksteal
 
 # Whether the environment still stands where it was made and its Python still runs: if not, it is made anew.
 STANDS := $(shell test "`cat $(VENV)/.place 2>/dev/null`" = "`pwd`" && $(BIN)/python -c pass 2>/dev/null \
 	|| rm -f $(VENV)/.runtime)
 
 .NOTPARALLEL:
-.PHONY: help demo test check docs setup lock clean
+.PHONY: help demo test test-fast check docs setup lock clean
 .DEFAULT_GOAL = help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 demo: $(VENV)/.parts ## a small factory on a real Kafka and Redis, live, in about 90 s
 	@exec $(BIN)/tocsin demo $(DEMO_ARGS)
 
-test: $(VENV)/.tests $(VENV)/.parts ## all tests (fetches torch first, which is about 3 GB on Linux)
-	@exec $(BIN)/python -m pytest -rs $(PYTEST_ARGS)
+test: $(VENV)/.tests $(VENV)/.parts ## all tests and checks (fetches torch first, which is about 3 GB on Linux)
+	@$(PYTEST) --numprocesses $(JOBS) $(PYTEST_ARGS)
 
-check: $(VENV)/.tests ## ruff, mypy and the direction of imports
+test-fast: $(VENV)/.dev ## the tests that need no torch, no Kafka and no other program, in about a minute
+	@$(PYTEST) --numprocesses logical --fast $(PYTEST_ARGS)
+
+check: $(VENV)/.tests ## ruff, mypy and the direction of imports; `make test` runs them too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -83,8 +83,10 @@ def _machine(
     """Every fault in turn, five minutes apart, after 2, 8, 16 and 22 hours of each day; else after 15 minutes."""
     n_samples, length = int(hours * 3_600 * rate), int(length_s * rate)
     days = int(-(-hours // 24))
-    begins = [24 * day + hour for day in range(days) for hour in _EPISODE_HOURS if 24 * day + hour + 1 <= hours]
-    events = []
+    begins: list[float] = [
+        24 * day + hour for day in range(days) for hour in _EPISODE_HOURS if 24 * day + hour + 1 <= hours
+    ]
+    events: list[Event] = []
     for begin in begins or [0.25]:
         start = int(begin * 3_600 * rate)
         for kind, clips in faults.items():

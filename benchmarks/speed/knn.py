@@ -119,7 +119,7 @@ def speed() -> dict[str, float]:
     began = time.process_time()
     trained = train_knn([ContinuousAudio(sound, RATE, "")], "knn", "", 7, options)
     learned_s = time.process_time() - began
-    graph = trained.model.graph(trained.golden).SerializeToString()
+    graph = trained.model.graph(trained.golden).SerializeToString()  # type: ignore[union-attr]
     threads = onnxruntime.SessionOptions()
     threads.intra_op_num_threads = threads.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(graph, threads, providers=["CPUExecutionProvider"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -28,6 +27,7 @@ from schemas.assignment import ModelStatus
 from schemas.chunk import Chunk, decode_chunk, encode_chunk
 from schemas.device import Device
 from schemas.manifest import MANIFEST_KEY, Manifest
+from schemas.scope import Scope
 from schemas.score import Score
 from schemas.topics import AUDIO, DEVICES, MODEL_STATUS, SCORES
 from tocsin.client.topic_reader import consumer_of, read_to_end, record_of
@@ -100,7 +100,7 @@ async def run(stack: Stack, folder: Path, devices: int, seconds: float, swaps: i
     options = WorkerOptions(stack.bootstrap, stack.redis_url, model_store=store.url, model_cache=folder / "cache")
     workers = worker_supervisor(options, 2)
     stop = asyncio.Event()
-    await announce_artefact(artefacts[0], stack.bootstrap, "all", "champion", "")
+    await announce_artefact(artefacts[0], stack.bootstrap, Scope("all"), "champion", "")
     running = asyncio.create_task(workers.run())
     publishing = asyncio.create_task(publish(stack.bootstrap, devices, stop))
     quiet, busy = Phase(), Phase()
@@ -112,7 +112,7 @@ async def run(stack: Stack, folder: Path, devices: int, seconds: float, swaps: i
         quiet.ended_ms = busy.began_ms = _now_ms()
         for artefact in artefacts[1:]:
             busy.swaps[artefact.sha256] = _now_ms()
-            await announce_artefact(artefact, stack.bootstrap, "all", "champion", "")
+            await announce_artefact(artefact, stack.bootstrap, Scope("all"), "champion", "")
             await asyncio.sleep(seconds / swaps)
         await asyncio.sleep(_SETTLE_S)
         busy.ended_ms = _now_ms()
@@ -193,4 +193,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

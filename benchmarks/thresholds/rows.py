@@ -73,7 +73,7 @@ def recall_after(rule: BlockRule, distribution: str, seed: tuple[int, ...], obse
             for _ in range(tries):
                 at = int(events.integers(0, DAY - duration))
                 found[i, j] += _is_found(rule, state, normal[at : at + duration] + size * SD[distribution])
-    return (found / tries).tolist()
+    return [list(row) for row in found / tries]
 
 
 def _is_found(rule: BlockRule, state: BlockState, event: Scores) -> bool:

@@ -168,7 +168,7 @@ def _grown(context: DecisionContext, first: ScoredWindow, regimes: int = 1) -> D
 
 def _swapped(state: DetectorState) -> DetectorState:
     """The same after a model change with a full reference for the new model, and the maximum of past sessions."""
-    old = state.current_model and state.current_model._replace(block_state=state.current_model.rule.compacted())
+    old = state.current_model and state.current_model._replace(block_state=state.current_model.block_state.compacted())
     sessions = tuple(hashlib.sha256(bytes([n])).hexdigest()[:32] for n in range(16))
     return state.model_copy(update={"previous_model": old, "past_sessions": sessions})
 

@@ -56,7 +56,7 @@ class Announcer:
 
     def model(self, version: str, scale: float, spec: FeatureSpec = MACHINE, **faults: float | str) -> Artefact:
         """Crafts a model and keeps it in the store; ``faults`` as in :func:`tests.crafted.craft`."""
-        path = craft(self._folder / f"{version}.onnx", version, scale, spec, **faults)  # type: ignore[arg-type]
+        path = craft(self._folder / f"{version}.onnx", version, scale, spec, **faults)
         url = self.store.put(path)
         sha256 = url.rpartition("/")[2].removesuffix(".onnx")
         self.scales[sha256], self.specs[sha256] = scale, spec

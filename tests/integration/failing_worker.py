@@ -9,7 +9,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from processors.app.faust_app import Worker, worker
+from processors.app import worker
+from processors.app.faust_app import Worker
 from processors.core.alerting.decision import ScoredWindow
 from processors.core.windowing.segment import Segment
 from processors.stream.batch_scorer import BatchScorer
@@ -61,7 +62,7 @@ class FailingOnce:
 
 if __name__ == "__main__":
     if os.environ[WHERE] == "scorer":
-        worker.Worker = lambda options: Worker(options, FailingOnce(BatchScorer()))  # type: ignore[assignment,misc]
+        worker.Worker = lambda options: Worker(options, FailingOnce(BatchScorer()))  # type: ignore[assignment,misc,attr-defined]
     else:
-        worker.Worker = WorkerFailingToSend  # type: ignore[misc]
+        worker.Worker = WorkerFailingToSend  # type: ignore[attr-defined]
     main()

@@ -21,7 +21,7 @@ from tests.integration.recorded_device import RecordedDevice, noise, send_alerts
 from tocsin.capture.manifest import CaptureManifest
 from tocsin.capture.workspace import CaptureWorkspace
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.integration
 
 
 def arguments(kafka: str, *words: object) -> list[str]:
@@ -265,7 +265,7 @@ async def test_following_alerts_prints_new_feedback(kafka: str, tag: str) -> Non
 
     async def line_with(*parts: str) -> str:
         async with asyncio.timeout(60):
-            async for raw in process.stdout:  # type: ignore[union-attr]
+            async for raw in process.stdout:
                 if all(part in raw.decode() for part in parts):
                     return raw.decode()
         raise AssertionError(f"the command ended before it printed {parts}")

@@ -15,14 +15,18 @@ import pytest
 
 from synthesis.factory import demo_factory
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(200)]
+pytestmark = pytest.mark.integration
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen[str]:
+# A shell without job control starts what ends with & like this.
+IN_THE_BACKGROUND = ("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh")
+
+
+def start(folder: Path, *options: str, through: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     clean = {name: value for name, value in os.environ.items() if name != "TOCSIN_DATA"}
     root = str(Path(__file__).parents[2])
     return subprocess.Popen(
-        [sys.executable, "-m", "tocsin", "demo", *options],
+        [*through, sys.executable, "-m", "tocsin", "demo", *options],
         cwd=folder, env={**clean, "PYTHONPATH": root}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
@@ -68,6 +72,24 @@ def test_an_interruption_leaves_nothing_running(tmp_path: Path, after_s: float, 
 
     assert demo.returncode in (130, -number), output
     assert "Traceback" not in output or demo.returncode == -number
+    assert_nothing_stays(tmp_path)
+
+
+def test_in_the_background_where_ctrl_c_is_ignored_sigterm_ends_it(tmp_path: Path) -> None:
+    demo = start(tmp_path, through=IN_THE_BACKGROUND)
+    time.sleep(12.0)
+    demo.send_signal(signal.SIGINT)
+    time.sleep(1.0)
+    assert demo.poll() is None
+    demo.send_signal(signal.SIGTERM)
+    output, _ = demo.communicate(timeout=40)
+
+    assert demo.returncode == 130, output
+    assert "Traceback" not in output
+    assert_nothing_stays(tmp_path)
+
+
+def assert_nothing_stays(tmp_path: Path) -> None:
     deadline = time.monotonic() + 10
     while left_behind(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -26,7 +26,7 @@ from tests.integration.oracle import (
 from tests.integration.worker_process import WorkerProcess
 from tocsin.stack.stack import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.integration
 
 Start = Callable[..., WorkerProcess]
 

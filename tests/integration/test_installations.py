@@ -31,7 +31,7 @@ from tests.integration.worker_process import WorkerProcess
 from tocsin.stack.parts import components_folder
 from tocsin.stack.stack import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "synthesis", "producers", "processors", "trainers", "tocsin")

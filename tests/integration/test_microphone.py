@@ -79,7 +79,15 @@ class SoundServer:
 
     def play(self, sound: Path) -> None:
         """Plays raw 16-bit mono sound into the room, without waiting for its end."""
-        command = [PACAT, "--playback", "--device=room", "--format=s16le", f"--rate={RATE}", "--channels=1", sound]
+        command = [
+            str(PACAT),
+            "--playback",
+            "--device=room",
+            "--format=s16le",
+            f"--rate={RATE}",
+            "--channels=1",
+            str(sound),
+        ]
         self._player = subprocess.Popen(command, env=self.environment)
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ from schemas.device import Device
 from schemas.topics import DEVICES, POLICIES
 from tests.integration.test_stream import tocsin
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 
 def rate(policies: Policies, device_id: str, kind: str, detector: str) -> float:

@@ -21,7 +21,7 @@ from tests.integration.test_stream import tocsin
 from tests.integration.worker_process import WorkerProcess
 from tocsin.client.topic_writer import write_records
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.integration
 
 Start = Callable[..., WorkerProcess]
 FAULT_S = 20.0

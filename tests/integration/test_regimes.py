@@ -23,7 +23,7 @@ from tests.integration.recorded_device import noise, send
 from tests.integration.test_stream import tocsin
 from tests.integration.worker_process import WorkerProcess
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.integration
 
 
 async def scores(kafka: str, device: str) -> list[Score]:

@@ -26,7 +26,7 @@ from synthesis.sound import SAMPLE_RATE
 from tests.integration.recorded_device import RecordedDevice, send_devices
 from tocsin.models.assignments import read_assignments
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.integration
 
 CLIP_S = 20
 CLIPS = 9
@@ -61,8 +61,8 @@ def faulty_as_normal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(kafka: str, out: Path, *words: object) -> list[str]:
     fixed = ("retrain", "--recipe", "knn", "--out", out, "--clip", f"{CLIP_S}s", "--json", "--kafka", kafka)
-    fixed += ("--snr", -24, "--snr", -6)
-    return [sys.executable, "-m", "tocsin", *map(str, (*fixed, *words))]
+    levels = ("--snr", -24, "--snr", -6)
+    return [sys.executable, "-m", "tocsin", *map(str, (*fixed, *levels, *words))]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.integration.oracle import assert_same, read_all, start_group_at_end, 
 from tests.integration.raw_records import batch_of, marked, produce_raw
 from tests.integration.worker_process import WorkerProcess
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.integration
 
 Start = Callable[..., WorkerProcess]
 

@@ -84,7 +84,7 @@ def test_at_most_one_alert_is_open_and_each_closes_once(steps: list[object]) -> 
                 batch = scored[-seconds:]
             case Feedback(action):
                 of = next((o.alert.alert_id for o in reversed(outputs) if o.alert is not None), "")
-                feedback.append(OperatorFeedback(len(feedback), action, of))  # type: ignore[arg-type]
+                feedback.append(OperatorFeedback(len(feedback), action, of))
             case NewBudget(value):
                 per_week = value
             case Restarted():

@@ -47,7 +47,7 @@ runs = st.lists(
 def act(state: BlockState, after: str) -> BlockState:
     match after:
         case "real" | "false-alarm":
-            return apply_judgement(RULE, state, state.episodes.last_number, after)  # type: ignore[arg-type]
+            return apply_judgement(RULE, state, state.episodes.last_number, after)
         case "normal":
             return accept_as_normal(RULE, state)
         case "back":

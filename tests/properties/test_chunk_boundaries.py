@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from processors.adapters.models.detectors import load_detectors
 from processors.adapters.models.onnx_model import load_model, load_shipped_models
 from processors.core.audio.recording import rows_of, windows_of
-from processors.core.models.model import Slot
+from processors.core.models.model import ScoringModel, Slot
 from processors.core.windowing.segment import Segment
 from processors.stream.batch_scorer import BatchScorer
 from schemas.chunk import Chunk
@@ -24,6 +26,8 @@ from trainers.export.artefact import write
 from trainers.recipes.knn.data import ContinuousAudio
 from trainers.recipes.knn.options import KnnOptions
 from trainers.recipes.knn.recipe import train_knn
+
+pytestmark = pytest.mark.subprocess
 
 CUTTINGS = 1_000
 SECONDS = 3.3
@@ -55,12 +59,12 @@ class Spread:
     def sha256(self) -> str:
         return hashlib.sha256(self.spec.hash().encode()).hexdigest()
 
-    def score(self, features):
+    def score(self, features: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], None]:
         return features.std(axis=(1, 2)), None
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
+def models(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, ScoringModel]:
     sound = random_machine(3, "pump").sound.at(0, 50 * 16_000).astype(np.float32)
     trained = train_knn([ContinuousAudio(sound, 16_000, "")], "knn", "", 7, KnnOptions(window=3))
     knn = load_model(write(trained, tmp_path_factory.mktemp("knn"), 7, "1.0.0"))
@@ -87,9 +91,12 @@ def cuts_of(number: int, length: int) -> list[int]:
     return [0, *sorted(cuts), length]
 
 
-def scores(models, samples: np.ndarray, rate: int, edges: list[int]) -> dict[str, list[float]]:
+def scores(
+    models: Mapping[str, ScoringModel], samples: np.ndarray, rate: int, edges: list[int]
+) -> dict[str, list[float]]:
     segment = Segment("d", "s", rate, 0, {Slot(name, "champion"): model for name, model in models.items()})
-    scorer, got = BatchScorer(), {name: [] for name in models}
+    scorer = BatchScorer()
+    got: dict[str, list[float]] = {name: [] for name in models}
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
         chunk = Chunk("d", "s", number, first, rate, 1, 0, samples[first:last].tobytes())
         for scored in scorer.score([(segment, chunk, number)], {"d": 0}):
@@ -97,9 +104,8 @@ def scores(models, samples: np.ndarray, rate: int, edges: list[int]) -> dict[str
     return got
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("quarter", range(len(RATES)))
-def test_no_score_changes(models, quarter):
+def test_no_score_changes(models: Mapping[str, ScoringModel], quarter: int) -> None:
     rate = RATES[quarter]
     samples = recording(rate)
     whole = {

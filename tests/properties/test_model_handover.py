@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 from hypothesis import given, settings
@@ -40,7 +41,7 @@ def chunk(number: int) -> Chunk:
     return Chunk("d", "s", number, number * STEP, RATE, 1, 0, pcm)
 
 
-def stream(model_sets: dict[int, ModelSet], first: int = 0) -> list[Window]:
+def stream(model_sets: Mapping[int, ModelSet], first: int = 0) -> list[Window]:
     """Windows of the sound, with a new model set before each of the named chunks."""
     before = [at for at in model_sets if at <= first]
     device, extractor, windows = DeviceStream("d", model_sets[max(before)]), Extractor(), []
@@ -129,6 +130,7 @@ def test_a_restart_at_the_frontier_leaves_at_most_one_hop_at_the_seam(at: int, n
         if number in model_sets:
             device.set_models(model_sets[number])
         device.admit(chunk(number))
+        assert device.segment is not None
         before += extractor.extract([(device.segment, chunk(number), number)])
     frontier = device.segment.frontier()
 

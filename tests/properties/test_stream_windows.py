@@ -57,6 +57,7 @@ def stream(chunks: list[Chunk]) -> list[Window]:
     device, extractor, windows = DeviceStream("d", model_set(SPECS)), Extractor(), []
     for offset, chunk in enumerate(chunks):
         if device.admit(chunk) is not Arrival.DUPLICATE:
+            assert device.segment is not None
             windows += extractor.extract([(device.segment, chunk, offset)])
     return windows
 
@@ -128,6 +129,7 @@ def test_reading_again_from_the_frontier_misses_no_window(rate: int, cuts: list[
     device, extractor, before = DeviceStream("d", model_set(SPECS)), Extractor(), []
     for offset, chunk in enumerate(chunks[:stop]):
         device.admit(chunk)
+        assert device.segment is not None
         before += extractor.extract([(device.segment, chunk, offset)])
     frontier = device.segment.frontier()
     assert frontier is not None or stop >= len(chunks)

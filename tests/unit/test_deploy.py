@@ -110,6 +110,7 @@ def test_the_crontab_runs_a_command_there_is() -> None:
     assert set(names) - {"SHELL", "PATH", "MAILTO"} <= KNOWN
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize(("code", "speaks"), [(0, False), (WORSE, False), (2, True), (1, True)])
 def test_cron_mails_only_what_an_operator_must_see(tmp_path: Path, code: int, speaks: bool) -> None:
     if shutil.which("timeout") is None:

@@ -71,7 +71,8 @@ def choose(remembered: int | None, taken: Container[int]) -> int:
     """
     if remembered is not None and remembered not in taken and becomes_free(remembered):
         return remembered
-    for port in random.sample(PORT_RANGE, k=200):
+    # Independent of the program's seed: two programs with the same one would choose the same ports at once.
+    for port in random.SystemRandom().sample(PORT_RANGE, k=200):
         if port not in taken and is_free(port):
             return port
     raise PortInUse(f"no free port found between {PORT_RANGE.start} and {PORT_RANGE.stop - 1}: choose a free one")

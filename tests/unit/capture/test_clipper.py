@@ -11,7 +11,7 @@ from tocsin.capture.clipper import Clipper
 
 
 def first_samples(clipper: Clipper, *chunks: object) -> list[int]:
-    return [clip.first_sample for chunk in chunks for clip in clipper.add(chunk)]  # type: ignore[arg-type]
+    return [clip.first_sample for chunk in chunks for clip in clipper.add(chunk)]
 
 
 def test_a_run_that_starts_within_the_grid_gives_its_first_complete_clip() -> None:

@@ -32,9 +32,9 @@ def test_a_running_block_alerts_at_the_very_score() -> None:
 
 def test_the_threshold_is_the_second_largest_of_the_reference() -> None:
     state = ready_state()
-    days = [day._replace(peaks=(4.0,) * len(day.peaks)) for day in state.reference.days]  # type: ignore[union-attr]
+    days = [day._replace(peaks=(4.0,) * len(day.peaks)) for day in state.reference.days]
     days[3] = days[3]._replace(peaks=(9.0, 5.0, *days[3].peaks[2:]))
-    state = RULE.refresh_limits(state._replace(reference=state.reference._replace(days=tuple(days))))  # type: ignore[union-attr]
+    state = RULE.refresh_limits(state._replace(reference=state.reference._replace(days=tuple(days))))
 
     assert state.limits.peak == 5.0
 
@@ -90,26 +90,26 @@ def test_nothing_enters_the_reference_while_an_alert_is_open() -> None:
     state, _ = apply_scores(ready_state(), [8.0 + score for score in gaussian(600)])
 
     assert state.episodes.current is not None
-    assert state.reference.hour.blocks == 0  # type: ignore[union-attr]
+    assert state.reference.hour.blocks == 0
 
 
 def test_nothing_enters_the_reference_in_the_guard_time() -> None:
     state, _ = apply_scores(ready_state(), gaussian(3_540))
-    before = state.reference.hour.blocks  # type: ignore[union-attr]
+    before = state.reference.hour.blocks
     state, _ = apply_scores(state, [12.0, *gaussian(16, 2)])
     assert state.episodes.current is None
     guarded, _ = apply_scores(state, gaussian(240, 3))
 
     assert before == 59
-    assert guarded.reference.hour.blocks == before  # type: ignore[union-attr]
+    assert guarded.reference.hour.blocks == before
     later, _ = apply_scores(guarded, gaussian(240, 4))
-    assert later.reference.hour.blocks > before or later.reference.today.blocks > 0  # type: ignore[union-attr]
+    assert later.reference.hour.blocks > before or later.reference.today.blocks > 0
 
 
 def test_a_short_episode_enters_clipped() -> None:
     state, _ = apply_scores(ready_state(), [1e6, *gaussian(60)])
 
-    peaks = state.reference.days[-1].peaks  # type: ignore[union-attr]
+    peaks = state.reference.days[-1].peaks
     assert 4.8 < peaks[0] < 4.8 * 1.24
     assert state.limits.peak < 4.8 * 1.24
 
@@ -130,9 +130,9 @@ def test_a_false_alarm_enters_unclipped_and_a_real_one_is_withdrawn() -> None:
     false = apply_judgement(RULE, state, number, "false-alarm")
     real = apply_judgement(RULE, state, number, "real")
 
-    assert 30.0 in false.reference.days[-1].peaks  # type: ignore[union-attr]
-    before = ready_state().reference.days[-1].peaks  # type: ignore[union-attr]
-    assert real.reference.days[-1].peaks == before[:-1]  # type: ignore[union-attr]
+    assert 30.0 in false.reference.days[-1].peaks
+    before = ready_state().reference.days[-1].peaks
+    assert real.reference.days[-1].peaks == before[:-1]
     assert apply_judgement(RULE, false, number, "real").limits == real.limits
     assert apply_judgement(RULE, state, 99, "real") == state
 
@@ -142,7 +142,7 @@ def test_feedback_on_the_current_episode_counts_when_it_closes() -> None:
     state = apply_judgement(RULE, state, decisions[0].episode, "real")
     state, _ = apply_scores(state, gaussian(60))
 
-    assert state.reference.days == ready_state().reference.days  # type: ignore[union-attr]
+    assert state.reference.days == ready_state().reference.days
 
 
 def test_this_is_normal_moves_the_location_and_can_be_undone() -> None:
@@ -163,9 +163,9 @@ def test_a_faulty_day_in_quarantine_is_never_promoted() -> None:
     state, _ = apply_scores(state, [6.0 + score for score in gaussian(300)])
     state, _ = apply_scores(state, gaussian(300, 2))
 
-    assert state.reference.quarantine is None  # type: ignore[union-attr]
-    assert state.reference.today.blocks == 0  # type: ignore[union-attr]
-    assert state.reference.days == ready_state().reference.days  # type: ignore[union-attr]
+    assert state.reference.quarantine is None
+    assert state.reference.today.blocks == 0
+    assert state.reference.days == ready_state().reference.days
 
 
 def test_a_peak_within_the_cooldown_opens_nothing_but_a_level_does() -> None:
@@ -330,7 +330,7 @@ def test_a_block_is_a_minute_whatever_the_hop(step_ns: int) -> None:
     n = -(-BLOCK_NS // step_ns)
     state, _ = apply_scores(ready_state(), gaussian(n), step_ns=step_ns)
 
-    assert state.reference.hour.blocks == 1  # type: ignore[union-attr]
+    assert state.reference.hour.blocks == 1
     assert state.block.block_ns == 0
 
 
@@ -339,4 +339,4 @@ def test_a_state_is_small_and_survives_being_stored() -> None:
 
     assert load(dump(state)) == state
     assert len(dump(state)) < 8_192
-    assert state.reference.days[0].blocks == BLOCKS_PER_DAY  # type: ignore[union-attr]
+    assert state.reference.days[0].blocks == BLOCKS_PER_DAY

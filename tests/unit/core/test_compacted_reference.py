@@ -50,7 +50,7 @@ def reference(days: int) -> Reference:
 
 
 @pytest.mark.parametrize("days", [0, 1, 2, 3, 7, PLAN.days])
-def test_compacted_and_full_references_give_the_same_limits(days):
+def test_compacted_and_full_references_give_the_same_limits(days: int) -> None:
     full = reference(days)
     compacted = full.compacted()
     assert compacted.blocks == full.blocks
@@ -60,7 +60,7 @@ def test_compacted_and_full_references_give_the_same_limits(days):
 
 
 @pytest.mark.parametrize("per_week", [0.25, 1.0, 28.0])
-def test_merged_days_keep_their_maxima_as_other_days_follow(per_week):
+def test_merged_days_keep_their_maxima_as_other_days_follow(per_week: float) -> None:
     plan = budget_plan(per_week)
     compacted = reference(max(READY_DAYS, plan.days)).compacted()
     after = compacted
@@ -74,7 +74,7 @@ def test_merged_days_keep_their_maxima_as_other_days_follow(per_week):
     assert len(after.days[0].peaks) == MAX_RANKED
 
 
-def test_later_episodes_enter_both_alike():
+def test_later_episodes_enter_both_alike() -> None:
     full, high = reference(PLAN.days), 40.0
     entered = [enter_episode(one, PLAN, high, None, clipped=True)[0] for one in (full, full.compacted())]
     after, before = limits_of(entered[0], PLAN, NO_PRIOR), limits_of(full, PLAN, NO_PRIOR)
@@ -82,13 +82,13 @@ def test_later_episodes_enter_both_alike():
     assert after != before
 
 
-def test_a_compacted_state_takes_half_the_space_with_every_regime():
+def test_a_compacted_state_takes_half_the_space_with_every_regime() -> None:
     full = reference(PLAN.days)
     state = BlockState(warm_up=None, reference=full, inactive_regimes=(InactiveRegime("night", None, full, None),))
     assert len(dump(state.compacted())) < 0.5 * len(dump(state))
 
 
-def test_the_previous_model_is_stored_compacted():
+def test_the_previous_model_is_stored_compacted() -> None:
     old, new = (FakeModel(name, MODEL.spec) for name in ("old", "new"))
     state, _ = decide(DetectorState(), context_of, [window(index, 0.0, model=old) for index in range(12)])
     assert state.current_model is not None
@@ -102,7 +102,7 @@ def test_the_previous_model_is_stored_compacted():
 
 
 @pytest.mark.parametrize("days", [READY_DAYS, PLAN.days])
-def test_the_current_day_stores_no_more_than_will_be_promoted(days):
+def test_the_current_day_stores_no_more_than_will_be_promoted(days: int) -> None:
     rng = np.random.default_rng(3)
     peaks, levels = rng.gamma(4.0, 2.0, (2, BLOCKS_PER_DAY))
     after = reference(days)

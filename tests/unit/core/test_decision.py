@@ -181,7 +181,8 @@ def test_any_batches_and_replays_give_the_outputs_of_one_run(
     _, whole = run(windows)
     expected = {o.score.event_id(): o.model_dump_json() for o in whole}
 
-    state, seen = DetectorState(), {}
+    state = DetectorState()
+    seen: dict[str, str] = {}
     edges = sorted({0, *(min(cut, len(windows)) for cut in cuts), len(windows)})
     for start, end in itertools.pairwise(edges):
         state, outputs = decide(state, context_of, windows[start:end])

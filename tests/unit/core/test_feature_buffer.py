@@ -68,9 +68,11 @@ def test_a_ten_second_window_needs_ten_rows_and_the_chunks_of_its_frames() -> No
     windows = []
     for number in range(56):
         device.admit(piece := chunk(number, RNG.normal(0, 3_000, 4_000).astype(np.int16)))
+        assert device.segment is not None
         windows += extractor.extract([(device.segment, piece, number)])
         held = {
-            cutter.model.name: cutter.buffer.end_row - cutter.buffer.first_row for cutter in device.segment._cutters()
+            cutter.model.name: cutter.buffer.end_row - cutter.buffer.first_row  # type: ignore[attr-defined]
+            for cutter in device.segment._cutters()
         }
         assert held["pooled"] <= 10
         assert held["plain"] <= 32

@@ -35,6 +35,7 @@ class Feed:
             stream = self.partition.stream(item.device_id, at_ms) or DeviceStream(item.device_id, model_set(SPECS))
             stream.admit(item)
             self.partition.track(stream, at_ms)
+            assert stream.segment is not None
             self.extractor.extract([(stream.segment, item, self.offset)])
         self.offset += 1
         return self.partition.release()
@@ -57,7 +58,7 @@ def test_the_slowest_device_holds_the_frontier_back() -> None:
     for number in range(1, 8):
         released += feed.take(chunk("slow", number))
     frontiers = [device.stream.segment.frontier() for device in feed.partition.devices.values()]
-    assert released == list(range(min(frontiers)))
+    assert released == list(range(min(frontier for frontier in frontiers if frontier is not None)))
     assert released
 
 

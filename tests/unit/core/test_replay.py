@@ -110,14 +110,16 @@ def _heard_with_feedback(
     stream: list[ScoredWindow], words: dict[int, str]
 ) -> tuple[DetectorState, list[Output], list[OperatorFeedback]]:
     """A stream in which people speak before the given windows; verdicts are on the latest alert. Offsets from 10 on."""
-    state, outputs, said, at = DetectorState(), [], [], 0
+    state, at = DetectorState(), 0
+    outputs: list[Output] = []
+    said: list[OperatorFeedback] = []
     for index in (*words, len(stream)):
         state, some = decide(state, context_of, stream[at:index], feedback=said)
         outputs, at = [*outputs, *some], index
         if index in words:
             ids = [o.alert.alert_id for o in outputs if o.alert is not None]
             word = words[index]
-            said = [*said, OperatorFeedback(10 + len(said), word, ids[-1] if word in ("real", "false-alarm") else "")]  # type: ignore[arg-type]
+            said = [*said, OperatorFeedback(10 + len(said), word, ids[-1] if word in ("real", "false-alarm") else "")]
     return state, outputs, said
 
 
@@ -154,7 +156,7 @@ def test_feedback_reaches_the_episode_of_its_alert_once(action: str, judgement: 
         context_of,
         WINDOWS[320:321],
         feedback=[OperatorFeedback(5, action, alert_id), OperatorFeedback(6, action, "other")],
-    )  # type: ignore[arg-type]
+    )
     again, _ = decide(after, context_of, WINDOWS[321:322], feedback=[OperatorFeedback(5, "real", alert_id)])
 
     for one in (after, again):
@@ -184,7 +186,7 @@ def test_a_new_budget_moves_the_threshold_at_once() -> None:
     state, _ = decide(DetectorState(), context_of, quiet)
 
     limits = [
-        decide(state, lambda _, n=rate: decision_context(per_week=n), [window(9_000, 0.0)])[1][0].score.threshold
+        decide(state, lambda _, n=rate: decision_context(per_week=n), [window(9_000, 0.0)])[1][0].score.threshold  # type: ignore[misc]
         for rate in (0.25, 1.0, 28.0)
     ]
 

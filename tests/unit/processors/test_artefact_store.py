@@ -312,5 +312,5 @@ def test_what_cannot_be_a_store(url: str) -> None:
 
 def test_a_folder_is_named_in_one_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    names = ["models", "./models/", tmp_path / "models", f"file://{tmp_path}/models/"]
+    names: list[str | Path] = ["models", "./models/", tmp_path / "models", f"file://{tmp_path}/models/"]
     assert {ArtefactStore(name).url for name in names} == {f"file://{tmp_path}/models"}

@@ -60,7 +60,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_events_are_handled_in_batches_of_the_present_assignment() -> None:
     pipeline = RecordingPipeline()
-    loop = BatchLoop(pipeline, lambda: 1, OPTIONS)  # type: ignore[arg-type]
+    loop = BatchLoop(pipeline, lambda: 1, OPTIONS)
     await loop.enqueue(Stream([event(0)]))
     loop.on_assigned()
     await loop.enqueue(Stream([event(number) for number in range(1, 7)] + [event(7, generation=0)]))
@@ -76,7 +76,7 @@ async def test_events_are_handled_in_batches_of_the_present_assignment() -> None
 
 async def test_draining_waits_for_the_running_batch_and_no_other_begins() -> None:
     pipeline = RecordingPipeline()
-    loop = BatchLoop(pipeline, lambda: 1, OPTIONS)  # type: ignore[arg-type]
+    loop = BatchLoop(pipeline, lambda: 1, OPTIONS)
     loop.on_assigned()
     pipeline.may_end.clear()
     await loop.enqueue(Stream([event(0)]))

@@ -9,7 +9,7 @@ import pytest
 from processors.adapters.kafka.compacted_topic import NewestByKey
 from processors.adapters.kafka.feedback import FeedbackFollower
 from processors.adapters.kafka.policies import Policies
-from processors.core.alerting.decision_step import OperatorFeedback
+from processors.core.alerting.operator_feedback import OperatorFeedback
 from schemas.device import Device
 from schemas.errors import ContractError
 from schemas.feedback import AlertFeedback, DeviceFeedback
@@ -28,7 +28,7 @@ def tombstone(key: str) -> SimpleNamespace:
 def test_the_newest_event_under_a_key_remains_until_its_tombstone() -> None:
     newest = NewestByKey(Device)
     for kind, name in (("machine", "a"), ("room", "a"), ("machine", "b")):
-        newest.apply(message(Device(device_id=name, kind=kind).to_record()))  # type: ignore[arg-type]
+        newest.apply(message(Device(device_id=name, kind=kind).to_record()))
     newest.apply(tombstone("b"))
     newest.apply(tombstone("never-there"))
 
@@ -59,8 +59,8 @@ def test_the_narrowest_policy_applies() -> None:
 def test_the_latest_64_of_both_kinds_of_feedback_remain_in_order() -> None:
     follower = FeedbackFollower("nowhere:1")
     of = {"device_id": "a", "detector": "machine", "given_ns": 0}
-    judged = AlertFeedback(alert_id="x", judgement="real", **of).to_record()  # type: ignore[arg-type]
-    normal = DeviceFeedback(action="normal", **of).to_record()  # type: ignore[arg-type]
+    judged = AlertFeedback(alert_id="x", judgement="real", **of).to_record()
+    normal = DeviceFeedback(action="normal", **of).to_record()
     for offset in range(70):
         follower._apply(message(normal if offset % 2 else judged, offset))
 

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx import GraphProto, ModelProto, TensorProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 from processors.adapters.models.check import sandbox as model_check_sandbox
 from processors.adapters.models.check.artefact import CHECKS, CheckLimits, check_artefact, examine, read_manifest
@@ -56,6 +56,8 @@ from tests.unit.processors.crafted import (
     written,
 )
 
+pytestmark = pytest.mark.subprocess
+
 SHIPPED = Path(__file__).parents[3] / "processors" / "shipped_models"
 KEY, UNTRUSTED = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 TRUSTED = (KEY.public_key(),)
@@ -65,7 +67,8 @@ _LOADING_S = 2.0
 
 
 def test_a_good_file_passes_every_check(tmp_path: Path) -> None:
-    path, passed = good(tmp_path), []
+    path = good(tmp_path)
+    passed: list[str] = []
 
     report = examine(path, sign(announced(path), KEY), trusted_keys=TRUSTED, on_passed=passed.append)
 
@@ -138,7 +141,7 @@ def test_what_is_refused_early_is_never_parsed(tmp_path: Path, monkeypatch: pyte
     def parse(*_: object, **__: object) -> None:
         raise AssertionError("a process was started")
 
-    monkeypatch.setattr(model_check_sandbox.subprocess, "Popen", parse)
+    monkeypatch.setattr(model_check_sandbox.subprocess, "Popen", parse)  # type: ignore[attr-defined]
     path = good(tmp_path)
     for artefact in (announced(path, size=1), announced(path, sha256="0" * 64), announced(path)):
         with pytest.raises(ModelRefused):
@@ -242,7 +245,7 @@ def test_data_outside_the_file_in_an_attribute(tmp_path: Path) -> None:
         check_artefact(written(tmp_path, model), None)
 
 
-def loop(trips: int) -> list[object]:
+def loop(trips: int) -> list[NodeProto]:
     """Counts to ``trips``: the optimiser would run it while it loads."""
     true = helper.make_tensor("true", TensorProto.BOOL, [], [True])
     body = helper.make_graph(
@@ -366,7 +369,7 @@ def test_a_scan_over_fixed_rows_may_be_used(tmp_path: Path) -> None:
     assert check_artefact(written(tmp_path, described(graph(nodes))), None) == manifest()
 
 
-def chain(length: int) -> list[object]:
+def chain(length: int) -> list[NodeProto]:
     nodes = [helper.make_node("Relu", ["log_mel"], ["r0"])]
     nodes += [helper.make_node("Relu", [f"r{i}"], [f"r{i + 1}"]) for i in range(length)]
     return [*nodes, *ENDING]

@@ -178,7 +178,7 @@ async def test_assignments_that_keep_changing_do_not_keep_every_model_from_scori
         bench.want(f"v{next(numbers)}")
         return original(wanted)
 
-    bench.provider.obtain = obtain  # type: ignore[method-assign]
+    bench.provider.obtain = obtain  # type: ignore[method-assign,assignment]
     bench.want("first")
 
     await until(lambda: bench.scoring is not None)
@@ -232,7 +232,7 @@ async def test_an_unexpected_error_is_survived(bench: Bench) -> None:
     def obtain(wanted: Artefact) -> ScoringModel:
         raise MemoryError("unexpected")
 
-    working, bench.provider.obtain = bench.provider.obtain, obtain  # type: ignore[method-assign]
+    working, bench.provider.obtain = bench.provider.obtain, obtain  # type: ignore[method-assign,assignment]
     bench.want("a")
     await until(lambda: bool(bench.reported))
     bench.provider.obtain = working  # type: ignore[method-assign]

@@ -17,6 +17,8 @@ from schemas.artefact import Artefact
 from schemas.errors import GoldenMismatch, ManifestInvalid, StoreUnavailable, Unsigned, WrongSignature
 from tests.crafted import MACHINE, craft
 
+pytestmark = pytest.mark.subprocess
+
 
 class Repository:
     """A store, a cache, and published models."""
@@ -53,11 +55,11 @@ def repository(tmp_path: Path) -> Repository:
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Versions that were checked, in order."""
     made: list[str] = []
-    check = model_source.check_artefact
+    check = model_source.check_artefact  # type: ignore[attr-defined]
 
     def counted(path: Path, artefact: Artefact, *rest: object) -> object:
         made.append(artefact.version)
-        return check(path, artefact, *rest)  # type: ignore[arg-type]
+        return check(path, artefact, *rest)
 
     monkeypatch.setattr(model_source, "check_artefact", counted)
     return made

@@ -110,7 +110,7 @@ def chunk(device: str, number: int, session: str = "s", **changes: object) -> Re
         "device_id": device, "session_id": session, "sequence": number, "first_sample": number * SAMPLES,
         "sample_rate": 16_000, "channels": 1, "captured_ns": number * 500_000_000, "pcm": pcm,
     }  # fmt: skip
-    return encode_chunk(Chunk(**(fields | changes)))  # type: ignore[arg-type]
+    return encode_chunk(Chunk(**(fields | changes)))
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def block_state(rng: np.random.Generator, rule: BlockRule, *, ready: bool) -> Bl
         for i in range(max_regimes(rule) - 1)
     ]
     closed = [ClosedEpisode(1_000 + i, int(rng.integers(10**16)), *largest(rng, 4)) for i in range(16)]
-    block = BlockAccumulator(10**16, 59 * 10**9, *rng.uniform(0.0, 1e11, 4).tolist(), recent_scores=largest(rng, 16))
+    block = BlockAccumulator(10**16, 59 * 10**9, *rng.uniform(0.0, 1e11, 4).tolist(), recent_scores=largest(rng, 16))  # type: ignore[misc]
     state = rule.begin()._replace(
         warm_up=None, reference=reference(rng, rule, ready=ready), inactive_regimes=tuple(inactive_regimes), block=block
     )

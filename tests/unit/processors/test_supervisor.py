@@ -16,6 +16,7 @@ IGNORES_SIGTERM = (
 )
 
 
+@pytest.mark.subprocess
 async def test_a_child_that_crashes_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FIRST_BACKOFF_S", 0.01)
     supervisor = Supervisor([sys.executable, "-c", "raise SystemExit(1)"], 1)

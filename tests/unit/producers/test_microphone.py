@@ -181,12 +181,12 @@ async def test_an_unsupported_rate_is_refused_before_the_input_is_opened() -> No
     assert FakeDevice.opened == []
 
 
-def test_the_null_input_is_not_listed(monkeypatch):
+def test_the_null_input_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeDevices, "names", [f"Discard all samples (playback) or {alsa.ZEROS} (capture)", "USB desk"])
     assert list_inputs() == ["USB desk"]
 
 
-def test_messages_of_alsa_are_suppressed(capfd):
+def test_messages_of_alsa_are_suppressed(capfd: pytest.CaptureFixture[str]) -> None:
     try:
         library = ctypes.CDLL("libasound.so.2")
     except OSError:

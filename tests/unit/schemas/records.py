@@ -61,7 +61,7 @@ def with_header(record: Record, name: str, value: bytes | None) -> Record:
     """The record with one header's value replaced, in its position."""
     assert name in dict(record.headers)
     headers = tuple((key, value if key == name else old) for key, old in record.headers)
-    return Record(record.key, record.value, headers)  # type: ignore[arg-type]
+    return Record(record.key, record.value, headers)
 
 
 def without_header(record: Record, name: str) -> Record:

@@ -254,7 +254,7 @@ def test_refusing_what_is_huge_takes_no_memory(record: Record) -> None:
 )
 def test_a_producer_cannot_write_what_no_reader_accepts(change: dict[str, object], error: type[ContractError]) -> None:
     with pytest.raises(ContractError) as caught:
-        encode_chunk(replace(CHUNK, **change))  # type: ignore[arg-type]
+        encode_chunk(replace(CHUNK, **change))
     assert caught.type is error
 
 

@@ -10,6 +10,8 @@ from schemas.errors import ComponentMissing
 from tocsin.stack import programs, redis_binary
 from tocsin.stack.install_lock import Progress
 
+pytestmark = pytest.mark.subprocess
+
 JAVA_17 = """echo 'openjdk version "17.0.15" 2025-04-15' >&2"""
 JAVA_11 = """echo 'openjdk version "11.0.2" 2019-01-15' >&2"""
 JAVA_8 = """echo 'java version "1.8.0_392"' >&2"""

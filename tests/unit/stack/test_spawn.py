@@ -14,6 +14,8 @@ import pytest
 
 from tocsin.stack.spawn import spawn, tied
 
+pytestmark = pytest.mark.subprocess
+
 OWNER = """
 import os, sys, time
 from pathlib import Path

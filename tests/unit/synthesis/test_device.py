@@ -7,20 +7,21 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from synthesis.device import SyntheticDevice
 from synthesis.factory import demo_factory
 
 SECOND = 16_000
 
 
 @pytest.fixture(scope="module")
-def factory():
+def factory() -> dict[str, SyntheticDevice]:
     return {device.device_id: device for device in demo_factory()}
 
 
 @pytest.mark.parametrize(
     "device_id", ["press-1", "fan-2", "pump-3", "compressor-4", "conveyor-5", "motor-6", "hall-1", "office-2"]
 )
-def test_every_cut_gives_the_same_bits(factory, device_id):
+def test_every_cut_gives_the_same_bits(factory: dict[str, SyntheticDevice], device_id: str) -> None:
     device = factory[device_id]
     first = 44 * SECOND
     whole = device.render(first, 2 * SECOND)
@@ -30,14 +31,14 @@ def test_every_cut_gives_the_same_bits(factory, device_id):
     assert whole.dtype == np.float32
 
 
-def test_order_does_not_matter(factory):
+def test_order_does_not_matter(factory: dict[str, SyntheticDevice]) -> None:
     device = factory["hall-1"]
     late = device.render(50 * SECOND, SECOND)
     device.render(3, 7)
     assert np.array_equal(device.render(50 * SECOND, SECOND), late)
 
 
-def test_a_render_is_audible_and_within_full_scale(factory):
+def test_a_render_is_audible_and_within_full_scale(factory: dict[str, SyntheticDevice]) -> None:
     for device in factory.values():
         samples = device.render(0, 5 * SECOND)
         level = 10.0 * np.log10(np.mean(samples.astype(np.float64) ** 2))
@@ -45,7 +46,7 @@ def test_a_render_is_audible_and_within_full_scale(factory):
         assert np.abs(samples).max() < 1.0, device.device_id
 
 
-def test_an_empty_render_is_empty_and_negative_arguments_are_rejected(factory):
+def test_an_empty_render_is_empty_and_negative_arguments_are_rejected(factory: dict[str, SyntheticDevice]) -> None:
     device = factory["fan-2"]
     assert device.render(5, 0).shape == (0,)
     with pytest.raises(ValueError, match="-1"):
@@ -54,7 +55,7 @@ def test_an_empty_render_is_empty_and_negative_arguments_are_rejected(factory):
         device.render(0, -3)
 
 
-def test_samples_far_into_a_session_are_valid(factory):
+def test_samples_far_into_a_session_are_valid(factory: dict[str, SyntheticDevice]) -> None:
     samples = factory["pump-3"].render(10**10, SECOND)
     assert np.isfinite(samples).all()
     assert samples.std() > 1e-3

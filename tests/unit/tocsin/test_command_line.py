@@ -17,6 +17,8 @@ from tocsin.cli.lazy_group import COMMANDS, OLD_NAMES
 from tocsin.cli.main import main
 from tocsin.settings import load_settings
 
+pytestmark = pytest.mark.subprocess
+
 NOWHERE = "127.0.0.1:1"
 
 

@@ -49,8 +49,8 @@ def score(
 
 
 def both(values: list[tuple[float, float]], **where: str) -> list[Score]:
-    champions = [score(100 * i, one, A, "champion", **where) for i, (one, _) in enumerate(values)]  # type: ignore[arg-type]
-    shadows = [score(100 * i, two, B, "shadow", **where) for i, (_, two) in enumerate(values)]  # type: ignore[arg-type]
+    champions = [score(100 * i, one, A, "champion", **where) for i, (one, _) in enumerate(values)]
+    shadows = [score(100 * i, two, B, "shadow", **where) for i, (_, two) in enumerate(values)]
     return [*shadows, *reversed(champions)]
 
 

@@ -14,6 +14,8 @@ from schemas.errors import GoldenMismatch, ManifestInvalid, SettingsError
 from tests.crafted import MACHINE, craft
 from tocsin.cli.commands.score import score
 
+pytestmark = pytest.mark.subprocess
+
 
 @pytest.fixture
 def wav(tmp_path: Path) -> Path:

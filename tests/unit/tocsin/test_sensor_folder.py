@@ -22,6 +22,8 @@ from trainers.recipes.machine.network import MachineNet
 from trainers.recipes.machine.quality import bearing_aucs
 from trainers.recipes.machine.recipe import SPEC
 
+pytestmark = pytest.mark.train
+
 RATE = 16_000
 app = typer.Typer()
 app.command("train")(train)

@@ -1,8 +1,7 @@
-"""Training's libraries are an extra: without them only the shipped models are tested."""
+"""What tests of the trainers share."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,7 @@ import soundfile
 
 from synthesis.harmless import harmless
 from synthesis.scream import scream
-
-_NEEDED = ("torch", "onnx", "onnxscript")
-_WITHOUT = {"test_shipped_models.py", "test_closed_form.py", "test_compare.py", "test_knn.py"}
-collect_ignore = (
-    []
-    if all(find_spec(library) for library in _NEEDED)
-    else [path.name for path in Path(__file__).parent.glob("test_*.py") if path.name not in _WITHOUT]
-)
+from trainers.export import artefact
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +22,12 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _write(root / "scream" / "negative" / f"talk{seed}.wav", 0.3 * harmless(seed, "speech"))
         _write(root / "sounds" / "dog-bark" / f"1-10{seed}-A.flac", 0.4 * harmless(seed, "dog-bark"))
     return root
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are written without pictures, which take longer to draw than a small model to train."""
+    monkeypatch.setattr(artefact, "_pictures", lambda _: {})
 
 
 def _write(path: Path, samples: np.ndarray) -> None:

@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import os
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -28,6 +30,8 @@ from trainers.export.torch_model import TorchModel
 from trainers.files import write_all_atomically
 from trainers.recipe import Trained
 
+pytestmark = pytest.mark.train
+
 SPEC = FeatureSpec(n_frames=8, window_hop=4)
 
 
@@ -40,7 +44,7 @@ class Mean(nn.Module):
         return self.gain * log_mel.square().mean(dim=(1, 2))
 
 
-def trained(**further) -> Trained:
+def trained(**further: Any) -> Trained:
     return Trained(
         name="mean",
         detector="machine",
@@ -65,7 +69,7 @@ FULL = {
 }
 
 
-def test_all_results_are_written(tmp_path):
+def test_all_results_are_written(tmp_path: Path) -> None:
     path = write(trained(**FULL), tmp_path, 7, "1.0.0")
     shown = {"loss", "scores", "roc", "confusion", "examples"}
     assert {one.name for one in tmp_path.iterdir()} == {"mean.onnx", "mean.json"} | {f"mean-{x}.png" for x in shown}
@@ -76,19 +80,19 @@ def test_all_results_are_written(tmp_path):
     assert json.loads((tmp_path / "mean.json").read_text())["direction"]["rising_before"] == 0.1
 
 
-def test_missing_results_are_not_plotted(tmp_path):
+def test_missing_results_are_not_plotted(tmp_path: Path) -> None:
     write(trained(), tmp_path, 7, "1.0.0")
     assert {one.name for one in tmp_path.iterdir()} == {"mean.onnx", "mean.json"}
 
 
-def test_the_same_model_gives_the_same_files(tmp_path):
+def test_the_same_model_gives_the_same_files(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write(trained(**FULL), tmp_path / name, 7, "1.0.0")
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
 
 
-def test_a_manifest_without_a_direction_is_still_read():
+def test_a_manifest_without_a_direction_is_still_read() -> None:
     old = json.loads(
         Manifest(
             model_id="m", version="1", detector="machine", features=SPEC, features_hash=SPEC.hash(),
@@ -100,7 +104,7 @@ def test_a_manifest_without_a_direction_is_still_read():
     assert Manifest.model_validate(old).direction is None
 
 
-def test_files_are_written_all_or_none(tmp_path):
+def test_files_are_written_all_or_none(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
     (tmp_path / "wall").write_text("in the way")
     with pytest.raises(OutputError, match="wall"):
@@ -112,7 +116,9 @@ def test_files_are_written_all_or_none(tmp_path):
     assert (tmp_path / "c" / "b").read_bytes() == b"too"
 
 
-def test_a_model_whose_export_differs_is_not_written_and_the_error_gives_advice(tmp_path, monkeypatch):
+def test_a_model_whose_export_differs_is_not_written_and_the_error_gives_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     infer = TorchModel.infer
     monkeypatch.setattr(TorchModel, "infer", lambda self, windows: [one * 1.001 for one in infer(self, windows)])
     with pytest.raises(ExportError, match=r"'score' .* differs by 0\.001 of its size, at most 1e-5 .*train for longer"):
@@ -120,7 +126,9 @@ def test_a_model_whose_export_differs_is_not_written_and_the_error_gives_advice(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_is_installed_with_its_index_entry_or_not_at_all(tmp_path, monkeypatch):
+def test_a_model_is_installed_with_its_index_entry_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     models = tmp_path / "models"
     install(write(trained(), tmp_path, 3, "1.0.0"), models)
     before = {path.name: path.read_bytes() for path in models.iterdir()}
@@ -129,7 +137,7 @@ def test_a_model_is_installed_with_its_index_entry_or_not_at_all(tmp_path, monke
     newer = write(trained(), tmp_path, 4, "2.0.0")
     written = 0
 
-    def full(_):
+    def full(_: Any) -> None:
         nonlocal written
         written += 1
         if written > 1:
@@ -146,8 +154,10 @@ def test_a_model_is_installed_with_its_index_entry_or_not_at_all(tmp_path, monke
     ("code", "message"),
     [(errno.ENOSPC, "No space left on device: free some disk space"), (errno.EIO, "error: choose another folder")],
 )
-def test_a_file_that_cannot_be_written_gives_advice(tmp_path, monkeypatch, code, message):
-    def failing(_):
+def test_a_file_that_cannot_be_written_gives_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, message: Any
+) -> None:
+    def failing(_: Any) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "fsync", failing)
@@ -156,7 +166,7 @@ def test_a_file_that_cannot_be_written_gives_advice(tmp_path, monkeypatch, code,
     assert not list(tmp_path.iterdir())
 
 
-def test_plots_differ_with_their_data():
+def test_plots_differ_with_their_data() -> None:
     scores = {"normal": np.arange(9.0), "abnormal": np.arange(4.0, 13.0)}
     other = {"normal": np.arange(9.0), "abnormal": np.arange(9.0)}
     for draw in (
@@ -172,7 +182,7 @@ def test_plots_differ_with_their_data():
     assert pictures.confusion(scores, 3.0, "forest") != pictures.confusion(scores, 3.0, "neighbours")
 
 
-def test_explicit_settings_override_a_preset():
+def test_explicit_settings_override_a_preset() -> None:
     small = TransferOptions.parse({"preset": "small"})
     assert small.epochs == TransferOptions.presets["small"]["epochs"]
     assert TransferOptions.parse({"epochs": "3", "preset": "small"}).epochs == 3
@@ -180,7 +190,7 @@ def test_explicit_settings_override_a_preset():
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050])
-def test_golden_windows_work_at_any_rate(rate):
+def test_golden_windows_work_at_any_rate(rate: int) -> None:
     spec = FeatureSpec(sample_rate=rate, fmax=rate / 2, n_frames=20, window_hop=10, transform="log_mel")
     windows = golden_windows(spec, 2)
     assert windows.shape == (3, 20, 64)

@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,18 +22,20 @@ from trainers.recipes.knn.recipe import KnnRecipe
 from trainers.recipes.mimii_ae.recipe import MimiiAeRecipe
 from trainers.recipes.one_class.training import OneClassRecipe
 
+pytestmark = pytest.mark.train
+
 RATE = 16_000
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory):
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("good") / "set"
     write_set("folders", root, SetOptions(("fan",), 1, (6.0,), clips=6, anomalies=2, seconds=2.2, seed=4))
     return root
 
 
 @pytest.fixture
-def data(good, tmp_path):
+def data(good: Path, tmp_path: Path) -> Path:
     return shutil.copytree(good, tmp_path / "set")
 
 
@@ -117,7 +121,7 @@ def _two_normal(data: Path) -> Path:
         (_two_normal, WrongLayout, "2 clips cannot be split into 4 parts"),
     ],
 )
-def test_it_is_named(data, spoil, error, said):
+def test_it_is_named(data: Path, spoil: Callable[[Path], Path], error: type[Exception], said: str) -> None:
     path = spoil(data)
     with pytest.raises(InputError, match=said) as caught:
         MimiiAeRecipe().train(data, 3, {"epochs": "1"})
@@ -126,8 +130,10 @@ def test_it_is_named(data, spoil, error, said):
 
 
 @pytest.mark.parametrize("recipe", [MimiiAeRecipe, ConvAeRecipe])
-def test_a_clip_that_is_only_tested_on_is_named_before_anything_is_trained(recipe, data, monkeypatch):
-    def trained(*_):
+def test_a_clip_that_is_only_tested_on_is_named_before_anything_is_trained(
+    recipe: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(*_: object) -> None:
         raise AssertionError("trained first")
 
     monkeypatch.setattr(OneClassRecipe, "fit", trained)
@@ -167,7 +173,7 @@ def _only_abnormal(data: Path) -> Path:
         (_two_normal, TooLittleSound, "in 2 spans without gaps"),
     ],
 )
-def test_knn_names_it_too(data, spoil, error, said):
+def test_knn_names_it_too(data: Path, spoil: Callable[[Path], Path], error: type[Exception], said: str) -> None:
     path = spoil(data)
     with pytest.raises(InputError, match=said) as caught:
         KnnRecipe().train(data, 3, {"preset": "small"})
@@ -184,14 +190,14 @@ def test_knn_names_it_too(data, spoil, error, said):
         (_broken, NotAudio, r"cannot be decoded \(Format not recognised\): remove it"),
     ],
 )
-def test_embedding_names_it_too(data, spoil, error, said):
+def test_embedding_names_it_too(data: Path, spoil: Callable[[Path], Path], error: type[Exception], said: str) -> None:
     spoil(data)
     with pytest.raises(InputError, match=said) as caught:
         EmbeddingRecipe().train(data, 3, {"embedding": "no", "seconds": "1.5"})
     assert isinstance(caught.value, error)
 
 
-def test_knn_reads_labels_from_a_sets_layout(tmp_path):
+def test_knn_reads_labels_from_a_sets_layout(tmp_path: Path) -> None:
     write_set("mimii", tmp_path / "set", SetOptions(("fan",), 1, (6.0,), clips=12, anomalies=2, seconds=4.0, seed=4))
     trained = KnnRecipe().train(tmp_path / "set", 3, {"preset": "small"})
     assert trained.trained_on.startswith("12 recordings")
@@ -229,7 +235,9 @@ _FEW = {
 
 # What is written in the end is written by the same function for all.
 @pytest.mark.parametrize(("recipe", "where"), [*((recipe, "training") for recipe in _FEW), ("mimii-ae", "writing")])
-def test_a_disk_that_fills_up_leaves_no_half_written_artefact(good, recordings, tmp_path, recipe, where):
+def test_a_disk_that_fills_up_leaves_no_half_written_artefact(
+    good: Path, recordings: Path, tmp_path: Path, recipe: Any, where: str
+) -> None:
     out = tmp_path / "out"
     data = recordings if recipe == "scream" else good
     command = ["train", recipe, "--data", str(data), "--out", str(out), "--install", str(tmp_path / "models")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def slow_rows(n: int, length: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(raw, length, axis=0).mean(axis=2)
 
 
-def test_unusual_combinations_score_high_though_each_column_is_usual():
+def test_unusual_combinations_score_high_though_each_column_is_usual() -> None:
     scorer = fit(normal_rows(0, 300), np.arange(300), 1)
     fresh, broken = normal_rows(5, 200), normal_rows(5, 200)
     broken[:, 1] = 2.0 * broken[:, 1].mean() - broken[:, 1]
@@ -35,7 +37,7 @@ def test_unusual_combinations_score_high_though_each_column_is_usual():
     assert auc(scorer.score(fresh), scorer.score(broken)) > 0.95
 
 
-def test_units_of_columns_do_not_matter():
+def test_units_of_columns_do_not_matter() -> None:
     rows, fresh = normal_rows(0, 100), normal_rows(1, 20)
     units = np.geomspace(1e-4, 1e4, D)
 
@@ -44,7 +46,7 @@ def test_units_of_columns_do_not_matter():
     np.testing.assert_allclose(there, fit(rows, np.arange(100), 1).score(fresh), atol=1e-6)
 
 
-def test_sparse_regions_are_as_normal_as_dense_ones():
+def test_sparse_regions_are_as_normal_as_dense_ones() -> None:
     rng = np.random.default_rng(3)
     wide = (np.arange(400) % 2)[:, None] * 4.0 + 1.0
     scorer = fit(rng.normal(0, 1, (400, D)) * wide + 20.0 * wide, np.arange(400), 1)
@@ -55,7 +57,7 @@ def test_sparse_regions_are_as_normal_as_dense_ones():
     assert 0.0 < np.median(sparse) - np.median(dense) < 6.0
 
 
-def test_held_out_scores_are_those_of_new_sound_and_training_scores_are_not():
+def test_held_out_scores_are_those_of_new_sound_and_training_scores_are_not() -> None:
     rows, fresh = slow_rows(300, 10), slow_rows(600, 10)[400:]
     starts = np.arange(300)
     scorer = fit(rows, starts, 10)
@@ -65,7 +67,7 @@ def test_held_out_scores_are_those_of_new_sound_and_training_scores_are_not():
     assert abs(np.median(scorer.score(fresh)) - held_out) < 2.0
 
 
-def test_windows_that_share_sound_count_less_than_windows_that_do_not():
+def test_windows_that_share_sound_count_less_than_windows_that_do_not() -> None:
     rows = normal_rows(0, 60)
     apart, shared = fit(rows, 10 * np.arange(60), 10), fit(rows, np.arange(60), 10)
     # The covariance of six windows' worth of sound is shrunk more than that of sixty: correlations are whitened less.
@@ -74,7 +76,7 @@ def test_windows_that_share_sound_count_less_than_windows_that_do_not():
     )
 
 
-def test_a_constant_column_has_the_floor_for_its_deviation():
+def test_a_constant_column_has_the_floor_for_its_deviation() -> None:
     rows = normal_rows(0, 100)
     rows[:, 3] = 7.0
     moved = rows[:1] + np.eye(D)[3] * 0.05
@@ -86,12 +88,12 @@ def test_a_constant_column_has_the_floor_for_its_deviation():
 
 
 @pytest.mark.parametrize("windows", [0, 3, 30])
-def test_too_little_sound_is_refused(windows):
+def test_too_little_sound_is_refused(windows: int) -> None:
     with pytest.raises(TooLittleSound, match="at least 4"):
         fit(normal_rows(0, windows), np.arange(windows), 10)
 
 
-def test_windows_that_share_sound_are_not_neighbours():
+def test_windows_that_share_sound_are_not_neighbours() -> None:
     """Otherwise every reference's own distance would be that of one row."""
     rows, starts = slow_rows(300, 10), np.arange(300)
     scorer = fit(rows, starts, 10)
@@ -101,10 +103,10 @@ def test_windows_that_share_sound_are_not_neighbours():
     assert np.median(own) > 0.5 * np.median(alone.weight ** (-1 / 0.75))
 
 
-def test_no_sound_is_on_both_sides_of_a_block(monkeypatch):
+def test_no_sound_is_on_both_sides_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     fitted_to = []
 
-    def fit_and_record(rows, start, length, floor):
+    def fit_and_record(rows: Any, start: Any, length: Any, floor: float) -> Any:
         fitted_to.append(start)
         return fit(rows, start, length, floor)
 
@@ -116,7 +118,7 @@ def test_no_sound_is_on_both_sides_of_a_block(monkeypatch):
     assert second[second >= 100].min() == 219
 
 
-def test_sound_that_repeats_itself_exactly_leaves_scores_finite_and_new_sound_anomalous():
+def test_sound_that_repeats_itself_exactly_leaves_scores_finite_and_new_sound_anomalous() -> None:
     loop = np.tile(slow_rows(60, 10), (10, 1))
     held_out = held_out_scores(loop, np.arange(600), 10)
     scorer = fit(loop, np.arange(600), 10)

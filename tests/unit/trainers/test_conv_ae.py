@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import librosa
 import numpy as np
@@ -15,25 +16,28 @@ from torch import nn
 
 from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import InputError, SettingsError, UnreadableInput
-from schemas.manifest import read_metadata
+from schemas.manifest import Manifest, read_metadata
 from trainers.data.synthetic_set import SetOptions, write_set
 from trainers.export.artefact import write
+from trainers.recipe import Trained
 from trainers.recipes.conv_ae.features import CompatFeatures, CorrectFeatures, spec_of
 from trainers.recipes.conv_ae.network import ConvAutoencoder
 from trainers.recipes.conv_ae.recipe import ConvAeRecipe
 from trainers.recipes.conv_ae.weights import load_weights
 
+pytestmark = pytest.mark.train
+
 TINY = {"epochs": "2", "least_steps": "1", "batch": "16", "hidden": "24,8", "code": "8"}
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data") / "set"
     write_set("folders", root, SetOptions(("fan",), 1, (6.0,), clips=5, anomalies=2, seconds=2.5, seed=3))
     return root
 
 
-def serves(trained, path):
+def serves(trained: Trained, path: Path) -> Manifest:
     """The file answers as its golden vectors say, in batches of any size."""
     metadata = {prop.key: prop.value for prop in onnx.load(path).metadata_props}
     manifest, windows, scores = read_metadata(metadata)
@@ -54,7 +58,9 @@ def serves(trained, path):
         ("raw", "dense", "compat", 1),
     ],
 )
-def test_every_form_becomes_a_file_that_serves(data, tmp_path, features, form, mode, seconds):
+def test_every_form_becomes_a_file_that_serves(
+    data: Path, tmp_path: Path, features: str, form: str, mode: str, seconds: float
+) -> None:
     settings = TINY | {"features": features, "form": form, "mode": mode, "seconds": str(seconds)}
     trained = ConvAeRecipe().train(data, 3, settings)
     manifest = serves(trained, write(trained, tmp_path, 3, "1.0.0"))
@@ -67,7 +73,7 @@ def test_every_form_becomes_a_file_that_serves(data, tmp_path, features, form, m
     assert all(one.features.shape == one.reconstruction.shape and one.features.shape[1] > 1 for one in trained.examples)
 
 
-def test_figures_report_sweep_test_and_pictures(data, tmp_path):
+def test_figures_report_sweep_test_and_pictures(data: Path, tmp_path: Path) -> None:
     trained = ConvAeRecipe().train(data, 3, TINY)
     write(trained, tmp_path, 3, "1.0.0")
     figures = json.loads((tmp_path / "conv-ae.json").read_text())
@@ -82,13 +88,13 @@ def test_figures_report_sweep_test_and_pictures(data, tmp_path):
     }
 
 
-def test_without_abnormal_clips_generated_ones_are_measured_on(data, tmp_path):
+def test_without_abnormal_clips_generated_ones_are_measured_on(data: Path, tmp_path: Path) -> None:
     shutil.copytree(data / "normal", tmp_path / "set" / "normal")
     trained = ConvAeRecipe().train(tmp_path / "set", 3, TINY)
     assert trained.report["generated_anomalies"] is True
 
 
-def test_the_same_seed_gives_the_same_model(data):
+def test_the_same_seed_gives_the_same_model(data: Path) -> None:
     first, again, other = (ConvAeRecipe().train(data, seed, TINY) for seed in (3, 3, 4))
     windows = first.golden
     assert np.array_equal(first.model.infer(windows)[0], again.model.infer(windows)[0])
@@ -96,7 +102,7 @@ def test_the_same_seed_gives_the_same_model(data):
 
 
 @pytest.mark.parametrize("seconds", [1, 2])
-def test_compat_features_are_those_of_librosa_called_without_a_rate(seconds):
+def test_compat_features_are_those_of_librosa_called_without_a_rate(seconds: int) -> None:
     rng = np.random.default_rng(1)
     t = np.arange(16_000 * seconds) / 16_000
     sound = (0.05 * rng.standard_normal(len(t)) + 0.3 * np.sin(2 * np.pi * 700 * t)).astype(np.float32)
@@ -110,7 +116,7 @@ def test_compat_features_are_those_of_librosa_called_without_a_rate(seconds):
     assert np.abs(librosa.power_to_db(right, ref=np.max) - wanted).max() > 10.0
 
 
-def test_correct_features_do_not_change_with_gain():
+def test_correct_features_do_not_change_with_gain() -> None:
     spec = spec_of("log-mel", "correct", 1)
     sound = 0.1 * np.random.default_rng(2).standard_normal(20_000).astype(np.float32)
     loud, quiet = (
@@ -122,7 +128,7 @@ def test_correct_features_do_not_change_with_gain():
     assert loud.shape == (1, 40, 80)
 
 
-def test_published_weights_become_an_artefact(data, tmp_path):
+def test_published_weights_become_an_artefact(data: Path, tmp_path: Path) -> None:
     """Two files of this form were published; here they are made anew, with weights of our own."""
     torch.manual_seed(1)
     net = ConvAutoencoder(normalised=True, decibels=True)
@@ -136,7 +142,7 @@ def test_published_weights_become_an_artefact(data, tmp_path):
     assert str(tmp_path) not in json.dumps(trained.report)
 
 
-def test_weights_of_another_form_are_refused(data, tmp_path):
+def test_weights_of_another_form_are_refused(data: Path, tmp_path: Path) -> None:
     torch.save({"encoder.0.weight": torch.zeros(2)}, tmp_path / "other.pt")
     (tmp_path / "text.pt").write_text("no weights")
     torch.save(nn.Linear(2, 2), tmp_path / "module.pt")
@@ -157,7 +163,7 @@ def test_weights_of_another_form_are_refused(data, tmp_path):
         ConvAeRecipe().train(data, 3, {"weights": str(tmp_path / "other.pt")})
 
 
-def test_training_starts_at_the_level_of_its_input():
+def test_training_starts_at_the_level_of_its_input() -> None:
     torch.manual_seed(0)
     rows = -35.0 + 6.0 * torch.randn(20, 40, 80)
     net = ConvAutoencoder(normalised=True, decibels=True)
@@ -197,11 +203,11 @@ def test_training_starts_at_the_level_of_its_input():
         ({"features": "raw", "form": "dense", "hidden": "many"}, "'many'"),
     ],
 )
-def test_settings_that_mean_nothing_are_named(data, settings, named):
+def test_settings_that_mean_nothing_are_named(data: Path, settings: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         ConvAeRecipe().train(data, 3, settings)
 
 
-def test_it_needs_a_set():
+def test_it_needs_a_set() -> None:
     with pytest.raises(InputError, match="--data"):
         ConvAeRecipe().train(None, 3, {})

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import pytest
 import torch
@@ -20,6 +21,8 @@ from synthesis.machine import random_machine
 from trainers.evaluation.direction import ensure_score_direction, generated_anomalies
 from trainers.export.torch_model import TorchModel
 from trainers.recipes.registry import RECIPES
+
+pytestmark = pytest.mark.train
 
 SPEC = FeatureSpec(n_frames=48, window_hop=24, level="none")
 
@@ -36,7 +39,7 @@ class Loudness(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def normal():
+def normal() -> list[npt.NDArray[np.float32]]:
     machine = random_machine(11, "fan")
     return [machine.sound.at(n * 32_000, 32_000).astype(np.float32) for n in range(4)]
 
@@ -45,7 +48,7 @@ def model(factor: float) -> TorchModel:
     return TorchModel(Loudness(factor).eval())
 
 
-def test_a_rising_score_is_unchanged(normal):
+def test_a_rising_score_is_unchanged(normal: list[npt.NDArray[np.float32]]) -> None:
     loud = model(1.0)
     kept, found = ensure_score_direction(loud, SPEC, normal, 3)
     assert kept is loud
@@ -54,7 +57,7 @@ def test_a_rising_score_is_unchanged(normal):
     assert found.rising_before == 1.0
 
 
-def test_a_falling_score_becomes_its_distance_from_the_usual_score(normal):
+def test_a_falling_score_becomes_its_distance_from_the_usual_score(normal: list[npt.NDArray[np.float32]]) -> None:
     turned, found = ensure_score_direction(model(-1.0), SPEC, normal, 3)
     assert found.kind == "two-sided"
     assert found.rising_before == 0.0
@@ -66,20 +69,20 @@ def test_a_falling_score_becomes_its_distance_from_the_usual_score(normal):
     assert score.min() >= 0.0
 
 
-def test_a_falling_or_constant_score_is_rejected(normal):
+def test_a_falling_or_constant_score_is_rejected(normal: list[npt.NDArray[np.float32]]) -> None:
     with pytest.raises(ScoreInverted, match="0%"):
         ensure_score_direction(model(-1.0), SPEC, normal, 3, two_sided=False)
     with pytest.raises(ScoreInverted, match="50%"):
         ensure_score_direction(model(0.0), SPEC, normal, 3)
 
 
-def test_recordings_shorter_than_a_window_are_rejected(normal):
+def test_recordings_shorter_than_a_window_are_rejected(normal: list[npt.NDArray[np.float32]]) -> None:
     with pytest.raises(EmptyAudio, match="none of 2"):
         ensure_score_direction(model(1.0), SPEC, [normal[0][:5_000], normal[1][:5_000]], 3)
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000])
-def test_anomalies_have_the_requested_level_and_differ(rate):
+def test_anomalies_have_the_requested_level_and_differ(rate: int) -> None:
     samples = 0.002 * np.random.default_rng(0).standard_normal(3 * rate).astype(np.float32)
     made = generated_anomalies(samples, rate, 4, severity_db=6.0)
     for mixed in made.values():
@@ -91,7 +94,7 @@ def test_anomalies_have_the_requested_level_and_differ(rate):
     assert all(np.array_equal(made[kind], again[kind]) for kind in made)
 
 
-def test_every_recipe_asks_but_those_that_the_decision_record_names():
+def test_every_recipe_asks_but_those_that_the_decision_record_names() -> None:
     root = Path(__file__).parents[3]
 
     @cache

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import pytest
 import soundfile
@@ -16,6 +19,7 @@ from synthesis.fault import random_fault
 from synthesis.machine import random_machine
 from trainers.evaluation.direction import ensure_score_direction
 from trainers.export.artefact import write
+from trainers.recipe import Trained
 from trainers.recipes.embedding import recipe as embedding_recipe
 from trainers.recipes.embedding.batches import SHIFTS, DeviceBatches, shifted
 from trainers.recipes.embedding.data import DeviceRecording, TrainingDevice, load_devices
@@ -26,12 +30,14 @@ from trainers.recipes.embedding.quality import folds_of, memory_bank_of, pair_au
 from trainers.recipes.embedding.recipe import EmbeddingRecipe, spec_of
 from trainers.training.adacos import SubclusterAdaCos
 
+pytestmark = pytest.mark.train
+
 TINY = {"seconds": "1.2", "steps": "3", "batch": "4", "synthetic": "2", "width": "4", "size": "8"}
 SPEC = FeatureSpec(n_frames=48, window_hop=24)
 
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory):
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("embedding")
     for seed in range(2):
         machine = random_machine(seed)
@@ -42,12 +48,12 @@ def machines(tmp_path_factory):
     return root
 
 
-def _write(path, samples):
+def _write(path: Path, samples: npt.NDArray[np.floating]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, np.clip(samples, -1.0, 1.0), 16_000, subtype="PCM_16")
 
 
-def test_the_loss_falls_as_embeddings_come_nearer_their_own_centres():
+def test_the_loss_falls_as_embeddings_come_nearer_their_own_centres() -> None:
     torch.manual_seed(0)
     loss = SubclusterAdaCos(8, 3, clusters=2)
     shares = torch.eye(3)
@@ -57,7 +63,7 @@ def test_the_loss_falls_as_embeddings_come_nearer_their_own_centres():
     assert 4.0 * near < far
 
 
-def test_the_scale_follows_the_batch_and_stays_finite():
+def test_the_scale_follows_the_batch_and_stays_finite() -> None:
     torch.manual_seed(0)
     loss = SubclusterAdaCos(8, 5)
     before = loss.scale.clone()
@@ -67,7 +73,7 @@ def test_the_scale_follows_the_batch_and_stays_finite():
     assert 1.0 <= loss.scale < 100.0
 
 
-def test_phases_are_separated_and_level_does_not_matter():
+def test_phases_are_separated_and_level_does_not_matter() -> None:
     log_mel = torch.full((1, 100, 16), -60.0)
     log_mel[:, 30:70] = -30.0
     log_mel[:, 30:70, 3] = -20.0
@@ -81,11 +87,11 @@ def test_phases_are_separated_and_level_does_not_matter():
     assert torch.allclose(PhaseStatistics()(log_mel + 12.0), PhaseStatistics()(log_mel), atol=1e-3)
 
 
-def test_silence_has_phases():
+def test_silence_has_phases() -> None:
     assert torch.isfinite(PhaseStatistics()(torch.zeros(2, 50, 16))).all()
 
 
-def test_a_memory_bank_scores_what_differs_in_one_view_above_its_own():
+def test_a_memory_bank_scores_what_differs_in_one_view_above_its_own() -> None:
     rng = np.random.default_rng(0)
     views = [rng.normal(0.0, 1.0, (60, 5)), rng.normal(0.0, 3.0, (60, 4))]
     memory_bank = fit_memory_bank(views, np.repeat(np.arange(20), 3))
@@ -96,7 +102,7 @@ def test_a_memory_bank_scores_what_differs_in_one_view_above_its_own():
         fit_memory_bank([view[:5] for view in views], np.arange(5))
 
 
-def test_shifted_devices_are_other_classes_and_mixed_rows_share():
+def test_shifted_devices_are_other_classes_and_mixed_rows_share() -> None:
     rng = np.random.default_rng(0)
     devices = [
         TrainingDevice(str(n), (DeviceRecording(str(n), rng.normal(-60.0, 5.0, (90, 64)).astype(np.float32)),))
@@ -111,14 +117,14 @@ def test_shifted_devices_are_other_classes_and_mixed_rows_share():
     assert shifted(np.arange(8, dtype=np.float32)[None], 2).tolist() == [[0, 0, 0, 1, 2, 3, 4, 5]]
 
 
-def test_folds_hold_every_recording_out_once():
+def test_folds_hold_every_recording_out_once() -> None:
     recordings = [DeviceRecording(str(n), np.empty((0, 4), np.float32)) for n in range(10)]
     folds = folds_of(recordings, 3)
     assert sorted(int(one.name) for _, held_out in folds for one in held_out) == list(range(10))
     assert all(not set(map(id, learned)) & set(map(id, held_out)) for learned, held_out in folds)
 
 
-def test_the_embedding_of_a_pair_is_trained_on_neither_of_the_two():
+def test_the_embedding_of_a_pair_is_trained_on_neither_of_the_two() -> None:
     rng = np.random.default_rng(0)
     devices = [
         TrainingDevice(
@@ -130,10 +136,10 @@ def test_the_embedding_of_a_pair_is_trained_on_neither_of_the_two():
     trained_on = []
 
     class Flat(torch.nn.Module):
-        def forward(self, log_mel):
+        def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
             return log_mel.mean(dim=1)[:, :4]
 
-    def train_on(devices):
+    def train_on(devices: Any) -> Any:
         trained_on.append({device.name for device in devices})
         return Flat()
 
@@ -143,7 +149,7 @@ def test_the_embedding_of_a_pair_is_trained_on_neither_of_the_two():
     assert 0.0 <= table["both"]["worst"] <= table["both"]["mean"] <= 1.0
 
 
-def test_blocks_hold_out_contiguous_recordings():
+def test_blocks_hold_out_contiguous_recordings() -> None:
     recordings = [DeviceRecording(f"{n:02}", np.zeros((1, 64), np.float32)) for n in range(10)]
     held_out = [[int(one.name) for one in held] for _, held in folds_of(recordings, 1, blocks=True)]
     assert held_out == [[0, 1, 2], [3, 4], [5, 6, 7], [8, 9]]
@@ -154,7 +160,7 @@ def test_blocks_hold_out_contiguous_recordings():
         assert len(learned) + len(held) == 10
 
 
-def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
+def test_sound_of_devices_becomes_one_file_for_one_of_them(machines: Path, tmp_path: Path) -> None:
     trained = EmbeddingRecipe().train(machines, 3, {**TINY, "device": "unit1", "embedding": "yes"})
     path = write(trained, tmp_path, 3, "1.0.0")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -171,7 +177,7 @@ def test_sound_of_devices_becomes_one_file_for_one_of_them(machines, tmp_path):
     assert {one.name for one in tmp_path.glob("*.png")} == {f"embedding-{what}.png" for what in shown}
 
 
-def test_a_device_without_faults_is_compared_with_the_others(machines, tmp_path):
+def test_a_device_without_faults_is_compared_with_the_others(machines: Path, tmp_path: Path) -> None:
     data = shutil.copytree(machines, tmp_path / "set")
     for folder in data.glob("*/abnormal"):
         shutil.rmtree(folder)
@@ -180,7 +186,7 @@ def test_a_device_without_faults_is_compared_with_the_others(machines, tmp_path)
     assert [one.title for one in trained.examples][2:] == ["other devices, lowest", "other devices, highest"]
 
 
-def test_recordings_too_short_are_not_counted_as_training_data(machines, tmp_path):
+def test_recordings_too_short_are_not_counted_as_training_data(machines: Path, tmp_path: Path) -> None:
     data = shutil.copytree(machines, tmp_path / "set")
     for unit, labels in (("unit1", ("normal", "abnormal")), ("unit2", ("normal",))):
         for label in labels:
@@ -192,8 +198,10 @@ def test_recordings_too_short_are_not_counted_as_training_data(machines, tmp_pat
     assert (trained.report["devices"], trained.report["recordings_too_short"]) == (2, 3)
 
 
-def test_too_few_windows_are_reported_before_anything_is_trained(machines, monkeypatch):
-    def trained(*_):
+def test_too_few_windows_are_reported_before_anything_is_trained(
+    machines: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(*_: object) -> Trained:
         raise AssertionError("trained first")
 
     monkeypatch.setattr(embedding_recipe, "train_embedding", trained)
@@ -203,24 +211,24 @@ def test_too_few_windows_are_reported_before_anything_is_trained(machines, monke
         EmbeddingRecipe().train(machines, 3, {"embedding": "yes", "seconds": "2.45"})
 
 
-def test_a_score_that_falls_with_faults_is_refused(machines, monkeypatch):
+def test_a_score_that_falls_with_faults_is_refused(machines: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forward = MemoryBankNet.forward
     monkeypatch.setattr(MemoryBankNet, "forward", lambda self, log_mel: -forward(self, log_mel))
     with pytest.raises(ScoreInverted, match="generated anomalies"):
         EmbeddingRecipe().train(machines, 3, {**TINY, "embedding": "no"})
 
 
-def test_the_direction_is_checked_on_held_out_recordings(machines, monkeypatch):
+def test_the_direction_is_checked_on_held_out_recordings(machines: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     devices, _ = load_devices(machines, spec_of(1.2))
     fitted_to = []
 
-    def recorded(recordings, *others):
+    def recorded(recordings: Any, *others: Any) -> Any:
         fitted_to.append([one.name for one in recordings])
         return memory_bank_of(recordings, *others)
 
-    lengths = []
+    lengths: list[int] = []
 
-    def checked(model, spec, normal, seed, **named):
+    def checked(model: str, spec: FeatureSpec, normal: list[npt.NDArray[np.float32]], seed: int, **named: Any) -> Any:
         lengths.extend(len(samples) for samples in normal)
         return ensure_score_direction(model, spec, normal, seed, **named)
 
@@ -231,7 +239,7 @@ def test_the_direction_is_checked_on_held_out_recordings(machines, monkeypatch):
     assert lengths == [40_000]
 
 
-def test_without_an_embedding_the_memory_bank_alone_is_the_model(machines, tmp_path):
+def test_without_an_embedding_the_memory_bank_alone_is_the_model(machines: Path, tmp_path: Path) -> None:
     trained = EmbeddingRecipe().train(machines, 3, {**TINY, "pairs": "yes"})
     assert not trained.losses
     assert trained.model.parameters == 4 * (64 + 64 * 64)
@@ -240,7 +248,7 @@ def test_without_an_embedding_the_memory_bank_alone_is_the_model(machines, tmp_p
     assert trained.metrics["auc_lowest"] > 0.9
 
 
-def test_plain_folders_are_devices_by_their_names(tmp_path):
+def test_plain_folders_are_devices_by_their_names(tmp_path: Path) -> None:
     for name in ("pump_1", "pump_2", "fan_1", "fan_2"):
         _write(tmp_path / f"{name}.wav", random_machine(1).sound.at(0, 20_000))
     devices, digests = load_devices(tmp_path, SPEC)
@@ -257,7 +265,9 @@ def test_plain_folders_are_devices_by_their_names(tmp_path):
         (0.1 * np.sin(np.arange(20_000) / 7.0), 8_000, "8000 Hz, the features need 16000"),
     ],
 )
-def test_plain_folders_are_as_careful_as_sets(tmp_path, samples, rate, said):
+def test_plain_folders_are_as_careful_as_sets(
+    tmp_path: Path, samples: npt.NDArray[np.floating], rate: int, said: str
+) -> None:
     for name in ("pump_1", "pump_2", "fan_1"):
         _write(tmp_path / f"{name}.wav", random_machine(1).sound.at(0, 20_000))
     soundfile.write(tmp_path / "fan_2.wav", samples, rate, subtype="PCM_16")
@@ -266,7 +276,7 @@ def test_plain_folders_are_as_careful_as_sets(tmp_path, samples, rate, said):
     assert "fan_2.wav" in str(caught.value)
 
 
-def test_unusable_data_and_settings_are_reported(machines):
+def test_unusable_data_and_settings_are_reported(machines: Path) -> None:
     with pytest.raises(InputError, match="--data"):
         EmbeddingRecipe().train(None, 3, {})
     with pytest.raises(SettingsError, match="unit7"):

@@ -22,7 +22,7 @@ def make_example(title: str, score: float, features: np.ndarray) -> Example:
     return Example(title, score, features)
 
 
-def test_the_lowest_and_highest_of_each_group_are_selected():
+def test_the_lowest_and_highest_of_each_group_are_selected() -> None:
     groups = {
         "normal": [(np.stack([window(1), window(2)]), np.array([3.0, 0.5])), (window(3)[None], np.array([9.0]))],
         "leak": [(np.stack([window(4), window(5)]), np.array([7.0, np.nan]))],
@@ -44,7 +44,7 @@ CURVE = replace(WITH_SAMPLES, features=WITH_SAMPLES.features[:1], reconstruction
 
 
 @pytest.mark.parametrize("example", [PLAIN, RECONSTRUCTED, WITH_SAMPLES, CURVE, replace(CURVE, samples=None)])
-def test_all_parts_of_an_example_are_drawn(example):
+def test_all_parts_of_an_example_are_drawn(example: Example) -> None:
     drawn = imread(io.BytesIO(draw_examples([example, replace(example, score=2.0)])))
     assert drawn.std() > 0.05
     for name in ("features", "reconstruction", "samples"):
@@ -57,11 +57,11 @@ def test_all_parts_of_an_example_are_drawn(example):
             assert np.abs(again - drawn).max() > 0.1, name
 
 
-def test_silence_and_a_constant_window_are_drawn():
+def test_silence_and_a_constant_window_are_drawn() -> None:
     flat = replace(WITH_SAMPLES, features=window(0.0), reconstruction=window(0.0), samples=np.zeros(100, np.float32))
     assert draw_examples([flat])
 
 
-def test_more_panels_are_drawn_with_more_data():
+def test_more_panels_are_drawn_with_more_data() -> None:
     sizes = [imread(io.BytesIO(draw_examples([one]))).shape[1] for one in (PLAIN, RECONSTRUCTED, WITH_SAMPLES)]
     assert sizes == sorted(set(sizes))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -21,18 +23,20 @@ from trainers.recipes.iaia.data import load_cells
 from trainers.recipes.iaia.protocol import split_cells
 from trainers.recipes.iaia.recipe import IaiaRecipe
 
+pytestmark = pytest.mark.train
+
 TINY = {"seeds": "1", "epochs": "2", "least_steps": "40", "batch": "16"}
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory):
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("mimii") / "set"
     write_set("mimii", out, SetOptions(types=("fan",), ids=1, snr_db=(6.0,), clips=12, anomalies=4, seconds=1.5))
     return out
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory):
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(5)
     arrays = {}
     for snr in ("6dB", "-6dB"):
@@ -44,7 +48,7 @@ def archive(tmp_path_factory):
     return path
 
 
-def test_sound_becomes_one_file_that_scores_sound_as_scikit_learn_does(sound, tmp_path):
+def test_sound_becomes_one_file_that_scores_sound_as_scikit_learn_does(sound: Path, tmp_path: Path) -> None:
     trained = IaiaRecipe().train(sound, 3, TINY)
     path = write(trained, tmp_path, 3, "1.0.0")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -62,11 +66,11 @@ def test_sound_becomes_one_file_that_scores_sound_as_scikit_learn_does(sound, tm
     assert [one.title.split(",")[0] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
     assert all(one.features.shape == one.reconstruction.shape == (1, WIDTH) for one in trained.examples)
     clips = {clip.samples(16_000).tobytes(): clip.label for clip in load_mimii(sound)}
-    assert [clips[one.audio.tobytes()] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
+    assert [clips[one.samples.tobytes()] for one in trained.examples] == ["normal", "normal", "abnormal", "abnormal"]
 
 
 @pytest.mark.parametrize("detector", ["if", "ocsvm", "lof"])
-def test_every_detector_becomes_part_of_the_graph_and_scores_what_is_far_higher(detector):
+def test_every_detector_becomes_part_of_the_graph_and_scores_what_is_far_higher(detector: str) -> None:
     rng = np.random.default_rng(2)
     rows = rng.normal(0.0, 1.0, (120, 4)).astype(np.float32)
     front = torch.nn.Flatten()
@@ -81,7 +85,7 @@ def test_every_detector_becomes_part_of_the_graph_and_scores_what_is_far_higher(
     assert {(one.domain, one.version) for one in graph.opset_import} == {("", 18), ("ai.onnx.ml", 3)}
 
 
-def test_an_archive_gives_figures_and_no_model(archive, tmp_path):
+def test_an_archive_gives_figures_and_no_model(archive: Path, tmp_path: Path) -> None:
     trained = IaiaRecipe().train(archive, 3, {**TINY, "protocol": "source"})
     path = write(trained, tmp_path, 3, "1.0.0")
     assert path.name == "iaia.json"
@@ -91,7 +95,7 @@ def test_an_archive_gives_figures_and_no_model(archive, tmp_path):
     assert 0.0 <= figures["report"]["false_alarms"]["lof"]["6 dB"]["share_of_normal_clips"] <= 1.0
 
 
-def test_clean_trains_on_no_test_clip_and_source_scales_by_them(archive):
+def test_clean_trains_on_no_test_clip_and_source_scales_by_them(archive: Path) -> None:
     cells = load_cells(archive, "fan", density=False)
     for snr_db in (6.0, -6.0):
         cells.cell(snr_db, "id_00").normal[:10] += 100.0
@@ -103,7 +107,7 @@ def test_clean_trains_on_no_test_clip_and_source_scales_by_them(archive):
     assert source.scaling.max() > 50.0
 
 
-def test_source_has_the_sizes_of_iaia2_where_there_are_as_many_clips(tmp_path):
+def test_source_has_the_sizes_of_iaia2_where_there_are_as_many_clips(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     arrays = {}
     for unit in ("id_00", "id_02", "id_04"):
@@ -118,23 +122,23 @@ def test_source_has_the_sizes_of_iaia2_where_there_are_as_many_clips(tmp_path):
     assert len(split.denoising) == 231 + 162
 
 
-def test_an_export_that_orders_otherwise_is_refused():
+def test_an_export_that_orders_otherwise_is_refused() -> None:
     rows = np.random.default_rng(0).normal(0.0, 1.0, (60, 4)).astype(np.float32)
 
     class Inverted:
-        def decision_function(self, given):
+        def decision_function(self, given: Any) -> Any:
             return -fit_detector("ocsvm", rows, 0).decision_function(given)
 
     right, wrong = (SklearnModel.__new__(SklearnModel) for _ in range(2))
     right._estimator = fit_detector("ocsvm", rows, 0)
     right._width = wrong._width = 4
-    wrong._estimator, wrong._detector = Inverted(), right._detector
+    wrong._estimator, wrong._detector = Inverted(), right._detector  # type: ignore[method-assign]
     assert right.agreement(rows, 0.0).rank_correlation == 1.0
     with pytest.raises(ExportError, match="rank correlation -1"):
         wrong.agreement(rows, 0.0)
 
 
-def test_unusable_data_and_settings_are_reported(archive, tmp_path):
+def test_unusable_data_and_settings_are_reported(archive: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--data"):
         IaiaRecipe().train(None, 3, {})
     with pytest.raises(SettingsError, match="toaster"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -21,6 +22,7 @@ from tocsin.cli.commands.train import train
 from trainers.evaluation import direction
 from trainers.evaluation.direction import generated_anomalies
 from trainers.export.artefact import write
+from trainers.recipe import Trained
 from trainers.recipes.knn.data import ContinuousAudio, excerpts, windows_in
 from trainers.recipes.knn.model import KnnModel, summarise
 from trainers.recipes.knn.neighbours import fit
@@ -41,28 +43,32 @@ def sound(seed: int, first_s: float, seconds: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def trained():
+def trained() -> Trained:
     return train_knn([ContinuousAudio(sound(4, 0, 60), RATE, "0" * 64)], "knn", "a pump", 7, OPTIONS)
 
 
 @pytest.fixture(scope="module")
-def file(trained, tmp_path_factory):
+def file(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(trained, tmp_path_factory.mktemp("knn"), 7, "1.0")
 
 
-def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained, file):
+@pytest.mark.subprocess
+def test_the_file_passes_a_workers_checks_and_answers_as_the_model(trained: Trained, file: Path) -> None:
     model = load_model(file)
     windows = windows_in([ContinuousAudio(sound(4, 100, 8), RATE, "")], SPEC).features
     scores, bands = model.score(windows)
     expected, shares = trained.model.infer(windows)
     np.testing.assert_allclose(scores, expected, atol=1e-5)
+    assert bands is not None
+    assert shares is not None
     np.testing.assert_allclose(bands, shares, rtol=1e-5, atol=1e-5)
     assert model.manifest.calibration.transfer == "own"
     assert model.manifest.detector == "machine"
     assert model.manifest.direction == "rising"
 
 
-def test_normal_sound_of_later_stays_below_the_threshold_and_a_fault_does_not(trained, file):
+@pytest.mark.subprocess
+def test_normal_sound_of_later_stays_below_the_threshold_and_a_fault_does_not(trained: Trained, file: Path) -> None:
     model = load_model(file)
     threshold = model.manifest.calibration.threshold
     later = ContinuousAudio(sound(4, 300, 12), RATE, "")
@@ -70,11 +76,12 @@ def test_normal_sound_of_later_stays_below_the_threshold_and_a_fault_does_not(tr
     leaking = generated_anomalies(later.samples, RATE, 9, -3.0)["leak"]
     faulty, bands = model.score(windows_in([ContinuousAudio(leaking, RATE, "")], SPEC).features)
     assert normal.max() < threshold < faulty.min()
+    assert bands is not None
     # A leak hisses above 1.5 kHz: bands of the upper half explain it.
     assert bands[:, 32:].sum() > 2.0 * bands[:, :32].sum()
 
 
-def test_the_windows_to_look_at_score_as_they_say(trained):
+def test_the_windows_to_look_at_score_as_they_say(trained: Trained) -> None:
     assert [one.title for one in trained.examples] == [
         f"{what}, {end}" for what in ("normal", "with a generated fault") for end in ("lowest", "highest")
     ]
@@ -83,7 +90,7 @@ def test_the_windows_to_look_at_score_as_they_say(trained):
         assert trained.model.infer(one.features[None])[0][0] == pytest.approx(one.score, abs=1e-3)
 
 
-def test_scores_are_decibels_above_the_devices_usual_one(trained):
+def test_scores_are_decibels_above_the_devices_usual_one(trained: Trained) -> None:
     assert abs(float(np.median(trained.scores["normal"]))) < 1e-9
     assert trained.calibration.quantiles["0.5"] == 0.0
     assert trained.calibration.threshold >= 6.0 + trained.scores["normal"].mean() - 1e-3
@@ -91,7 +98,7 @@ def test_scores_are_decibels_above_the_devices_usual_one(trained):
     assert trained.metrics["auc_generated"] > 0.9
 
 
-def test_the_model_is_the_same_for_a_softer_microphone():
+def test_the_model_is_the_same_for_a_softer_microphone() -> None:
     loud = sound(4, 0, 45)
     windows = [windows_in([ContinuousAudio(gain * loud, RATE, "")], SPEC).features for gain in (1.0, 0.05)]
     np.testing.assert_allclose(summarise(windows[0]), summarise(windows[1]), atol=0.05)
@@ -103,14 +110,14 @@ def pooled_windows(frames: np.ndarray) -> np.ndarray:
     return np.concatenate([rows.mean(axis=1), rows.std(axis=1)], axis=1)[None].astype(np.float32)
 
 
-def test_a_short_windows_summary_is_the_mean_and_deviation_of_all_frames():
+def test_a_short_windows_summary_is_the_mean_and_deviation_of_all_frames() -> None:
     frames = np.random.default_rng(0).normal(-50, 6, (60, 64))
     summary = summarise(pooled_windows(frames))[0]
     np.testing.assert_allclose(summary[:64], frames.mean(axis=0) - frames.mean(), atol=1e-4)
     np.testing.assert_allclose(summary[64:], frames.std(axis=0), atol=1e-4)
 
 
-def test_what_lasts_for_three_rows_of_ten_hardly_moves_a_summary_and_what_lasts_for_seven_does():
+def test_what_lasts_for_three_rows_of_ten_hardly_moves_a_summary_and_what_lasts_for_seven_does() -> None:
     rng = np.random.default_rng(0)
     plain = rng.normal(-50, 1, (200, 64))
     slammed, faulty = plain.copy(), plain.copy()
@@ -123,7 +130,7 @@ def test_what_lasts_for_three_rows_of_ten_hardly_moves_a_summary_and_what_lasts_
     assert moved[0, 10:30].min() > 15.0
 
 
-def test_rows_that_are_left_out_are_left_out_of_the_file_as_well():
+def test_rows_that_are_left_out_are_left_out_of_the_file_as_well() -> None:
     spec = spec_of(KnnOptions(window=10, mels=64))
     windows = np.abs(np.random.default_rng(1).normal(5, 2, (40, 10, 128))).astype(np.float32)
     windows[20:, 3:6] *= 3.0
@@ -133,7 +140,7 @@ def test_rows_that_are_left_out_are_left_out_of_the_file_as_well():
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_windows_never_cross_a_gap():
+def test_windows_never_cross_a_gap() -> None:
     spans = [ContinuousAudio(sound(4, start, 5), RATE, "") for start in (0, 50)]
     windows = windows_in(spans, SPEC)
     alone = np.concatenate([windows_in([span], SPEC).features for span in spans])
@@ -142,7 +149,7 @@ def test_windows_never_cross_a_gap():
     assert windows.start[2] - windows.start[1] >= SPEC.n_frames
 
 
-def test_excerpts_are_whole_and_spread_over_the_sound():
+def test_excerpts_are_whole_and_spread_over_the_sound() -> None:
     long = ContinuousAudio(np.arange(60 * RATE, dtype=np.float32), RATE, "")
     short = ContinuousAudio(np.zeros(2 * RATE, dtype=np.float32), RATE, "")
     chosen = excerpts([short, long], SPEC, 3)
@@ -150,18 +157,19 @@ def test_excerpts_are_whole_and_spread_over_the_sound():
     assert all(piece.seconds > SPEC.window_seconds for piece in chosen)
 
 
-def test_too_little_sound_says_how_much_there_is_and_how_much_is_needed():
+def test_too_little_sound_says_how_much_there_is_and_how_much_is_needed() -> None:
     with pytest.raises(TooLittleSound, match=r"20 s of sound in 1 spans without gaps.*at least 37 s"):
         train_knn([ContinuousAudio(sound(4, 0, 20), RATE, "")], "knn", "", 7, OPTIONS)
 
 
-def test_a_score_that_falls_with_faults_is_refused(monkeypatch):
+def test_a_score_that_falls_with_faults_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direction, "generated_anomalies", lambda samples, *_: dict.fromkeys(FAULTS, samples))
     with pytest.raises(ScoreInverted, match="more than half must"):
         train_knn([ContinuousAudio(sound(4, 0, 45), RATE, "")], "knn", "", 7, OPTIONS)
 
 
-def test_it_trains_from_a_folder_and_measures_against_other_folders(tmp_path):
+@pytest.mark.subprocess
+def test_it_trains_from_a_folder_and_measures_against_other_folders(tmp_path: Path) -> None:
     for number in range(15):
         folder, seed = ("normal", 4) if number < 10 else ("worn", 5)
         (tmp_path / "data" / folder).mkdir(parents=True, exist_ok=True)
@@ -178,7 +186,7 @@ def test_it_trains_from_a_folder_and_measures_against_other_folders(tmp_path):
     assert load_model(tmp_path / "out" / "knn.onnx").manifest.trained_on == "10 recordings of 1.2 minutes"
 
 
-def test_recordings_that_are_not_normal_are_shown_beside_generated_faults(tmp_path):
+def test_recordings_that_are_not_normal_are_shown_beside_generated_faults(tmp_path: Path) -> None:
     for number in range(12):
         folder, seed = ("normal", 4) if number < 10 else ("worn", 5)
         (tmp_path / folder).mkdir(exist_ok=True)
@@ -192,7 +200,7 @@ def test_recordings_that_are_not_normal_are_shown_beside_generated_faults(tmp_pa
     ]
 
 
-def test_mistakes_are_the_users(tmp_path):
+def test_mistakes_are_the_users(tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match="--data"):
         KnnRecipe().train(None, 7, {})
     with pytest.raises(SettingsError, match="mels 600"):
@@ -201,14 +209,15 @@ def test_mistakes_are_the_users(tmp_path):
         KnnRecipe().train(tmp_path, 7, {"detector": "a b"})
 
 
-def test_parameters_are_counted(trained):
+def test_parameters_are_counted(trained: Trained) -> None:
     model = trained.model
     assert isinstance(model, KnnModel)
     d, references = 2 * OPTIONS.mels, trained.report["references"]
     assert model.parameters == d + d * d + references * (d + 1) + 1
 
 
-def test_neither_training_nor_export_needs_torch():
+@pytest.mark.subprocess
+def test_neither_training_nor_export_needs_torch() -> None:
     """Not on a machine where torch is installed either."""
     program = (
         "import sys; sys.modules['torch'] = None; sys.modules['sklearn'] = None; sys.modules['librosa'] = None\n"

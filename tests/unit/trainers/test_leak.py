@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import librosa
 import numpy as np
@@ -21,11 +22,13 @@ from trainers.recipes.leak.network import EXTRACTORS, ConvAutoencoder, DenseVae,
 from trainers.recipes.leak.recipe import LeakRecipe
 from trainers.recipes.leak.training import AUTOENCODERS, train_autoencoder
 
+pytestmark = pytest.mark.train
+
 TINY = {"steps": "20", "batch": "8", "extractor_steps": "2", "extractor_batch": "2"}
 
 
 @pytest.fixture(scope="module")
-def loggers(tmp_path_factory):
+def loggers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("leak") / "set"
     write_set("leak", out, SetOptions(ids=5, clips=3, anomalies=1))
     return out
@@ -36,7 +39,7 @@ def _window(seed: int) -> torch.Tensor:
     return torch.from_numpy(samples.astype(np.float32))
 
 
-def test_gammatone_filters_peak_at_their_centres_and_have_their_bandwidths():
+def test_gammatone_filters_peak_at_their_centres_and_have_their_bandwidths() -> None:
     weights = gammatone_weights(64, 4_096, 8_000)
     bins = np.linspace(0.0, 4_000.0, 2_049)
     middle = centres(64, 50.0, 4_000.0 - float(erb(4_000.0)))
@@ -47,7 +50,7 @@ def test_gammatone_filters_peak_at_their_centres_and_have_their_bandwidths():
     assert np.allclose(widths[20:60], erb(middle)[20:60], rtol=0.02)
 
 
-def test_mel_cepstra_are_those_of_librosa():
+def test_mel_cepstra_are_those_of_librosa() -> None:
     window = _window(0)
     coefficients = LeakFeatures("mfcc")(window)[0, 0].numpy()
     mel = librosa.feature.melspectrogram(
@@ -61,7 +64,7 @@ def test_mel_cepstra_are_those_of_librosa():
 
 
 @pytest.mark.parametrize(("kind", "shape"), [("time-frequency", (224, 224)), ("mfcc", (44, 86)), ("gfcc", (64, 86))])
-def test_images_have_their_sizes_and_no_level(kind, shape):
+def test_images_have_their_sizes_and_no_level(kind: str, shape: tuple[int, ...]) -> None:
     features = LeakFeatures(kind)
     image = features(_window(1))
     assert image.shape == (1, 1, *shape)
@@ -71,20 +74,20 @@ def test_images_have_their_sizes_and_no_level(kind, shape):
     assert torch.isfinite(features(torch.zeros(1, SPEC.n_frames, SPEC.n_fft))).all()
 
 
-def test_columns_of_the_image_are_standardised():
+def test_columns_of_the_image_are_standardised() -> None:
     image = LeakFeatures("time-frequency")(_window(2))[0, 0]
     assert torch.allclose(image.mean(dim=0), torch.zeros(224), atol=1e-4)
     assert torch.allclose(image.std(dim=0, unbiased=False), torch.ones(224), atol=1e-3)
 
 
-def test_pink_noise_loses_three_decibels_an_octave():
+def test_pink_noise_loses_three_decibels_an_octave() -> None:
     power = np.abs(np.fft.rfft(pink(np.random.default_rng(0), 2**17))) ** 2
     low, high = power[4_096:8_192].mean(), power[8_192:16_384].mean()
     assert 10.0 * np.log10(low / high) == pytest.approx(3.0, abs=0.5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_anomaly_changes_its_input(kind):
+def test_every_kind_of_anomaly_changes_its_input(kind: str) -> None:
     rng = np.random.default_rng(4)
     if kind in SOUND_KINDS:
         before = (0.1 * rng.standard_normal(5_000)).astype(np.float32)
@@ -101,14 +104,14 @@ def test_every_kind_of_anomaly_changes_its_input(kind):
         assert np.array_equal(np.sort(after), np.sort(before))
 
 
-def test_the_extractor_ends_at_the_last_convolution():
+def test_the_extractor_ends_at_the_last_convolution() -> None:
     extractor = Extractor(EXTRACTORS[0]).eval()
     assert extractor.shape == (960, 7, 7)
     assert extractor(torch.zeros(1, 1, 224, 224)).shape == (1, 960, 7, 7)
 
 
 @pytest.mark.parametrize("shape", [(960, 7, 7), (1, 44, 86), (1, 64, 86)])
-def test_autoencoders_keep_the_size_and_range_of_their_input(shape):
+def test_autoencoders_keep_the_size_and_range_of_their_input(shape: tuple[int, ...]) -> None:
     for net in (ConvAutoencoder(shape).eval(), DenseVae(shape if shape[0] == 1 else (960, 1, 1)).eval()):
         given = torch.rand(2, *(shape if isinstance(net, ConvAutoencoder) or shape[0] == 1 else (960, 1, 1)))
         rebuilt = net(given)
@@ -118,7 +121,7 @@ def test_autoencoders_keep_the_size_and_range_of_their_input(shape):
 
 
 @pytest.mark.parametrize("model", AUTOENCODERS)
-def test_every_autoencoder_trains(model):
+def test_every_autoencoder_trains(model: str) -> None:
     torch.manual_seed(0)
     maps = 0.5 + 0.4 * torch.sin(torch.arange(64)[:, None] * torch.linspace(0.1, 1.0, 192)).view(64, 1, 12, 16)
     _, losses = train_autoencoder(model, maps, 1, 60, 16, 2e-3)
@@ -126,7 +129,7 @@ def test_every_autoencoder_trains(model):
     assert np.mean(losses[-5:]) < np.mean(losses[:5])
 
 
-def test_names_become_a_file_and_loggers_are_not_split(loggers, tmp_path):
+def test_names_become_a_file_and_loggers_are_not_split(loggers: Path, tmp_path: Path) -> None:
     trained = LeakRecipe().train(loggers, 3, {**TINY, "features": "mfcc"})
     path = write(trained, tmp_path, 3, "1.0.0")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -144,10 +147,10 @@ def test_names_become_a_file_and_loggers_are_not_split(loggers, tmp_path):
     ]
     # 44 coefficients of 86 frames, low ones first, and the sound they are of.
     assert all(one.features.shape == one.reconstruction.shape == (86, 44) for one in trained.examples)
-    assert all(len(one.audio) == SPEC.window_samples for one in trained.examples)
+    assert all(len(one.samples) == SPEC.window_samples for one in trained.examples)
 
 
-def test_unusable_data_and_settings_are_reported(loggers, tmp_path):
+def test_unusable_data_and_settings_are_reported(loggers: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--data"):
         LeakRecipe().train(None, 3, {})
     for option, value in (("features", "cqt"), ("model", "gan"), ("two_sided", "maybe"), ("extractor", "vgg")):

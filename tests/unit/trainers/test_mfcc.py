@@ -12,6 +12,8 @@ import torch
 from trainers.features.mfcc import WIDTH, clip_features
 from trainers.features.waveform_graph import ClipFeatures
 
+pytestmark = pytest.mark.train
+
 
 def _sound(level: float, seconds: float = 1.0) -> np.ndarray:
     rng = np.random.default_rng(3)
@@ -33,25 +35,25 @@ def _by_libraries(samples: np.ndarray) -> np.ndarray:
 
 @pytest.mark.filterwarnings("ignore:Empty filters:UserWarning")
 @pytest.mark.parametrize("level", [0.5, 0.001])
-def test_features_match_the_libraries(level):
+def test_features_match_the_libraries(level: float) -> None:
     samples = _sound(level)
     features, expected = clip_features(samples, density=True), _by_libraries(samples)
     assert features.shape == (WIDTH,)
     assert np.allclose(features, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_entropy_in_bits_is_between_zero_and_eight():
+def test_entropy_in_bits_is_between_zero_and_eight() -> None:
     ramp = np.linspace(-0.5, 0.5, 25_600)
     assert clip_features(ramp, density=False)[-1] == pytest.approx(8.0, abs=0.01)
     assert clip_features(np.zeros(16_000), density=False)[-1] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_silence_has_finite_features():
+def test_silence_has_finite_features() -> None:
     assert np.isfinite(clip_features(np.zeros(16_000), density=True)).all()
 
 
 @pytest.mark.parametrize("density", [True, False])
-def test_the_network_computes_the_same(density):
+def test_the_network_computes_the_same(density: bool) -> None:
     clips = np.stack([_sound(0.5), _sound(0.001), np.zeros(16_000, np.float32)])
     with torch.no_grad():
         features = ClipFeatures(density=density)(torch.from_numpy(clips.reshape(3, 100, 160))).numpy()

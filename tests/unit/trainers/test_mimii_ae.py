@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import h5py
 import librosa
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
@@ -24,17 +27,21 @@ from trainers.recipes.mimii_ae.network import WIDTHS, VectorAutoencoder, VectorE
 from trainers.recipes.mimii_ae.recipe import MimiiAeRecipe
 from trainers.recipes.mimii_ae.weights import load_weights
 
+pytestmark = pytest.mark.train
+
 TINY = {"epochs": "2", "least_steps": "1", "batch": "64"}
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data") / "set"
     write_set("mimii", root, SetOptions(("fan",), 1, (6.0,), clips=8, anomalies=2, seconds=2.5, seed=3))
     return root
 
 
-def keras_file(path, widths=WIDTHS, seed=0):
+def keras_file(
+    path: Path, widths: Sequence[int] = WIDTHS, seed: int = 0
+) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
     """As Keras 2 writes a model of dense layers."""
     rng = np.random.default_rng(seed)
     arrays = []
@@ -49,21 +56,21 @@ def keras_file(path, widths=WIDTHS, seed=0):
     return arrays
 
 
-def test_vectors_are_five_frames_one_after_the_other():
+def test_vectors_are_five_frames_one_after_the_other() -> None:
     frames = torch.arange(8 * 64, dtype=torch.float32).reshape(1, 8, 64)
     vectors = to_vectors(frames)
     assert vectors.shape == (1, 4, 320)
     assert torch.equal(vectors[0, 3], frames[0, 3:8].flatten())
 
 
-def test_features_equal_the_baselines_for_the_same_frames():
+def test_features_equal_the_baselines_for_the_same_frames() -> None:
     sound = 0.1 * np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
     mel = librosa.feature.melspectrogram(y=sound, sr=16_000, n_fft=1024, hop_length=512, n_mels=64, center=False)
     wanted = 20.0 / 2.0 * np.log10(mel + np.finfo(float).eps)
     assert np.abs(rows_of(sound, 16_000, SPEC) - wanted.T).max() < 1e-3
 
 
-def test_a_windows_score_is_its_mean_error_and_bands_show_its_distribution():
+def test_a_windows_score_is_its_mean_error_and_bands_show_its_distribution() -> None:
     net = VectorAutoencoder()
     window = torch.randn(3, 64, 64)
     score, bands = VectorErrorScore(net)(window)
@@ -74,7 +81,7 @@ def test_a_windows_score_is_its_mean_error_and_bands_show_its_distribution():
     assert torch.allclose(bands[:, 7], squared_error[:, :, 7::64].mean(dim=(1, 2)), rtol=1e-4)
 
 
-def test_it_trains_and_becomes_a_file_that_serves(data, tmp_path):
+def test_it_trains_and_becomes_a_file_that_serves(data: Path, tmp_path: Path) -> None:
     trained = MimiiAeRecipe().train(data, 3, TINY)
     path = write(trained, tmp_path, 3, "1.0.0")
     manifest, windows, scores = read_metadata({prop.key: prop.value for prop in onnx.load(path).metadata_props})
@@ -86,7 +93,7 @@ def test_it_trains_and_becomes_a_file_that_serves(data, tmp_path):
     assert {"clip_auc", "window_auc", "level_auc"} <= manifest.metrics.keys()
 
 
-def test_published_weights_answer_as_in_keras(tmp_path):
+def test_published_weights_answer_as_in_keras(tmp_path: Path) -> None:
     arrays = keras_file(tmp_path / "ae.h5")
     net = VectorAutoencoder()
     load_weights(net, tmp_path / "ae.h5")
@@ -98,7 +105,8 @@ def test_published_weights_answer_as_in_keras(tmp_path):
     assert np.allclose(net.reconstruct(torch.from_numpy(x)).detach().numpy(), wanted, atol=1e-5)
 
 
-def test_published_weights_become_an_artefact_untouched(data, tmp_path):
+@pytest.mark.usefixtures("no_pictures")
+def test_published_weights_become_an_artefact_untouched(data: Path, tmp_path: Path) -> None:
     arrays = keras_file(tmp_path / "ae.h5")
     settings = TINY | {"weights": str(tmp_path / "ae.h5"), "tuning": "no"}
     path = write(MimiiAeRecipe().train(data, 3, settings), tmp_path / "out", 3, "1.0.0")
@@ -106,7 +114,7 @@ def test_published_weights_become_an_artefact_untouched(data, tmp_path):
     assert any(one.size == 320 * 64 and np.isin(arrays[0][0], one).all() for one in kept)
 
 
-def test_weights_of_another_network_are_refused(tmp_path):
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     keras_file(tmp_path / "other.h5", (320, 64, 64, 16, 64, 64, 320))
     (tmp_path / "text.h5").write_text("no weights")
     with h5py.File(tmp_path / "empty.h5", "w"):
@@ -120,7 +128,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
         assert str(caught.value) == f"{path} is not a file: give one of published weights"
 
 
-def test_the_baselines_protocol_tests_on_the_first_normal_clips(data):
+def test_the_baselines_protocol_tests_on_the_first_normal_clips(data: Path) -> None:
     clips = load_clips(data)
     split = baseline_clips(clips, 3)
     assert [clip.path.stem for clip in split.test if clip.label == "normal"] == ["00000000", "00000001"]
@@ -131,7 +139,7 @@ def test_the_baselines_protocol_tests_on_the_first_normal_clips(data):
         baseline_clips([clip for clip in clips if clip.label == "normal"], 3)
 
 
-def test_mistakes_are_named(data):
+def test_mistakes_are_named(data: Path) -> None:
     for settings, named in (
         ({"channel": "left"}, "'left'"),
         ({"protocol": "mine"}, "'mine'"),

@@ -17,7 +17,7 @@ def windowed_clip(machine: str, label: str, level: float) -> WindowedClip:
     return WindowedClip(clip, np.full(100, level, np.float32), np.zeros((2, 4, 3), np.float32))
 
 
-def test_machines_with_different_normal_scores_are_measured_separately():
+def test_machines_with_different_normal_scores_are_measured_separately() -> None:
     clips = [
         windowed_clip(machine, label, level)
         for machine in ("fan", "pump")
@@ -31,5 +31,5 @@ def test_machines_with_different_normal_scores_are_measured_separately():
     assert clip_metrics(clips, scores, 5.0)["clip_auc"] == pytest.approx(0.75)
 
 
-def test_a_machine_without_both_kinds_has_no_figure():
+def test_a_machine_without_both_kinds_has_no_figure() -> None:
     assert metrics_by_machine([windowed_clip("fan", "normal", 0.1)], [np.zeros(2)]) == {}

@@ -10,7 +10,7 @@ from rich.console import Console
 from trainers.progress import bar, track
 
 
-def test_without_a_terminal_nothing_is_drawn_and_no_thread_starts(capsys):
+def test_without_a_terminal_nothing_is_drawn_and_no_thread_starts(capsys: pytest.CaptureFixture[str]) -> None:
     threads = threading.active_count()
     for place in track(range(3), "counting"):
         assert threading.active_count() == threads
@@ -20,7 +20,7 @@ def test_without_a_terminal_nothing_is_drawn_and_no_thread_starts(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_loop_ended_by_an_error_does_not_block_the_next():
+def test_a_loop_ended_by_an_error_does_not_block_the_next() -> None:
     kept = []
     for _ in range(20):
         items = iter(track(range(3), "counting"))
@@ -31,11 +31,11 @@ def test_a_loop_ended_by_an_error_does_not_block_the_next():
 
 
 @pytest.fixture
-def terminal(monkeypatch):
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Console, "is_terminal", True)
 
 
-def test_on_a_terminal_it_is_on_standard_error(capsys, terminal):
+def test_on_a_terminal_it_is_on_standard_error(capsys: pytest.CaptureFixture[str], terminal: None) -> None:
     assert list(track(range(3), "counting", done=2)) == [0, 1, 2]
     drawn = capsys.readouterr()
     assert "counting" in drawn.err

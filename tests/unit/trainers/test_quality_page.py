@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -17,9 +20,11 @@ from trainers.export.golden import golden_windows
 from trainers.export.onnx_export import export
 from trainers.export.torch_model import TorchModel
 
+pytestmark = pytest.mark.train
 
-def a_row(**changed) -> Row:
-    fields = {
+
+def a_row(**changed: Any) -> Row:
+    fields: dict[str, Any] = {
         "recipe": "conv-ae",
         "variant": "plain",
         "on": "a motor",
@@ -32,7 +37,7 @@ def a_row(**changed) -> Row:
     return Row(**(fields | changed))
 
 
-def test_a_saved_row_is_read_back_unchanged(tmp_path, monkeypatch):
+def test_a_saved_row_is_read_back_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "FOLDER", tmp_path / "quality")
     save_row("one", a_row())
     save_row("two", a_row(synthetic=True, file_kb=None, window_ms=None, figures={"f1": Figure(0.5, None, 1)}))
@@ -45,7 +50,7 @@ def test_a_saved_row_is_read_back_unchanged(tmp_path, monkeypatch):
     assert {path.name for path in (tmp_path / "quality").iterdir()} == {"one.json", "two.json"}
 
 
-def test_real_rows_come_before_synthetic_ones_which_are_marked():
+def test_real_rows_come_before_synthetic_ones_which_are_marked() -> None:
     rows = {"synthetic": a_row(synthetic=True), "recorded": a_row(note="of one day")}
     page = pages_of(rows, [])["quality-conv-ae.md"]
     real, _, synthetic = page.partition("## Synthetic sound")
@@ -55,14 +60,14 @@ def test_real_rows_come_before_synthetic_ones_which_are_marked():
     assert "`synthetic`" not in real
 
 
-def test_remarks_come_before_the_synthetic_rows():
+def test_remarks_come_before_the_synthetic_rows() -> None:
     page = pages_of({"synthetic": a_row(synthetic=True), "recorded": a_row()}, [])["quality-conv-ae.md"]
     real, _, synthetic = page.partition("## Synthetic sound")
     assert synthetic.index("within a machine") < synthetic.index("`synthetic`")
     assert "within a machine" not in real
 
 
-def test_every_recipe_has_a_page_that_the_overview_links():
+def test_every_recipe_has_a_page_that_the_overview_links() -> None:
     pages = pages_of({"a": a_row(recipe="zeta"), "b": a_row(recipe="iaia"), "c": a_row()}, ["conv-ae", "iaia"])
     for recipe, row in (("conv-ae", "c"), ("iaia", "b"), ("zeta", "a")):
         assert f"| `{row}` |" in pages[f"quality-{recipe}.md"]
@@ -70,26 +75,26 @@ def test_every_recipe_has_a_page_that_the_overview_links():
     assert "quality-leak.md" not in pages
 
 
-def test_the_transfer_page_has_the_table_and_its_plot():
+def test_the_transfer_page_has_the_table_and_its_plot() -> None:
     page = pages_of({}, [], "| its | table |\n")["quality-transfer.md"]
     assert "| its | table |\n\n![" in page
     assert page.endswith("(transfer.png)\n")
     assert pages_of({}, []).keys() == {"quality.md"}
 
 
-def test_the_targets_are_on_the_overview():
+def test_the_targets_are_on_the_overview() -> None:
     pages = pages_of({"one": a_row()}, ["conv-ae"])
     assert [line for line in pages["quality.md"].splitlines() if line.startswith("## ")] == ["## Targets"]
     assert "## Machines" in pages["quality-shipped.md"]
 
 
-def test_unmeasured_rows_are_named():
+def test_unmeasured_rows_are_named() -> None:
     pages = pages_of({"one": a_row()}, ["conv-ae"], "", ["two", "three"])
     assert "no saved measurement yet: `two`, `three`." in pages["quality.md"]
     assert "Not measured" not in pages_of({"one": a_row()}, ["conv-ae"])["quality.md"]
 
 
-def test_the_pages_show_the_saved_rows(tmp_path):
+def test_the_pages_show_the_saved_rows(tmp_path: Path) -> None:
     write_pages(tmp_path)
     rendered = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert rendered == {path.name: path.read_bytes() for path in FOLDER.glob("quality*.md")} | {
@@ -97,12 +102,12 @@ def test_the_pages_show_the_saved_rows(tmp_path):
     }
 
 
-def test_a_spread_needs_two_runs():
+def test_a_spread_needs_two_runs() -> None:
     assert figure_of([0.5]) == Figure(0.5, None, 1)
     assert figure_of([0.5, 0.7, 0.6]) == Figure(0.6, 0.1, 3)
 
 
-def test_row_names_are_unique_and_rows_without_their_set_are_skipped(tmp_path):
+def test_row_names_are_unique_and_rows_without_their_set_are_skipped(tmp_path: Path) -> None:
     known = rows_to_measure()
     assert {"conv-ae-motor", "conv-ae-published-1s", "mimii-ae-fan"} <= known.keys()
     for name in ("conv-ae-motor", "conv-ae-published-2s", "mimii-ae-motor", "mimii-ae-published"):
@@ -110,7 +115,7 @@ def test_row_names_are_unique_and_rows_without_their_set_are_skipped(tmp_path):
         assert known[name](tmp_path) is None
 
 
-def test_the_cost_of_a_file_is_measured(tmp_path):
+def test_the_cost_of_a_file_is_measured(tmp_path: Path) -> None:
     class Mean(nn.Module):
         def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
             return log_mel.mean(dim=(1, 2))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
@@ -17,11 +19,14 @@ from schemas.manifest import BANDS_OUTPUT, SCORE_OUTPUT, read_metadata
 from trainers.export.artefact import install, write
 from trainers.export.onnx_export import export
 from trainers.export.torch_model import TorchModel
+from trainers.recipe import Trained
 from trainers.recipes.machine.options import MachineOptions
 from trainers.recipes.machine.recipe import SPEC as MACHINE_SPEC
 from trainers.recipes.machine.recipe import MachineRecipe
 from trainers.recipes.registry import RECIPES, recipe
 from trainers.recipes.scream.recipe import ScreamRecipe
+
+pytestmark = pytest.mark.train
 
 TINY_MACHINE = {
     "machines": "6",
@@ -36,21 +41,21 @@ TINY_SCREAM = {"folds": "2", "steps": "20", "batch": "8", "synthetic": "2", "wid
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory):
+def machine(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Path]:
     out = tmp_path_factory.mktemp("machine")
     trained = MachineRecipe().train(None, 3, TINY_MACHINE)
     return trained, write(trained, out, 3, "1.2.3")
 
 
 @pytest.fixture(scope="module")
-def scream(tmp_path_factory, recordings):
+def scream(tmp_path_factory: pytest.TempPathFactory, recordings: Path) -> tuple[Trained, Path]:
     out = tmp_path_factory.mktemp("scream")
     trained = ScreamRecipe().train(recordings, 3, TINY_SCREAM)
     return trained, write(trained, out, 3, "1.2.3")
 
 
 @pytest.mark.parametrize("name", ["machine", "scream"])
-def test_the_file_says_what_it_is_and_reproduces_its_golden_scores(name, request):
+def test_the_file_says_what_it_is_and_reproduces_its_golden_scores(name: str, request: pytest.FixtureRequest) -> None:
     trained, path = request.getfixturevalue(name)
     model = onnx.load(path)
     manifest, features, scores = read_metadata({prop.key: prop.value for prop in model.metadata_props})
@@ -64,7 +69,7 @@ def test_the_file_says_what_it_is_and_reproduces_its_golden_scores(name, request
 
 
 @pytest.mark.parametrize("name", ["machine", "scream"])
-def test_any_batch_size_is_taken_and_rows_do_not_mix(name, request):
+def test_any_batch_size_is_taken_and_rows_do_not_mix(name: str, request: pytest.FixtureRequest) -> None:
     trained, path = request.getfixturevalue(name)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     windows = np.random.default_rng(0).normal(0, 10, (7, trained.spec.n_frames, 64)).astype(np.float32)
@@ -75,7 +80,9 @@ def test_any_batch_size_is_taken_and_rows_do_not_mix(name, request):
 
 
 @pytest.mark.parametrize("name", ["machine", "scream"])
-def test_the_file_is_one_small_and_tells_nothing_of_the_machine_it_was_made_on(name, request):
+def test_the_file_is_one_small_and_tells_nothing_of_the_machine_it_was_made_on(
+    name: str, request: pytest.FixtureRequest
+) -> None:
     _, path = request.getfixturevalue(name)
     raw = path.read_bytes()
     assert len(raw) < 400_000
@@ -84,7 +91,7 @@ def test_the_file_is_one_small_and_tells_nothing_of_the_machine_it_was_made_on(n
     assert not list(path.parent.glob("*.data"))
 
 
-def test_the_score_is_the_error_of_the_bands_in_decibels(machine):
+def test_the_score_is_the_error_of_the_bands_in_decibels(machine: tuple[Trained, Path]) -> None:
     _, path = machine
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     windows = np.random.default_rng(1).normal(0, 10, (3, MACHINE_SPEC.n_frames, 64)).astype(np.float32)
@@ -94,17 +101,17 @@ def test_the_score_is_the_error_of_the_bands_in_decibels(machine):
     assert np.allclose(score, 10.0 * np.log10(bands.mean(axis=1) + 1e-6), atol=1e-3)
 
 
-def test_a_machine_model_shows_reconstructions_of_held_out_machines(machine):
+def test_a_machine_model_shows_reconstructions_of_held_out_machines(machine: tuple[Trained, Path]) -> None:
     trained, path = machine
     shown = {"loss", "scores", "roc", "confusion", "examples"}
     assert {one.name for one in path.parent.glob("*.png")} == {f"machine-{what}.png" for what in shown}
     assert [one.title.split(",")[0] for one in trained.examples] == ["normal", "normal", "faulty", "faulty"]
     for one in trained.examples:
-        error = np.square((one.features - one.reconstruction).T.reshape(64, -1, 8).mean(axis=2)).mean()
+        error = np.square((one.features - one.reconstruction).T.reshape(64, -1, 8).mean(axis=2)).mean()  # type: ignore[operator]
         assert one.score == pytest.approx(10.0 * np.log10(error + 1e-6), abs=1e-3)
 
 
-def test_figures_and_pictures_lie_beside_the_model(scream):
+def test_figures_and_pictures_lie_beside_the_model(scream: tuple[Trained, Path]) -> None:
     _, path = scream
     names = {one.name for one in path.parent.iterdir()}
     pictures = {"scream-scores.png", "scream-roc.png", "scream-confusion.png", "scream-examples.png"}
@@ -114,7 +121,8 @@ def test_figures_and_pictures_lie_beside_the_model(scream):
     assert 0.0 <= figures["manifest"]["metrics"]["cv_clip_recall"] <= 1.0
 
 
-def test_the_same_seed_gives_the_same_model(machine, tmp_path):
+@pytest.mark.usefixtures("no_pictures")
+def test_the_same_seed_gives_the_same_model(machine: tuple[Trained, Path], tmp_path: Path) -> None:
     _, path = machine
     again = write(MachineRecipe().train(None, 3, TINY_MACHINE), tmp_path / "again", 3, "1.2.3")
     other = write(MachineRecipe().train(None, 4, TINY_MACHINE), tmp_path / "other", 3, "1.2.3")
@@ -122,7 +130,7 @@ def test_the_same_seed_gives_the_same_model(machine, tmp_path):
     assert other.read_bytes() != path.read_bytes()
 
 
-def test_a_model_is_installed_beside_others(machine, tmp_path):
+def test_a_model_is_installed_beside_others(machine: tuple[Trained, Path], tmp_path: Path) -> None:
     _, path = machine
     (tmp_path / "index.json").write_text('{"scream": {"file": "scream.onnx", "sha256": "0"}}')
     install(path, tmp_path)
@@ -131,7 +139,7 @@ def test_a_model_is_installed_beside_others(machine, tmp_path):
     assert (tmp_path / index["machine"]["file"]).read_bytes() == path.read_bytes()
 
 
-def test_an_export_that_answers_otherwise_is_refused(machine, tmp_path):
+def test_an_export_that_answers_otherwise_is_refused(machine: tuple[Trained, Path], tmp_path: Path) -> None:
     class Restless(torch.nn.Module):
         """Exported in one state, asked in another."""
 
@@ -146,7 +154,7 @@ def test_an_export_that_answers_otherwise_is_refused(machine, tmp_path):
     assert not (tmp_path / "x.onnx").exists()
 
 
-def test_screams_need_recordings_of_enough_sources(recordings):
+def test_screams_need_recordings_of_enough_sources(recordings: Path) -> None:
     with pytest.raises(InputError, match="--data"):
         ScreamRecipe().train(None, 3, {})
     with pytest.raises(InputError, match="4 sources"):
@@ -161,7 +169,9 @@ def test_screams_need_recordings_of_enough_sources(recordings):
         (0.3 * np.sin(np.arange(8_000) / 7.0), 4_000, "4000 Hz"),
     ],
 )
-def test_unusable_recordings_of_screams_are_named(recordings, tmp_path, samples, rate, said):
+def test_unusable_recordings_of_screams_are_named(
+    recordings: Path, tmp_path: Path, samples: npt.NDArray[np.floating], rate: int, said: str
+) -> None:
     data = shutil.copytree(recordings, tmp_path / "set")
     bad = data / "scream" / "positive" / "bad.wav"
     soundfile.write(bad, samples, rate)
@@ -172,7 +182,7 @@ def test_unusable_recordings_of_screams_are_named(recordings, tmp_path, samples,
     assert str(bad) in str(raised.value)
 
 
-def test_settings_are_read_or_refused():
+def test_settings_are_read_or_refused() -> None:
     assert MachineOptions.parse({"steps": "3", "seconds": "4.5"}).seconds == 4.5
     with pytest.raises(SettingsError, match=r"no option 'patience'; there are batch, .*width"):
         MachineOptions.parse({"patience": "3"})
@@ -186,13 +196,13 @@ def test_settings_are_read_or_refused():
         MachineOptions.parse({"faulty_share": "1.5"})
 
 
-def test_recipes_are_found_by_name():
+def test_recipes_are_found_by_name() -> None:
     assert all(recipe(name).name == name for name in RECIPES)
     with pytest.raises(SettingsError, match="toaster"):
         recipe("toaster")
 
 
-def test_former_names_are_accepted_and_not_listed():
+def test_former_names_are_accepted_and_not_listed() -> None:
     assert [recipe(name).name for name in ("quick", "fleet")] == ["knn", "embedding"]
     with pytest.raises(SettingsError) as caught:
         recipe("toaster")

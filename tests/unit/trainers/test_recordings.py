@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -12,7 +14,7 @@ from trainers.data.recordings import read_folder, source_of
 RATE = 16_000
 
 
-def test_a_folder_is_read_in_order_at_one_rate(recordings):
+def test_a_folder_is_read_in_order_at_one_rate(recordings: Path) -> None:
     read = read_folder(recordings, ("scream", "sounds", "absent"), RATE)
     assert [one.name for one in read] == sorted(one.name for one in read)
     assert {one.kind for one in read} == {"positive", "negative", "dog-bark"}
@@ -20,11 +22,11 @@ def test_a_folder_is_read_in_order_at_one_rate(recordings):
     assert len({one.digest for one in read}) == 12
 
 
-def test_only_the_given_folders_are_read(recordings):
+def test_only_the_given_folders_are_read(recordings: Path) -> None:
     assert {one.kind for one in read_folder(recordings, ("sounds",), RATE)} == {"dog-bark"}
 
 
-def test_channels_are_averaged_and_the_rate_is_changed(tmp_path):
+def test_channels_are_averaged_and_the_rate_is_changed(tmp_path: Path) -> None:
     t = np.arange(44_100) / 44_100
     left = 0.5 * np.sin(2 * np.pi * 500 * t)
     soundfile.write(tmp_path / "a.wav", np.stack([left, 0 * left], axis=1), 44_100)
@@ -34,7 +36,7 @@ def test_channels_are_averaged_and_the_rate_is_changed(tmp_path):
     assert one.samples[2_000:14_000].std() == pytest.approx(0.25 / np.sqrt(2), rel=0.02)
 
 
-def test_an_odd_rate_is_replaced_by_the_nearest_supported_one(tmp_path):
+def test_an_odd_rate_is_replaced_by_the_nearest_supported_one(tmp_path: Path) -> None:
     t = np.arange(2 * 11_127) / 11_127
     soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 500 * t), 11_127)
     (one,) = read_folder(tmp_path, (), RATE)
@@ -43,7 +45,7 @@ def test_an_odd_rate_is_replaced_by_the_nearest_supported_one(tmp_path):
     assert int(spectrum.argmax()) == pytest.approx(500, abs=1)
 
 
-def test_unusable_files_are_named(tmp_path):
+def test_unusable_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match="nowhere"):
         read_folder(tmp_path / "nowhere", (), RATE)
     with pytest.raises(UnreadableInput, match=r"\.flac"):
@@ -74,9 +76,9 @@ def test_unusable_files_are_named(tmp_path):
         ("ambience", "room_20221027-000004", "room_20221027-004227", False),
     ],
 )
-def test_cuts_of_one_recording_share_their_source(kind, one, other, same):
+def test_cuts_of_one_recording_share_their_source(kind: str, one: str, other: str, same: bool) -> None:
     assert (source_of(kind, one) == source_of(kind, other)) is same
 
 
-def test_equal_names_in_two_folders_are_two_sources():
+def test_equal_names_in_two_folders_are_two_sources() -> None:
     assert source_of("positive", "take_1") != source_of("negative", "take_1")

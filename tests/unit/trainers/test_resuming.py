@@ -9,6 +9,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +22,8 @@ from schemas.errors import ExportError, OutputError, ScoreInverted, UnreadableIn
 from trainers.training.checkpoint import FOLDER, resumable
 from trainers.training.epochs import Schedule, fit_epochs
 from trainers.training.loop import fit, repeatable
+
+pytestmark = pytest.mark.train
 
 STEPS = 40
 
@@ -45,7 +50,9 @@ def trained_by_steps(cut_at: int | None = None) -> tuple[dict[str, torch.Tensor]
     return net.state_dict(), losses, drawn
 
 
-def trained_by_epochs(cut_at: int | None = None, patience: int = 0) -> tuple[dict[str, torch.Tensor], dict, int]:
+def trained_by_epochs(
+    cut_at: int | None = None, patience: int = 0
+) -> tuple[dict[str, torch.Tensor], dict[str, list[float]], int]:
     steps = 0
     with repeatable(6):
         rows = torch.randn(50, 4)
@@ -68,7 +75,7 @@ def trained_and_then(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("train", [trained_by_steps, trained_by_epochs])
-def test_an_interrupted_fit_ends_as_if_nothing_had_happened(tmp_path, train):
+def test_an_interrupted_fit_ends_as_if_nothing_had_happened(tmp_path: Path, train: Callable[..., Any]) -> None:
     weights, losses, whole = train()
     for cut in (1, whole // 2, whole - 1):
         out = tmp_path / str(cut)
@@ -83,7 +90,7 @@ def test_an_interrupted_fit_ends_as_if_nothing_had_happened(tmp_path, train):
         assert not (out / FOLDER).exists()
 
 
-def test_a_run_with_other_settings_begins_anew(tmp_path):
+def test_a_run_with_other_settings_begins_anew(tmp_path: Path) -> None:
     _, losses, whole = trained_by_steps()
     with pytest.raises(PowerCut), resumable(tmp_path, {"seed": 5}):
         trained_by_steps(30)
@@ -93,7 +100,7 @@ def test_a_run_with_other_settings_begins_anew(tmp_path):
     assert again == losses
 
 
-def test_a_finished_fit_of_an_interrupted_run_is_not_done_again(tmp_path):
+def test_a_finished_fit_of_an_interrupted_run_is_not_done_again(tmp_path: Path) -> None:
     first, *_ = trained_by_steps()
 
     def both(cut_at: int | None = None) -> tuple[dict[str, torch.Tensor], int, int]:
@@ -109,7 +116,7 @@ def test_a_finished_fit_of_an_interrupted_run_is_not_done_again(tmp_path):
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
-def test_without_its_generators_a_fit_keeps_nothing(tmp_path):
+def test_without_its_generators_a_fit_keeps_nothing(tmp_path: Path) -> None:
     net = nn.Linear(2, 1)
 
     def interrupted() -> None:
@@ -121,7 +128,7 @@ def test_without_its_generators_a_fit_keeps_nothing(tmp_path):
     assert not list(tmp_path.rglob("*.pt"))
 
 
-def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path):
+def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(PowerCut), resumable(tmp_path, {}):
         trained_by_steps(30)
     (kept,) = (tmp_path / FOLDER).rglob("*.pt")
@@ -131,7 +138,7 @@ def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path):
     assert not list(tmp_path.rglob("*.pt"))
 
 
-def test_training_stops_where_the_validation_loss_does_not_fall_and_takes_its_best():
+def test_training_stops_where_the_validation_loss_does_not_fall_and_takes_its_best() -> None:
     rows = torch.zeros(16, 1)
     net = nn.Linear(1, 1, bias=True)
     weights = []
@@ -151,7 +158,7 @@ def test_training_stops_where_the_validation_loss_does_not_fall_and_takes_its_be
     assert net.bias.item() == weights[0]
 
 
-def test_a_small_set_gets_more_epochs_and_as_much_more_patience():
+def test_a_small_set_gets_more_epochs_and_as_much_more_patience() -> None:
     schedule = Schedule(10, 32, patience=3, least_steps=100)
     assert schedule.extended(40) == Schedule(50, 32, patience=15, least_steps=100)
     assert schedule.extended(3_200) == schedule
@@ -166,7 +173,7 @@ def test_a_small_set_gets_more_epochs_and_as_much_more_patience():
 
 
 @pytest.mark.parametrize("steps", [1, 2, 9, 10, 11, 20])
-def test_a_fit_may_have_any_number_of_steps(steps):
+def test_a_fit_may_have_any_number_of_steps(steps: int) -> None:
     net = nn.Linear(2, 1)
     losses = fit(net, lambda: net(torch.ones(1, 2)).square().sum(), steps, 0.01, "training")
     assert len(losses) == steps
@@ -202,7 +209,7 @@ _FULL_DISK = """
 """
 
 
-def test_a_disk_that_fills_up_ends_the_run_with_its_last_checkpoint_whole(tmp_path):
+def test_a_disk_that_fills_up_ends_the_run_with_its_last_checkpoint_whole(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(_FULL_DISK), str(tmp_path)], capture_output=True, text=True, check=False
     )
@@ -215,13 +222,13 @@ def test_a_disk_that_fills_up_ends_the_run_with_its_last_checkpoint_whole(tmp_pa
     assert signal.getsignal(signal.SIGXFSZ) is not None
 
 
-def test_an_error_of_the_disk_is_the_users(tmp_path):
+def test_an_error_of_the_disk_is_the_users(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="cannot be written"), resumable(tmp_path / "file", {}):
         trained_by_steps()
 
 
-def test_what_the_same_command_would_meet_again_leaves_nothing(tmp_path):
+def test_what_the_same_command_would_meet_again_leaves_nothing(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(PowerCut), resumable(out, {"seed": 5}):
         trained_by_steps(30)
@@ -237,15 +244,15 @@ def test_what_the_same_command_would_meet_again_leaves_nothing(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_a_model_that_cannot_be_exported_keeps_nothing_for_it_would_end_alike(tmp_path):
+def test_a_model_that_cannot_be_exported_keeps_nothing_for_it_would_end_alike(tmp_path: Path) -> None:
     with pytest.raises(ExportError) as caught, resumable(tmp_path / "new", {}):
         trained_and_then(ExportError("is off by 0.1"))
     assert str(caught.value) == "is off by 0.1"
     assert not (tmp_path / "new").exists()
 
 
-def test_a_disk_that_was_full_from_the_first_leaves_nothing(tmp_path, monkeypatch):
-    def full(_):
+def test_a_disk_that_was_full_from_the_first_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
@@ -256,7 +263,7 @@ def test_a_disk_that_was_full_from_the_first_leaves_nothing(tmp_path, monkeypatc
         assert not list(tmp_path.iterdir())
 
 
-def test_a_disk_that_is_full_says_where_the_run_goes_on(tmp_path):
+def test_a_disk_that_is_full_says_where_the_run_goes_on(tmp_path: Path) -> None:
     with pytest.raises(PowerCut), resumable(tmp_path, {"another": "run"}):
         trained_by_steps(30)
     with pytest.raises(OutputError) as caught, resumable(tmp_path, {}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,20 +13,22 @@ from trainers.recipes.scream.batches import AUGMENTATIONS, ScreamBatches, augmen
 from trainers.recipes.scream.data import synthetic_recordings
 from trainers.recipes.scream.options import SPEC, ScreamOptions, spec_of
 
+pytestmark = pytest.mark.train
+
 ALL, NONE = augmentations("all"), augmentations("none")
 
 
 @pytest.fixture(scope="module")
-def recordings():
+def recordings() -> Any:
     return synthetic_recordings(3, 4)
 
 
 @pytest.fixture(scope="module")
-def augmented(recordings):
+def augmented(recordings: Any) -> Any:
     return augmented_recordings(recordings, SPEC, ALL)
 
 
-def test_batches_hold_normalised_windows_and_repeat_by_seed(augmented):
+def test_batches_hold_normalised_windows_and_repeat_by_seed(augmented: Any) -> None:
     batch = ScreamBatches(augmented, SPEC, 5, 10, ALL).draw()
     windows = batch.windows.numpy()
     assert windows.shape == (10, SPEC.n_frames, SPEC.n_mels)
@@ -37,7 +40,7 @@ def test_batches_hold_normalised_windows_and_repeat_by_seed(augmented):
     assert not np.array_equal(other.windows.numpy(), windows)
 
 
-def test_a_batch_says_what_kind_of_sound_each_window_holds(augmented):
+def test_a_batch_says_what_kind_of_sound_each_window_holds(augmented: Any) -> None:
     batches = ScreamBatches(augmented, SPEC, 5, 40, ALL)
     batch = batches.draw()
     kinds = [batches.kinds[place] for place in batch.kinds.tolist()]
@@ -46,13 +49,13 @@ def test_a_batch_says_what_kind_of_sound_each_window_holds(augmented):
 
 
 @pytest.mark.parametrize("one", [name for name in AUGMENTATIONS if name not in ("shift", "speed")])
-def test_each_augmentation_changes_a_batch(augmented, one):
+def test_each_augmentation_changes_a_batch(augmented: Any, one: str) -> None:
     plain = ScreamBatches(augmented, SPEC, 5, 16, NONE).draw().windows.numpy()
     changed = ScreamBatches(augmented, SPEC, 5, 16, frozenset({one})).draw().windows.numpy()
     assert not np.allclose(changed, plain, atol=0.5)
 
 
-def test_recordings_are_played_at_several_speeds_and_shifts(recordings):
+def test_recordings_are_played_at_several_speeds_and_shifts(recordings: Any) -> None:
     recorded = replace(recordings[0], is_synthetic=False)
     (plain,) = augmented_recordings([recorded], SPEC, NONE)
     (varied,) = augmented_recordings([recorded], SPEC, ALL)
@@ -62,7 +65,7 @@ def test_recordings_are_played_at_several_speeds_and_shifts(recordings):
     assert lengths == sorted(lengths, reverse=True)
 
 
-def test_sound_outside_a_persons_labels_is_trained_on_as_harmless(recordings):
+def test_sound_outside_a_persons_labels_is_trained_on_as_harmless(recordings: Any) -> None:
     by_energy = replace(recordings[0], is_synthetic=False)
     labelled = replace(by_energy, labels=(Label(0.6, 1.2, "scream"),))
     assert not any(len(others) for _, _, others in augmented_recordings([by_energy], SPEC, NONE)[0].views)
@@ -70,7 +73,7 @@ def test_sound_outside_a_persons_labels_is_trained_on_as_harmless(recordings):
 
 
 @pytest.mark.parametrize("hop", [512, 2_048, 4_096])
-def test_other_hops_and_rates_make_batches_too(hop):
+def test_other_hops_and_rates_make_batches_too(hop: int) -> None:
     spec = spec_of(ScreamOptions(hop=hop))
     batch = ScreamBatches(
         augmented_recordings(synthetic_recordings(3, 4, spec.sample_rate), spec, ALL), spec, 1, 6, ALL
@@ -80,7 +83,7 @@ def test_other_hops_and_rates_make_batches_too(hop):
     assert np.isfinite(windows.numpy()).all()
 
 
-def test_augmentations_are_named_or_refused():
+def test_augmentations_are_named_or_refused() -> None:
     assert augmentations("mix, gain") == {"mix", "gain"}
     with pytest.raises(ValueError, match="echo"):
         augmentations("mix,echo")

@@ -12,21 +12,23 @@ from trainers.export.torch_model import TorchModel
 from trainers.recipes.scream.network_family import MODELS, network
 from trainers.recipes.scream.options import ScreamOptions, spec_of
 
+pytestmark = pytest.mark.train
+
 # As the talk gives them; none is given for C-RNN.
 SIZES = {"A": 165, "B": 533, "C": 420, "A-depthwise": 297, "A-deep": 659}
 
 
 @pytest.mark.parametrize(("name", "thousands"), SIZES.items())
-def test_sizes_come_near_the_published_ones(name, thousands):
+def test_sizes_come_near_the_published_ones(name: str, thousands: float) -> None:
     assert TorchModel(network(name, "log-mel", 16, 0.3)).parameters == pytest.approx(thousands * 1_000, rel=0.03)
 
 
-def test_the_own_network_is_small():
+def test_the_own_network_is_small() -> None:
     assert TorchModel(network("compact", "log-mel", 16, 0.3)).parameters < 200_000
 
 
 @pytest.mark.parametrize(("name", "features"), [*((one, "log-mel") for one in MODELS), ("A", "mel"), ("C-RNN", "mel")])
-def test_each_becomes_onnx_and_does_not_depend_on_gain(name, features):
+def test_each_becomes_onnx_and_does_not_depend_on_gain(name: str, features: str) -> None:
     torch.manual_seed(1)
     model = TorchModel(network(name, features, 8, 0.3).eval())
     windows = np.random.default_rng(2).normal(0.0, 12.0, (3, 48 if name == "compact" else 11, 64)).astype(np.float32)
@@ -38,8 +40,8 @@ def test_each_becomes_onnx_and_does_not_depend_on_gain(name, features):
     assert np.ptp(answers) > 0.0
 
 
-def test_kernels_have_the_shape_of_their_type():
-    reach = {name: network(name, "log-mel", 8, 0.0).eval().body[0][0].weight.shape[2:] for name in ("A", "B", "C")}
+def test_kernels_have_the_shape_of_their_type() -> None:
+    reach = {name: network(name, "log-mel", 8, 0.0).eval().body[0][0].weight.shape[2:] for name in ("A", "B", "C")}  # type: ignore[index]
     assert (reach["A"][1], reach["B"][0]) == (1, 1)
     assert min(reach["A"][0], reach["B"][1], *reach["C"]) > 1
 
@@ -56,25 +58,25 @@ def test_kernels_have_the_shape_of_their_type():
         ({"dropout": "1.5"}, "dropout"),
     ],
 )
-def test_what_cannot_be_chosen_is_refused(settings, named):
+def test_what_cannot_be_chosen_is_refused(settings: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         ScreamOptions.parse(settings)
 
 
-def test_settings_override_a_preset():
+def test_settings_override_a_preset() -> None:
     small = ScreamOptions.parse({"preset": "small"})
     assert small.steps < ScreamOptions().steps
     assert ScreamOptions.parse({"preset": "small", "steps": "7"}).steps == 7
 
 
 @pytest.mark.parametrize("hop", [320, 512, 2_048, 4_096])
-def test_a_window_is_about_a_second(hop):
+def test_a_window_is_about_a_second(hop: int) -> None:
     spec = spec_of(ScreamOptions(hop=hop))
     assert spec.window_seconds == pytest.approx(1.0, abs=0.12)
     assert spec.window_hop * spec.hop / spec.sample_rate == pytest.approx(0.2, abs=0.05)
 
 
-def test_the_weight_of_kinds_may_be_zero_but_not_negative():
+def test_the_weight_of_kinds_may_be_zero_but_not_negative() -> None:
     assert ScreamOptions.parse({"kinds": "0"}).kinds == 0.0
     with pytest.raises(SettingsError, match="'kinds' is '-1'; it must be 0 or above"):
         ScreamOptions.parse({"kinds": "-1"})

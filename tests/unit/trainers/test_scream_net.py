@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from trainers.recipes.scream.network import ScreamNet, above_floor, relative_level
+
+pytestmark = pytest.mark.train
 
 WINDOW = (1, 48, 64)
 
@@ -47,6 +50,6 @@ def test_the_network_uses_the_level_above_the_floor() -> None:
     before = net(window)
 
     with torch.no_grad():
-        net.body[0][0].weight[:, 1] = 0.0
+        net.body[0][0].weight[:, 1] = 0.0  # type: ignore[index]
 
     assert not torch.allclose(net(window), before)

@@ -15,19 +15,23 @@ from trainers.recipes.scream.quality import (
     recall_of,
 )
 
+pytestmark = pytest.mark.train
 
-def _scored(fold, scores, labels, *, scream, kind="k", name="scream/a"):
+
+def _scored(
+    fold: int, scores: list[float], labels: list[int], *, scream: bool, kind: str = "k", name: str = "scream/a"
+) -> ScoredRecording:
     recording = LabelledRecording(name, kind, "s", np.zeros(4, np.float32), 16_000, scream, is_synthetic=False)
     return ScoredRecording(recording, fold, np.array(scores, np.float32), np.array(labels, np.int8))
 
 
-def _fold(fold, above):
+def _fold(fold: int, above: float) -> list[ScoredRecording]:
     """Screams that score ``above`` and others that score 1 below that."""
     screams = [_scored(fold, [above] * 4, [1] * 4, scream=True) for _ in range(20)]
     return screams + [_scored(fold, [above - 1.0] * 4, [0] * 4, scream=False) for _ in range(60)]
 
 
-def test_a_folds_threshold_is_chosen_by_the_others():
+def test_a_folds_threshold_is_chosen_by_the_others() -> None:
     scored = _fold(0, 2.0) + _fold(1, 5.0)
     thresholds = fold_thresholds(scored)
     assert thresholds.clip == {0: pytest.approx(4.5), 1: pytest.approx(1.5)}
@@ -37,7 +41,7 @@ def test_a_folds_threshold_is_chosen_by_the_others():
     assert figures["clip_auc"] == pytest.approx(0.75)
 
 
-def test_uncertain_windows_are_not_counted_and_clips_of_nothing_else_are_separate():
+def test_uncertain_windows_are_not_counted_and_clips_of_nothing_else_are_separate() -> None:
     thresholds = FoldThresholds({0: 0.0}, {0: 1.0})
     scored = [
         _scored(0, [2.0, 0.5, 2.0, -3.0], [1, 1, -1, -1], scream=True),
@@ -52,7 +56,7 @@ def test_uncertain_windows_are_not_counted_and_clips_of_nothing_else_are_separat
     assert recall_of(scored[:2], thresholds) == 0.5
 
 
-def test_false_clips_are_named_by_kind():
+def test_false_clips_are_named_by_kind() -> None:
     scored = [
         _scored(0, [3.0, 3.0], [0, 0], scream=False, kind="rooster", name="sounds/loud.ogg"),
         _scored(0, [-3.0, -3.0], [0, 0], scream=False, kind="rooster", name="sounds/soft.ogg"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -20,12 +21,12 @@ SECONDS = 75
 
 
 @pytest.fixture(scope="module")
-def index():
+def index() -> dict[str, Any]:
     return json.loads((MODELS / "index.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def sessions(index):
+def sessions(index: dict[str, Any]) -> dict[str, onnxruntime.InferenceSession]:
     return {
         name: onnxruntime.InferenceSession((MODELS / entry["file"]).read_bytes(), providers=["CPUExecutionProvider"])
         for name, entry in index.items()
@@ -33,7 +34,7 @@ def sessions(index):
 
 
 @pytest.fixture(scope="module")
-def scored(sessions):
+def scored(sessions: dict[str, onnxruntime.InferenceSession]) -> dict[str, Any]:
     """Of each device of the demo: window ends in seconds, scores, calibration."""
     result = {}
     for device in demo_factory():
@@ -48,7 +49,9 @@ def scored(sessions):
 
 
 @pytest.mark.parametrize("name", ["machine", "scream"])
-def test_each_is_what_the_index_and_its_manifest_say(index, sessions, name):
+def test_each_is_what_the_index_and_its_manifest_say(
+    index: dict[str, Any], sessions: dict[str, onnxruntime.InferenceSession], name: str
+) -> None:
     raw = (MODELS / index[name]["file"]).read_bytes()
     assert hashlib.sha256(raw).hexdigest() == index[name]["sha256"]
     assert len(raw) < 600_000
@@ -58,7 +61,7 @@ def test_each_is_what_the_index_and_its_manifest_say(index, sessions, name):
     assert np.allclose(sessions[name].run([SCORE_OUTPUT], {"log_mel": features})[0], scores, rtol=1e-5, atol=1e-5)
 
 
-def test_the_failing_motor_stands_out_and_no_other_machine_does(scored):
+def test_the_failing_motor_stands_out_and_no_other_machine_does(scored: dict[str, Any]) -> None:
     for device, ends, scores, calibration in scored.values():
         if device.kind != "machine":
             continue
@@ -71,7 +74,7 @@ def test_the_failing_motor_stands_out_and_no_other_machine_does(scored):
             assert excess.max() < 5.0, device.device_id
 
 
-def test_both_screams_are_found_with_margin(scored):
+def test_both_screams_are_found_with_margin(scored: dict[str, Any]) -> None:
     _, ends, scores, calibration = scored["hall-1"]
     for start in SCREAMS_AT:
         during = scores[(ends > start + 0.7) & (ends < start + 2.3)]
@@ -79,7 +82,7 @@ def test_both_screams_are_found_with_margin(scored):
         assert np.median(during) > prior_of(calibration).max_threshold
 
 
-def test_rooms_are_quiet_otherwise_with_margin(scored):
+def test_rooms_are_quiet_otherwise_with_margin(scored: dict[str, Any]) -> None:
     for device, ends, scores, calibration in scored.values():
         if device.kind == "room":
             first, last = SCREAMS_AT[0], SCREAMS_AT[-1] + 4.0

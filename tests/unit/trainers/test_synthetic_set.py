@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from schemas.errors import OutputError, SettingsError
 from synthesis.recording import RecordingSite
+from trainers.data.loaders.clip import Clip
 from trainers.data.loaders.layout import load_clips
 from trainers.data.synthetic_set import LAYOUTS, SetOptions, write_set
 
 SMALL = SetOptions(types=("fan", "valve"), ids=2, snr_db=(6.0, -6.0), clips=3, anomalies=2, seconds=1.0, channels=3)
 
 
-def digests(root):
+def digests(root: Path) -> dict[str, str]:
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in root.rglob("*")
@@ -24,14 +26,14 @@ def digests(root):
 
 
 @pytest.fixture(scope="module")
-def sets(tmp_path_factory):
+def sets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
     root = tmp_path_factory.mktemp("sets")
     written = {layout: write_set(layout, root / layout, SMALL) for layout in LAYOUTS}
     return root, written
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_set_is_read_by_the_loader_of_its_layout(sets, layout):
+def test_a_set_is_read_by_the_loader_of_its_layout(sets: tuple[Path, dict[str, int]], layout: str) -> None:
     root, written = sets
     clips = load_clips(root / layout)
     assert len(clips) == written[layout]
@@ -43,7 +45,7 @@ def test_a_set_is_read_by_the_loader_of_its_layout(sets, layout):
         assert 0.003 < samples.std() < 0.5
 
 
-def test_mimii_has_machines_ids_levels_and_channels(sets):
+def test_mimii_has_machines_ids_levels_and_channels(sets: tuple[Path, dict[str, int]]) -> None:
     root, _ = sets
     clips = load_clips(root / "mimii")
     assert {clip.machine for clip in clips} == {"fan", "valve"}
@@ -55,7 +57,9 @@ def test_mimii_has_machines_ids_levels_and_channels(sets):
     }
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(sets, tmp_path):
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
+    sets: tuple[Path, dict[str, int]], tmp_path: Path
+) -> None:
     root, _ = sets
     write_set("folders", tmp_path / "again", SMALL)
     assert digests(tmp_path / "again") == digests(root / "folders")
@@ -64,14 +68,14 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(sets, tmp_path)
     assert not set(digests(tmp_path / "other").values()) & set(digests(root / "folders").values())
 
 
-def test_no_two_files_are_alike(sets):
+def test_no_two_files_are_alike(sets: tuple[Path, dict[str, int]]) -> None:
     root, written = sets
     for layout in LAYOUTS:
         sounds = {name: digest for name, digest in digests(root / layout).items() if name.endswith(".wav")}
         assert len(set(sounds.values())) == len(sounds) == written[layout], layout
 
 
-def test_noise_is_stronger_at_a_lower_snr(sets):
+def test_noise_is_stronger_at_a_lower_snr(sets: tuple[Path, dict[str, int]]) -> None:
     """The machine is the same sound at both; what differs is noise."""
     root, _ = sets
     by_snr = {clip.snr_db: clip.samples(16_000, "first") for clip in load_clips(root / "mimii") if _first_fan(clip)}
@@ -79,7 +83,7 @@ def test_noise_is_stronger_at_a_lower_snr(sets):
     assert 0.2 < likeness < 0.98
 
 
-def test_a_fault_has_its_severity_and_does_not_change_the_level():
+def test_a_fault_has_its_severity_and_does_not_change_the_level() -> None:
     station = RecordingSite(5, "fan")
     sounds = {db: station.clip(0, 2.0, 60.0, faulty=True, severity_db=db).astype(float) for db in (-60.0, -12.0, 6.0)}
     still = sounds[-60.0]
@@ -90,11 +94,11 @@ def test_a_fault_has_its_severity_and_does_not_change_the_level():
         assert 20 * np.log10(sound.std() / still.std()) == pytest.approx(0.0, abs=1.5)
 
 
-def _first_fan(clip):
+def _first_fan(clip: Clip) -> bool:
     return (clip.machine, clip.unit, clip.label, clip.path.stem) == ("fan", "id_00", "normal", "00000000")
 
 
-def test_invalid_options_are_named_before_anything_is_written(tmp_path):
+def test_invalid_options_are_named_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="'tape'"):
         write_set("tape", tmp_path / "x", SMALL)
     with pytest.raises(SettingsError, match="'toaster'"):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -33,6 +36,8 @@ from trainers.recipes.scream.network_family import network
 from trainers.recipes.scream.options import SPEC as SCREAM
 from trainers.recipes.scream.options import ScreamOptions, spec_of
 
+pytestmark = pytest.mark.train
+
 RATE = 16_000
 
 
@@ -54,12 +59,12 @@ def eye_scream(name: str) -> tuple[TorchModel, FeatureSpec]:
     return TorchModel(network(name, "log-mel", 8, 0.2).eval()), spec
 
 
-def knn():
+def knn() -> Any:
     trained = train_knn([ContinuousAudio(sound(50.0), RATE, "")], "knn", "", 7, KnnOptions(window=2))
     return trained.model, trained.spec
 
 
-MADE = {
+MADE: dict[str, Callable[[], tuple[Any, FeatureSpec]]] = {
     "machine": lambda: (TorchModel(MachineNet().eval(), has_bands=True), MACHINE),
     "scream": lambda: (TorchModel(network("compact", "log-mel", 8, 0.2).eval()), SCREAM),
     "Eye-SCREAM, recurrent": lambda: eye_scream("C-RNN"),
@@ -74,18 +79,18 @@ def sound(seconds: float) -> np.ndarray:
 
 
 @pytest.fixture
-def wav(tmp_path):
+def wav(tmp_path: Path) -> Path:
     path = tmp_path / "fan.wav"
     soundfile.write(path, sound(5.0), RATE, subtype="PCM_16")
     return path
 
 
-def told(capsys) -> np.ndarray:
+def told(capsys: pytest.CaptureFixture[str]) -> np.ndarray:
     return np.array([json.loads(line)["score"] for line in capsys.readouterr().out.splitlines()])
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_to_a_hundred_thousandth(name, wav, tmp_path, capsys):
+def test_to_a_hundred_thousandth(name: str, wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(3)
     model, spec = MADE[name]()
     detector = "scream" if "cream" in name else "machine"
@@ -112,7 +117,9 @@ def test_to_a_hundred_thousandth(name, wav, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("detector", ["machine", "scream"])
-def test_the_shipped_files_score_librosas_features_alike(detector, wav, capsys):
+def test_the_shipped_files_score_librosas_features_alike(
+    detector: str, wav: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The whole way from a file's samples to a score, with nothing of ours but the network."""
     score([wav], detector=detector, json=True)
     served = told(capsys)

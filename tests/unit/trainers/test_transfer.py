@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,11 +23,13 @@ from trainers.experiments.transfer.experiment import TransferOptions, TransferRu
 from trainers.experiments.transfer.report import plot_of, rows_of, table_of
 from trainers.recipes.mimii_ae.data import vectors_of
 
+pytestmark = pytest.mark.train
+
 TINY = TransferOptions(seeds=2, epochs=1, batch=64, least_steps=1, targets=1)
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data") / "set"
     kinds = ("fan", "pump", "slider", "valve")
     write_set("mimii", root, SetOptions(kinds, 2, (-6.0,), clips=3, anomalies=1, seconds=1.0, channels=1, seed=5))
@@ -33,11 +37,11 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def runs(data):
+def runs(data: Path) -> list[TransferRun]:
     return run_all(load_clips(data), TINY, (5.0, 100.0), 3)
 
 
-def test_every_plan_pretrains_on_its_sources(runs):
+def test_every_plan_pretrains_on_its_sources(runs: list[TransferRun]) -> None:
     by_plan = {
         plan: {(run.target, run.source) for run in runs if run.plan == plan} for plan in ("v1", "v2", "v3", "v4")
     }
@@ -51,7 +55,7 @@ def test_every_plan_pretrains_on_its_sources(runs):
         assert not any(target.split("/")[0] in source.split("+") for target, source in pairs)
 
 
-def test_every_arm_has_every_share_and_seed_and_one_from_scratch(runs):
+def test_every_arm_has_every_share_and_seed_and_one_from_scratch(runs: list[TransferRun]) -> None:
     arms = {(run.plan, run.source, run.target) for run in runs}
     assert len(arms) == 4 * (1 + 1 + 3 + 3 + 1)
     assert len(runs) == len(arms) * 2 * 2
@@ -63,59 +67,59 @@ def test_every_arm_has_every_share_and_seed_and_one_from_scratch(runs):
             assert run.tuned_on == max(2, round(0.05 * whole[run.target]))
 
 
-def test_fine_tuning_starts_from_the_pretrained_weights(data, monkeypatch):
+def test_fine_tuning_starts_from_the_pretrained_weights(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fine-tuned model starts from pretrained weights; one from scratch does not."""
     initial_weights = []
     train = transfer._train
 
-    def spy(initial, rows, options, steps, seed):
+    def spy(initial: Any, rows: Any, options: Any, steps: Any, seed: int) -> Any:
         initial_weights.append(initial)
         return train(initial, rows, options, steps, seed)
 
     monkeypatch.setattr(transfer, "_train", spy)
     clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
-    run_all(clips, replace(TINY, seeds=1), (100.0,), 3)
+    run_all(clips, TINY.model_copy(update={"seeds": 1}), (100.0,), 3)
     pretrained = [weights for weights in initial_weights if weights is not None]
     # Two targets: scratch, the same type's other machine and the other type each; four pretrained models.
     assert (len(initial_weights), len(pretrained)) == (10, 4)
     assert all("layers.0.weight" in weights for weights in pretrained)
 
 
-def test_the_same_seed_gives_the_same_runs(data):
+def test_the_same_seed_gives_the_same_runs(data: Path) -> None:
     clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
     one, again = (run_all(clips, TINY, (5.0,), 3) for _ in range(2))
     assert one == again
 
 
-def test_every_training_of_a_target_takes_as_many_steps(data, monkeypatch):
-    taken = {}
+def test_every_training_of_a_target_takes_as_many_steps(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: dict[int, set[int]] = {}
 
-    def spy(net, loss_of, rows, validation, schedule, label, *, shown):
+    def spy(net: Any, loss_of: Any, rows: Any, validation: Any, schedule: Any, label: str, *, shown: Any) -> Any:
         extended = schedule.extended(len(rows))
         taken.setdefault(len(rows), set()).add(extended.epochs * -(-len(rows) // extended.batch))
         return {}
 
     monkeypatch.setattr(transfer, "fit_epochs", spy)
     clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
-    run_all(clips, replace(TINY, seeds=1, epochs=6, batch=16), (5.0, 50.0, 100.0), 3)
+    run_all(clips, TINY.model_copy(update={"seeds": 1, "epochs": 6, "batch": 16}), (5.0, 50.0, 100.0), 3)
     # A clip of a second has 26 vectors; two clips are for training. Pretraining has two machines.
     assert sorted(taken) == [3, 26, 52, 104]
     assert taken[3] == taken[26] == taken[52] == {24}
 
 
-def test_few_combinations_still_use_every_type(data):
-    runs = run_all(load_clips(data), replace(TINY, seeds=1, sources=1), (100.0,), 3)
+def test_few_combinations_still_use_every_type(data: Path) -> None:
+    runs = run_all(load_clips(data), TINY.model_copy(update={"seeds": 1, "sources": 1}), (100.0,), 3)
     assert len({run.source for run in runs if run.plan == "v1"}) >= 3
     assert {plan: sum(run.plan == plan for run in runs) for plan in ("v1", "v3", "v4")} == {"v1": 4, "v3": 4, "v4": 4}
 
 
-def test_transfer_needs_two_types(data):
+def test_transfer_needs_two_types(data: Path) -> None:
     with pytest.raises(WrongLayout, match="fan alone"):
         run_all([clip for clip in load_clips(data) if clip.machine == "fan"], TINY, (100.0,), 3)
 
 
 @pytest.mark.parametrize("place", [0, -1])
-def test_a_clip_that_is_too_short_for_a_vector_is_named(data, tmp_path, place):
+def test_a_clip_that_is_too_short_for_a_vector_is_named(data: Path, tmp_path: Path, place: int) -> None:
     spoilt = shutil.copytree(data, tmp_path / "set")
     path = sorted(spoilt.rglob("normal/*.wav"))[place]
     soundfile.write(path, 0.1 * np.sin(np.arange(2_800) / 7.0), 16_000)
@@ -126,11 +130,11 @@ def test_a_clip_that_is_too_short_for_a_vector_is_named(data, tmp_path, place):
     assert len(vectors_of([clip for clip in load_clips(spoilt) if clip.path == path], "first")) == 1
 
 
-def _runs(plan, aucs, share=1.0):
+def _runs(plan: str, aucs: Sequence[float], share: float = 1.0) -> list[TransferRun]:
     return [TransferRun(plan, "", "fan/id_00", share, seed, auc, 10) for seed, auc in enumerate(aucs)]
 
 
-def test_means_and_intervals_are_students():
+def test_means_and_intervals_are_students() -> None:
     scratch, v1 = rows_of(_runs("scratch", [0.5, 0.6, 0.7]) + _runs("v1", [0.6, 0.7, 0.8]))
     assert (scratch.plan, v1.plan) == ("scratch", "v1")
     assert v1.auc == pytest.approx(0.7)
@@ -140,7 +144,7 @@ def test_means_and_intervals_are_students():
     assert scratch.gain == scratch.gain_half == 0.0
 
 
-def test_the_table_has_a_column_a_share():
+def test_the_table_has_a_column_a_share() -> None:
     rows = rows_of(_runs("scratch", [0.5, 0.5]) + _runs("scratch", [0.75, 0.75], 20.0) + _runs("v4", [0.5, 0.5], 20.0)
                    + _runs("v4", [0.25, 0.25]))  # fmt: skip
     lines = table_of(rows, "heading").splitlines()
@@ -150,7 +154,7 @@ def test_the_table_has_a_column_a_share():
     assert lines[5].startswith("| v4: three other types | 0.250 ± 0.000 (-0.250 ± 0.000) |")
 
 
-def test_a_single_seed_has_no_interval():
+def test_a_single_seed_has_no_interval() -> None:
     rows = rows_of(_runs("scratch", [0.5]) + _runs("v4", [0.25]))
     assert [(row.half, row.gain_half) for row in rows] == [(None, 0.0), (None, None)]
     lines = table_of(rows, "heading").splitlines()
@@ -158,7 +162,7 @@ def test_a_single_seed_has_no_interval():
     assert plot_of(rows, "title")
 
 
-def test_the_command_writes_runs_a_table_and_a_plot_and_says_they_are_synthetic(data, tmp_path):
+def test_the_command_writes_runs_a_table_and_a_plot_and_says_they_are_synthetic(data: Path, tmp_path: Path) -> None:
     options = ("seeds=2", "epochs=1", "least_steps=1", "targets=1", "sources=1", "shares=100")
     settings = [part for one in options for part in ("--set", one)]
     app = typer.Typer()

@@ -85,5 +85,8 @@ def save_view(demo_run: DemoRun, path: Path) -> None:
 
 
 def _interrupt(*_: object) -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # Started in the background: Ctrl-C is ignored, and asyncio leaves it so.
+        raise KeyboardInterrupt
     # Handled like Ctrl-C: asyncio then cancels its tasks instead of stopping at an arbitrary point.
     signal.raise_signal(signal.SIGINT)

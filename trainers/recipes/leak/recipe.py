@@ -98,7 +98,7 @@ class LeakRecipe:
         report["latents"] = {str(index): round(float(shifts[index]), 3) for index in np.argsort(-np.abs(shifts))}
         return Trained(
             name=self.name,
-            detector="machine",
+            detector="leak",
             model=model,
             spec=SPEC,
             calibration=Calibration(

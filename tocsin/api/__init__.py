@@ -1,0 +1,1 @@
+"""What ``import tocsin`` offers, a file each."""

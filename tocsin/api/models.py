@@ -1,0 +1,82 @@
+"""Training a model and publishing it from a program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from schemas.assignment import Assignment
+from schemas.scope import Scope
+from schemas.score import Stage
+from tocsin.settings import load_settings
+
+
+def train_model(
+    recipe: str,
+    data: Path | str | None = None,
+    *,
+    out: Path | str = "trained",
+    seed: int = 7,
+    version: str = "0.1.0",
+    settings: Mapping[str, str] | None = None,
+) -> Path:
+    """Trains a model, measures it and writes it as one ONNX file with figures and pictures beside it.
+
+    Args:
+        recipe: its name; ``tocsin train --help`` lists them.
+        data: folder of recordings; some recipes need none.
+        out: folder for the results.
+        seed: the same seed, data and settings give the same model.
+        version: the model's version, as text.
+        settings: options of the recipe by name, as text, such as ``{"preset": "small"}``.
+
+    Returns:
+        The ONNX file.
+
+    Raises:
+        SettingsError: there is no such recipe or option.
+        InputError: the recordings cannot be used.
+        ComponentMissing: the ``train`` extra is not installed.
+        OutputError: a file cannot be written.
+    """
+    # Training's libraries load in seconds; nobody else should wait for them.
+    from trainers.export.artefact import write
+    from trainers.recipes.registry import recipe as recipe_of
+
+    trained = recipe_of(recipe).train(None if data is None else Path(data), seed, settings or {})
+    return write(trained, Path(out), seed, version)
+
+
+async def publish_model(
+    path: Path | str, *, scope: str = "all", stage: Stage = "champion", note: str = "", kafka: str | None = None
+) -> Assignment:
+    """Checks a model as workers will, stores it, signs it if a key is set, and announces it to running workers.
+
+    Args:
+        path: the ONNX file of a trainer.
+        scope: ``all``, ``kind:KIND`` or ``device:ID``.
+        stage: ``champion`` scores and alerts; ``shadow`` only scores.
+        note: for people, at most 500 characters.
+        kafka: bootstrap address; None takes ``TOCSIN_KAFKA`` or the running local stack.
+
+    Returns:
+        The assignment that holds from now on.
+
+    Raises:
+        SettingsError: the scope is malformed.
+        ModelRefused: the file does not pass; nothing is stored or announced.
+        UnreadableInput: there is no such file.
+        StoreUnavailable, BrokerUnavailable: it could not be stored or announced.
+    """
+    import asyncio
+
+    from processors.adapters.models.artefact_store import ArtefactStore
+    from processors.adapters.models.signing import load_private_key
+    from tocsin.addresses import kafka_address
+    from tocsin.models.publish import announce_artefact, store_model
+
+    known = load_settings()
+    bootstrap = kafka_address(known, kafka)
+    key = None if known.model_key is None else load_private_key(known.model_key)
+    artefact, _ = await asyncio.to_thread(store_model, Path(path), ArtefactStore(known.store), key)
+    return (await announce_artefact(artefact, bootstrap, Scope.from_option(scope), stage, note)).assignment
