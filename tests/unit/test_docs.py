@@ -93,6 +93,13 @@ def test_every_step_of_the_three_ways_names_a_file(way: str) -> None:
     assert [step for step in steps if not re.search(r"`[\w/]+\.py`", step)] == []
 
 
+def test_the_listed_tests_exist() -> None:
+    listed = re.findall(r"`([\w/]+\.py)`<br>`(test_\w+)`", (DOCS / "testing.md").read_text(encoding="utf-8"))
+    assert len(listed) == 30
+    texts = {path: (ROOT / "tests" / path).read_text(encoding="utf-8") for path in {path for path, _ in listed}}
+    assert [name for path, name in listed if f"def {name}(" not in texts[path]] == []
+
+
 def test_every_decision_record_is_in_the_index() -> None:
     index = (DOCS / "adr" / "index.md").read_text(encoding="utf-8")
     assert {path.name for path in DOCS.glob("adr/0*.md")} == set(re.findall(r"\((0\S+\.md)\)", index))
@@ -127,6 +134,7 @@ def _text(site: Path, page: str) -> str:
     return html.unescape(re.sub(r"<[^>]+>", "", (site / page / "index.html").read_text(encoding="utf-8")))
 
 
+@pytest.mark.subprocess
 def test_every_page_is_in_the_navigation(site: Path) -> None:
     built = {path.parent.relative_to(site).as_posix() for path in site.rglob("index.html")}
     pages = {path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md")}
@@ -135,6 +143,7 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
     assert [page for page in pages if not page.endswith("index") and f'href="{page}/"' not in home] == []
 
 
+@pytest.mark.subprocess
 def test_the_configuration_page_has_every_setting(site: Path) -> None:
     from tocsin.settings import PREFIX, Settings
 
@@ -143,12 +152,14 @@ def test_the_configuration_page_has_every_setting(site: Path) -> None:
     assert [name for name in names if name not in text] == []
 
 
+@pytest.mark.subprocess
 def test_the_command_page_has_every_visible_command(site: Path) -> None:
     text = _text(site, "reference/command-line")
     assert len(_commands()) > 30
     assert [name for name in _commands() if f"Usage: {name}" not in text] == []
 
 
+@pytest.mark.subprocess  # faust, which the worker's command imports, starts one
 @pages()
 def test_commands_and_their_options_exist(page: Path) -> None:
     wrong = []
@@ -182,6 +193,7 @@ def _visit(name: str, command: Any) -> Iterator[tuple[str, set[str]]]:
             yield from _visit(f"{name} {child}", found)
 
 
+@pytest.mark.subprocess
 def test_the_contract_page_has_every_topic_and_event_type(site: Path) -> None:
     text = _text(site, "reference/contract")
     types = [event.event_type for event in _subclasses(Event) if getattr(event, "event_type", None)]
