@@ -1,4 +1,4 @@
-"""Generates the reference pages of the site from the code: settings, commands, and the JSON Schema of every topic.
+"""Generates the reference pages of the site from the code: settings, commands, the Python API, and the contract.
 
 MkDocs loads this file as a hook. The pages are generated at build time and never committed, so they always match the
 code.
@@ -6,6 +6,7 @@ code.
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = {
         "reference/configuration.md": configuration(),
         "reference/command-line.md": command_line(),
+        "reference/python.md": python_api(),
         "reference/contract.md": contract(),
     }
     for path, text in pages.items():
@@ -116,6 +118,42 @@ def _commands(name: str, command: Any, parent: Any) -> Iterator[tuple[str, Any, 
         found = command.get_command(context, child)
         if found is not None and not found.hidden:
             yield from _commands(f"{name} {child}", found, context)
+
+
+def python_api() -> str:
+    """The public Python API: signatures and docstrings of the names that ``tocsin`` exports."""
+    import tocsin
+
+    lines = ["# Python reference", "", "`import tocsin` is the public API; other modules may change.", ""]
+    for name in tocsin.__all__:
+        value = getattr(tocsin, name)
+        lines += [f"## `tocsin.{name}`", "", *_documented(value)]
+        for method in vars(value).values() if inspect.isclass(value) else ():
+            if inspect.isfunction(method) and not method.__name__.startswith("_"):
+                lines += [f"### `{name}.{method.__name__}`", "", *_documented(method)]
+    return "\n".join(lines)
+
+
+def _documented(value: Any) -> list[str]:
+    """A code block with the signature, one parameter a line, and the docstring."""
+    head = []
+    if callable(value):
+        is_async = inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value)
+        signature = inspect.signature(value)
+        parameters = [_plain(str(one)) for one in signature.parameters.values() if one.name != "self"]
+        keyword_only = sum(one.kind is one.KEYWORD_ONLY for one in signature.parameters.values())
+        if keyword_only:
+            parameters.insert(-keyword_only, "*")
+        returned = _plain(f" -> {inspect.formatannotation(signature.return_annotation)}")
+        closing = ")" if inspect.isclass(value) else f"){returned}"
+        head = [f"{'async ' if is_async else ''}{value.__name__}("]
+        head += [*(f"    {parameter}," for parameter in parameters), closing, ""]
+    return ["```text", *head, inspect.getdoc(value) or "", "```", ""]
+
+
+def _plain(annotated: str) -> str:
+    """Without the quotes that postponed annotations have."""
+    return re.sub(r"(: |-> )(?:ForwardRef\()?'([^']*)'\)?", r"\1\2", annotated)
 
 
 def contract() -> str:

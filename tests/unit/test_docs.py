@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import tocsin
 from processors.adapters.models.detectors import load_detectors
 from schemas.chunk import EVENT_TYPE
 from schemas.detector import DetectorEntry
@@ -35,7 +36,7 @@ _COMMAND = re.compile(r"^(?:\$ |\.venv/bin/)tocsin +(.+?)(?: +#.*| +&)?$|`tocsin
 _CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _TABLE = re.compile(r"^\|.*$", re.MULTILINE)
 # Pages that the site generates: tests below look at their contents.
-_GENERATED = {"reference/configuration.md", "reference/command-line.md", "reference/contract.md"}
+_GENERATED = {f"reference/{name}.md" for name in ("configuration", "command-line", "python", "contract")}
 
 
 def pages() -> pytest.MarkDecorator:
@@ -191,6 +192,13 @@ def _visit(name: str, command: Any) -> Iterator[tuple[str, set[str]]]:
     for child in command.list_commands(context) if hasattr(command, "list_commands") else ():
         if not (found := command.get_command(context, child)).hidden:
             yield from _visit(f"{name} {child}", found)
+
+
+@pytest.mark.subprocess
+def test_the_python_page_has_every_public_name(site: Path) -> None:
+    text = _text(site, "reference/python")
+    assert [name for name in tocsin.__all__ if f"tocsin.{name}" not in text] == []
+    assert "Raises:" in text
 
 
 @pytest.mark.subprocess
