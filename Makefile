@@ -28,7 +28,7 @@ STANDS := $(shell test "`cat $(VENV)/.place 2>/dev/null`" = "`pwd`" && $(BIN)/py
 	|| rm -f $(VENV)/.runtime)
 
 .NOTPARALLEL:
-.PHONY: help demo test test-fast check setup lock clean
+.PHONY: help demo test test-fast check docs setup lock clean
 .DEFAULT_GOAL = help
 
 help: ## this list
@@ -48,6 +48,9 @@ check: $(VENV)/.tests ## ruff, mypy and the direction of imports; `make test` ru
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.docs ## the documentation site, into build/site
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(BIN)/python -m mkdocs build --quiet
 
 setup: $(VENV)/.parts ## what `make demo` needs, without running it
 
@@ -114,6 +117,12 @@ $(VENV)/.project: $(VENV)/.runtime pyproject.toml
 
 $(VENV)/.parts: $(VENV)/.project $(wildcard tocsin/stack/*.sha256)
 	@$(BIN)/tocsin fetch
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.project requirements/docs.txt
+	@rm -f $(VENV)/.runtime
+	@$(LOCKED) -r requirements/docs.txt
+	@touch -r $(VENV)/.place $(VENV)/.runtime
 	@touch $@
 
 # The tools of the tests, without torch.

@@ -1,1 +1,1 @@
-"""Every recipe on all it can have here: ``python -m benchmarks.quality``, and the table in ``docs/quality.md``."""
+"""Every recipe on all it can have here: ``python -m benchmarks.quality``, and the tables in ``docs/appendix``."""

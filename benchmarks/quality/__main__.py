@@ -1,4 +1,4 @@
-"""Measures recipes on data sets and writes ``docs/quality.md``."""
+"""Measures recipes on data sets and writes the quality pages in ``docs/appendix``."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import os
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import argparse
+import shutil
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.quality.page import PAGE, page_of
+from benchmarks.quality.page import FOLDER, pages_of
 from benchmarks.quality.row import Row, save_row, saved_rows
 from trainers.recipes.registry import RECIPES
 
-TRANSFER = Path(__file__).parents[1] / "results" / "transfer" / "transfer.md"
-"""The table that ``tocsin experiment transfer --out benchmarks/results/transfer`` writes."""
+TRANSFER = Path(__file__).parents[1] / "results" / "transfer"
+"""The table and the plot that ``tocsin experiment transfer --out benchmarks/results/transfer`` writes."""
 
 Measure = Callable[[Path | None], Row | None]
 
@@ -44,12 +45,12 @@ def rows_to_measure() -> dict[str, Measure]:
 
 
 def main() -> None:
-    """Measures the requested rows, saves each as soon as it is measured, and writes the page."""
+    """Measures the requested rows, saves each as soon as it is measured, and writes the pages."""
     known = rows_to_measure()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"any of {', '.join(known)}; default: all")
     parser.add_argument("--data", type=Path, help="folder of real sets")
-    parser.add_argument("--page", action="store_true", help="write the page from the saved rows, measure nothing")
+    parser.add_argument("--page", action="store_true", help="write the pages from the saved rows, measure nothing")
     chosen = parser.parse_args()
     unknown = set(chosen.rows) - set(known)
     if unknown:
@@ -61,10 +62,19 @@ def main() -> None:
             continue
         save_row(name, row)
         print(name, *(f"{label} {figure.mean:.3f}" for label, figure in row.figures.items()), sep="  ")
-    transfer = TRANSFER.read_text(encoding="utf-8") if TRANSFER.exists() else ""
+    write_pages(FOLDER)
+
+
+def write_pages(folder: Path) -> None:
+    """Renders all pages from the saved rows into a folder, with the plot that one of them shows."""
+    table, plot = TRANSFER / "transfer.md", TRANSFER / "transfer.png"
     rows = saved_rows()
-    unmeasured = [name for name in known if name not in rows]
-    PAGE.write_text(page_of(rows, [*RECIPES, "label"], transfer, unmeasured), encoding="utf-8")
+    unmeasured = [name for name in rows_to_measure() if name not in rows]
+    transfer = table.read_text(encoding="utf-8") if table.exists() else ""
+    for name, text in pages_of(rows, [*RECIPES, "label"], transfer, unmeasured).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    if transfer:
+        shutil.copyfile(plot, folder / plot.name)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def motor(data: Path | None) -> Row | None:
         return None
     return measured(
         ConvAeRecipe(), folder, _EPOCHS, variant="log-mel, batchnorm, 1 s", on=_MOTOR, synthetic=False,
-        note="stretches of each recording in turn: numbered cuts are one take",
+        note="segments of each recording in turn: numbered cuts belong to one recording",
     )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def published(data: Path | None, seconds: str) -> Row | None:
     settings = {"mode": "compat", "seconds": seconds, "weights": str(weights)}
     return measured(
         ConvAeRecipe(), folder, settings, variant=f"published weights, {seconds} s", on=_MOTOR, synthetic=False,
-        note="learned from household sound: it has never heard a motor", order=int(seconds),
+        note="trained on household sound, not on motors", order=int(seconds),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from trainers.export.artefact import write
 from trainers.recipes.embedding.recipe import EmbeddingRecipe
 
 _ON = "electric motor, each of five states in turn as normal against each other (20 pairs), 4 folds by recording, "
-_HELD_OUT = {"yes": "drawn at random", "blocks": "each a quarter of the recordings in one piece of time"}
+_HELD_OUT = {"yes": "drawn at random", "blocks": "each a contiguous quarter of the recordings"}
 _KNOWN = "mean .84, worst pair .64 (Mahalanobis of means and deviations of log-mels)"
 _SMALL = {"steps": "60", "synthetic": "10", "batch": "16"}
 
@@ -46,19 +46,19 @@ def motor(
 
 def phases(data: Path | None) -> Row | None:
     """Loud and quiet phases alone."""
-    note = "much of what differs lies in the quiet between strokes: part of it may be the room of the day"
+    note = "much of the difference is in the quiet between strokes: part of it may be the room on that day"
     return motor(data, {"embedding": "no"}, (1, 2, 3, 4, 5), note, 0)
 
 
 def phases_blocks(data: Path | None) -> Row | None:
-    """The same, tested on another time than it learned from."""
-    note = "no draw: one run; the motor drifts from one piece of its recordings to the next"
+    """The same, tested on another time than it was trained on."""
+    note = "nothing is random: one run; the motor drifts from one part of its recordings to the next"
     return motor(data, {"embedding": "no"}, (1,), note, 1, "blocks")
 
 
 def embedding(data: Path | None) -> Row | None:
     """With embeddings that have met neither state of a pair."""
-    note = "the embedding of a pair learned from the other three states, synthetic machines and shifts of both"
+    note = "a pair's embedding was trained on the other three states, synthetic machines and shifts of both"
     return motor(data, {"embedding": "yes", **_SMALL}, (1,), note, 2)
 
 

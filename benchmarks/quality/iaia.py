@@ -42,7 +42,7 @@ def features(data: Path | None, machine: str, protocol: str, order: int) -> Row 
         window_ms=None,
         figures=_figures(trained.report["auc"], SEEDS),
         known=_KNOWN[machine] if protocol == "source" else "",
-        note=f"seed 0: {first}. Features without sound: no model comes of them. At the 95th percentile of the training"
+        note=f"seed 0: {first}. Features without sound give no model file. At the 95th percentile of the training"
         f" scores {shares} % of normal test clips lie above (LOF; 6, 0, -6 dB); 5 % are 432 a day with clips of 10 s",
         order=order,
     )

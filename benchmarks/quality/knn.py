@@ -34,7 +34,7 @@ def motor(data: Path | None, order: int, *, blocks: bool) -> Row | None:
         return None
     pairs = motor_pairs(data / "motor", spec_of(KnnOptions(window=3)), blocks=blocks)
     worst = min(pairs, key=lambda pair: pairs[pair])
-    held_out = "a quarter of the clips in one piece" if blocks else "every fourth clip"
+    held_out = "a contiguous quarter of the clips" if blocks else "every fourth clip"
     return _row(
         KnnRecipe().train(folder, _SEED, {"window": "3"}),
         variant="window=3",
@@ -42,7 +42,7 @@ def motor(data: Path | None, order: int, *, blocks: bool) -> Row | None:
         figures={"pairs mean AUC": _spread(list(pairs.values())), "pairs worst AUC": figure_of([pairs[worst]])},
         known="mean .84, worst pair .64 (Mahalanobis of means and deviations of log-mels)",
         note=f"spread over the pairs; the worst is {' against '.join(worst)}"
-        + ("; the motor drifts from one piece of its recordings to the next" if blocks else ""),
+        + ("; the motor drifts from one part of its recordings to the next" if blocks else ""),
         order=order,
     )
 
@@ -58,7 +58,7 @@ def accelerometer(data: Path | None) -> Row | None:
     return _row(
         train_knn([audio], "knn", "a motor bearing", _SEED, KnnOptions(window=1)),
         variant="window=1",
-        on="motor bearing, five faults, accelerometer at 12 kHz; 8 s of normal sound learned, 4 s held out",
+        on="motor bearing, five faults, accelerometer at 12 kHz; trained on 8 s of normal sound, 4 s held out",
         figures={"faults mean AUC": _spread(values), "faults lowest AUC": figure_of([min(values)])},
         known="",
         note="spread over the faults",
@@ -78,7 +78,7 @@ def features(data: Path | None, machine: str, order: int) -> Row | None:
         on=f"real MIMII features, {machine}, MIMII's own protocol, all four machines",
         figures={f"AUC {text}": _spread(list(found[level].values())) for level, text in _LEVELS.items()},
         known=_KNOWN[machine],
-        note="spread over the four machines; features without sound: no file comes of them",
+        note="spread over the four machines; features without sound give no model file",
         order=order,
     )
 

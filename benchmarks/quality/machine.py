@@ -1,4 +1,4 @@
-"""Rows of the recipe machine: the shipped file, on machines it has never heard."""
+"""Rows of the recipe machine: the shipped file, on machines it was not trained on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Shipped(nn.Module):
 
 
 def synthetic(_data: Path | None) -> Row:
-    """Machines drawn with other seeds than those it learned from."""
+    """Machines drawn with other seeds than the training machines."""
     net = Shipped(load_shipped("machine"))
     figures: dict[str, Figure] = {}
     for severity, text in ((0.0, "as loud"), (-6.0, "6 dB below")):
@@ -45,7 +45,7 @@ def synthetic(_data: Path | None) -> Row:
         lowest = min(tables[0], key=lambda fault: sum(table[fault] for table in tables))
         figures[f"faults {text}, {lowest} (lowest) AUC"] = figure_of([table[lowest] for table in tables])
     on = f"{_MACHINES} synthetic machines a seed, each with five kinds of fault, windows of the same machine compared"
-    return _row(on, figures, "these machines come of the same program as those it learned from", 0, synthetic=True)
+    return _row(on, figures, "these machines come from the same generator as the training machines", 0, synthetic=True)
 
 
 def bearing(data: Path | None) -> Row | None:
@@ -58,7 +58,7 @@ def bearing(data: Path | None) -> Row | None:
         "faults lowest AUC": figure_of([min(values)]),
     }
     on = "motor bearing, five faults, accelerometer at 12 kHz, windows"
-    return _row(on, figures, "never heard before; spread over the faults", 1)
+    return _row(on, figures, "not trained on it; spread over the faults", 1)
 
 
 def motor(data: Path | None) -> Row | None:
@@ -69,8 +69,8 @@ def motor(data: Path | None) -> Row | None:
     figures = {"pairs, either way round, mean AUC": figure_of([found["mean_separation"]])}
     on = "electric motor, each of five states in turn as normal against each other (20 pairs)"
     note = (
-        "it hears faults, not every change: a model that has not learned a state as normal scores two states one way"
-        " round only, so that the mean over both directions of a pair is .5; what is given is the larger of the two"
+        "it detects faults, not every change: a model not trained on a state as normal scores two states in one"
+        " direction only, so the mean over both directions of a pair is .5; the larger of the two is given"
     )
     return _row(on, figures, note, 2, known="mean .84, worst pair .64 for models of the device's own sound")
 

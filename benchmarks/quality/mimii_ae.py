@@ -34,7 +34,7 @@ def motor(data: Path | None) -> Row | None:
     return measured(
         MimiiAeRecipe(), folder, _EPOCHS, variant="64 mels x 5, 64-64-8-64-64",
         on="electric motor, state 0 as normal, the other four as abnormal", synthetic=False,
-        note="stretches of each recording in turn: numbered cuts are one take",
+        note="segments of each recording in turn: numbered cuts belong to one recording",
     )  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def published(data: Path | None) -> Row | None:
     return measured(
         MimiiAeRecipe(), folder, {"weights": str(weights), "tuning": "no"}, variant="published weights (fan)",
         on="electric motor, state 0 as normal, the other four as abnormal", synthetic=False,
-        note="learned from MIMII's fans: it has never heard this motor", order=1,
+        note="trained on MIMII's fans, not on this motor", order=1,
     )  # fmt: skip
 
 

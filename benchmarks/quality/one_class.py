@@ -91,7 +91,7 @@ def measured(
         file_kb, window_ms = cost_of(path)
     told = [note] if note else []
     if turned:
-        told.append(f"the score ran the wrong way with {turned} of {len(seeds)} seeds and was made two-sided")
+        told.append(f"the score fell with anomalies for {turned} of {len(seeds)} seeds and was made two-sided")
     if refused:
         told.append(f"{refused} of {len(seeds)} seeds gave a model that was refused for its score's direction")
     return Row(

@@ -1,4 +1,4 @@
-"""``docs/quality.md``, rendered from the saved rows."""
+"""The quality pages in ``docs/appendix``, rendered from the saved rows."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ from pathlib import Path
 from benchmarks.quality import shipped, targets
 from benchmarks.quality.row import Figure, Row
 
-PAGE = Path(__file__).parents[2] / "docs" / "quality.md"
+FOLDER = Path(__file__).parents[2] / "docs" / "appendix"
 
 _HEAD = """# How good the recipes are
 
-Every recipe on every data set available to it. One command measures everything; single rows can be measured again, and
-the page is then rendered from all rows saved in `benchmarks/results/quality/`:
+These pages show every recipe on every data set available to it:
+
+{pages}
+
+One command measures everything; single rows can be measured again, and the pages are then rendered from all rows saved
+in `benchmarks/results/quality/`:
 
 ```sh
 python -m benchmarks.quality --data RECORDINGS          # everything
 python -m benchmarks.quality --data RECORDINGS NAME...  # some rows, by name
-python -m benchmarks.quality --page                     # the page only
+python -m benchmarks.quality --page                     # the pages only
 
 tocsin dataset synthesize --layout mimii --out SET --ids 2 --snr=-6 --clips 14 --anomalies 6 --channels 1
 tocsin experiment transfer --data SET --out benchmarks/results/transfer --set preset=small
 ```
 
-RECORDINGS holds the real sets, none of which is distributed with Tocsin; rows whose set is missing are skipped. Figures
+RECORDINGS holds the real sets, none of which is distributed with Tocsin; rows without their set are skipped. Figures
 are means, with the standard deviation over seeds and folds if there are several. "window" is the onnxruntime time of a
-single window on one thread. "level auc" is the AUC of loudness alone, in whichever direction is better.
+single window on one thread. "level auc" is the AUC of loudness alone, in the better of its two directions.
 
 **Rows marked *synthetic* were measured on sound from `tocsin dataset synthesize`: they show that a recipe works, and
 compare recipes on the same sound. They do not predict quality on real machines.**
@@ -56,23 +60,24 @@ extractor these leaks are found: `features=gfcc`, `features=mfcc`, or `extractor
 }
 """By recipe, remarks needed to read its rows on synthetic sound."""
 
-_TRANSFER = """
-## Transfer
+_TRANSFER = """# Transfer
 
-`tocsin experiment transfer` tests whether a model pretrained on other machines needs less audio of a new one: the four
-plans of Sound-Anomaly-Detection, which had five training clips and ten test clips per machine and no model from scratch
-to compare with. The table gives the AUC of each plan with a share of the new machine's own audio. On this set a model
-from scratch catches up at 5 %: from there on no plan is better by more than the measurement error.
+`tocsin experiment transfer` tests whether a model pretrained on other machines needs less audio of a new one. It
+follows the four plans of Sound-Anomaly-Detection, which had five training clips and ten test clips per machine and no
+model from scratch to compare with. The table gives the AUC of each plan with a share of the new machine's own audio. On
+this set a model from scratch catches up at 5 %: from there on no plan is better by more than the measurement error.
 
 """
 
 _PLOT = """
-![AUC over the share of the machine's own sound, a line a plan](../benchmarks/results/transfer/transfer.png)
+![AUC over the share of the machine's own sound, one line per plan](transfer.png)
 """
 
 
-def page_of(rows: Mapping[str, Row], order: list[str], transfer: str = "", unmeasured: Sequence[str] = ()) -> str:
-    """The page: targets, real sets, synthetic sets, transfer and shipped models; recipes in the order given.
+def pages_of(
+    rows: Mapping[str, Row], order: Sequence[str], transfer: str = "", unmeasured: Sequence[str] = ()
+) -> dict[str, str]:
+    """The pages by file name: an overview with the targets, the shipped models, one page per recipe, and transfer.
 
     Args:
         rows: by name.
@@ -80,36 +85,44 @@ def page_of(rows: Mapping[str, Row], order: list[str], transfer: str = "", unmea
         transfer: the table that ``tocsin experiment transfer`` wrote.
         unmeasured: names of known rows without a saved measurement.
     """
-    parts = [_HEAD, _TARGETS + targets.table_of(rows)] if rows else [_HEAD]
-    for synthetic, heading in ((False, "Real recordings"), (True, "Synthetic sound")):
-        these = {name: row for name, row in rows.items() if row.synthetic is synthetic}
-        if not these:
-            continue
-        parts.append(f"\n## {heading}\n")
-        recipes = [*order, *sorted({row.recipe for row in these.values()} - set(order))]
-        for recipe in recipes:
-            mine = sorted(
-                ((name, row) for name, row in these.items() if row.recipe == recipe),
-                key=lambda item: (item[1].order, item[0]),
-            )
-            if mine:
-                parts.append(_section(recipe, mine, _REMARKS.get(recipe, "") if synthetic else ""))
+    pages: dict[str, str] = {}
+    titles: dict[str, str] = {}
+    for recipe in [*order, *sorted({row.recipe for row in rows.values()} - set(order))]:
+        mine = {name: row for name, row in rows.items() if row.recipe == recipe}
+        if mine:
+            name = f"quality-{recipe}.md"
+            pages[name], titles[name] = _recipe_page(recipe, mine), f"the `{recipe}` recipe"
     if transfer:
-        parts.append(_TRANSFER + transfer + _PLOT)
+        pages["quality-transfer.md"], titles["quality-transfer.md"] = _TRANSFER + transfer + _PLOT, "transfer"
     if rows:
-        parts.append(shipped.section(rows))
+        pages["quality-shipped.md"] = "# Quality and cost of the shipped models\n\n" + shipped.section(rows)
+        titles["quality-shipped.md"] = "the shipped models and their alternatives"
+    links = "\n".join(f"- [{titles[name]}]({name})" for name in sorted(titles))
+    parts = [_HEAD.format(pages=links)]
+    if rows:
+        parts.append(_TARGETS + targets.table_of(rows))
     if unmeasured:
         names = ", ".join(f"`{name}`" for name in unmeasured)
         parts.append(
             f"\n## Not measured\n\nThe command knows these rows too, but they have no saved measurement yet: {names}.\n"
         )
-    return "\n".join(parts).rstrip("\n") + "\n"
+    pages["quality.md"] = "\n".join(parts)
+    return {name: text.rstrip("\n") + "\n" for name, text in pages.items()}
 
 
-def _section(recipe: str, rows: list[tuple[str, Row]], remarks: str) -> str:
-    mark = " (synthetic)" if rows[0][1].synthetic else ""
+def _recipe_page(recipe: str, rows: Mapping[str, Row]) -> str:
+    parts = [f"# Quality of the {recipe} recipe\n"]
+    for synthetic in (False, True):
+        these = [(name, row) for name, row in rows.items() if row.synthetic is synthetic]
+        if these:
+            these.sort(key=lambda item: (item[1].order, item[0]))
+            parts.append(_section(these, _REMARKS.get(recipe, "") if synthetic else ""))
+    return "\n".join(parts)
+
+
+def _section(rows: list[tuple[str, Row]], remarks: str) -> str:
     lines = [
-        f"### {recipe}{mark}\n",
+        f"## {'Synthetic sound' if rows[0][1].synthetic else 'Real recordings'}\n",
         *([f"{remarks}\n"] if remarks else []),
         "| variant | data set | quality | known | parameters | file | window | row |",
         "|---|---|---|---|---|---|---|---|",

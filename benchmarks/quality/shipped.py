@@ -88,14 +88,11 @@ SCREAMS = (
     ),
 )
 
-_HEAD = f"""
-## Shipped models
+_HEAD = f"""In the tables, "of a core" is one core's share for {DEVICES:,} devices: milliseconds per single window,
+times windows a second, times {DEVICES:,}; a worker scores windows in batches, which costs less, and also computes the
+features. `benchmarks/results/core.json` has the figures of the core.
 
-Quality and cost. "of a core" is one core's share for {DEVICES:,} devices: milliseconds per single window, times windows
-a second, times {DEVICES:,}; a worker scores windows in batches, which costs less, and also computes the features.
-[Core figures](../benchmarks/results/core.json).
-
-### Machines
+## Machines
 
 """
 
@@ -106,16 +103,15 @@ _MACHINES = """
   the motor's states is as good as any here, it finds every fault of the bearing, and it is 7 to 23 points better than
   MIMII's own autoencoder on the real MIMII features. So `tocsin learn` trains it, and it takes precedence over the
   shipped model on its device.
-- embedding's phases reach the same mean and a better worst pair, and .78 against .71 if the motor is tested on another
-time
-  than it was trained on. They need windows of six seconds, recordings in files and the extra `train`; `knn` needs
-  none of these.
+- The embedding recipe's phases reach the same mean and a better worst pair, and .78 against .71 if the motor is tested
+  on another time than it was trained on. They need windows of six seconds, recordings in files and the extra `train`;
+  `knn` needs none of these.
 - The autoencoders of the source systems were measured with the motor's first state as normal and all others as faults,
   not pair by pair: .69 and .62, less than loudness alone reaches there, at the same or a higher cost.
 """
 
 _SCREAMS = """
-### Screams
+## Screams
 
 Measured on the same folds; Eye-SCREAM's networks with its hop of 4,096 samples and far fewer training steps, as their
 rows say, so compare them with "compact, trained as briefly as the others". The compact network ships: a thousand rooms

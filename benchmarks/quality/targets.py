@@ -61,7 +61,7 @@ def _mimii(figures: str, values: tuple[float, float, float], *, near: bool = Fal
 
 _SCREAM_LIMITATION = (
     "58 screams of a few dozen people are all the training data, and two of these clips hold little scream; low"
-    " screams, crowds and baby cries are the hardest cases; docs/models.md lists what was tried"
+    " screams, crowds and baby cries are the hardest cases; docs/appendix/models-measured.md lists what was tried"
 )
 
 TARGETS = (

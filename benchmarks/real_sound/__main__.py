@@ -1,8 +1,9 @@
 """Thresholds on real recordings, looped for a day through the shipped models and the serving core.
 
 ``python -m benchmarks.real_sound DATA`` saves ``results/real_sound.json`` and writes its tables into
-``docs/thresholds.md``; ``--only`` measures some devices and leaves the others' figures, ``--hours`` sets the simulated
-time, ``--quick`` runs one hour of everything and saves nothing, ``--redraw`` writes the tables from the saved result.
+``docs/appendix/real-sound.md``; ``--only`` measures some devices and leaves the others' figures, ``--hours`` sets the
+simulated time, ``--quick`` runs one hour of everything and saves nothing, ``--redraw`` writes the tables from the saved
+result.
 DATA holds ``ambience``, ``sounds``, ``scream/positive``, ``scream/negative``, ``motor/<state>_<number>.flac`` and
 ``bearing/*.npz`` with ``acceleration_g`` and ``sample_rate_hz``, one of them ``normal.npz``.
 """
@@ -44,7 +45,7 @@ from trainers.recipes.knn.recipe import train_knn
 Figures = dict[str, Any]
 
 RESULT = Path(__file__).parents[1] / "results" / "real_sound.json"
-DOCUMENT = Path(__file__).parents[2] / "docs" / "thresholds.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "appendix" / "real-sound.md"
 
 SEED = 20
 HOURS = 24.0

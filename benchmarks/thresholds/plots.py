@@ -1,4 +1,4 @@
-"""The plots of ``docs/thresholds.md``."""
+"""The plots of the threshold pages in ``docs/appendix``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.thresholds import trade_off
 from benchmarks.thresholds.distributions import DISTRIBUTIONS
 
-_DOCS = Path(__file__).parents[2] / "docs"
+_APPENDIX = Path(__file__).parents[2] / "docs" / "appendix"
 
 
 def draw(figures: dict[str, Any]) -> None:
@@ -65,5 +65,5 @@ def _needed(sizes: list[int], recall: list[float]) -> float:
 
 def _save(figure: Any, name: str) -> None:
     figure.tight_layout()
-    figure.savefig(_DOCS / f"{name}.svg", metadata={"Date": None})
+    figure.savefig(_APPENDIX / f"{name}.svg", metadata={"Date": None})
     plt.close(figure)

@@ -1,4 +1,4 @@
-"""The trade-off of the rule's constants: ablation tables and a plot of ``docs/thresholds.md``."""
+"""The trade-off of the rule's constants: ablation tables and a plot of ``docs/appendix/thresholds-first-week.md``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quality page shows the saved rows, synthetic ones apart from recordings."""
+"""The quality pages show the saved rows, synthetic ones apart from recordings."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from benchmarks.quality import row as rows
-from benchmarks.quality.__main__ import rows_to_measure
-from benchmarks.quality.page import page_of
+from benchmarks.quality.__main__ import rows_to_measure, write_pages
+from benchmarks.quality.page import FOLDER, pages_of
 from benchmarks.quality.row import Figure, Row, cost_of, figure_of, save_row, saved_rows
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration, Manifest
@@ -51,44 +51,55 @@ def test_a_saved_row_is_read_back_unchanged(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_real_rows_come_before_synthetic_ones_which_are_marked() -> None:
-    page = page_of({"synthetic": a_row(synthetic=True), "recorded": a_row(note="of one day")}, ["conv-ae"])
+    rows = {"synthetic": a_row(synthetic=True), "recorded": a_row(note="of one day")}
+    page = pages_of(rows, [])["quality-conv-ae.md"]
     real, _, synthetic = page.partition("## Synthetic sound")
     assert "| plain | a motor | clip auc 0.900 ± 0.050 (3 runs) | - | 1,234 | 57 kB | 0.89 ms | `recorded` |" in real
     assert "- `recorded`: of one day" in real
-    assert "### conv-ae (synthetic)" in synthetic
     assert "a motor *(synthetic)*" in synthetic
     assert "`synthetic`" not in real
 
 
 def test_remarks_come_before_the_synthetic_rows() -> None:
-    page = page_of({"synthetic": a_row(synthetic=True), "recorded": a_row()}, ["conv-ae"])
+    page = pages_of({"synthetic": a_row(synthetic=True), "recorded": a_row()}, [])["quality-conv-ae.md"]
     real, _, synthetic = page.partition("## Synthetic sound")
     assert synthetic.index("within a machine") < synthetic.index("`synthetic`")
     assert "within a machine" not in real
 
 
-def test_recipes_keep_their_order_and_none_is_lost() -> None:
-    page = page_of({"a": a_row(recipe="zeta"), "b": a_row(recipe="iaia"), "c": a_row()}, ["conv-ae", "iaia"])
-    places = [page.index(f"### {name}\n") for name in ("conv-ae", "iaia", "zeta")]
-    assert places == sorted(places)
+def test_every_recipe_has_a_page_that_the_overview_links() -> None:
+    pages = pages_of({"a": a_row(recipe="zeta"), "b": a_row(recipe="iaia"), "c": a_row()}, ["conv-ae", "iaia"])
+    for recipe, row in (("conv-ae", "c"), ("iaia", "b"), ("zeta", "a")):
+        assert f"| `{row}` |" in pages[f"quality-{recipe}.md"]
+        assert f"(quality-{recipe}.md)" in pages["quality.md"]
+    assert "quality-leak.md" not in pages
 
 
-def test_the_page_has_the_transfer_table() -> None:
-    page = page_of({}, [], "| its | table |\n")
-    assert "| its | table |\n\n![" in page.partition("## Transfer")[2]
-    assert page.endswith("(../benchmarks/results/transfer/transfer.png)\n")
-    assert "## Transfer" not in page_of({}, [])
+def test_the_transfer_page_has_the_table_and_its_plot() -> None:
+    page = pages_of({}, [], "| its | table |\n")["quality-transfer.md"]
+    assert "| its | table |\n\n![" in page
+    assert page.endswith("(transfer.png)\n")
+    assert pages_of({}, []).keys() == {"quality.md"}
 
 
-def test_targets_come_first_and_shipped_models_last() -> None:
-    page = page_of({"one": a_row()}, ["conv-ae"])
-    headings = [line for line in page.splitlines() if line.startswith("## ")]
-    assert headings == ["## Targets", "## Real recordings", "## Shipped models"]
+def test_the_targets_are_on_the_overview() -> None:
+    pages = pages_of({"one": a_row()}, ["conv-ae"])
+    assert [line for line in pages["quality.md"].splitlines() if line.startswith("## ")] == ["## Targets"]
+    assert "## Machines" in pages["quality-shipped.md"]
 
 
 def test_unmeasured_rows_are_named() -> None:
-    assert "no saved measurement yet: `two`, `three`." in page_of({"one": a_row()}, ["conv-ae"], "", ["two", "three"])
-    assert "Not measured" not in page_of({"one": a_row()}, ["conv-ae"])
+    pages = pages_of({"one": a_row()}, ["conv-ae"], "", ["two", "three"])
+    assert "no saved measurement yet: `two`, `three`." in pages["quality.md"]
+    assert "Not measured" not in pages_of({"one": a_row()}, ["conv-ae"])["quality.md"]
+
+
+def test_the_pages_show_the_saved_rows(tmp_path: Path) -> None:
+    write_pages(tmp_path)
+    rendered = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert rendered == {path.name: path.read_bytes() for path in FOLDER.glob("quality*.md")} | {
+        "transfer.png": (FOLDER / "transfer.png").read_bytes()
+    }
 
 
 def test_a_spread_needs_two_runs() -> None:
