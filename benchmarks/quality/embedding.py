@@ -21,12 +21,12 @@ def motor(
     """All pairs of states."""
     if data is None or not (data / "motor").is_dir():
         return None
-    found: dict[str, list[float]] = {}
+    metrics: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as out:
         for seed in seeds:
             trained = EmbeddingRecipe().train(data / "motor", seed, {**settings, "pairs": pairs})
             for name, value in trained.metrics.items():
-                found.setdefault(name, []).append(value)
+                metrics.setdefault(name, []).append(value)
         path = write(trained, Path(out), seeds[-1], "0.1.0")
         size, cost = cost_of(path)
     return Row(
@@ -37,7 +37,7 @@ def motor(
         parameters=0 if trained.model is None else trained.model.parameters,
         file_kb=size,
         window_ms=cost,
-        figures={name.replace("_", " ") + " AUC": figure_of(values) for name, values in found.items()},
+        figures={name.replace("_", " ") + " AUC": figure_of(values) for name, values in metrics.items()},
         known=_KNOWN,
         note=note,
         order=order,
@@ -51,13 +51,13 @@ def phases(data: Path | None) -> Row | None:
 
 
 def phases_blocks(data: Path | None) -> Row | None:
-    """The same, tested on another time than it learned from."""
+    """The same, tested on another time than it was trained on."""
     note = "no draw: one run; the motor drifts from one piece of its recordings to the next"
     return motor(data, {"embedding": "no"}, (1,), note, 1, "blocks")
 
 
 def embedding(data: Path | None) -> Row | None:
-    """With embeddings that have met neither state of a pair."""
+    """With embeddings trained on neither state of a pair."""
     note = "the embedding of a pair learned from the other three states, synthetic machines and shifts of both"
     return motor(data, {"embedding": "yes", **_SMALL}, (1,), note, 2)
 

@@ -1,4 +1,4 @@
-"""Rows of the recipe machine: the shipped file, on machines it has never heard."""
+"""Rows of the recipe machine: the shipped file, on machines it was not trained on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 from benchmarks.quality.row import Figure, Row, cost_of, figure_of
 from processors.adapters.models.onnx_model import OnnxModel
 from processors.app.faust_app import load_models
-from trainers.recipes.machine.data import hear_many
+from trainers.recipes.machine.data import synthetic_machines
 from trainers.recipes.machine.quality import auc_by_fault, bearing_aucs, motor_aucs, score_machines
 from trainers.recipes.machine.recipe import SPEC
 
@@ -40,8 +40,10 @@ def synthetic(_data: Path | None) -> Row:
     for severity, text in ((0.0, "as loud"), (-6.0, "6 dB below")):
         tables = []
         for seed in SEEDS:
-            heard = hear_many(seed, _MACHINES, SPEC, _SECONDS, (severity, severity), _FAULTS)
-            tables.append({fault: row["all"] for fault, row in auc_by_fault(score_machines(net, heard, SPEC)).items()})
+            machines = synthetic_machines(seed, _MACHINES, SPEC, _SECONDS, (severity, severity), _FAULTS)
+            tables.append(
+                {fault: row["all"] for fault, row in auc_by_fault(score_machines(net, machines, SPEC)).items()}
+            )
         figures[f"faults {text}, mean AUC"] = figure_of([statistics.fmean(table.values()) for table in tables])
         lowest = min(tables[0], key=lambda fault: sum(table[fault] for table in tables))
         figures[f"faults {text}, {lowest} (lowest) AUC"] = figure_of([table[lowest] for table in tables])

@@ -67,7 +67,7 @@ def measured(
         ScoreInverted: every seed's model scores the wrong way round.
     """
     figures: dict[str, list[float]] = {}
-    refused, turned = 0, 0
+    refused, two_sided = 0, 0
     path = parameters = None
     with tempfile.TemporaryDirectory() as out:
         for seed in seeds:
@@ -78,10 +78,10 @@ def measured(
                 continue
             path = write(trained, Path(out), seed, "0.1.0")
             parameters = 0 if trained.model is None else trained.model.parameters
-            turned += trained.direction is not None and trained.direction.kind == "two-sided"
+            two_sided += trained.direction is not None and trained.direction.kind == "two-sided"
             for name in ("clip_auc", "window_auc", "level_auc"):
                 figures.setdefault(name.replace("_", " "), []).append(trained.metrics[name])
-            # Machines differ in what they score when they are well, and a worker gives each its own threshold.
+            # Machines have different normal scores, and a worker gives each its own threshold.
             machines = trained.report["machines"].values()
             for name in ("clip_auc", "level_auc") if len(machines) > 1 else ():
                 within = statistics.fmean(one[name] for one in machines)
@@ -89,11 +89,11 @@ def measured(
         if path is None or parameters is None:
             raise ScoreInverted(f"{recipe.name} {settings}: refused with each of {len(seeds)} seeds")
         file_kb, window_ms = cost_of(path)
-    told = [note] if note else []
-    if turned:
-        told.append(f"the score ran the wrong way with {turned} of {len(seeds)} seeds and was made two-sided")
+    notes = [note] if note else []
+    if two_sided:
+        notes.append(f"the score ran the wrong way with {two_sided} of {len(seeds)} seeds and was made two-sided")
     if refused:
-        told.append(f"{refused} of {len(seeds)} seeds gave a model that was refused for its score's direction")
+        notes.append(f"{refused} of {len(seeds)} seeds gave a model that was refused for its score's direction")
     return Row(
         recipe=recipe.name,
         variant=variant,
@@ -104,6 +104,6 @@ def measured(
         window_ms=window_ms,
         figures={name: figure_of(values) for name, values in figures.items()},
         known=known,
-        note="; ".join(told),
+        note="; ".join(notes),
         order=order,
     )
