@@ -13,7 +13,7 @@ from synthesis.harmless import harmless
 from synthesis.scream import scream
 
 _NEEDED = ("torch", "onnx", "onnxscript")
-_WITHOUT = {"test_shipped_models.py", "test_closed_form.py", "test_compare.py", "test_knn.py"}
+_WITHOUT = {"test_shipped_models.py", "test_closed_form.py", "test_compare.py", "test_knn.py", "test_options.py"}
 collect_ignore = (
     []
     if all(find_spec(library) for library in _NEEDED)
