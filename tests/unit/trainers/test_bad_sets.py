@@ -1,4 +1,4 @@
-"""What cannot be learned from ends `tocsin train` with the file's name, and leaves nothing half-written behind."""
+"""Unusable data ends `tocsin train` with the file's name and leaves no partial file behind."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _two_normal(data: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "error", "said"),
+    ("spoil", "error", "message"),
     [
         (_nan, EmptyAudio, "not all of them finite"),
         (_clipped, UnusableAudio, "is clipped"),
@@ -117,16 +117,16 @@ def _two_normal(data: Path) -> Path:
         (_two_normal, WrongLayout, "2 clips cannot be split into 4 parts"),
     ],
 )
-def test_it_is_named(data, spoil, error, said):
+def test_unusable_data_is_named(data, spoil, error, message):
     path = spoil(data)
-    with pytest.raises(InputError, match=said) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         MimiiAeRecipe().train(data, 3, {"epochs": "1"})
     assert isinstance(caught.value, error)
     assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("recipe", [MimiiAeRecipe, ConvAeRecipe])
-def test_a_clip_that_is_only_tested_on_is_named_before_anything_is_trained(recipe, data, monkeypatch):
+def test_an_unusable_test_clip_is_named_before_anything_is_trained(recipe, data, monkeypatch):
     def trained(*_):
         raise AssertionError("trained first")
 
@@ -155,7 +155,7 @@ def _only_abnormal(data: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "error", "said"),
+    ("spoil", "error", "message"),
     [
         (_nan, EmptyAudio, "not all of them finite"),
         (_clipped, UnusableAudio, "is clipped"),
@@ -167,16 +167,16 @@ def _only_abnormal(data: Path) -> Path:
         (_two_normal, TooLittleSound, "in 2 spans without gaps"),
     ],
 )
-def test_knn_names_it_too(data, spoil, error, said):
+def test_knn_names_unusable_data(data, spoil, error, message):
     path = spoil(data)
-    with pytest.raises(InputError, match=said) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         KnnRecipe().train(data, 3, {"preset": "small"})
     assert isinstance(caught.value, error)
     assert error is TooLittleSound or str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("spoil", "error", "said"),
+    ("spoil", "error", "message"),
     [
         (_clipped, UnusableAudio, "is clipped"),
         (_only_abnormal, WrongLayout, "none of them normal"),
@@ -184,9 +184,9 @@ def test_knn_names_it_too(data, spoil, error, said):
         (_broken, NotAudio, "cannot be decoded: Format not recognised. Remove it"),
     ],
 )
-def test_embedding_names_it_too(data, spoil, error, said):
+def test_embedding_names_unusable_data(data, spoil, error, message):
     spoil(data)
-    with pytest.raises(InputError, match=said) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         EmbeddingRecipe().train(data, 3, {"embedding": "no", "seconds": "1.5"})
     assert isinstance(caught.value, error)
 
@@ -245,7 +245,7 @@ def test_a_disk_that_fills_up_leaves_no_half_written_artefact(good, recordings, 
     assert "cannot be written: File too large" in ran.stderr
     assert ran.stderr.count("\n") == 1
     assert not (tmp_path / "models").exists()
-    # The first checkpoint did not fit; those that are whole are told of.
+    # The first checkpoint did not fit; complete ones are reported.
     assert ("the same command goes on from there" in ran.stderr) == (where == "writing")
     left = {path.suffix for path in out.rglob("*") if path.is_file()}
     assert left == ({".pt"} if where == "writing" else set())

@@ -249,7 +249,7 @@ def test_plain_folders_are_devices_by_their_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("samples", "rate", "said"),
+    ("samples", "rate", "message"),
     [
         (np.sign(np.sin(np.arange(20_000) / 7.0)), 16_000, "is clipped"),
         (np.zeros(20_000), 16_000, "is silent"),
@@ -257,11 +257,11 @@ def test_plain_folders_are_devices_by_their_names(tmp_path):
         (0.1 * np.sin(np.arange(20_000) / 7.0), 8_000, "8000 Hz, the features need 16000"),
     ],
 )
-def test_plain_folders_are_as_careful_as_sets(tmp_path, samples, rate, said):
+def test_plain_folders_are_as_careful_as_sets(tmp_path, samples, rate, message):
     for name in ("pump_1", "pump_2", "fan_1"):
         _write(tmp_path / f"{name}.wav", random_machine(1).sound.at(0, 20_000))
     soundfile.write(tmp_path / "fan_2.wav", samples, rate, subtype="PCM_16")
-    with pytest.raises(UnusableAudio, match=said) as caught:
+    with pytest.raises(UnusableAudio, match=message) as caught:
         load_devices(tmp_path, SPEC)
     assert "fan_2.wav" in str(caught.value)
 

@@ -129,8 +129,10 @@ def test_rows_that_are_left_out_are_left_out_of_the_file_as_well():
     windows[20:, 3:6] *= 3.0
     model = KnnModel(fit(summarise(windows), np.arange(40), 1), spec)
     session = onnxruntime.InferenceSession(model.graph(windows).SerializeToString())
-    for got, wanted in zip(session.run(list(model.outputs), {"log_mel": windows}), model.predict(windows), strict=True):
-        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
+    for actual, expected in zip(
+        session.run(list(model.outputs), {"log_mel": windows}), model.predict(windows), strict=True
+    ):
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_windows_never_cross_a_gap():

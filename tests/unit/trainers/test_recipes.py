@@ -1,4 +1,4 @@
-"""Both recipes end to end, small: from sound to a file that serves."""
+"""The machine and scream recipes end to end, small: from sound to a model file."""
 
 from __future__ import annotations
 
@@ -154,19 +154,19 @@ def test_screams_need_recordings_of_enough_sources(recordings):
 
 
 @pytest.mark.parametrize(
-    ("samples", "rate", "said"),
+    ("samples", "rate", "message"),
     [
         (np.zeros(32_000), 16_000, "silent"),
         (np.sign(np.sin(np.arange(32_000) / 7.0)), 16_000, "100% of its samples"),
         (0.3 * np.sin(np.arange(8_000) / 7.0), 4_000, "4000 Hz"),
     ],
 )
-def test_unusable_recordings_of_screams_are_named(recordings, tmp_path, samples, rate, said):
+def test_unusable_recordings_of_screams_are_named(recordings, tmp_path, samples, rate, message):
     data = shutil.copytree(recordings, tmp_path / "set")
     bad = data / "scream" / "positive" / "bad.wav"
     soundfile.write(bad, samples, rate)
 
-    with pytest.raises(UnusableAudio, match=said) as raised:
+    with pytest.raises(UnusableAudio, match=message) as raised:
         ScreamRecipe().train(data, 3, {"folds": "2"})
 
     assert str(bad) in str(raised.value)

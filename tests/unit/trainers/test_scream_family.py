@@ -56,7 +56,7 @@ def test_kernels_have_the_shape_of_their_type():
         ({"dropout": "1.5"}, "dropout"),
     ],
 )
-def test_what_cannot_be_chosen_is_refused(settings, named):
+def test_invalid_choices_are_refused(settings, named):
     with pytest.raises(SettingsError, match=named):
         ScreamOptions.parse(settings)
 
