@@ -113,8 +113,8 @@ def test_files_that_belong_together_are_all_there_or_none(tmp_path):
 
 
 def test_a_model_whose_file_answers_otherwise_is_not_written_and_what_helps_is_told(tmp_path, monkeypatch):
-    answer = TorchModel.answer
-    monkeypatch.setattr(TorchModel, "answer", lambda self, windows: [one * 1.001 for one in answer(self, windows)])
+    predict = TorchModel.predict
+    monkeypatch.setattr(TorchModel, "predict", lambda self, windows: [one * 1.001 for one in predict(self, windows)])
     with pytest.raises(ExportError, match=r"'score' .* is off by 0\.001 of its size, not 1e-5: .*train for longer"):
         write(trained(), tmp_path, 3, "1.0.0")
     assert not list(tmp_path.iterdir())

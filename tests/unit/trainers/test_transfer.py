@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,7 +73,7 @@ def test_what_was_heard_before_is_gone_on_from(data, monkeypatch):
 
     monkeypatch.setattr(transfer, "_tuned", spy)
     clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
-    run_all(clips, replace(TINY, seeds=1), (100.0,), 3)
+    run_all(clips, TINY.model_copy(update={"seeds": 1}), (100.0,), 3)
     learned = [before for before in begun if before is not None]
     # Two targets: scratch, the same type's other machine and the other type each; four models learned before.
     assert (len(begun), len(learned)) == (10, 4)
@@ -97,14 +96,14 @@ def test_every_training_of_a_target_takes_as_many_steps(data, monkeypatch):
 
     monkeypatch.setattr(transfer, "fit_epochs", spy)
     clips = [clip for clip in load_clips(data) if clip.machine in ("fan", "pump")]
-    run_all(clips, replace(TINY, seeds=1, epochs=6, batch=16), (5.0, 50.0, 100.0), 3)
+    run_all(clips, TINY.model_copy(update={"seeds": 1, "epochs": 6, "batch": 16}), (5.0, 50.0, 100.0), 3)
     # A clip of a second has 26 vectors; two clips are to learn from. What is learned before are two machines.
     assert sorted(taken) == [3, 26, 52, 104]
     assert taken[3] == taken[26] == taken[52] == {24}
 
 
 def test_fewer_choices_still_hear_every_type(data):
-    runs = run_all(load_clips(data), replace(TINY, seeds=1, sources=1), (100.0,), 3)
+    runs = run_all(load_clips(data), TINY.model_copy(update={"seeds": 1, "sources": 1}), (100.0,), 3)
     assert len({run.source for run in runs if run.plan == "v1"}) >= 3
     assert {plan: sum(run.plan == plan for run in runs) for plan in ("v1", "v3", "v4")} == {"v1": 4, "v3": 4, "v4": 4}
 
