@@ -21,12 +21,12 @@ def motor(
     """All pairs of states."""
     if data is None or not (data / "motor").is_dir():
         return None
-    found: dict[str, list[float]] = {}
+    metrics: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as out:
         for seed in seeds:
             trained = EmbeddingRecipe().train(data / "motor", seed, {**settings, "pairs": pairs})
             for name, value in trained.metrics.items():
-                found.setdefault(name, []).append(value)
+                metrics.setdefault(name, []).append(value)
         path = write(trained, Path(out), seeds[-1], "0.1.0")
         size, cost = cost_of(path)
     return Row(
@@ -37,7 +37,7 @@ def motor(
         parameters=0 if trained.model is None else trained.model.parameters,
         file_kb=size,
         window_ms=cost,
-        figures={name.replace("_", " ") + " AUC": figure_of(values) for name, values in found.items()},
+        figures={name.replace("_", " ") + " AUC": figure_of(values) for name, values in metrics.items()},
         known=_KNOWN,
         note=note,
         order=order,

@@ -26,8 +26,8 @@ def features(data: Path | None, machine: str, protocol: str, order: int) -> Row 
         return None
     settings = {"protocol": protocol, "seeds": str(SEEDS), "machine": machine}
     trained = IaiaRecipe().train(archive, 0, settings)
-    false = trained.report["false_alarms"]["lof"].values()
-    shares = ", ".join(f"{100 * row['share_of_normal_clips']:.0f}" for row in false)
+    false_alarms = trained.report["false_alarms"]["lof"].values()
+    shares = ", ".join(f"{100 * row['share_of_normal_clips']:.0f}" for row in false_alarms)
     first = "; ".join(
         " ".join([_NAMES[name], *(f"{row['first_seed']:.3f}" for row in columns.values())])
         for name, columns in trained.report["auc"].items()
@@ -48,7 +48,7 @@ def features(data: Path | None, machine: str, protocol: str, order: int) -> Row 
     )
 
 
-def made(_data: Path | None) -> Row:
+def synthetic(_data: Path | None) -> Row:
     """From sound to a file, on a synthetic fan."""
     trained = IaiaRecipe().train(synthetic_set(), 1, {"machine": "fan", "seeds": "2"})
     path = write(trained, synthetic_set().parent / "iaia", 1, "0.1.0")
@@ -80,4 +80,4 @@ ROWS = {
         lambda data, machine=machine, protocol=protocol, order=order: features(data, machine, protocol, order)
     )
     for order, (machine, protocol) in enumerate((m, p) for p in ("source", "clean") for m in _KNOWN)
-} | {"iaia-synthetic": made}
+} | {"iaia-synthetic": synthetic}

@@ -42,7 +42,7 @@ def _loggers() -> Path:
 
 def loggers(settings: dict[str, str], order: int, seeds: tuple[int, ...]) -> Row:
     """Sixteen places; no logger on both sides."""
-    found: dict[str, list[float]] = {}
+    metrics: dict[str, list[float]] = {}
     refused, turned = 0, 0
     path = parameters = None
     with tempfile.TemporaryDirectory() as out:
@@ -56,7 +56,7 @@ def loggers(settings: dict[str, str], order: int, seeds: tuple[int, ...]) -> Row
             parameters = trained.model.parameters if trained.model is not None else None
             turned += trained.direction is not None and trained.direction.kind == "two-sided"
             for name, value in trained.metrics.items():
-                found.setdefault(name.replace("_", " "), []).append(value)
+                metrics.setdefault(name.replace("_", " "), []).append(value)
         size, cost = cost_of(path) if path is not None else (None, None)
     return Row(
         recipe="leak",
@@ -66,7 +66,7 @@ def loggers(settings: dict[str, str], order: int, seeds: tuple[int, ...]) -> Row
         parameters=parameters or 0,
         file_kb=size,
         window_ms=cost,
-        figures={name: figure_of(values) for name, values in found.items()},
+        figures={name: figure_of(values) for name, values in metrics.items()},
         known="AUC: VAE .997, conv AE .03, on the source's own set, shuffled copies of recordings among the test's",
         note=f"of {len(seeds)} seeds {turned} made two-sided, {refused} refused because the score fell with anomalies",
         order=order,

@@ -16,7 +16,7 @@ FOLDS = 5
 _SEED = 7
 _ON = "58 screams and 430 other recordings, among them ESC-10, infant cries, laughter, applause; 5 folds by source"
 _KNOWN = "frame F1 .84, clip F1 .91 (41,000 parameters); Eye-SCREAM .936 on its own set"
-# What networks are told apart with: minutes of one core each.
+# Short training to compare networks with: minutes of one core each.
 _SHORT = {"steps": "100", "cycles": "1", "synthetic": "30"}
 _EYE_SCREAM = {"hop": "4096", "kinds": "0", **_SHORT}
 
@@ -90,18 +90,18 @@ def network(data: Path | None, settings: dict[str, str], order: int) -> Row | No
         figures=figures_of(trained.metrics, trained.report),
         known=_KNOWN,
         note=f"{options['steps']} steps of {options['batch']} windows a fold{cycles}; false clips by class:"
-        f" {_false(trained.report['kinds'])}",
+        f" {_false_clips(trained.report['kinds'])}",
         order=order,
     )
 
 
-def _false(kinds: Mapping[str, Mapping[str, Any]]) -> str:
-    said = [
+def _false_clips(kinds: Mapping[str, Mapping[str, Any]]) -> str:
+    listed = [
         f"{kind} {row['called']} of {row['clips']}"
         for kind, row in kinds.items()
         if kind != "positive" and row["called"]
     ]
-    return ", ".join(said) or "none"
+    return ", ".join(listed) or "none"
 
 
 ROWS = {

@@ -69,11 +69,11 @@ def motor_pairs(folder: Path, spec: FeatureSpec, *, blocks: bool = False) -> dic
             if fold == (number * FOLDS // len(clips) if blocks else number % FOLDS)
         }
         learned = [rows for number, rows in enumerate(clips) if number not in out]
-        form = fit(np.concatenate(learned), starts(learned, spec.n_frames), spec.n_frames, FLOOR_DB)
-        held_out = [form.score(clips[number]).mean() for number in sorted(out)]
+        scorer = fit(np.concatenate(learned), starts(learned, spec.n_frames), spec.n_frames, FLOOR_DB)
+        held_out = [scorer.score(clips[number]).mean() for number in sorted(out)]
         for other in states:
             if other != normal:
-                others = [form.score(rows).mean() for rows in states[other]]
+                others = [scorer.score(rows).mean() for rows in states[other]]
                 found.setdefault((normal, other), []).append(auc(held_out, others))
     return {pair: statistics.mean(values) for pair, values in found.items()}
 
@@ -88,8 +88,8 @@ def bearing(folder: Path) -> dict[str, float]:
             rows[path.stem] = summarise(windows_of(rows_of(sound, int(arrays["sample_rate_hz"]), spec), spec))
     normal = rows.pop("normal")
     cut = 2 * len(normal) // 3
-    form = fit(normal[:cut], np.arange(cut), 1, FLOOR_DB)
-    return {name: auc(form.score(normal[cut + 1 :]), form.score(faulty)) for name, faulty in rows.items()}
+    scorer = fit(normal[:cut], np.arange(cut), 1, FLOOR_DB)
+    return {name: auc(scorer.score(normal[cut + 1 :]), scorer.score(faulty)) for name, faulty in rows.items()}
 
 
 def mimii(path: Path) -> dict[str, float]:
@@ -105,8 +105,8 @@ def mimii_ids(path: Path) -> dict[str, dict[str, float]]:
             level, unit, kind = key.split("/")
             if kind == "abnormal":
                 abnormal, normal = arrays[key], arrays[f"{level}/{unit}/normal"]
-                form = fit(normal[len(abnormal) :], np.arange(len(normal) - len(abnormal)), 1)
-                value = auc(form.score(normal[: len(abnormal)]), form.score(abnormal))
+                scorer = fit(normal[len(abnormal) :], np.arange(len(normal) - len(abnormal)), 1)
+                value = auc(scorer.score(normal[: len(abnormal)]), scorer.score(abnormal))
                 found.setdefault(level, {})[unit] = value
     return found
 

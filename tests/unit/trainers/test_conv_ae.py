@@ -110,10 +110,10 @@ def test_compat_features_are_those_of_librosa_called_without_a_rate(seconds: int
     mel = librosa.feature.melspectrogram(y=sound, n_fft=400, hop_length=hop, n_mels=40)
     rows = torch.from_numpy(sound.reshape(1, -1, 400))
     assert np.allclose(CompatFeatures(seconds, power=True)(rows)[0], mel, rtol=1e-4, atol=1e-6)
-    wanted = librosa.power_to_db(mel, ref=np.max)
-    assert np.abs(CompatFeatures(seconds, power=False)(rows)[0].numpy() - wanted).max() < 1e-3
+    expected = librosa.power_to_db(mel, ref=np.max)
+    assert np.abs(CompatFeatures(seconds, power=False)(rows)[0].numpy() - expected).max() < 1e-3
     right = librosa.feature.melspectrogram(y=sound, sr=16_000, n_fft=400, hop_length=hop, n_mels=40)
-    assert np.abs(librosa.power_to_db(right, ref=np.max) - wanted).max() > 10.0
+    assert np.abs(librosa.power_to_db(right, ref=np.max) - expected).max() > 10.0
 
 
 def test_correct_features_do_not_change_with_gain() -> None:

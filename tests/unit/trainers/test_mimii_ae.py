@@ -66,8 +66,8 @@ def test_vectors_are_five_frames_one_after_the_other() -> None:
 def test_features_equal_the_baselines_for_the_same_frames() -> None:
     sound = 0.1 * np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
     mel = librosa.feature.melspectrogram(y=sound, sr=16_000, n_fft=1024, hop_length=512, n_mels=64, center=False)
-    wanted = 20.0 / 2.0 * np.log10(mel + np.finfo(float).eps)
-    assert np.abs(rows_of(sound, 16_000, SPEC) - wanted.T).max() < 1e-3
+    expected = 20.0 / 2.0 * np.log10(mel + np.finfo(float).eps)
+    assert np.abs(rows_of(sound, 16_000, SPEC) - expected.T).max() < 1e-3
 
 
 def test_a_windows_score_is_its_mean_error_and_bands_show_its_distribution() -> None:
@@ -98,11 +98,11 @@ def test_published_weights_answer_as_in_keras(tmp_path: Path) -> None:
     net = VectorAutoencoder()
     load_weights(net, tmp_path / "ae.h5")
     x = np.random.default_rng(1).normal(0, 1, (5, 320)).astype(np.float32)
-    wanted = x
+    expected = x
     for number, (kernel, bias) in enumerate(arrays):
-        wanted = wanted @ kernel + bias
-        wanted = np.maximum(wanted, 0) if number < 5 else wanted
-    assert np.allclose(net.reconstruct(torch.from_numpy(x)).detach().numpy(), wanted, atol=1e-5)
+        expected = expected @ kernel + bias
+        expected = np.maximum(expected, 0) if number < 5 else expected
+    assert np.allclose(net.reconstruct(torch.from_numpy(x)).detach().numpy(), expected, atol=1e-5)
 
 
 @pytest.mark.usefixtures("no_pictures")

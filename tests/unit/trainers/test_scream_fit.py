@@ -1,4 +1,4 @@
-"""A training that was finished before is not repeated, and one of other settings is."""
+"""A finished training is not repeated; one with other settings is."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""An embedding trained to tell devices apart, with a memory bank for each device."""
+"""An embedding trained to classify devices, with a memory bank for each device."""

@@ -118,8 +118,8 @@ def bearing_aucs(net: nn.Module, folder: Path, spec: FeatureSpec) -> dict[str, f
 def motor_aucs(net: nn.Module, folder: Path, spec: FeatureSpec) -> dict[str, Any]:
     """Each state in turn as normal: AUC of the other states' clip means, and how states differ.
 
-    A model that has not met a machine can tell its states apart by the score only where one rebuilds worse than the
-    other: of each pair one direction is below one half.
+    A model not trained on a machine can tell its states apart by the score only where one is reconstructed worse than
+    the other: of each pair one direction is below one half.
 
     Args:
         net: the model.

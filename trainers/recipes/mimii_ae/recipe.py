@@ -57,7 +57,7 @@ class MimiiAeRecipe(OneClassRecipe[MimiiAeOptions, VectorErrorScore]):
         published = f"weights published by Sound-Anomaly-Detection ({Path(options.weights).name})"
         if not options.trains:
             return f"{published}; threshold from {len(split.sweep)} clips"
-        return normal_clips_of(split) + (f", begun with {published}" if options.weights else "")
+        return normal_clips_of(split) + (f", started from {published}" if options.weights else "")
 
     def example_maker(self, score: VectorErrorScore, options: MimiiAeOptions) -> MakeExample:  # noqa: ARG002
         """See :class:`OneClassRecipe`."""

@@ -1,1 +1,1 @@
-"""What the recipes that train on normal clips alone share."""
+"""Shared parts of the recipes that train on normal clips alone."""

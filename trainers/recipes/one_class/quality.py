@@ -1,4 +1,4 @@
-"""Figures of a model on normal and abnormal clips, and the threshold swept on clips kept for it."""
+"""Figures of a model on normal and abnormal clips, and the threshold swept on clips reserved for it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def by_label(clips: Sequence[WindowedClip], scores: Sequence[Float64]) -> tuple[
 
 
 def sweep_threshold(normal: Float64, abnormal: Float64) -> tuple[float, list[dict[str, float]]]:
-    """The threshold of the best balanced accuracy on windows kept for choosing it, and all that were tried.
+    """The threshold of the best balanced accuracy on windows reserved for it, and all that were tried.
 
     Args:
         normal, abnormal: scores, float64 (n,) and (m,).
@@ -49,7 +49,7 @@ def sweep_threshold(normal: Float64, abnormal: Float64) -> tuple[float, list[dic
 
 
 def clip_metrics(clips: Sequence[WindowedClip], scores: Sequence[Float64], threshold: float) -> dict[str, float]:
-    """Quality on clips kept for it.
+    """Quality on clips reserved for it.
 
     Returns:
         ``window_auc``, ``clip_auc`` (of clip means), ``window_accuracy``, ``window_f1``, and ``level_auc``: what the

@@ -172,7 +172,7 @@ class OneClassRecipe(ABC, Generic[Options, Score]):
 
 
 def finalise(trained: TrainedDetector, seed: int) -> Trained:
-    """Ensures the score's direction, sweeps the threshold, and measures on clips kept for it.
+    """Ensures the score's direction, sweeps the threshold, and measures on clips reserved for it.
 
     Where the set has no abnormal clip, generated anomalies replace them, and the report says so.
 
