@@ -43,6 +43,7 @@ def test_existing_clips_need_no_space(tmp_path: Path, monkeypatch: pytest.Monkey
     _check_free_space(tmp_path, plan(4))
 
 
+@pytest.mark.subprocess
 def test_an_unavailable_kafka_is_one_line_and_leaves_no_folder(tmp_path: Path) -> None:
     words = ["dataset", "capture", "--devices", "*", "--since", "1h", "--out", "out", "--kafka", "127.0.0.1:1"]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}

@@ -56,15 +56,15 @@ def test_the_narrowest_policy_applies() -> None:
     assert policies.policy("a", "room", "scream") is None
 
 
-def test_the_latest_64_of_both_kinds_of_feedback_remain_in_order() -> None:
+def test_the_latest_1000_of_both_kinds_of_feedback_remain_in_order() -> None:
     follower = FeedbackFollower("nowhere:1")
     of = {"device_id": "a", "detector": "machine", "given_ns": 0}
     judged = AlertFeedback(alert_id="x", judgement="real", **of).to_record()
     normal = DeviceFeedback(action="normal", **of).to_record()
-    for offset in range(70):
+    for offset in range(1_006):
         follower._apply(message(normal if offset % 2 else judged, offset))
 
     found = follower.of("a", "machine")
     assert found[:2] == (OperatorFeedback(6, "real", "x"), OperatorFeedback(7, "normal"))
-    assert [one.offset for one in found] == list(range(6, 70))
+    assert [one.offset for one in found] == list(range(6, 1_006))
     assert follower.of("a", "scream") == ()

@@ -31,6 +31,7 @@ async def test_a_child_that_crashes_is_started_again(monkeypatch: pytest.MonkeyP
         await running
 
 
+@pytest.mark.subprocess
 async def test_exit_code_2_ends_all() -> None:
     supervisor = Supervisor([sys.executable, "-c", "raise SystemExit(2)"], 2)
 
@@ -40,6 +41,7 @@ async def test_exit_code_2_ends_all() -> None:
     assert supervisor.pids == []
 
 
+@pytest.mark.subprocess
 async def test_a_child_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_STOP_S", 0.5)
     supervisor = Supervisor([sys.executable, "-c", IGNORES_SIGTERM], 2)

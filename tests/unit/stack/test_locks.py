@@ -23,6 +23,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.subprocess
 def test_a_second_process_is_refused_with_the_holders_pid(tmp_path: Path) -> None:
     with FolderLock(tmp_path / "lock", "the folder"), pytest.raises(StackBusy, match=f"the folder.*{os.getpid()}"):
         FolderLock(tmp_path / "lock", "the folder").acquire(wait_s=0.1)
@@ -36,6 +37,7 @@ def test_a_released_lock_is_free(tmp_path: Path) -> None:
     lock.release()
 
 
+@pytest.mark.subprocess
 def test_a_killed_holder_releases_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE) as holder:
@@ -49,6 +51,7 @@ def test_a_killed_holder_releases_the_lock(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.subprocess
 def test_a_child_keeps_an_inherited_lock(tmp_path: Path) -> None:
     lock = FolderLock(tmp_path / "lock", "the folder")
     lock.acquire()
@@ -61,6 +64,7 @@ def test_a_child_keeps_an_inherited_lock(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.subprocess
 def test_release_applies_to_children_too(tmp_path: Path) -> None:
     lock = FolderLock(tmp_path / "lock", "the folder")
     lock.acquire()

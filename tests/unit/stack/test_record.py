@@ -33,6 +33,7 @@ def test_a_malformed_file_is_an_empty_record(tmp_path: Path) -> None:
     assert StackRecord.load(tmp_path) == StackRecord()
 
 
+@pytest.mark.subprocess
 def test_another_process_with_the_same_pid_is_not_stopped(tmp_path: Path) -> None:
     with subprocess.Popen(["/bin/sleep", "60"]) as other:
         real = Process.of(other.pid)
@@ -45,6 +46,7 @@ def test_another_process_with_the_same_pid_is_not_stopped(tmp_path: Path) -> Non
         assert other.wait(5) == -15
 
 
+@pytest.mark.subprocess
 def test_a_zombie_does_not_count_as_running() -> None:
     with subprocess.Popen(["/bin/sleep", "60"]) as child:
         process = Process.of(child.pid)
@@ -57,6 +59,7 @@ def test_a_zombie_does_not_count_as_running() -> None:
         assert process.running() is None  # and nobody has waited for it yet
 
 
+@pytest.mark.subprocess
 def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
     with subprocess.Popen(["/bin/sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True) as child:
