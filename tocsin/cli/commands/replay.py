@@ -122,7 +122,7 @@ def _false_alarms_per_week(settings: list[str] | None) -> float | None:
     found = None
     for key, value in key_values(settings).items():
         if key not in _SETTING_NAMES:
-            raise SettingsError(f"--set {key}={value}: the setting is {_SETTING_NAMES[0]}=N")
+            raise SettingsError(f"--set {key}={value}: no setting {key!r}; give {_SETTING_NAMES[0]}=N")
         try:
             found = float(value)
         except ValueError:
