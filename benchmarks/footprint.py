@@ -113,7 +113,7 @@ def local_stack(environment: Path) -> dict[str, float]:
     subprocess.run([tocsin, "up", "--data", data], check=True, stdout=subprocess.DEVNULL)
     try:
         told = subprocess.run([tocsin, "status", "--json", "--data", data], check=True, capture_output=True, text=True)
-        return {part["name"]: _status(part["pid"])["VmRSS"] for part in json.loads(told.stdout)["parts"]}
+        return {part["name"]: _status(part["pid"])["VmRSS"] for part in json.loads(told.stdout)["services"]}
     finally:
         subprocess.run([tocsin, "down", "--data", data], check=True, stdout=subprocess.DEVNULL)
 

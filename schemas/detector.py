@@ -24,7 +24,7 @@ class DetectorEntry(BaseModel):
         hysteresis: a window counts as quiet when its score is this share of the margin below the threshold, 0 to 1.
         cooldown_s: audio after an alert in which single scores open none, seconds.
         update_s: audio between two updates of an open alert, seconds.
-        sustained: whether the level of whole minutes is judged besides single scores: for faults that last.
+        sustained: whether the level of whole minutes is compared too, for faults that last.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -122,7 +122,7 @@ class ComponentMissing(StackError):
 
 
 class PortInUse(StackError):
-    """Another program listens on a port the stack was told to use."""
+    """Another program listens on a port requested for the stack."""
 
 
 class StackBusy(StackError):

@@ -1,4 +1,4 @@
-"""The floor of a recording: what it sounds like where it is quietest, to go on with where it ends too early."""
+"""The noise floor of a recording, estimated where it is quietest, to extend a recording that ends too early."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _SILENT = 10.0 ** (-40.0 / 10.0)
 
 
 def floor_noise(samples: Int16, sample_rate: int, count: int, *, lasting: bool) -> Int16:
-    """Steady noise that sounds as the recording does in its quietest tenth; the same for the same samples.
+    """Steady noise with the spectrum of the recording's quietest tenth; the same for the same samples.
 
-    Where no moment lies 20 dB below the loudest, the recording does not tell its floor. Sound that lasts then goes on
-    as it is; an event is taken to be over, and white noise 40 dB below its loudest moment follows: a voice's own
-    spectrum would go on as a voice, and digital silence lies below every room.
+    Where no moment lies 20 dB below the loudest, the floor is unknown. Sound that lasts then continues with its own
+    spectrum; an event is assumed to be over, and white noise 40 dB below its loudest moment follows: with its own
+    spectrum a voice would seem to continue, and digital silence is quieter than any room.
 
     Args:
         samples: int16 (n, channels), n >= 1.
         sample_rate: Hz.
-        count: how much of it.
+        count: number of samples to generate.
         lasting: whether the sound lasts, as a machine's does, or is an event.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A folder of sensor files as trainers hear it: the very PCM that a producer would send of them."""
+"""A folder of sensor files as trainers read it: the same PCM that a producer would send."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SENSOR_SUFFIXES = frozenset({".npz", ".csv"})
 def as_recordings(data: Path | None, options: SensorOptions) -> Iterator[Path | None]:
     """The folder to train on: ``data`` itself, or while the block lasts a copy whose sensor files have become WAV.
 
-    All files of a folder are on one scale, as those of one device are that is sent with ``tocsin produce sensor``. A
-    folder that holds sound is taken as it is: tables beside sound are lists and labels. What goes wrong in the block is
-    told with the names of the sensor files.
+    All files of a folder share one scale, as the files of one device do in ``tocsin produce sensor``. A folder that
+    holds audio files is used unchanged: tables beside them are lists and labels. Errors raised in the block name the
+    sensor files, not their copies.
 
     Args:
         data: the folder, or whatever else a recipe takes.
@@ -39,8 +39,8 @@ def as_recordings(data: Path | None, options: SensorOptions) -> Iterator[Path | 
     if data is None or not found:
         if options != SensorOptions():
             raise SettingsError(
-                f"{data or 'no --data'} holds no npz or CSV waveforms to train on, or sound files beside them:"
-                " --rate, --column and --full-scale are for folders of sensor files alone"
+                f"{data or 'no --data'}: --rate, --column and --full-scale are for folders of sensor files (npz, CSV)"
+                " without audio files beside them"
             )
         yield data
         return
@@ -48,7 +48,7 @@ def as_recordings(data: Path | None, options: SensorOptions) -> Iterator[Path | 
         options = replace(options, full_scale=max(read_sensor(path, options).full_scale for path in found))
     folder = tempfile.mkdtemp(prefix="tocsin-train-")
     try:
-        # Some layouts are told by folders above: the copy has all of them.
+        # Some layouts are recognised by parent folders: the copy has all of them.
         root = Path(folder, *data.resolve().parts[1:])
         names = {}
         for path in found:

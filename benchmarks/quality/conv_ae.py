@@ -32,7 +32,7 @@ _MOTOR = "electric motor, state 0 as normal, the other four as abnormal"
 
 
 def synthetic(order: int, variant: str, settings: dict[str, str]) -> Row:
-    """A form on the synthetic machines, all four learned by one model."""
+    """A form on the synthetic machines, all four trained into one model."""
     return measured(
         ConvAeRecipe(),
         synthetic_set(),

@@ -57,7 +57,7 @@ RUNS = {
     "motor, own model": ("motor", "knn"),
     "bearing, own model": ("bearing", "knn"),
 }
-"""Scene and model of each run; ``knn`` is learned from ten minutes."""
+"""Scene and model of each run; ``knn`` is trained on ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Session:
 
 
 def own_model(data: Path, device: str) -> OnnxModel:
-    """What the knn recipe learns of ten minutes of the device's normal sound, with its default options.
+    """The knn recipe's model of ten minutes of the device's normal sound, with its default options.
 
     These are another loop of the recordings than the scored one: scores on the training audio itself would be lower.
     """

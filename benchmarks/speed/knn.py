@@ -79,7 +79,7 @@ def motor_pairs(folder: Path, spec: FeatureSpec, *, blocks: bool = False) -> dic
 
 
 def bearing(folder: Path) -> dict[str, float]:
-    """The first two thirds of the normal sound are learned in windows of a second; AUC of each fault's windows."""
+    """AUC of each fault's windows; the model is trained on the first two thirds of the normal sound, 1 s windows."""
     spec = spec_of(KnnOptions(window=1))
     rows = {}
     for path in sorted(folder.glob("*.npz")):

@@ -162,7 +162,7 @@ def test_the_client_alone_reads_and_names_what_is_missing(
         assert ran.returncode == 0, ran.stderr
     status = client.tocsin("status", "--json", "--data", stack.data)
     assert status.returncode == 0, status.stderr
-    assert {part["state"] for part in json.loads(status.stdout)["parts"]} == {"running"}
+    assert {part["state"] for part in json.loads(status.stdout)["services"]} == {"running"}
 
     for command, extra in (("worker", "worker"), ("produce", "producer"), ("score", "worker")):
         ran = client.tocsin(command)
@@ -205,7 +205,7 @@ def test_the_stack_starts_and_stops(install: Callable[[str], Installation], tmp_
     started = local.tocsin("up", "--data", data, "--components", components_folder(), "--json")
     try:
         assert started.returncode == 0, started.stderr
-        assert {part["state"] for part in json.loads(started.stdout)["parts"]} == {"running"}
+        assert {part["state"] for part in json.loads(started.stdout)["services"]} == {"running"}
     finally:
         stopped = local.tocsin("down", "--data", data, "--json")
     assert set(json.loads(stopped.stdout)["stopped"]) == {"kafka", "redis"}

@@ -15,11 +15,11 @@ from tests.properties.test_stream_windows import SPECS, chunks_of, recording
 from tests.unit.core.models import model_set
 
 RATE = 16_000
-ROSTER = {name: SPECS[name] for name in ("machine", "scream")}
+DETECTOR_SPECS = {name: SPECS[name] for name in ("machine", "scream")}
 
 
 def stream(chunks: list[tuple[int, Chunk]]) -> dict[tuple[str, int], Window]:
-    device, extractor, windows = DeviceStream("d", model_set(ROSTER)), Extractor(), list[Window]()
+    device, extractor, windows = DeviceStream("d", model_set(DETECTOR_SPECS)), Extractor(), list[Window]()
     for offset, chunk in chunks:
         device.admit(chunk)
         assert device.segment is not None

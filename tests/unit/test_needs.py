@@ -1,4 +1,4 @@
-"""A test that uses what it does not declare fails, and is told the marker."""
+"""A test that uses what it does not declare fails, and the message names the marker."""
 
 from __future__ import annotations
 

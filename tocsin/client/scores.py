@@ -41,7 +41,7 @@ async def read_scores(
 
 
 async def read_feedback(bootstrap: str, device_id: str, detector: str) -> list[OperatorFeedback]:
-    """All that people have said of a device's detector, oldest first. What is no feedback is named on standard error.
+    """The operators' feedback on a device's detector, oldest first. Malformed records are reported on standard error.
 
     Raises:
         BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.

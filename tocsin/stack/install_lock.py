@@ -1,4 +1,4 @@
-"""One install at a time in a components folder, and the digest that tells whether a file is the pinned one."""
+"""One install at a time in a components folder, and the digest that shows whether a file is the pinned one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def digest(path: Path) -> str:
 
 @contextmanager
 def installing(components: Path) -> Iterator[None]:
-    """Hold the components folder, made where it is not; faults of the file system in the block are told of it.
+    """Lock the components folder, created if missing; file system errors in the block become errors about this folder.
 
     Raises:
         OutputError: the components folder cannot be written.

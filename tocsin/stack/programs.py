@@ -22,11 +22,11 @@ ASK_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that was run once and told its version.
+    """A program that was run once to read its version.
 
     Attributes:
         path: absolute.
-        version: as it says, "17.0.15".
+        version: as it reports it, such as "17.0.15".
     """
 
     path: Path

@@ -78,7 +78,7 @@ def test_thresholds_from_before_the_policy_make_room_for_regimes() -> None:
     state, _ = decide_all(untagged, BY_REPORT)
     heard = [window(len(untagged) + i, float(i // 50), regime=("a", "b", "c")[i // 50]) for i in range(150)]
     _, outputs = decide_all(heard, BY_REPORT, state)
-    # Two fit; a third is judged in the one heard last.
+    # Two fit; the windows of a third are compared with the reference of the last one.
     assert [output.score.regime for output in outputs[::50]] == ["a", "b", "b"]
 
 

@@ -42,20 +42,20 @@ LOUD = [window(index, 9.0 + 0.2 * float(RNG.normal())) for index in range(4_400)
 
 def test_feedback_takes_effect_again_where_it_did_in_the_stream() -> None:
     stream = [*LONG[:3_700], *LOUD[3_700:3_900], *LONG[3_900:4_200], *LOUD[4_200:4_300], *LONG[4_300:4_400]]
-    state, outputs, said = _heard_with_feedback(
+    state, outputs, said = _decided_with_feedback(
         stream, {3_800: "false-alarm", 3_850: "normal", 4_100: "undo", 4_290: "real", 4_350: "false-alarm"}
     )
     stored = [Score.from_record(output.score.to_record()) for output in outputs]
 
     *_, (again, _) = replay_scores(decision_context(), stored, said)
 
-    assert [saying.action for saying in said] == ["false-alarm", "normal", "undo", "real", "false-alarm"]
+    assert [feedback.action for feedback in said] == ["false-alarm", "normal", "undo", "real", "false-alarm"]
     assert (again.current_model, again.lifecycle, again.last_feedback_offset) == (
         state.current_model,
         state.lifecycle,
         14,
     )
-    # Both the words and where they stood matter: neither silence nor all of it at once gives that state.
+    # Both the feedback and its position matter: neither none of it nor all of it at once gives that state.
     for otherwise in ((), said[:1], [*said[:1], *said[2:]]):
         *_, (other, _) = replay_scores(decision_context(), stored, otherwise)
         assert other.current_model != state.current_model
@@ -79,7 +79,7 @@ def test_feedback_that_no_score_knows_yet_is_left_for_the_next_window() -> None:
 @pytest.mark.parametrize("first", [3_760, 4_250])
 def test_feedback_about_what_is_older_than_the_scores_touches_nothing_else(first: int) -> None:
     stream = [*LONG[:3_700], *LOUD[3_700:3_900], *LONG[3_900:4_200], *LOUD[4_200:4_300], *LONG[4_300:4_400]]
-    _, outputs, said = _heard_with_feedback(stream, {3_750: "normal", 3_800: "undo", 4_320: "false-alarm"})
+    _, outputs, said = _decided_with_feedback(stream, {3_750: "normal", 3_800: "undo", 4_320: "false-alarm"})
     scores = [output.score for output in outputs if output.score.first_sample >= first * 16_000]
     old = {o.alert.alert_id for o in outputs[:first] if o.alert is not None}
     about_the_old = [*said[:-1], OperatorFeedback(12, "real", old.pop())]
@@ -106,10 +106,10 @@ def test_scores_that_do_not_say_what_they_knew_leave_feedback_to_the_first_that_
     assert states == [-1] * 325 + [0] * 5
 
 
-def _heard_with_feedback(
+def _decided_with_feedback(
     stream: list[ScoredWindow], words: dict[int, str]
 ) -> tuple[DetectorState, list[Output], list[OperatorFeedback]]:
-    """A stream in which people speak before the given windows; verdicts are on the latest alert. Offsets from 10 on."""
+    """A stream with feedback before the given windows; judgements are of the latest alert. Offsets from 10 on."""
     state, at = DetectorState(), 0
     outputs: list[Output] = []
     said: list[OperatorFeedback] = []

@@ -253,7 +253,7 @@ def test_a_disk_that_fills_up_leaves_no_half_written_artefact(
     assert "cannot be written: File too large" in ran.stderr
     assert ran.stderr.count("\n") == 1
     assert not (tmp_path / "models").exists()
-    # The first checkpoint did not fit; those that are whole are told of.
+    # The first checkpoint did not fit; complete ones are reported.
     assert ("the same command resumes there" in ran.stderr) == (where == "writing")
     left = {path.suffix for path in out.rglob("*") if path.is_file()}
     assert left == ({".pt"} if where == "writing" else set())

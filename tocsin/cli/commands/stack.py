@@ -118,7 +118,7 @@ def status(data: Data = DATA, json: Json = False) -> None:
 
 
 def fetch(components: ComponentsFolder = None, json: Json = False, parts: OldComponentsFolder = None) -> None:
-    """Find Java and Redis, and fetch Kafka's jars, and Redis if none is found. Afterwards `tocsin up` needs no
+    """Find Java and Redis; fetch Kafka's jars, and Redis if none is found. Afterwards `tocsin up` needs no
     network."""
     with _progress() as show:
         found = fetch_components(components or parts, show)
@@ -138,7 +138,7 @@ def fetch(components: ComponentsFolder = None, json: Json = False, parts: OldCom
 
 
 def topics(data: Data = DATA, kafka: Kafka = None, partitions: Partitions = None, json: Json = False) -> None:
-    """Create the missing topics. Differences of existing ones from the required settings are reported."""
+    """Create the missing topics. Existing ones whose settings differ from the required ones are reported."""
     address = kafka_address(load_settings().model_copy(update={"data": data}), kafka)
     reports = create_topics(address, partitions)
     if json:

@@ -35,7 +35,7 @@ def train(
         str | None, typer.Option(help="Array or column of sensor files, by name or by number from 1.")
     ] = None,
     full_scale: Annotated[
-        float | None, typer.Option(help="Value of the largest PCM step of sensor files, as in the device's manifest.")
+        float | None, typer.Option(help="Value that full-scale PCM in sensor files stands for, as in the manifest.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the measured metrics as one JSON object.")] = False,
 ) -> None:

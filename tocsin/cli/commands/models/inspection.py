@@ -45,7 +45,7 @@ def list_models(json: JsonLines = False, kafka: Kafka = None) -> None:
 
 
 def show(reference: Reference, stage: StageOption = "champion", json: Json = False, kafka: Kafka = None) -> None:
-    """Show a model's manifest without running the model. Safe for a file from anywhere."""
+    """Show a model's manifest without running the model. Safe for untrusted files."""
     settings = load_settings()
     with _model(reference, stage, settings, kafka) as model:
         manifest, sha256, size = read_manifest(model.path)

@@ -32,7 +32,7 @@ SharedDevice = Annotated[
 ]
 Realtime = Annotated[bool, typer.Option("--realtime/--fast", help="Send in real time, or as fast as possible.")]
 ChunkSeconds = Annotated[float, typer.Option(help="Length of a chunk, 0.25 to 2 s.")]
-Loop = Annotated[int, typer.Option(help="How many times everything is sent.")]
+Loop = Annotated[int, typer.Option(help="Number of times to send everything.")]
 Regime = Annotated[
     str,
     typer.Option(
@@ -76,7 +76,7 @@ def produce_sensor(
     rate: Annotated[int | None, typer.Option(help="Sample rate in Hz, if the file does not state it.")] = None,
     unit: Annotated[str | None, typer.Option(help="Unit of the values, such as g or mm/s.")] = None,
     full_scale: Annotated[
-        float | None, typer.Option(help="Value of the largest PCM step; use the same for a device every time.")
+        float | None, typer.Option(help="Value that full-scale PCM stands for; use the same for a device every time.")
     ] = None,
     realtime: Realtime = False,
     loop: Loop = 1,
