@@ -93,7 +93,7 @@ class Needs:
 
     def _audit(self, event: str, arguments: Sequence[object]) -> None:
         item = self._running
-        if item is None or (event not in _STARTS and event != "socket.connect"):
+        if item is None or (event not in _STARTS and event != "socket.connect") or _is_platform_asking():
             return
         if not SLOW.isdisjoint(mark.name for mark in item.iter_markers()):
             return
@@ -142,6 +142,16 @@ def module_marks(text: str) -> set[str]:
         for node in ast.walk(value)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "mark"
     }
+
+
+def _is_platform_asking() -> bool:
+    """Whether the standard library asks `file` or `uname` about the machine, as croniter does when it is imported."""
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_globals.get("__name__") == "platform":
+            return True
+    return False
 
 
 def _needs_train(where: str) -> str:

@@ -107,7 +107,6 @@ def parse(arguments: list[str]) -> str:
 
 
 @pytest.mark.parametrize(("name", "arguments"), list(command_lines()))
-@pytest.mark.subprocess
 def test_every_command_is_one(name: str, arguments: list[str]) -> None:
     path = parse(arguments).split()[1:]
     assert path
