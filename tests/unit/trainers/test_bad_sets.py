@@ -206,7 +206,7 @@ def test_knn_reads_labels_from_a_sets_layout(tmp_path: Path) -> None:
 
 _TRAIN = """
     import resource, signal, sys
-    from trainers.export.onnx_export import artefact
+    from trainers.export import artefact
     from trainers.training import checkpoint
     from tocsin.cli.main import main
 
