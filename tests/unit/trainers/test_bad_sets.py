@@ -220,7 +220,7 @@ _TRAIN = """
         return wrapped
 
     if where == "training":
-        checkpoint.Checkpoint.keep = filled(checkpoint.Checkpoint.keep)
+        checkpoint.Checkpoint.save = filled(checkpoint.Checkpoint.save)
     else:
         artefact._pictures = filled(artefact._pictures)
     sys.exit(main())
