@@ -63,11 +63,11 @@ def test_a_folder_of_npz_and_csv_becomes_a_model_that_scores_such_files(bearing:
     metrics = json.loads(made.stdout)["metrics"]
     assert metrics["auc_worn"] == 1.0
     assert metrics["minutes"] == pytest.approx(70 / 60, abs=0.01)
-    manifest = load_model(out / "quick.onnx").manifest
+    manifest = load_model(out / "knn.onnx").manifest
     assert manifest.trained_on == "10 recordings of 1.2 minutes"
 
     worn = bearing / "worn" / "0.csv"
-    scored = run("score", worn, "--model", out / "quick.onnx", "--rate", RATE, "--json")
+    scored = run("score", worn, "--model", out / "knn.onnx", "--rate", RATE, "--json")
     assert scored.exit_code == 0, scored.output
     lines = [json.loads(line) for line in scored.stdout.splitlines()]
     assert all(line["score"] > manifest.calibration.threshold for line in lines[1:])
@@ -119,7 +119,7 @@ def test_a_machine_model_is_measured_on_bearings_in_csv(tmp_path: Path) -> None:
 
 
 def test_a_csv_that_does_not_say_its_rate_leads_on(bearing: Path) -> None:
-    wanted = pytest.raises(InputError, match=r"worn/0\.csv does not say its sample rate: give --rate in Hz")
+    wanted = pytest.raises(InputError, match=r"worn/0\.csv does not state its sample rate: give --rate in Hz")
     with wanted, as_recordings(bearing, SensorOptions()):
         pass
 

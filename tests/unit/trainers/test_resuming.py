@@ -270,7 +270,7 @@ def test_a_disk_that_is_full_says_where_the_run_goes_on(tmp_path: Path) -> None:
         raise OutputError("full")
     assert str(caught.value) == "full"
     with (
-        pytest.raises(OutputError, match=r"full; .*\.checkpoints.*: the same command goes on"),
+        pytest.raises(OutputError, match=r"full; .*\.checkpoints.*: the same command resumes there"),
         resumable(tmp_path, {}),
     ):
         trained_and_then(OutputError("full"))

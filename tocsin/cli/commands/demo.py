@@ -6,8 +6,9 @@ import asyncio
 import io
 import re
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -44,7 +45,8 @@ def demo(
     results = results_folder(out)
     demo_run = DemoRun(DemoOptions(seed, seconds, processes, results / "worker.log"), console)
     with stack_folder(settings.data) as folder, _starting(console, folder, settings.components) as stack:
-        outcome = asyncio.run(_run(demo_run, stack, results))
+        outcome = asyncio.run(_interruptible(_run(demo_run, stack, results)))
+        signal.signal(signal.SIGTERM, _interrupt)
     print_outcome(console, demo_run.factory, demo_run.view, outcome)
     pictures = len(list(results.glob("alert-*.png")))
     console.print(f"{results}/: alerts.jsonl, {pictures} alert pictures, live-view.svg, worker.log", highlight=False)
@@ -57,6 +59,20 @@ def _starting(console: Console, folder: Path, components: Path | None) -> Stack:
         console.print(f"[dim]{text}[/]", highlight=False)
 
     return Stack(folder, components, progress=show)
+
+
+async def _interruptible(run: Coroutine[Any, Any, DemoOutcome]) -> DemoOutcome:
+    """Awaits the run; SIGTERM cancels it in order, as Ctrl-C does.
+
+    A signal handler that raises would stop the event loop at an arbitrary point, and asyncio installs none for Ctrl-C
+    where that is ignored, as in the background of a script.
+    """
+    task = asyncio.ensure_future(run)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise typer.Abort from None
 
 
 async def _run(demo_run: DemoRun, stack: Stack, results: Path) -> DemoOutcome:
@@ -85,8 +101,4 @@ def save_view(demo_run: DemoRun, path: Path) -> None:
 
 
 def _interrupt(*_: object) -> None:
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        # Started in the background: Ctrl-C is ignored, and asyncio leaves it so.
-        raise KeyboardInterrupt
-    # Handled like Ctrl-C: asyncio then cancels its tasks instead of stopping at an arbitrary point.
-    signal.raise_signal(signal.SIGINT)
+    raise KeyboardInterrupt
