@@ -64,8 +64,8 @@ def _parsed(raw: bytes, source: str) -> dict[str, Detector]:
         entries = _FILE.validate_json(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{source}: {where}: {first['msg']} (got {first['input']!r:.80})") from None
+        where = ": ".join(filter(None, (source, ".".join(str(part) for part in first["loc"]))))
+        raise SettingsError(f"{where}: {first['msg']} (got {first['input']!r:.80})") from None
     return {name: _detector(name, entry) for name, entry in entries.items()}
 
 

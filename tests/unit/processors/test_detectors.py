@@ -56,7 +56,7 @@ def test_one_entry_adds_a_detector(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "detectors.json: : Invalid JSON"),
+        ("{", "detectors.json: Invalid JSON"),
         ("[]", "got \\[\\]"),
         ({"glass": {**GLASS, "confirm": 2}}, "glass.confirm: Extra inputs are not permitted \\(got 2\\)"),
         ({"glass": {**GLASS, "min_confirmations": 3}}, "min_confirmations 3 is more than window_count 2"),
