@@ -41,7 +41,7 @@ class DetectorEntry(BaseModel):
     sustained: bool = False
 
     @model_validator(mode="after")
-    def _confirm_among(self) -> Self:
+    def _confirmations_within_count(self) -> Self:
         if self.min_confirmations > self.window_count:
             raise ValueError(
                 f"min_confirmations {self.min_confirmations} is more than window_count {self.window_count}"
