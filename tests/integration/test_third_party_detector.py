@@ -62,3 +62,7 @@ async def test_one_entry_and_one_model(
     assert {(score.detector, score.model.name, score.model.version) for score in scores.values()} == {
         ("hiss", "crafted", "1")
     }
+
+    # Whoever has no such entry still sees the fleet.
+    monkeypatch.delenv("TOCSIN_DETECTORS")
+    await asyncio.to_thread(command, kafka, "devices", "list", "--json")

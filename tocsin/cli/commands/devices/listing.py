@@ -47,7 +47,9 @@ def list_devices(json: JsonLines = False, kafka: Kafka = None) -> None:
         alerts = opened.get(device.device_id, [])
         counts = log.counts_of(alerts)
         calibrating = counts["while_calibrating"]
-        budgets = {name: _false_alarms_per_week(policies, device, name) for name in detectors_of(device, detectors)}
+        # A name that this command does not know may be another's detector: one device must not hide the fleet.
+        names = detectors_of(device, detectors) if device.detectors is None else device.detectors
+        budgets = {name: _false_alarms_per_week(policies, device, name) for name in names}
         if json:
             last_7_days = {**counts, "false_alarms_per_week": budgets}
             print(json_format.dumps({**device.model_dump(mode="json"), "last_7_days": last_7_days}))
