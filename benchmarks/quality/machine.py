@@ -39,8 +39,10 @@ def synthetic(_data: Path | None) -> Row:
     for severity, text in ((0.0, "as loud"), (-6.0, "6 dB below")):
         tables = []
         for seed in SEEDS:
-            heard = synthetic_machines(seed, _MACHINES, SPEC, _SECONDS, (severity, severity), _FAULTS)
-            tables.append({fault: row["all"] for fault, row in auc_by_fault(score_machines(net, heard, SPEC)).items()})
+            machines = synthetic_machines(seed, _MACHINES, SPEC, _SECONDS, (severity, severity), _FAULTS)
+            tables.append(
+                {fault: row["all"] for fault, row in auc_by_fault(score_machines(net, machines, SPEC)).items()}
+            )
         figures[f"faults {text}, mean AUC"] = figure_of([statistics.fmean(table.values()) for table in tables])
         lowest = min(tables[0], key=lambda fault: sum(table[fault] for table in tables))
         figures[f"faults {text}, {lowest} (lowest) AUC"] = figure_of([table[lowest] for table in tables])

@@ -136,12 +136,12 @@ def test_a_restart_at_the_frontier_leaves_at_most_one_hop_at_the_seam(at: int, n
 
     after = stream(model_sets, CHUNKS if frontier is None else max(frontier, 0))
 
-    heard = before[-1].end_sample if before else 0
-    fresh = [window for window in after if window.end_sample > heard]
+    end_before = before[-1].end_sample if before else 0
+    fresh = [window for window in after if window.end_sample > end_before]
     assert fresh
     spec = fresh[0].model.spec
     hop = spec.window_hop * spec.pool * spec.hop * RATE // spec.sample_rate
-    assert fresh[0].first_sample <= heard + hop + STEP
+    assert fresh[0].first_sample <= end_before + hop + STEP
 
 
 def test_the_old_model_continues_until_the_first_long_window_is_complete() -> None:

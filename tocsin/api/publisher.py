@@ -40,7 +40,8 @@ def pcm_of(samples: Samples, channels: int, at: int = 0) -> npt.NDArray[np.int16
     if values.ndim == 1:
         values = values[:, np.newaxis]
     if values.ndim != 2 or values.shape[1] != channels:
-        raise InputError(f"an array of shape {np.shape(samples)}; ({channels} channels) needs (n,) or (n, {channels})")
+        wanted = "(n,) or (n, 1)" if channels == 1 else f"(n, {channels})"
+        raise InputError(f"samples of shape {np.shape(samples)}; give {wanted}, for {channels} channels")
     if values.dtype == np.int16:
         return values
     if not np.issubdtype(values.dtype, np.floating):

@@ -76,8 +76,8 @@ def test_audio_without_a_reported_regime_stays_in_the_current_one() -> None:
 def test_thresholds_from_before_the_policy_make_room_for_regimes() -> None:
     untagged = windows(("", 200, 0.0))
     state, _ = decide_all(untagged, BY_REPORT)
-    heard = [window(len(untagged) + i, float(i // 50), regime=("a", "b", "c")[i // 50]) for i in range(150)]
-    _, outputs = decide_all(heard, BY_REPORT, state)
+    observed = [window(len(untagged) + i, float(i // 50), regime=("a", "b", "c")[i // 50]) for i in range(150)]
+    _, outputs = decide_all(observed, BY_REPORT, state)
     # Two fit; the windows of a third are compared with the reference of the last one.
     assert [output.score.regime for output in outputs[::50]] == ["a", "b", "b"]
 
@@ -85,8 +85,8 @@ def test_thresholds_from_before_the_policy_make_room_for_regimes() -> None:
 def test_hours_of_an_earlier_policy_make_room() -> None:
     by_hours = replace(decision_context(), hours=(0, 12))
     day = 86_400
-    heard = [window(i * 600, 0.0) for i in range(day // 600)]
-    state, outputs = decide_all(heard, by_hours)
+    observed = [window(i * 600, 0.0) for i in range(day // 600)]
+    state, outputs = decide_all(observed, by_hours)
     assert {output.score.regime for output in outputs} == {"00h", "12h"}
     later = [window(2 * day + i, 0.0, regime="ab"[i % 2]) for i in range(4)]
     _, outputs = decide_all(later, BY_REPORT, state)

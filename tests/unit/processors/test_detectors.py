@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,10 @@ def test_what_ships() -> None:
     assert (shipped["machine"].min_confirmations, shipped["machine"].window_count) == (3, 4)
     assert (shipped["scream"].release_ns, shipped["machine"].release_ns) == (3_000_000_000, 6_000_000_000)
     assert set(load_shipped_models(shipped)) == {"machine", "scream"}
+    index = json.loads((resources.files("processors.shipped_models") / "index.json").read_text())
+    assert {name: entry["file"] for name, entry in index.items()} == {
+        name: one.default_model for name, one in shipped.items() if one.default_model is not None
+    }
 
 
 def test_one_entry_adds_a_detector(tmp_path: Path) -> None:

@@ -81,11 +81,11 @@ def test_what_is_heard_is_what_would_be_sent_of_one_device(bearing: Path) -> Non
     with as_recordings(bearing, options) as folder:
         assert folder is not None
         for recording in sent:
-            heard, rate = soundfile.read(
+            written, rate = soundfile.read(
                 folder / recording.path.relative_to(bearing).with_suffix(".wav"), dtype="int16", always_2d=True
             )
             assert rate == RATE
-            assert np.array_equal(heard, np.concatenate([block.samples for block in recording.blocks()]))
+            assert np.array_equal(written, np.concatenate([block.samples for block in recording.blocks()]))
     assert not folder.exists()
     assert len(sent) == 12
 

@@ -157,8 +157,7 @@ def run(address: str, stats: ProducerStats, work: Work, *, total_s: float | None
 async def _deliver(publisher: Publisher, work: Work, refresh: Callable[[], None]) -> None:
     task = asyncio.current_task()
     if task is not None:
-        with contextlib.suppress(NotImplementedError):  # Windows
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
     async def keep_refreshing() -> None:
         while True:
