@@ -35,6 +35,7 @@ _MODULES = {
     "Scorer": "tocsin.api.scorer",
     "alerts": "tocsin.api.alerts",
     "publish_model": "tocsin.api.models",
+    "schemas": "tocsin.schemas",
     "score_file": "tocsin.api.scorer",
     "send_feedback": "tocsin.api.feedback",
     "train_model": "tocsin.api.models",
@@ -42,11 +43,17 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "schemas":
-        return import_module("tocsin.schemas")
     if name not in _MODULES:
         raise AttributeError(f"module 'tocsin' has no attribute {name!r}; it has {', '.join(__all__)}")
-    value = getattr(import_module(_MODULES[name]), name)
+    try:
+        module = import_module(_MODULES[name])
+    except ModuleNotFoundError as error:
+        from tocsin.extras import name_missing
+
+        if (missing := name_missing(name, error)) is None:
+            raise
+        raise missing from error
+    value = module if name == "schemas" else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -8,8 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from tocsin.cli.extras import COMMAND_EXTRAS
 from tocsin.cli.lazy_group import COMMANDS
+from tocsin.extras import COMMAND_EXTRAS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "installing.md").read_text(encoding="utf-8")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+from processors.adapters.models.artefact_store import ArtefactStore
+from processors.adapters.models.signing import load_private_key
 from schemas.assignment import Assignment
 from schemas.scope import Scope
 from schemas.score import Stage
+from tocsin.addresses import kafka_address
+from tocsin.models.publish import announce_artefact, store_model
 from tocsin.settings import load_settings
 
 
@@ -36,10 +41,10 @@ def train_model(
     Raises:
         SettingsError: there is no such recipe or option.
         InputError: the recordings cannot be used.
-        ComponentMissing: the ``train`` extra is not installed.
+        ComponentMissing: a library of the ``train`` extra is not installed.
         OutputError: a file cannot be written.
     """
-    # Training's libraries load in seconds; nobody else should wait for them.
+    # Imported late: training's libraries load in seconds, and publishing does not need them.
     from trainers.export.artefact import write
     from trainers.recipes.registry import recipe as recipe_of
 
@@ -68,13 +73,6 @@ async def publish_model(
         UnreadableInput: there is no such file.
         StoreUnavailable, BrokerUnavailable: it could not be stored or announced.
     """
-    import asyncio
-
-    from processors.adapters.models.artefact_store import ArtefactStore
-    from processors.adapters.models.signing import load_private_key
-    from tocsin.addresses import kafka_address
-    from tocsin.models.publish import announce_artefact, store_model
-
     known = load_settings()
     bootstrap = kafka_address(known, kafka)
     key = None if known.model_key is None else load_private_key(known.model_key)

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from schemas.errors import ExtraMissing
-from tocsin.cli.extras import extra_missing
+from tocsin.extras import extra_missing
 
 COMMANDS = {
     "demo": "tocsin.cli.commands.demo:demo",

@@ -15,8 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tocsin.cli.extras import COMMAND_EXTRAS, MODULE_EXTRAS, extra_missing, install_command
 from tocsin.cli.lazy_group import COMMANDS
+from tocsin.extras import COMMAND_EXTRAS, MODULE_EXTRAS, NAME_EXTRAS, extra_missing, install_command
 
 pytestmark = pytest.mark.subprocess
 
@@ -196,3 +196,16 @@ def test_the_extra_named_brings_the_module(command: str | None, module: str, ext
 
     assert missing is not None
     assert str(missing).endswith(install_command(extra))
+
+
+@pytest.mark.parametrize("name", sorted(NAME_EXTRAS))
+def test_a_name_of_the_api_without_its_packages_says_which_extra(name: str) -> None:
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(['numpy', 'fsspec']));"
+        "import tocsin; from schemas.errors import ExtraMissing\n"
+        f"try: tocsin.{name}\n"
+        "except ExtraMissing as error: print(error)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert f"tocsin.{name} needs" in answer.stdout, answer.stderr

@@ -1,4 +1,5 @@
-"""Which extra brings what a command needs: the client installs alone, each role's packages on top of it."""
+"""Which extra brings what a command or a name of the public API needs: the client installs alone, each role's packages
+on top of it."""
 
 from __future__ import annotations
 
@@ -21,6 +22,17 @@ COMMAND_EXTRAS = {
     "retrain": "worker",
 }
 """What each command is installed with, as pip takes it between brackets; the others need the client alone."""
+
+NAME_EXTRAS = {
+    "Publisher": "producer",
+    "ScoredWindow": "worker",
+    "Scorer": "worker",
+    "publish_model": "worker",
+    "schemas": "worker",
+    "score_file": "worker",
+    "train_model": "train",
+}
+"""What each name of the public API is installed with; the others need the client alone."""
 
 _WORKER = ("worker", "train")  # the trainers build on what the worker has
 MODULE_EXTRAS: dict[str, tuple[str, ...]] = {
@@ -65,11 +77,19 @@ def extra_missing(command: str | None, error: ModuleNotFoundError) -> ExtraMissi
     Returns:
         None if no extra brings the module.
     """
+    what = f"`tocsin {command}`" if command else "this command"
+    return _missing(what, COMMAND_EXTRAS.get(command or "", ""), error)
+
+
+def name_missing(name: str, error: ModuleNotFoundError) -> ExtraMissing | None:
+    """The error for a name of the public API, as ``extra_missing`` for a command."""
+    return _missing(f"tocsin.{name}", NAME_EXTRAS.get(name, ""), error)
+
+
+def _missing(what: str, own: str, error: ModuleNotFoundError) -> ExtraMissing | None:
     module = (error.name or "").partition(".")[0]
     extras = MODULE_EXTRAS.get(module)
     if extras is None:
         return None
-    own = COMMAND_EXTRAS.get(command or "", "")
     extra = own if set(own.split(",")) & set(extras) else extras[0]
-    what = f"`tocsin {command}`" if command else "this command"
     return ExtraMissing(f"{what} needs {module}, which is not installed: {install_command(extra)}")
