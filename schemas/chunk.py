@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from schemas.abridged import check_whole
 from schemas.cloudevents import MAX_NS, decode_headers, encode_headers, format_time, parse_time
 from schemas.errors import (
     EmptyValue,
@@ -117,6 +118,7 @@ def decode_chunk(record: Record) -> Chunk:
     Raises:
         ContractError: the record breaks the contract; the class names how.
     """
+    check_whole(record)
     size = 0 if record.value is None else len(record.value)
     if record.value is None or size == 0:
         raise EmptyValue("the record has no value; a chunk holds at least one sample")

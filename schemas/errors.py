@@ -27,7 +27,7 @@ TocsinError
 ├── ContractError               a message breaks the contract; it goes to the dead letters
 │   ├── MissingHeader · RepeatedHeader · MalformedHeader · HeaderFlood
 │   ├── UnsupportedVersion · UnknownType · UnknownEncoding
-│   ├── EmptyValue · TruncatedValue · OversizedValue
+│   ├── EmptyValue · TruncatedValue · OversizedValue · OversizedRecord
 │   ├── WrongSampleRate · WrongChannelCount · WrongKey
 │   └── MalformedRecord         JSON that does not match its type
 └── ModelRefused                an artefact is not loaded; the last good one continues
@@ -200,6 +200,10 @@ class TruncatedValue(ContractError):
 
 class OversizedValue(ContractError):
     """The value is longer than the contract allows."""
+
+
+class OversizedRecord(ContractError):
+    """A record, or a batch of them, is too large to be read whole, or cannot be read at all."""
 
 
 class WrongSampleRate(ContractError):

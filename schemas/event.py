@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from schemas.abridged import check_whole
 from schemas.cloudevents import decode_headers, encode_headers, format_time
 from schemas.errors import EmptyValue, MalformedRecord, OversizedValue, UnknownEncoding, WrongKey
 from schemas.record import Record
@@ -63,6 +64,7 @@ class Event(BaseModel):
         Raises:
             ContractError: the record breaks the contract; the class names how.
         """
+        check_whole(record)
         if not record.value:
             raise EmptyValue(f"the record has no value; {cls.event_type} is JSON")
         if len(record.value) > cls.max_bytes:

@@ -29,7 +29,7 @@ class Scope(str):
 
     def __new__(cls, text: str) -> Self:
         if _SCOPE.fullmatch(text) is None:
-            raise ValueError(f"{text!r} is not a scope: give all, kind:KIND or device:ID")
+            raise ValueError(f"{text[:120]!r} is not a scope: give all, kind:KIND or device:ID")
         return super().__new__(cls, text)
 
     @classmethod

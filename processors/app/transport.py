@@ -12,7 +12,7 @@ from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Producer as FaustProducer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 
-from processors.adapters.kafka.records import read_any_header_name
+from processors.adapters.kafka.records import harden_consumers
 
 _log = structlog.get_logger(__name__)
 _COMMIT_S = 3.0
@@ -54,6 +54,6 @@ class Transport(FaustTransport):
 
 def install(app: faust.App) -> None:
     """Installs this transport in an app that has not started."""
-    read_any_header_name()
+    harden_consumers()
     app.transport = Transport(app.conf.broker_consumer, app)
     app.producer_transport = Transport(app.conf.broker_producer, app)

@@ -179,7 +179,8 @@ class Pipeline:
             partition.append(delivery.offset, delivery.timestamp_ms, delivery.acknowledge)
             try:
                 chunks.append((delivery, decode_chunk(delivery.record)))
-            except ContractError as error:
+            except Exception as error:
+                # Any error: a record must not end a worker.
                 dead_letters.append(_dead_letter(delivery, error))
         return chunks
 
@@ -206,7 +207,7 @@ class Pipeline:
             try:
                 stream = self._stream(chunk.device_id, stream)
                 arrival = stream.admit(chunk)
-            except ContractError as error:
+            except Exception as error:
                 dead_letters.append(_dead_letter(delivery, error))
                 continue
             partition.track(stream, delivery.timestamp_ms)
@@ -254,8 +255,9 @@ def _messages(output: Output) -> list[tuple[Topic, Record]]:
     return messages
 
 
-def _dead_letter(delivery: Delivery, error: ContractError) -> tuple[Topic, Record]:
-    _log.warning(
+def _dead_letter(delivery: Delivery, error: Exception) -> tuple[Topic, Record]:
+    log = _log.warning if isinstance(error, ContractError) else _log.exception
+    log(
         "dead letter",
         error=type(error).__name__,
         message=str(error),

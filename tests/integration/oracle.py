@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from processors.adapters.kafka.records import read_any_header_name
+from processors.adapters.kafka.records import harden_consumers
 from processors.core.alerting.detector_state import DetectorState, Output
 from schemas.alert import Alert
 from schemas.chunk import decode_chunk
@@ -29,7 +29,7 @@ def place(score: Score) -> Window:
 
 async def read_all(kafka: str, topic: str, only: set[str] | None = None) -> list[Any]:
     """All records of a topic now; those whose key is in ``only``."""
-    read_any_header_name()  # other tests send such to the same topics
+    harden_consumers()  # other tests send such to the same topics
     consumer = AIOKafkaConsumer(
         topic,
         bootstrap_servers=kafka,

@@ -13,20 +13,21 @@ from schemas.record import Record
 _PLACEHOLDER = "\x02\x02\x02"
 
 
-def batch_of(records: Sequence[Record], name: bytes, *, compression: int = 0) -> bytes:
+def batch_of(records: Sequence[Record], name: bytes = b"", *, compression: int = 0) -> bytes:
     """A record batch in which every header name ``\\x02\\x02\\x02`` is replaced by other bytes.
 
     Args:
         records: of the batch.
-        name: three bytes, UTF-8 or not.
-        compression: 0 none, 1 gzip.
+        name: three bytes, UTF-8 or not; none where no name is to be replaced.
+        compression: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.
     """
-    builder = _DefaultRecordBatchBuilderPy(2, compression, 0, -1, -1, -1, 1 << 22)
+    builder = _DefaultRecordBatchBuilderPy(2, compression, 0, -1, -1, -1, 1 << 30)
     for offset, record in enumerate(records):
         builder.append(offset, None, record.key, record.value, list(record.headers))
-    assert len(name) == len(_PLACEHOLDER)
-    assert _PLACEHOLDER.encode() in builder._buffer
-    builder._buffer = bytearray(bytes(builder._buffer).replace(_PLACEHOLDER.encode(), name))
+    if name:
+        assert len(name) == len(_PLACEHOLDER)
+        assert _PLACEHOLDER.encode() in builder._buffer
+        builder._buffer = bytearray(bytes(builder._buffer).replace(_PLACEHOLDER.encode(), name))
     return bytes(builder.build())
 
 

@@ -41,6 +41,10 @@ class WorkerProcess:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def ready(self, timeout: float = 90.0) -> None:
         """Returns once it listens to the stream: on a loaded machine its start takes longer than a test's sound."""
         async with asyncio.timeout(timeout):

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from processors.adapters.kafka.compacted_topic import NewestByKey
 from processors.adapters.kafka.messages import read_to_end, record_of
-from processors.adapters.kafka.records import read_any_header_name
+from processors.adapters.kafka.records import MAX_POLL_RECORDS, harden_consumers
 from schemas.errors import BrokerUnavailable, ContractError, SettingsError
 from schemas.event import Event
 from schemas.topics import Topic
@@ -33,13 +33,14 @@ async def consumer_of(bootstrap: str, topics: Sequence[Topic]) -> AsyncIterator[
         BrokerUnavailable: no broker answers at the address within 10 s.
         SettingsError: a topic does not exist there.
     """
-    read_any_header_name()
+    harden_consumers()
     consumer = AIOKafkaConsumer(
         *(topic.name for topic in topics),
         bootstrap_servers=bootstrap,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        max_poll_records=MAX_POLL_RECORDS,
     )
     try:
         try:

@@ -8,7 +8,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 
 from processors.adapters.kafka.messages import key_of, read_to_end, record_of
-from processors.adapters.kafka.records import read_any_header_name
+from processors.adapters.kafka.records import MAX_POLL_RECORDS, harden_consumers
 from schemas.errors import ContractError
 from schemas.score import Score
 from schemas.topics import SCORES
@@ -19,9 +19,14 @@ _REPORT_EVERY = 1_000
 
 def score_consumer(bootstrap: str) -> AIOKafkaConsumer:
     """A group-less consumer of the scores topic, not yet started."""
-    read_any_header_name()
+    harden_consumers()
     return AIOKafkaConsumer(
-        SCORES.name, bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+        SCORES.name,
+        bootstrap_servers=bootstrap,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_poll_records=MAX_POLL_RECORDS,
     )
 
 

@@ -10,7 +10,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from processors.adapters.kafka.records import read_any_header_name
+from processors.adapters.kafka.records import MAX_POLL_RECORDS, harden_consumers
 from schemas.errors import ContractError
 from schemas.topics import Topic
 
@@ -40,13 +40,14 @@ class TopicFollower:
 
     async def start(self) -> None:
         """Reads the topic to its end, then follows it."""
-        read_any_header_name()
+        harden_consumers()
         consumer = AIOKafkaConsumer(
             self._topic.name,
             bootstrap_servers=self._bootstrap,
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            max_poll_records=MAX_POLL_RECORDS,
         )
         await consumer.start()
         self._consumer = consumer
@@ -91,5 +92,8 @@ class TopicFollower:
                     self._apply(message)
                 except ContractError as error:
                     _log.warning("record ignored", topic=self._topic.name, offset=message.offset, error=str(error))
+                except Exception:
+                    # Any error: a record must not end the follower.
+                    _log.exception("record ignored", topic=self._topic.name, offset=message.offset)
             async with self._progress:
                 self._progress.notify_all()
