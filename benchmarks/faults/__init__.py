@@ -1,0 +1,1 @@
+"""Random schedules of faults on a real stack, judged from the topics alone."""

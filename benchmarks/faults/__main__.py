@@ -1,0 +1,108 @@
+"""Random schedules of faults on a real Kafka and Redis, judged from the topics alone; a calm run beside them.
+
+``python -m benchmarks.faults --seeds 10 --minutes 3`` runs a calm schedule and seeds 1 to 10 and saves
+``results/faults.json``; ``--seed S`` repeats one. Everything runs on the loopback interface in a temporary folder, ends
+by itself and leaves no process. The exit code is 1 where an invariant is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks.faults import report
+from benchmarks.faults.device_plan import HABITS, draw_devices
+from benchmarks.faults.oracle.judgement import judge
+from benchmarks.faults.run import Run
+from benchmarks.faults.schedule import FAULTS, draw_schedule
+from benchmarks.result import save
+
+RESULT = Path(__file__).parents[1] / "results" / "faults.json"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
+
+
+def main() -> None:
+    """Runs the schedules."""
+    options = _options()
+    if options.redraw:
+        redraw()
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends in order, as Ctrl-C does
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    seeds = options.seed or list(range(1, options.seeds + 1))
+    jobs = [(seeds[0], ())] if options.calm else []
+    jobs += [(seed, tuple(options.faults)) for seed in seeds]
+    console, runs = Console(stderr=True, highlight=False), []
+    with Progress(console=console) as progress:
+        task = progress.add_task("runs", total=len(jobs))
+        for seed, groups in jobs:
+            run = run_once(seed, options, groups, console)
+            runs.append(run)
+            console.print("\n".join(report.lines(run)), markup=False)
+            progress.advance(task)
+    if options.save:
+        save("faults", {"minutes": options.minutes, "devices": options.devices, "runs": [run.fields() for run in runs]})
+        redraw()
+    sys.exit(0 if all(run.holds for run in runs) else 1)
+
+
+def run_once(seed: int, options: argparse.Namespace, groups: tuple[str, ...], console: Console) -> report.Judged:
+    """One schedule, judged; its files stay where ``--keep`` says."""
+    seconds = options.minutes * 60.0
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-faults-"))
+    try:
+        plans = draw_devices(seed, options.devices, seconds, tuple(options.habits))
+        schedule = draw_schedule(seed, seconds, groups)
+        run = Run(folder, seed, seconds, plans, schedule, lambda text: console.print(text, markup=False))
+        evidence = run.carry_out()
+        if options.keep is not None:
+            (folder / "evidence.pickle").write_bytes(pickle.dumps((evidence, schedule)))
+        return report.judged(seed, schedule, evidence, judge(evidence))
+    finally:
+        if options.keep is not None:
+            _keep(options.keep / f"seed-{seed}{'' if groups else '-calm'}", folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def redraw() -> None:
+    """Writes the table of the saved result into the page."""
+    saved = json.loads(RESULT.read_text(encoding="utf-8"))
+    head, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(report.BEGIN)
+    tail = rest.partition(report.END)[2]
+    table = report.table(saved["figures"]["runs"])
+    DOCUMENT.write_text(f"{head}{report.BEGIN}\n\n{table}\n\n{report.END}{tail}", encoding="utf-8")
+
+
+def _keep(target: Path, folder: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (*folder.glob("*.log"), *folder.glob("*.pickle")):
+        shutil.copy(file, target)
+    shutil.copytree(folder / "store", target / "store", dirs_exist_ok=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1, help="how many schedules: seeds 1, 2, ...")
+    parser.add_argument("--seed", type=int, action="append", help="repeat this seed alone; may be given again")
+    parser.add_argument("--minutes", type=float, default=3.0, help="how long the devices sound in each")
+    parser.add_argument("--devices", type=int, default=21, help="beside the 8 of `tocsin produce synthetic`")
+    parser.add_argument("--faults", nargs="*", choices=list(FAULTS), default=list(FAULTS), help="groups drawn from")
+    parser.add_argument("--habits", nargs="*", choices=HABITS, default=list(HABITS), help="of devices")
+    parser.add_argument("--calm", action="store_true", help="a run without faults before the others")
+    parser.add_argument("--keep", type=Path, help="folder for evidence and the workers' logs")
+    parser.add_argument("--save", action="store_true", help="write the result and the page's table")
+    parser.add_argument("--redraw", action="store_true", help="write the table of the saved result, and run nothing")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

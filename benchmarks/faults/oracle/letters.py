@@ -1,0 +1,67 @@
+"""Dead letters: each broken record is given back, whole or by its digest, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from benchmarks.faults.oracle.evidence import Finding, Message
+from benchmarks.faults.oracle.sound import Place, Sound
+
+_PREFIX = "tocsin_error_"
+
+
+def judge_letters(audio: Sequence[Message], letters: Sequence[Message], sound: Sound, told: int) -> list[Finding]:
+    """Holds the dead letters against the broken records.
+
+    Args:
+        audio: the audio topic.
+        letters: the dead letter topic.
+        sound: which records are broken, by the oracle's own reading.
+        told: how many broken records the schedule sent: the oracle must find at least those.
+    """
+    originals = {(message.partition, message.offset): message for message in audio}
+    found: dict[Place, list[Message]] = {}
+    wrong = []
+    for letter in letters:
+        said = _said(letter)
+        try:
+            place = int(said["partition"]), int(said["offset"])
+        except (KeyError, ValueError):
+            wrong.append(f"letter {letter.partition}/{letter.offset} does not say where its record stands")
+            continue
+        found.setdefault(place, []).append(letter)
+        if place not in sound.broken:
+            wrong.append(f"letter for audio {place}, which is not broken: {said.get('class')} {said.get('message')}")
+        elif (difference := _difference(originals[place], letter)) is not None:
+            wrong.append(f"letter for audio {place} ({sound.broken[place]}): {difference}")
+    missing = [
+        f"audio {place} of key {originals[place].key!r:.60} ({reason}) has no letter"
+        for place, reason in sound.broken.items()
+        if place not in found
+    ]
+    unseen = [f"{told} broken records were sent, and {len(sound.broken)} are found"] if len(sound.broken) < told else []
+    return [
+        Finding("each broken record has a dead letter", len(sound.broken), tuple(missing + unseen)),
+        Finding("each dead letter is its record, byte for byte or by digest", len(letters), tuple(wrong)),
+    ]
+
+
+def _said(letter: Message) -> dict[str, str]:
+    return {
+        name.removeprefix(_PREFIX): (value or b"").decode(errors="replace")
+        for name, value in letter.headers
+        if name.startswith(_PREFIX)
+    }
+
+
+def _difference(original: Message, letter: Message) -> str | None:
+    """What a letter lacks of its record; None where it is whole."""
+    count = len(original.headers)
+    if letter.key != original.key:
+        return f"key {letter.key!r:.60} is not {original.key!r:.60}"
+    if letter.value != original.value:
+        return f"{len(letter.value or b'')} bytes are not the record's {len(original.value or b'')}"
+    if letter.headers[:count] != original.headers:
+        return "other headers"
+    added: Mapping[str, object] = dict(letter.headers[count:])
+    return None if all(name.startswith(_PREFIX) for name in added) else f"further headers {sorted(added)}"
