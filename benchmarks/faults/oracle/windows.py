@@ -106,7 +106,7 @@ def judge_windows(
     return [
         Finding("every whole window of the sound is scored", len(plain), missing + tuple(holes)),
         Finding("no window is scored twice, none without its sound", count, tuple(twice + extra)),
-        _told_or_used(evidence, expected),
+        _told_or_used(evidence, sound, expected, scores),
     ]
 
 
@@ -125,16 +125,45 @@ def _holes(key: Key, scores: Sequence[ScoreRecord], sound: Sound) -> list[str]:
     return found
 
 
-def _told_or_used(evidence: Evidence, expected: Sequence[Expected]) -> Finding:
+def _told_or_used(
+    evidence: Evidence, sound: Sound, expected: Sequence[Expected], scores: Mapping[Key, Sequence[ScoreRecord]]
+) -> Finding:
     told = {_device(message.value) for message in evidence.notices}
+    kinds: dict[str, set[str]] = {}
+    for message in evidence.devices:
+        kinds.setdefault(_device(message.value), set()).add(str(json.loads(message.value or b"{}").get("kind")))
     exceptional = sorted(evidence.told.exceptional)
     silent = []
     for device in exceptional:
-        mine = [one for one in expected if one.stretch.device == device]
-        missing = sum(one.scored_ms is None for one in mine)
-        if missing and device not in told:
-            silent.append(f"{device}: {missing} of {len(mine)} windows are not scored, and no notice says so")
+        if len(kinds.get(device, ())) > 1:
+            lost = sum(
+                _uncovered(stretch, scores) / stretch.rate for stretch in sound.stretches if stretch.device == device
+            )
+            line = f"{lost:.2f} s are in no window" if lost else ""
+        else:
+            mine = [one for one in expected if one.stretch.device == device]
+            missing = sum(one.scored_ms is None for one in mine)
+            line = f"{missing} of {len(mine)} windows are not scored" if missing else ""
+        if line and device not in told:
+            silent.append(f"{device}: {line}, and no notice says so")
     return Finding("sound that breaks a rule is used, or a notice says that it is not", len(exceptional), tuple(silent))
+
+
+def _uncovered(stretch: Stretch, scores: Mapping[Key, Sequence[ScoreRecord]]) -> int:
+    """Samples between the first and the last window of a stretch that no window of any detector covers."""
+    spans = sorted(
+        (score.fields["first_sample"], score.end)
+        for (device, _), some in scores.items()
+        for score in some
+        if device == stretch.device
+        and score.fields["session_id"] == stretch.session
+        and stretch.first <= score.fields["first_sample"] < stretch.end
+    )
+    lost, covered = 0, spans[0][1] if spans else stretch.first
+    for first, end in spans:
+        lost += max(0, first - covered)
+        covered = max(covered, end)
+    return lost
 
 
 def _device(value: bytes | None) -> str:
