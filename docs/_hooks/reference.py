@@ -27,9 +27,10 @@ from schemas.notice import Notice
 from schemas.policy import Policy
 from schemas.score import Score
 from schemas.topics import TOPICS
+from schemas.unfinished import UnfinishedSegment
 
 RECORDS: tuple[type[Event], ...] = (
-    Score, Alert, Notice, Device, Policy, AlertFeedback, DeviceFeedback, Assignment, ModelStatus,
+    Score, Alert, Notice, Device, Policy, AlertFeedback, DeviceFeedback, Assignment, ModelStatus, UnfinishedSegment,
 )  # fmt: skip
 """Every JSON record type; the test of the site holds this list to the contract."""
 

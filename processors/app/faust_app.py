@@ -19,6 +19,7 @@ from processors.adapters.kafka.compacted_topic import CompactedTopicFollower
 from processors.adapters.kafka.feedback import FeedbackFollower
 from processors.adapters.kafka.policies import Policies
 from processors.adapters.kafka.topic_follower import TopicFollower
+from processors.adapters.kafka.unfinished_log import KafkaUnfinishedLog
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.assigned import AssignedModels
 from processors.adapters.models.cache import ModelCache
@@ -110,6 +111,7 @@ class Worker:
         self._contexts = DecisionContexts(self._policies, self._kind_of, AUDIO.name, detectors)
         self._store = RedisStates(options.redis_url)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scorer")
+        self._unfinished = KafkaUnfinishedLog(options.kafka, self._send_to_partitions)
         self._pipeline = Pipeline(
             scorer=BatchScorer() if scorer is None else scorer,
             contexts=self._contexts,
@@ -119,6 +121,7 @@ class Worker:
             model_sets=self._models,
             detectors=detectors,
             send=self._send,
+            unfinished=self._unfinished,
             executor=self._executor,
             default_kind=options.default_kind,
         )
@@ -140,6 +143,7 @@ class Worker:
         try:
             for follower in self._followers:
                 await follower.start()
+            await self._unfinished.start()
             await self._assigned.start()
             await recover_states(self._store, self._options.kafka, self._context_of_score, self._feedback.of)
             self._ready = True
@@ -174,6 +178,7 @@ class Worker:
     async def _close(self) -> None:
         await self._pipeline.finish()
         await self._assigned.stop()
+        await self._unfinished.stop()
         for follower in self._followers:
             await follower.stop()
         await self._store.close()
@@ -184,6 +189,14 @@ class Worker:
         pending = [
             await producer.send(topic.name, record.key, record.value, _place(record), None, list(record.headers))
             for topic, record in messages
+        ]
+        await asyncio.gather(*pending)
+
+    async def _send_to_partitions(self, topic: Topic, records: Sequence[tuple[int, Record]]) -> None:
+        producer = self.app.producer
+        pending = [
+            await producer.send(topic.name, record.key, record.value, partition, None, list(record.headers))
+            for partition, record in records
         ]
         await asyncio.gather(*pending)
 

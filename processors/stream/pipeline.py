@@ -20,12 +20,14 @@ from processors.core.windowing.device_stream import Arrival, DeviceStream
 from processors.core.windowing.segment import Segment
 from processors.stream.decision_contexts import DecisionContexts
 from processors.stream.states import States
+from processors.stream.unfinished import Acknowledge, UnfinishedLog, open_partitions, read_continued
 from schemas.chunk import Chunk, decode_chunk
 from schemas.deadletter import dead_letter
 from schemas.device import Device, DeviceKind
 from schemas.errors import ContractError, SettingsError
 from schemas.record import Record
 from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, NOTICES, SCORES, Topic
+from schemas.unfinished import MAX_CHUNKS
 
 _log = structlog.get_logger(__name__)
 
@@ -48,7 +50,7 @@ class Delivery:
     offset: int
     timestamp_ms: int
     record: Record
-    acknowledge: Callable[[], object]
+    acknowledge: Acknowledge
 
 
 class DeviceManifests(Protocol):
@@ -101,6 +103,7 @@ class Pipeline:
         detectors: by name.
         model_sets: which models score a device; a change applies from the device's next chunk on.
         send: see :data:`Send`.
+        unfinished: stores the unfinished segments of devices that hold commits back.
         executor: one thread is enough: batches do not overlap.
         default_kind: the kind of a device without a manifest.
     """
@@ -116,6 +119,7 @@ class Pipeline:
         model_sets: ModelSets,
         detectors: Detectors,
         send: Send,
+        unfinished: UnfinishedLog,
         executor: Executor,
         default_kind: DeviceKind,
     ) -> None:
@@ -127,10 +131,16 @@ class Pipeline:
         self._model_sets = model_sets
         self._detectors = detectors
         self._send = send
+        self._unfinished = unfinished
         self._executor = executor
         self._default_kind: DeviceKind = default_kind
-        self._partitions: dict[int, Partition[Callable[[], object]]] = {}
+        self._partitions: dict[int, Partition[Acknowledge]] = {}
         self._all_sent = True
+
+    @property
+    def partitions(self) -> Mapping[int, Partition[Acknowledge]]:
+        """The partitions that records were handled of in this assignment, by number."""
+        return self._partitions
 
     def forget(self) -> None:
         """Drops all partitions: they are read again from their frontiers."""
@@ -153,10 +163,12 @@ class Pipeline:
         partitions = self._partitions
         self._all_sent = False
         dead_letters: list[tuple[Topic, Record]] = []
-        chunks = self._decode(batch, dead_letters)
-        await self._await_manifests(chunks)
+        await open_partitions(self._unfinished, partitions, sorted({delivery.partition for delivery in batch}))
+        chunks = _decode(batch, partitions, dead_letters)
+        await self._await_manifests(chunks, partitions)
+        scored = await self._continue_unfinished(chunks, partitions)
         arrivals, partition_by_device = self._admit(chunks, partitions, dead_letters)
-        scored = await self._score(arrivals, partition_by_device)
+        scored += await self._score(arrivals, partition_by_device)
         if not is_current():
             return
         outputs = await self._states.apply(self._contexts.of, scored, self._feedback_of) if scored else []
@@ -165,45 +177,77 @@ class Pipeline:
         self._all_sent = True
         if not is_current():
             return
-        for number in {delivery.partition for delivery in batch}:
-            for acknowledge in partitions[number].release():
+        seen = [partitions[number] for number in {delivery.partition for delivery in batch}]
+        # After the outputs: such a segment says that every earlier window of its device is stored.
+        given_up = sum(partition.given_up for partition in seen)
+        overdue = [(partition, segment) for partition in seen for segment in partition.overdue()]
+        if given_up := sum(partition.given_up for partition in seen) - given_up:
+            _log.warning("segments given up: send longer chunks", count=given_up, most_chunks=MAX_CHUNKS)
+        if overdue:
+            await self._unfinished.store([segment for _, segment in overdue])
+            if not is_current():
+                return
+            for partition, segment in overdue:
+                partition.store(segment)
+        for partition in seen:
+            for acknowledge in partition.release():
                 acknowledge()
 
-    def _decode(
-        self, batch: Sequence[Delivery], dead_letters: list[tuple[Topic, Record]]
-    ) -> list[tuple[Delivery, Chunk]]:
-        chunks = []
-        for delivery in batch:
-            partition = self._partitions.setdefault(delivery.partition, Partition())
-            # Stored until the frontier passes: the acknowledgement, not the sound.
-            partition.append(delivery.offset, delivery.timestamp_ms, delivery.acknowledge)
-            try:
-                chunks.append((delivery, decode_chunk(delivery.record)))
-            except Exception as error:
-                # Any error: a record must not end a worker.
-                dead_letters.append(_dead_letter(delivery, error))
-        return chunks
-
-    async def _await_manifests(self, chunks: Sequence[tuple[Delivery, Chunk]]) -> None:
+    async def _await_manifests(
+        self, chunks: Sequence[tuple[Delivery, Chunk]], partitions: Mapping[int, Partition[Acknowledge]]
+    ) -> None:
         """Makes sure that the manifests of devices without a stream are read, if they have any."""
-        new = (chunk.device_id for _, chunk in chunks if not self._has_stream(chunk.device_id))
+        new = (
+            chunk.device_id
+            for delivery, chunk in chunks
+            if partitions[delivery.partition].stream(chunk.device_id) is None
+        )
         if any(self._manifests.get(device_id) is None for device_id in new):
             await self._manifests.catch_up()
 
-    def _has_stream(self, device_id: str) -> bool:
-        return any(device_id in partition.devices for partition in self._partitions.values())
+    async def _continue_unfinished(
+        self, chunks: Sequence[tuple[Delivery, Chunk]], partitions: Mapping[int, Partition[Acknowledge]]
+    ) -> list[ScoredWindow]:
+        """Rebuilds the streams that are not in memory and that chunks continue, from the sound on the audio topic.
+
+        Returns:
+            The windows of that sound that were complete: they are decided, and sent, a second time at most.
+        """
+        scored: list[ScoredWindow] = []
+        by_partition: dict[int, list[tuple[int, Chunk]]] = {}
+        for delivery, chunk in chunks:
+            by_partition.setdefault(delivery.partition, []).append((delivery.offset, chunk))
+        for number, of_partition in by_partition.items():
+            partition = partitions[number]
+            continued: dict[str, int] = {}
+            async for piece in read_continued(self._unfinished, partition, of_partition):
+                arrivals = []
+                for offset, chunk in piece:
+                    continued[chunk.device_id] = offset
+                    stream = self._stream(chunk.device_id, partition.stream(chunk.device_id))
+                    try:
+                        arrival = stream.admit(chunk)
+                    except ContractError:
+                        continue  # the manifest names another rate since
+                    if arrival is not Arrival.DUPLICATE and stream.segment is not None:
+                        partition.track(stream, partition.broker_ms)
+                        arrivals.append((stream.segment, chunk, offset))
+                scored += await self._score(arrivals, dict.fromkeys(continued, number))
+            for device_id in continued:
+                partition.cover(device_id, min(offset for offset, c in of_partition if c.device_id == device_id))
+        return scored
 
     def _admit(
         self,
         chunks: Sequence[tuple[Delivery, Chunk]],
-        partitions: Mapping[int, Partition[Callable[[], object]]],
+        partitions: Mapping[int, Partition[Acknowledge]],
         dead_letters: list[tuple[Topic, Record]],
     ) -> tuple[list[tuple[Segment, Chunk, int]], dict[str, int]]:
         """Chunks that continue or begin a segment, each with its segment and offset; and each device's partition."""
         arrivals, partition_by_device = [], {}
         for delivery, chunk in chunks:
             partition = partitions[delivery.partition]
-            stream = partition.stream(chunk.device_id, delivery.timestamp_ms)
+            stream = partition.stream(chunk.device_id)
             try:
                 stream = self._stream(chunk.device_id, stream)
                 arrival = stream.admit(chunk)
@@ -245,6 +289,23 @@ class Pipeline:
             return []
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, self._scorer.score, arrivals, partition_by_device)
+
+
+def _decode(
+    batch: Sequence[Delivery],
+    partitions: Mapping[int, Partition[Acknowledge]],
+    dead_letters: list[tuple[Topic, Record]],
+) -> list[tuple[Delivery, Chunk]]:
+    chunks = []
+    for delivery in batch:
+        # Stored until the frontier passes: the acknowledgement, not the sound.
+        partitions[delivery.partition].append(delivery.offset, delivery.timestamp_ms, delivery.acknowledge)
+        try:
+            chunks.append((delivery, decode_chunk(delivery.record)))
+        except Exception as error:
+            # Any error: a record must not end a worker.
+            dead_letters.append(_dead_letter(delivery, error))
+    return chunks
 
 
 def _messages(output: Output) -> list[tuple[Topic, Record]]:

@@ -11,7 +11,6 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from processors.core.offsets.partition import Partition
 from processors.core.windowing.device_stream import Arrival, DeviceStream
 from schemas.chunk import Chunk, decode_chunk
 from schemas.device import Device
@@ -156,13 +155,13 @@ class ChunkSequencer:
 
     def __init__(self, fleet: Mapping[str, Device]) -> None:
         self._fleet = fleet
-        self._partition: Partition[None] = Partition()
+        self._streams: dict[str, DeviceStream] = {}
 
     def admit(self, message: Any) -> ReplayedChunk | None:
         """The message's chunk; None if it is a duplicate or breaks the contract."""
         try:
             chunk = decode_chunk(record_of(message))
-            stream = self._partition.stream(chunk.device_id, message.timestamp)
+            stream = self._streams.get(chunk.device_id)
             if stream is None:
                 device = self._fleet.get(chunk.device_id)
                 announced = (None, 0) if device is None else (device.sample_rate, device.announced_ns)
@@ -170,7 +169,7 @@ class ChunkSequencer:
             arrival = stream.admit(chunk)
         except ContractError:
             return None
-        self._partition.track(stream, message.timestamp)
+        self._streams[chunk.device_id] = stream
         if arrival is Arrival.DUPLICATE:
             return None
         return ReplayedChunk(chunk, arrival is not Arrival.NEXT, message.partition, message.offset, message.timestamp)

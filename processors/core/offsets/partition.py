@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 from processors.core.windowing.device_stream import DeviceStream
+from schemas.chunk import Chunk
+from schemas.topics import AUDIO
+from schemas.unfinished import MAX_CHUNKS, UnfinishedSegment
 
 T = TypeVar("T")
 
+HOLD_MS = 5_000
+"""A device that holds the frontier back for longer, by the broker's clock, has its unfinished segment stored."""
+HOLD_RECORDS = 10_000
+"""And one that holds back more records: each of them occupies memory until it is released."""
 IDLE_MS = 300_000
-"""A device that holds offsets back for longer, by the broker's clock, is dropped; then a new segment begins."""
+"""The stream of a device that has sent nothing for longer leaves the memory."""
 
 
 @dataclass(slots=True)
@@ -21,50 +29,133 @@ class TrackedDevice:
     Attributes:
         stream: of its chunks.
         last_ms: broker time of its latest record, milliseconds since 1970.
+        covered: last record that its stored unfinished segment names; -1 where none is stored.
+        holds: oldest record that a pending window needs and the stored segment does not name; None for none.
     """
 
     stream: DeviceStream
     last_ms: int
+    covered: int = -1
+    holds: int | None = None
 
 
 @dataclass(slots=True)
 class Partition(Generic[T]):
     """Records in offset order until they are released, and the devices seen in them.
 
-    ``T`` is what the caller acknowledges for a released record.
+    ``T`` is what the caller acknowledges for a released record. The cost of a batch grows with the devices in it, not
+    with those in the partition.
+
+    Args:
+        number: of the partition.
 
     Attributes:
-        devices: by device id.
+        devices: by device id, the one longest silent first.
+        unfinished: the newest stored segment of each device, the oldest first.
+        given_up: segments given up, because their pending windows need more than :data:`MAX_CHUNKS` chunks.
+        broker_ms: newest broker time, milliseconds since 1970.
     """
 
+    number: int = 0
     devices: dict[str, TrackedDevice] = field(default_factory=dict)
+    unfinished: dict[str, UnfinishedSegment] = field(default_factory=dict)
+    given_up: int = 0
+    broker_ms: int = 0
     _timestamps_ms: dict[int, int] = field(default_factory=dict)
     _pending: deque[tuple[int, T]] = field(default_factory=deque)
-    _broker_ms: int = 0
+    _holds: list[tuple[int, str]] = field(default_factory=list)
+    _changed: set[str] = field(default_factory=set)
+    _head: int = -1
+
+    @property
+    def pending(self) -> int:
+        """Records that are not released."""
+        return len(self._pending)
+
+    @property
+    def lag_ms(self) -> int:
+        """From the oldest record that is not released to the newest taken, by the broker's clock, milliseconds."""
+        return self.broker_ms - self._timestamps_ms[self._pending[0][0]] if self._pending else 0
 
     def append(self, offset: int, timestamp_ms: int, item: T) -> None:
         """Takes the next record."""
         self._pending.append((offset, item))
-        self._timestamps_ms[offset] = timestamp_ms
-        self._broker_ms = max(self._broker_ms, timestamp_ms)
+        self.broker_ms = max(self.broker_ms, timestamp_ms)
+        self._timestamps_ms[offset] = self.broker_ms
+        self._head = offset
 
     def track(self, stream: DeviceStream, timestamp_ms: int) -> None:
-        """Records that a device sent a record."""
-        self.devices[stream.device_id] = TrackedDevice(stream, timestamp_ms)
+        """Records that a device sent a record, which the caller pushes into the stream before :meth:`release`."""
+        device = self.devices.pop(stream.device_id, None)
+        if device is None or device.stream is not stream:
+            device = TrackedDevice(stream, timestamp_ms)
+        device.last_ms = timestamp_ms
+        self.devices[stream.device_id] = device
+        self._changed.add(stream.device_id)
 
-    def stream(self, device_id: str, timestamp_ms: int) -> DeviceStream | None:
-        """A device's stream; None when it is new or was idle for longer than :data:`IDLE_MS`."""
+    def stream(self, device_id: str) -> DeviceStream | None:
+        """A device's stream; None when it is new or has left the memory."""
         device = self.devices.get(device_id)
-        if device is None or timestamp_ms - device.last_ms > IDLE_MS:
-            return None
-        return device.stream
+        return None if device is None else device.stream
+
+    def restore(self, segment: UnfinishedSegment) -> None:
+        """Takes a stored segment, as the log of them is read; the one that names the latest record counts."""
+        known = self.unfinished.get(segment.device_id)
+        if segment.partition == self.number and (known is None or segment.last_offset >= known.last_offset):
+            self.unfinished.pop(segment.device_id, None)
+            self.unfinished[segment.device_id] = segment
+
+    def continued(self, chunk: Chunk, offset: int) -> list[int]:
+        """The records to read again, in order, before a chunk whose device has no stream in memory.
+
+        Args:
+            chunk: the device's next.
+            offset: of its record.
+
+        Returns:
+            None of them where the chunk does not continue the stored segment: the session went on past it, or ended.
+        """
+        segment = self.unfinished.get(chunk.device_id)
+        if segment is None or segment.session_id != chunk.session_id or chunk.first_sample > segment.end_sample:
+            return []
+        return [needed for needed in segment.offsets if needed < offset]
+
+    def cover(self, device_id: str, offset: int) -> None:
+        """Marks a device whose stored segment was read again: as far as ``offset``, its records are named there."""
+        segment, device = self.unfinished.get(device_id), self.devices.get(device_id)
+        if segment is not None and device is not None and segment.last_offset < offset:
+            device.covered = segment.last_offset
+
+    def overdue(self) -> list[UnfinishedSegment]:
+        """Segments to store, so that the frontier can pass their devices; see :meth:`store`."""
+        self._refresh()
+        entries: list[tuple[int, str]] = []
+        found: list[UnfinishedSegment] = []
+        while (held := self._frontier()) is not None and self._is_overdue(held):
+            entries.append(heappop(self._holds))
+            device_id = entries[-1][1]
+            if (segment := self._unfinished(self.devices[device_id])) is None:
+                # Its next chunk begins a new segment.
+                del self.devices[device_id]
+                self.given_up += 1
+            else:
+                found.append(segment)
+        for entry in entries:
+            heappush(self._holds, entry)
+        return found
+
+    def store(self, segment: UnfinishedSegment) -> None:
+        """Takes an unfinished segment that Kafka has confirmed."""
+        self.restore(segment)
+        device = self.devices[segment.device_id]
+        device.covered = segment.last_offset
+        self._changed.add(segment.device_id)
 
     def release(self) -> list[T]:
         """Removes and returns the records below the frontier, in offset order."""
-        for device_id in [device_id for device_id, device in self.devices.items() if self._is_idle(device)]:
-            del self.devices[device_id]
-        needed = (_oldest_needed(device) for device in self.devices.values())
-        frontier = min((offset for offset in needed if offset is not None), default=None)
+        self._refresh()
+        self._drop_idle()
+        frontier = self._frontier()
         released = []
         while self._pending and (frontier is None or self._pending[0][0] < frontier):
             offset, item = self._pending.popleft()
@@ -72,13 +163,57 @@ class Partition(Generic[T]):
             released.append(item)
         return released
 
-    def _is_idle(self, device: TrackedDevice) -> bool:
-        """Whether it sent nothing for too long, or its oldest chunk has waited that long to complete a window."""
-        oldest = _oldest_needed(device)
-        since = device.last_ms if oldest is None else self._timestamps_ms.get(oldest, device.last_ms)
-        return self._broker_ms - since > IDLE_MS
+    def _refresh(self) -> None:
+        """Notes what the devices of the last batch hold back now."""
+        for device_id in self._changed:
+            device = self.devices.get(device_id)
+            segment = None if device is None else device.stream.segment
+            if device is None or segment is None:
+                continue
+            holds = segment.frontier(device.covered)
+            if holds is not None and holds != device.holds:
+                heappush(self._holds, (holds, device_id))
+            device.holds = holds
+        self._changed.clear()
 
+    def _frontier(self) -> int | None:
+        """The oldest record that any device holds back; drops what no longer holds."""
+        while self._holds:
+            offset, device_id = self._holds[0]
+            device = self.devices.get(device_id)
+            if device is not None and device.holds == offset:
+                return offset
+            heappop(self._holds)
+        return None
 
-def _oldest_needed(device: TrackedDevice) -> int | None:
-    segment = device.stream.segment
-    return None if segment is None else segment.frontier()
+    def _is_overdue(self, offset: int) -> bool:
+        # A record that was read again from before the frontier is not pending.
+        since = self._timestamps_ms.get(offset, 0)
+        return self.broker_ms - since > HOLD_MS or self._head - offset > HOLD_RECORDS
+
+    def _unfinished(self, device: TrackedDevice) -> UnfinishedSegment | None:
+        segment = device.stream.segment
+        offsets = () if segment is None else segment.needed_offsets()
+        if segment is None or not 0 < len(offsets) <= MAX_CHUNKS:
+            return None
+        return UnfinishedSegment.of(
+            device_id=device.stream.device_id,
+            session_id=segment.session_id,
+            partition=self.number,
+            offsets=offsets,
+            end_sample=segment.end_sample,
+            broker_ms=device.last_ms,
+        )
+
+    def _drop_idle(self) -> None:
+        """Drops the streams longest silent, and the stored segments whose sound Kafka has deleted."""
+        while self.devices:
+            device_id, device = next(iter(self.devices.items()))
+            if self.broker_ms - device.last_ms <= IDLE_MS or device.holds is not None:
+                break
+            del self.devices[device_id]
+        while self.unfinished:
+            device_id, segment = next(iter(self.unfinished.items()))
+            if self.broker_ms - segment.broker_ms <= AUDIO.retention_ms:
+                break
+            del self.unfinished[device_id]

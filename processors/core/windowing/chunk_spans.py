@@ -43,10 +43,15 @@ class ChunkSpans:
         self.sample_rate = sample_rate
         self._spans: deque[ChunkSpan] = deque()
 
-    @property
-    def oldest_offset(self) -> int | None:
-        """Offset of the oldest chunk; None when there are no chunks."""
-        return self._spans[0].offset if self._spans else None
+    def offsets(self) -> tuple[int, ...]:
+        """Of the chunks, in order."""
+        return tuple(span.offset for span in self._spans)
+
+    def offset_after(self, offset: int) -> int | None:
+        """Offset of the oldest chunk after ``offset``; None when there is none."""
+        if not self._spans or self._spans[-1].offset <= offset:
+            return None
+        return self._spans[bisect_right(self._spans, offset, key=lambda span: span.offset)].offset
 
     def append(self, chunk: Chunk, offset: int) -> None:
         """Adds the next chunk; it begins where the previous one ended."""

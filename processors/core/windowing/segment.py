@@ -83,9 +83,18 @@ class Segment:
         """First sample that a pending window depends on, as a session index; the next one while there is no model."""
         return min((cutter.needed_from for cutter in self._cutters()), default=self._end)
 
-    def frontier(self) -> int | None:
-        """Offset of the oldest chunk that a pending window depends on; None when no chunk is needed."""
-        return self._chunks.oldest_offset
+    @property
+    def end_sample(self) -> int:
+        """One past the last sample, as a session index."""
+        return self._end
+
+    def needed_offsets(self) -> tuple[int, ...]:
+        """Offsets of the chunks that pending windows depend on, in order."""
+        return self._chunks.offsets()
+
+    def frontier(self, after: int = -1) -> int | None:
+        """Offset of the oldest chunk after offset ``after`` that a pending window depends on; None for none."""
+        return self._chunks.offset_after(after)
 
     def _cutters(self) -> list[WindowCutter]:
         return [cutter for handover in self._handovers.values() for cutter in handover.cutters()]

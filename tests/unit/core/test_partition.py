@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from processors.core.offsets.partition import IDLE_MS, Partition
+import processors.core.offsets.partition as partition_module
+from processors.core.offsets.partition import HOLD_MS, HOLD_RECORDS, IDLE_MS, Partition
 from processors.core.windowing.device_stream import DeviceStream
 from processors.core.windowing.extraction import Extractor
 from schemas.chunk import Chunk
 from schemas.features import FeatureSpec
+from schemas.topics import AUDIO
+from schemas.unfinished import UnfinishedSegment
 
 from .models import model_set
 
@@ -32,7 +36,7 @@ class Feed:
     def take(self, item: Chunk | None, at_ms: int = 0) -> list[int]:
         self.partition.append(self.offset, at_ms, self.offset)
         if item is not None:
-            stream = self.partition.stream(item.device_id, at_ms) or DeviceStream(item.device_id, model_set(SPECS))
+            stream = self.partition.stream(item.device_id) or DeviceStream(item.device_id, model_set(SPECS))
             stream.admit(item)
             self.partition.track(stream, at_ms)
             assert stream.segment is not None
@@ -72,28 +76,94 @@ def test_released_offsets_are_a_prefix_in_order() -> None:
     assert len(released) > 40
 
 
-def test_an_idle_device_is_dropped_by_the_brokers_clock() -> None:
+def test_a_silent_device_holds_the_frontier_until_its_unfinished_segment_is_stored() -> None:
     feed = Feed()
-    feed.take(chunk("silent", 0), at_ms=1_000)
+    released = [*feed.take(chunk("silent", 0)), *feed.take(chunk("silent", 1))]
+    released += feed.take(None, at_ms=HOLD_MS)
+    assert (released, feed.partition.overdue()) == ([], [])
 
-    assert feed.take(None, at_ms=1_000 + IDLE_MS) == []
-    assert feed.take(None, at_ms=1_001 + IDLE_MS) == [0, 1, 2]
+    feed.take(None, at_ms=HOLD_MS + 1)
+    (segment,) = feed.partition.overdue()
+    assert (segment.device_id, segment.offsets, segment.end_sample) == ("silent", (0, 1), 2 * SAMPLES)
+    assert feed.partition.release() == [], "before it is stored nothing may pass"
+
+    feed.partition.store(segment)
+    assert feed.partition.overdue() == []
+    assert feed.partition.release() == [0, 1, 2, 3]
 
 
-def test_a_device_back_after_idling_begins_a_new_segment_with_or_without_a_restart() -> None:
-    """Released records are not read again, so they must not be needed again."""
+def test_a_device_that_sends_too_little_to_complete_a_window_does_not_hold_the_frontier_either() -> None:
+    feed, released, lag = Feed(), [], 0
+    for number in range(200):
+        slow = Chunk("slow", "s", number, number, 16_000, 1, 0, np.zeros(1, np.int16).tobytes())
+        released += feed.take(slow, at_ms=number * 1_000)
+        for segment in feed.partition.overdue():
+            feed.partition.store(segment)
+        released += feed.partition.release()
+        lag = max(lag, feed.partition.lag_ms)
+
+    assert len(released) > 190
+    assert lag <= HOLD_MS
+    assert feed.partition.unfinished["slow"].offsets[0] == 0, "and none of its sound is forgotten"
+
+
+def test_records_are_bounded_where_the_brokers_clock_stands_still() -> None:
     feed = Feed()
-    feed.take(chunk("d", 0), at_ms=0)
+    feed.take(chunk("silent", 0))
+    for _ in range(HOLD_RECORDS + 1):
+        feed.take(None)
 
-    assert feed.partition.stream("d", IDLE_MS) is not None
-    assert feed.partition.stream("d", IDLE_MS + 1) is None
+    (segment,) = feed.partition.overdue()
+    feed.partition.store(segment)
+    assert len(feed.partition.release()) == HOLD_RECORDS + 2
 
 
-def test_a_device_too_slow_to_complete_a_window_is_dropped_as_well() -> None:
-    feed, released = Feed(), []
-    for number in range(40):
-        pcm = np.zeros(1, np.int16).tobytes()
-        slow = Chunk("slow", "s", number, number, 16_000, 1, 0, pcm)
-        released += feed.take(slow, at_ms=number * IDLE_MS // 4)
+def test_a_device_without_a_model_holds_nothing() -> None:
+    feed = Feed()
+    feed.partition.track(DeviceStream("deaf", {}), 0)
 
-    assert len(released) > 30
+    assert [feed.take(chunk("deaf", number), at_ms=number) for number in range(3)] == [[0], [1], [2]]
+
+
+def test_a_window_that_needs_more_chunks_than_a_record_names_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partition_module, "MAX_CHUNKS", 20)
+    feed = Feed()
+    for number in range(21):
+        tiny = Chunk("tiny", "s", number, number, 192_000, 1, 0, np.zeros(1, np.int16).tobytes())
+        feed.take(tiny)
+    feed.take(None, at_ms=HOLD_MS + 1)
+
+    assert (feed.partition.overdue(), feed.partition.given_up) == ([], 1)
+    assert len(feed.partition.release()) == 22
+
+
+def test_an_idle_stream_leaves_the_memory_and_its_stored_segment_stays_until_its_sound_is_deleted() -> None:
+    feed = Feed()
+    feed.take(chunk("silent", 0))
+    feed.take(None, at_ms=HOLD_MS + 1)
+    for segment in feed.partition.overdue():
+        feed.partition.store(segment)
+
+    feed.take(None, at_ms=IDLE_MS + 1)
+    assert feed.partition.devices == {}
+    assert feed.partition.continued(chunk("silent", 1), offset=9) == [0]
+    assert feed.partition.continued(chunk("silent", 2), offset=9) == [], "a gap: nothing to continue"
+
+    feed.take(None, at_ms=AUDIO.retention_ms + 1)
+    assert feed.partition.unfinished == {}
+
+
+def test_of_two_stored_segments_the_one_with_the_newer_sound_counts() -> None:
+    """A worker that was stopped and woke up may store an old one late."""
+    partition: Partition[int] = Partition(3)
+    segments = [
+        UnfinishedSegment.of(
+            device_id="d", session_id="s", partition=number, offsets=(1, last), end_sample=9, broker_ms=1
+        )
+        for number, last in ((3, 50), (3, 40), (4, 60))
+    ]
+
+    for segment in segments:
+        partition.restore(segment)
+
+    assert partition.unfinished == {"d": segments[0]}

@@ -26,6 +26,8 @@ from schemas.score import Score, Stage
 from schemas.topics import AUDIO, DEADLETTER, SCORES, Topic
 from tests.unit.core.models import FakeModel
 
+from .memory_log import MemoryLog
+
 SPECS = {"machine": FeatureSpec(n_frames=24, window_hop=12), "scream": FeatureSpec(n_frames=12, window_hop=3)}
 SAMPLES = 8_000
 
@@ -68,6 +70,7 @@ class Bench:
         self.store = MemoryStates()
         self.sent: list[tuple[Topic, Record]] = []
         self.acknowledged: list[int] = []
+        self.log = MemoryLog()
         self.current = True
         self.kafka_unavailable = False
         self._offset = 0
@@ -80,6 +83,7 @@ class Bench:
             manifests=self.manifests,
             model_sets=self.models,
             send=self._send,
+            unfinished=self.log,
             executor=ThreadPoolExecutor(1),
             default_kind="machine",
         )
@@ -92,6 +96,7 @@ class Bench:
     def delivery(self, record: Record) -> Delivery:
         offset = self._offset
         self._offset += 1
+        self.log.records[offset] = record
         return Delivery(3, offset, 1_000 + offset, record, lambda: self.acknowledged.append(offset))
 
     async def handle(self, *records: Record) -> None:

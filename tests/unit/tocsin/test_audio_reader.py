@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from processors.core.offsets.partition import IDLE_MS
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
 from tocsin.client.audio_reader import ChunkSequencer, ReplayedChunk
@@ -61,9 +60,8 @@ def test_records_that_break_the_contract_are_skipped() -> None:
     assert ChunkSequencer({}).admit(Message(b"pump", b"", [], 0, 0, 0)) is None
 
 
-def test_an_idle_device_starts_a_new_segment_as_in_a_worker() -> None:
-    assert [p.starts_segment for p in replayed(chunk(0), chunk(1), apart_ms=IDLE_MS)] == [True, False]
-    assert [p.starts_segment for p in replayed(chunk(0), chunk(1), apart_ms=IDLE_MS + 1)] == [True, True]
+def test_a_device_that_was_silent_for_long_continues_its_segment_as_in_a_worker() -> None:
+    assert [p.starts_segment for p in replayed(chunk(0), chunk(1), apart_ms=3_600_000)] == [True, False]
 
 
 def test_patterns_match_devices() -> None:
