@@ -33,7 +33,7 @@ TocsinError
 └── ModelRefused                an artefact is not loaded; the last good one continues
     ├── DigestMismatch · SizeMismatch · Unsigned · WrongSignature
     ├── ManifestInvalid · FeatureMismatch · ShapeMismatch · GoldenMismatch
-    ├── ScoreInverted · ScoreNotFinite
+    ├── ScoreInverted · ScoreNotFinite · ScoringFailed
     ├── ExternalData · UnsafePath · ForbiddenOperator
     └── TooLarge · TooSlow · LoadStuck · LoadCrashed
 """
@@ -266,6 +266,10 @@ class ScoreNotFinite(ModelRefused):
     """The model returned a score that is not finite."""
 
 
+class ScoringFailed(ModelRefused):
+    """The model raised an error, or returned something else than scores, while it scored."""
+
+
 class ExternalData(ModelRefused):
     """The model refers to data outside its file."""
 
@@ -292,3 +296,11 @@ class LoadStuck(ModelRefused):
 
 class LoadCrashed(ModelRefused):
     """The process that checked it crashed."""
+
+
+def refusal_named(name: str, message: str) -> ModelRefused:
+    """The refusal of a class that another process names; :class:`LoadCrashed` where there is no such class."""
+    kind = globals().get(name)
+    if isinstance(kind, type) and issubclass(kind, ModelRefused):
+        return kind(message)
+    return LoadCrashed(f"refused with an unknown error class: {name[:100]!r}")

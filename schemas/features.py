@@ -99,6 +99,10 @@ class FeatureSpec(BaseModel):
         """Seconds one window spans."""
         return self.window_samples / self.sample_rate
 
+    def geometry(self) -> tuple[str, int, int, int]:
+        """What determines a window before level normalisation: specs that agree in it can share windows."""
+        return self.front_end(), self.pool, self.n_frames, self.window_hop
+
     def hash(self) -> str:
         """sha256 over all fields, hexadecimal."""
         return _digest(self.model_dump(mode="json"))

@@ -10,7 +10,7 @@ from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
 
-NoticeKind = Literal["drift", "suppressed"]
+NoticeKind = Literal["drift", "suppressed", "model_refused"]
 
 
 class Notice(Event):
@@ -19,8 +19,8 @@ class Notice(Event):
     Attributes:
         device_id, detector, session_id: of the window behind it.
         kind: ``drift``: the usual sound has slowly moved away from its baseline; ``suppressed``: the alert budget
-            suppressed alerts.
-        count: alerts suppressed; 1 for a drift.
+            suppressed alerts; ``model_refused``: the device's model failed while it scored, and another one continues.
+        count: alerts suppressed; windows that the model did not score; 1 for a drift.
         end_sample: end of that window, as a session index.
         captured_ns: that window's capture time, nanoseconds since 1970.
         summary: one line for people.

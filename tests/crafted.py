@@ -13,6 +13,8 @@ from schemas.manifest import Calibration, Manifest, write_metadata
 MACHINE = FeatureSpec(n_frames=96, window_hop=48, level="none")
 """The windows of the machine model that ships, at their own level."""
 
+_NAN_WIDTH = 4.0
+
 
 def craft(
     path: Path,
@@ -23,6 +25,7 @@ def craft(
     detector: str = "machine",
     features_hash: str | None = None,
     golden_off: float = 0.0,
+    nan_around: float | None = None,
 ) -> Path:
     """Writes a model.
 
@@ -34,19 +37,32 @@ def craft(
         detector: its role.
         features_hash: what it says of its features; None tells the truth.
         golden_off: how far its golden scores are from what it scores.
+        nan_around: it scores NaN where the mean is within 4 of this.
     """
     features = np.random.default_rng(1).normal(-40.0, 5.0, (2, spec.n_frames, spec.width)).astype(np.float32)
+    nodes = [helper.make_node("ReduceMean", [spec.transform, "axes"], ["mean"], keepdims=0)]
+    if nan_around is None:
+        nodes += [helper.make_node("Mul", ["mean", "scale"], ["score"])]
+    else:
+        nodes += [
+            helper.make_node("Mul", ["mean", "scale"], ["scaled"]),
+            helper.make_node("Sub", ["mean", "around"], ["off"]),
+            helper.make_node("Abs", ["off"], ["distance"]),
+            helper.make_node("Sub", ["distance", "width"], ["beyond"]),
+            helper.make_node("Sqrt", ["beyond"], ["root"]),
+            helper.make_node("Sub", ["root", "root"], ["nothing"]),
+            helper.make_node("Add", ["scaled", "nothing"], ["score"]),
+        ]
     graph = helper.make_graph(
-        [
-            helper.make_node("ReduceMean", [spec.transform, "axes"], ["mean"], keepdims=0),
-            helper.make_node("Mul", ["mean", "scale"], ["score"]),
-        ],
+        nodes,
         "crafted",
         [helper.make_tensor_value_info(spec.transform, TensorProto.FLOAT, ["batch", spec.n_frames, spec.width])],
         [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch"])],
         [
             numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
             numpy_helper.from_array(np.array(scale, np.float32), "scale"),
+            numpy_helper.from_array(np.array(nan_around or 0.0, np.float32), "around"),
+            numpy_helper.from_array(np.array(_NAN_WIDTH, np.float32), "width"),
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

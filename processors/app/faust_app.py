@@ -124,6 +124,7 @@ class Worker:
             unfinished=self._unfinished,
             executor=self._executor,
             default_kind=options.default_kind,
+            refuse=self._assigned.refuse,
         )
         self._batches = BatchLoop(self._pipeline, lambda: self.app.consumer_generation_id, options)
         self._ready = False

@@ -14,17 +14,21 @@ from processors.core.alerting.decision import ScoredWindow
 from processors.core.alerting.detector_state import Output
 from processors.core.alerting.detectors import Detectors, detectors_of
 from processors.core.alerting.operator_feedback import OperatorFeedback
-from processors.core.models.model import ModelSet, Slot
+from processors.core.models.model import ModelSet, ScoringModel, Slot
 from processors.core.offsets.partition import Partition
 from processors.core.windowing.device_stream import Arrival, DeviceStream
 from processors.core.windowing.segment import Segment
+from processors.core.windowing.window import Window
+from processors.stream.batch_scorer import ModelsFailed
 from processors.stream.decision_contexts import DecisionContexts
+from processors.stream.model_fallback import ModelFallback, Refuse
 from processors.stream.states import States
 from processors.stream.unfinished import Acknowledge, UnfinishedLog, open_partitions, read_continued
 from schemas.chunk import Chunk, decode_chunk
 from schemas.deadletter import dead_letter
 from schemas.device import Device, DeviceKind
 from schemas.errors import ContractError, SettingsError
+from schemas.notice import Notice
 from schemas.record import Record
 from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, NOTICES, SCORES, Topic
 from schemas.unfinished import MAX_CHUNKS
@@ -106,6 +110,7 @@ class Pipeline:
         unfinished: stores the unfinished segments of devices that hold commits back.
         executor: one thread is enough: batches do not overlap.
         default_kind: the kind of a device without a manifest.
+        refuse: takes a model that failed from all its targets, see :data:`processors.stream.model_fallback.Refuse`.
     """
 
     def __init__(
@@ -122,6 +127,7 @@ class Pipeline:
         unfinished: UnfinishedLog,
         executor: Executor,
         default_kind: DeviceKind,
+        refuse: Refuse = lambda *_: False,
     ) -> None:
         self._scorer = scorer
         self._contexts = contexts
@@ -134,6 +140,8 @@ class Pipeline:
         self._unfinished = unfinished
         self._executor = executor
         self._default_kind: DeviceKind = default_kind
+        self._fallback = ModelFallback(refuse, self._substitute, executor)
+        self._notices: list[Notice] = []
         self._partitions: dict[int, Partition[Acknowledge]] = {}
         self._all_sent = True
 
@@ -172,8 +180,11 @@ class Pipeline:
         if not is_current():
             return
         outputs = await self._states.apply(self._contexts.of, scored, self._feedback_of) if scored else []
-        if outputs or dead_letters:
-            await self._send([*dead_letters, *(message for output in outputs for message in _messages(output))])
+        notices, self._notices = self._notices, []
+        messages = dead_letters + [(NOTICES, notice.to_record()) for notice in notices]
+        messages += [message for output in outputs for message in _messages(output)]
+        if messages:
+            await self._send(messages)
         self._all_sent = True
         if not is_current():
             return
@@ -283,12 +294,25 @@ class Pipeline:
         return DeviceStream(device_id, model_set, device.sample_rate, device.announced_ns, models_revision, detectors)
 
     async def _score(
-        self, arrivals: Sequence[tuple[Segment, Chunk, int]], partition_by_device: Mapping[str, int]
+        self,
+        arrivals: Sequence[tuple[Segment, Chunk, int]],
+        partition_by_device: Mapping[str, int],
     ) -> list[ScoredWindow]:
         if not arrivals:
             return []
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._scorer.score, arrivals, partition_by_device)
+        try:
+            return await loop.run_in_executor(self._executor, self._scorer.score, arrivals, partition_by_device)
+        except ModelsFailed as failed:
+            scored, told = await self._fallback.complete(failed, partition_by_device)
+            self._notices += told
+            return scored
+
+    def _substitute(self, window: Window) -> ScoringModel | None:
+        """The model that scores a window's device in its slot by now."""
+        device = self._manifests.get(window.device_id)
+        kind = self._default_kind if device is None else device.kind
+        return self._model_sets.model_set(window.device_id, kind, (window.slot.detector,)).get(window.slot)
 
 
 def _decode(

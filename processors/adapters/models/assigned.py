@@ -18,7 +18,7 @@ from processors.core.alerting.detectors import Detectors
 from processors.core.models.assignments import ModelAssignments, Target
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelState, ModelStatus
-from schemas.errors import MalformedRecord
+from schemas.errors import MalformedRecord, ModelRefused
 from schemas.record import Record
 from schemas.scope import Scope
 from schemas.score import Stage
@@ -114,6 +114,16 @@ class AssignedModels:
         artefacts: dict[Stage, Artefact | None] = {"champion": assignment.champion, "shadow": assignment.shadow}
         for stage, artefact in artefacts.items():
             self._want(Target(assignment.detector, assignment.scope, stage), Wanted(artefact, assignment.revision))
+
+    def refuse(self, sha256: str, error: ModelRefused) -> bool:
+        """Takes a model that failed while it scored from its targets; False where it is assigned to none.
+
+        Args:
+            sha256: of the model.
+            error: why.
+        """
+        failed = [keeper.target for keeper in self._keepers.values() if keeper.fail(sha256, error)]
+        return bool(failed)
 
     def _want(self, target: Target, wanted: Wanted) -> None:
         keeper = self._keepers.get(target)

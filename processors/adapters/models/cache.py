@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from processors.core.models.assignments import Target
 from schemas.artefact import Artefact
+from schemas.errors import ModelRefused, refusal_named
 
 _log = structlog.get_logger(__name__)
 
@@ -26,10 +27,14 @@ class _Note(BaseModel):
     Attributes:
         artefact: the model that it is about.
         by: of a check: its checker, see :meth:`ModelCache.is_checked`.
+        revision, error, message: of a failure in service.
     """
 
     artefact: Artefact
     by: str = ""
+    revision: int = -1
+    error: str = ""
+    message: str = ""
 
 
 class ModelCache:
@@ -76,6 +81,18 @@ class ModelCache:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
 
+    def failure(self, target: Target, revision: int, artefact: Artefact) -> ModelRefused | None:
+        """Why this very artefact failed while it scored a target under this revision; None where it did not."""
+        note = _read(self._failed(target))
+        if note is None or note.revision != revision or not _same(note.artefact, artefact):
+            return None
+        return refusal_named(note.error, note.message)
+
+    def note_failure(self, target: Target, revision: int, artefact: Artefact, error: ModelRefused) -> None:
+        """Records that a model failed while it scored, so that a worker that starts anew does not try it."""
+        note = _Note(artefact=artefact, revision=revision, error=type(error).__name__, message=str(error)[:2_000])
+        _write(self._failed(target), note)
+
     def evict(self, used: Collection[str]) -> None:
         """Deletes the least recently used models beyond the bound, except ``used`` and the targets' last good ones."""
         notes = (_read(path) for path in self.folder.glob("good-*.json"))
@@ -99,9 +116,16 @@ class ModelCache:
         return self.folder / f"checked-{sha256}.json"
 
     def _good(self, target: Target) -> Path:
-        # A digest, because scopes hold characters that file names cannot.
-        name = hashlib.sha256("/".join(target).encode()).hexdigest()[:32]
-        return self.folder / f"good-{target.detector}-{target.stage}-{name}.json"
+        return self.folder / f"good-{_file_name(target)}.json"
+
+    def _failed(self, target: Target) -> Path:
+        return self.folder / f"failed-{_file_name(target)}.json"
+
+
+def _file_name(target: Target) -> str:
+    # A digest, because scopes hold characters that file names cannot.
+    name = hashlib.sha256("/".join(target).encode()).hexdigest()[:32]
+    return f"{target.detector}-{target.stage}-{name}"
 
 
 def _same(one: Artefact, other: Artefact) -> bool:

@@ -43,6 +43,14 @@ class ModelProvider(Protocol):
         """Notes the model that scores a target from now on."""
         ...
 
+    def failure(self, target: Target, revision: int, artefact: Artefact) -> ModelRefused | None:
+        """Why a model failed while it scored a target under this revision; None where it did not."""
+        ...
+
+    def note_failure(self, target: Target, revision: int, artefact: Artefact, error: ModelRefused) -> None:
+        """Notes that a model failed while it scored."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -67,7 +75,7 @@ class ModelKeeper:
 
     A model that is unavailable or does not pass changes nothing: the one that scores continues. At a start none scores
     yet; then the target's last good model is recalled from the cache. A refused file is tried again only under a new
-    revision, each time after a longer pause.
+    revision, each time after a longer pause. So is one that fails while it scores: the model before it continues.
 
     Args:
         target: the target.
@@ -103,12 +111,45 @@ class ModelKeeper:
         self._retry_at = 0.0
         self._superseded = 0
         self._may_recall = True
+        self._scoring = Wanted(None, -1)
+        self._before: tuple[Wanted, ScoringModel | None] = (self._scoring, None)
+        self._noting: set[asyncio.Task[None]] = set()
 
     def want(self, wanted: Wanted) -> None:
         """Sets what the target should run."""
         if wanted != self._wanted:
             self._wanted = wanted
             self._changed.set()
+
+    def fail(self, sha256: str, error: ModelRefused) -> bool:
+        """Refuses the model that scores, at once, where it is the one given; the one before it continues, or none.
+
+        Args:
+            sha256: of the model that failed.
+            error: why.
+        """
+        model, failed = self._models.get(self.target), self._scoring
+        if model is None or model.ref.sha256 != sha256:
+            return False
+        self._scoring, before = self._before
+        self._before = (Wanted(None, -1), None)
+        self._models.put(self.target, before)
+        wanted = self._wanted
+        if wanted.artefact is not None and wanted.artefact.sha256 == sha256:
+            self._refused = wanted
+            self._failures += 1
+            self._retry_at = asyncio.get_running_loop().time() + self._backoff()
+            self._report(self.target, wanted, "refused", error)
+        note = asyncio.create_task(self._note_failure(failed, error))
+        self._noting.add(note)
+        note.add_done_callback(self._noting.discard)
+        return True
+
+    async def _note_failure(self, failed: Wanted, error: ModelRefused) -> None:
+        if failed.artefact is not None:
+            note = partial(self._provider.note_failure, self.target, failed.revision, failed.artefact, error)
+            await daemon_call(note)
+        await daemon_call(partial(self._provider.remember, self.target, self._scoring.artefact))
 
     async def run(self) -> None:
         """Follows the assignments until cancelled."""
@@ -130,6 +171,10 @@ class ModelKeeper:
                 return None
             if (left := self._retry_at - asyncio.get_running_loop().time()) > 0:
                 return left
+        failure = await daemon_call(partial(self._provider.failure, self.target, wanted.revision, wanted.artefact))
+        if failure is not None:
+            await self._refuse(wanted, failure)
+            return None
         try:
             async with self._load_slots:
                 model = await daemon_call(partial(self._provider.obtain, wanted.artefact))
@@ -148,11 +193,19 @@ class ModelKeeper:
         return None
 
     async def _assign(self, wanted: Wanted, model: ScoringModel | None) -> None:
+        self._replace(wanted)
         self._models.put(self.target, model)
         self._refused, self._unavailable = None, None
         self._failures = self._superseded = 0
         self.resolved.set()
         await daemon_call(partial(self._provider.remember, self.target, wanted.artefact))
+
+    def _replace(self, wanted: Wanted) -> None:
+        """Keeps the model that scores now, in case that the next one fails."""
+        current = self._models.get(self.target)
+        if wanted.artefact is None or current is None or current.ref.sha256 != wanted.artefact.sha256:
+            self._before = (self._scoring, current) if wanted.artefact is not None else (Wanted(None, -1), None)
+        self._scoring = wanted
 
     async def _refuse(self, wanted: Wanted, error: ModelRefused) -> None:
         again = self._refused is not None and _same_file(self._refused, wanted)
@@ -189,6 +242,7 @@ class ModelKeeper:
             _log.warning("the last good model cannot be recalled", target=self.target, error=repr(error))
             return False
         self._models.put(self.target, model)
+        self._scoring = Wanted(last_good, -1)
         _log.warning(
             "the last good model continues", target=self.target, version=last_good.version, sha256=last_good.sha256
         )

@@ -12,11 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.cache import ModelCache
-from processors.adapters.models.check.artefact import CheckLimits, check_artefact
+from processors.adapters.models.check.artefact import CHECKS, CheckLimits, check_artefact
 from processors.adapters.models.onnx_model import MAX_BATCH, OnnxModel, load_model
 from processors.adapters.models.signing import verify
 from processors.core.models.assignments import Target
 from schemas.artefact import Artefact
+from schemas.errors import ModelRefused
 
 _FETCH_S = 20.0
 
@@ -43,7 +44,7 @@ class ModelSource:
         self._trusted = tuple(trusted)
         self._limits = limits or CheckLimits()
         versions = f"tocsin {metadata.version('tocsin')}, onnxruntime {metadata.version('onnxruntime')}"
-        self._checker = f"{versions}, {self._limits}"
+        self._checker = f"{versions}, {CHECKS}, {self._limits}"
         self._loaded: WeakValueDictionary[str, OnnxModel] = WeakValueDictionary()
         self._lock = threading.Lock()
 
@@ -76,6 +77,14 @@ class ModelSource:
     def remember(self, target: Target, artefact: Artefact | None) -> None:
         """See :meth:`ModelCache.remember`."""
         self._cache.remember(target, artefact)
+
+    def failure(self, target: Target, revision: int, artefact: Artefact) -> ModelRefused | None:
+        """See :meth:`ModelCache.failure`."""
+        return self._cache.failure(target, revision, artefact)
+
+    def note_failure(self, target: Target, revision: int, artefact: Artefact, error: ModelRefused) -> None:
+        """See :meth:`ModelCache.note_failure`."""
+        self._cache.note_failure(target, revision, artefact, error)
 
     def _ready(self, artefact: Artefact) -> OnnxModel:
         path, sha256 = self._cache.path(artefact.sha256), artefact.sha256

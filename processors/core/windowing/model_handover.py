@@ -37,9 +37,9 @@ class ModelHandover:
         """Gives ``model`` to a running cutter of the same geometry; returns False where it needs one of its own."""
         if model.ref.sha256 == self.current.model.ref.sha256:
             self.incoming = None
-        elif model.spec == self.current.spec:
+        elif model.spec.geometry() == self.current.geometry:
             self.current.model, self.incoming = model, None
-        elif self.incoming is not None and model.spec == self.incoming.spec:
+        elif self.incoming is not None and model.spec.geometry() == self.incoming.geometry:
             self.incoming.model = model
         else:
             return False

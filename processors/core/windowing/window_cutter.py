@@ -26,6 +26,7 @@ class WindowCutter:
         self.slot = slot
         self.model = model
         self.spec = model.spec
+        self.geometry = model.spec.geometry()
         self.front_end = front_end
         self.stream = stream
         self.buffer = stream.buffer(self.spec.pool)

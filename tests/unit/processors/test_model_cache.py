@@ -7,6 +7,7 @@ from pathlib import Path
 
 from processors.adapters.models.cache import ModelCache
 from processors.core.models.assignments import Target
+from schemas.errors import ScoreNotFinite
 from tests.unit.processors.test_model_keeper import artefact
 
 TARGET = Target("machine", "device:pump.1", "champion")
@@ -66,3 +67,15 @@ def test_the_folder_stays_within_its_bound_and_keeps_what_is_needed(tmp_path: Pa
     left = [name for name in names if cache.path(artefact(name).sha256).exists()]
     assert left == ["used", "good"]
     assert [name for name in names if cache.is_checked(artefact(name), "v1")] == left
+
+
+def test_a_failure_in_service_counts_for_that_artefact_and_revision_alone(tmp_path: Path) -> None:
+    ModelCache(tmp_path).note_failure(TARGET, 4, artefact("a"), ScoreNotFinite("nan for 'd'"))
+
+    again = ModelCache(tmp_path)
+    found = again.failure(TARGET, 4, artefact("a"))
+    assert isinstance(found, ScoreNotFinite)
+    assert str(found) == "nan for 'd'"
+    assert again.failure(TARGET, 5, artefact("a")) is None
+    assert again.failure(TARGET, 4, artefact("b")) is None
+    assert again.failure(TARGET._replace(stage="shadow"), 4, artefact("a")) is None

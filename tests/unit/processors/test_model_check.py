@@ -33,6 +33,7 @@ from schemas.errors import (
     LoadStuck,
     ManifestInvalid,
     ModelRefused,
+    ScoreNotFinite,
     ShapeMismatch,
     SizeMismatch,
     TooLarge,
@@ -570,6 +571,31 @@ def test_golden_vectors_must_be_finite(tmp_path: Path, value: float) -> None:
     ):
         with pytest.raises(GoldenMismatch, match="finite"):
             check_artefact(written(tmp_path, model), None)
+
+
+@pytest.mark.parametrize("fed", ["silence", "full scale"])
+def test_sound_at_its_extremes_must_be_scored(tmp_path: Path, fed: str) -> None:
+    # Golden windows are of either sign, and so less than their absolute sum; silence is all zeros, 0 / 0.
+    magnitude = helper.make_node("Abs", ["log_mel"], ["magnitude"])
+    total = helper.make_node("ReduceSum", ["magnitude", "axes"], ["total"], keepdims=0)
+    if fed == "silence":
+        ending = [helper.make_node("Div", ["total", "total"], ["score"])]
+    else:
+        ending = [
+            helper.make_node("Mul", ["total", "huge"], ["large"]),
+            helper.make_node("Exp", ["large"], ["score"]),
+        ]
+    model = graph([magnitude, total, *ending], {"huge": np.array(0.5, np.float32)})
+    path = written(tmp_path, described(model))
+
+    with pytest.raises(ScoreNotFinite, match=r"(nan|inf) for"):
+        check_artefact(path, None)
+
+
+def test_sound_at_its_extremes_must_be_scored_in_time(tmp_path: Path) -> None:
+    path = good(tmp_path)
+    with pytest.raises(TooSlow, match="ms a window"):
+        check_artefact(path, None, CheckLimits(window_s=0.0))
 
 
 @pytest.mark.parametrize("count", [0, 65])

@@ -12,7 +12,7 @@ from processors.adapters.models.keeper import ModelKeeper, Wanted
 from processors.core.models.assignments import ModelAssignments, Target
 from processors.core.models.model import ScoringModel
 from schemas.artefact import Artefact
-from schemas.errors import GoldenMismatch, StoreUnavailable
+from schemas.errors import GoldenMismatch, ModelRefused, ScoreNotFinite, StoreUnavailable
 from schemas.features import FeatureSpec
 from tests.unit.core.models import FakeModel
 
@@ -44,6 +44,13 @@ class Provider:
         self.requested: list[str] = []
         self.remembered: dict[Target, Artefact | None] = {}
         self.cached: set[str] = set()
+        self.failed: dict[tuple[Target, int, str], ModelRefused] = {}
+
+    def failure(self, target: Target, revision: int, artefact: Artefact) -> ModelRefused | None:
+        return self.failed.get((target, revision, artefact.version))
+
+    def note_failure(self, target: Target, revision: int, artefact: Artefact, error: ModelRefused) -> None:
+        self.failed[target, revision, artefact.version] = error
 
     def obtain(self, artefact: Artefact) -> ScoringModel:
         self.requested.append(artefact.version)
@@ -194,6 +201,45 @@ async def test_an_unavailable_store_is_tried_again_and_reported_once(bench: Benc
 
     assert [state for state, *_ in bench.reported] == ["waiting", "ready"]
     assert bench.keeper.resolved.is_set()
+
+
+async def test_where_a_model_fails_in_service_the_one_before_it_continues(bench: Bench) -> None:
+    bench.want("a")
+    await until(lambda: bench.scoring == "a")
+    bench.want("b", 7)
+    await until(lambda: bench.scoring == "b" and len(bench.reported) == 2)
+    error = ScoreNotFinite("nan")
+
+    assert not bench.keeper.fail(artefact("a").sha256, error)
+    assert bench.keeper.fail(artefact("b").sha256, error)
+    assert bench.scoring == "a"
+    assert bench.reported[2:] == [("refused", "b", 7, "ScoreNotFinite")]
+    await until(lambda: bench.provider.remembered[TARGET] == artefact("a"))
+    assert bench.provider.failed == {(TARGET, 7, "b"): error}
+    requested = len(bench.provider.requested)
+    bench.keeper._changed.set()
+    await asyncio.sleep(0.05)
+    assert len(bench.provider.requested) == requested, "the same refused assignment was tried again"
+
+    bench.want("b", 8)
+    await until(lambda: bench.scoring == "b" and bench.reported[-1] == ("ready", "b", 8, ""))
+    assert bench.keeper.fail(artefact("b").sha256, error)
+    assert bench.keeper.fail(artefact("a").sha256, error)
+    assert bench.scoring is None
+    assert not bench.keeper.fail(artefact("a").sha256, error)
+
+
+async def test_a_worker_that_starts_anew_does_not_try_what_failed_in_service(bench: Bench) -> None:
+    bench.provider.note_failure(TARGET, 3, artefact("b"), ScoreNotFinite("nan"))
+    bench.provider.remember(TARGET, artefact("a"))
+    bench.provider.cached.add("a")
+
+    bench.want("b", 3)
+    await until(bench.keeper.resolved.is_set)
+
+    assert bench.scoring == "a"
+    assert bench.reported == [("refused", "b", 3, "ScoreNotFinite")]
+    assert bench.provider.requested == []
 
 
 @pytest.mark.parametrize("failing", ["unavailable", "bad"])

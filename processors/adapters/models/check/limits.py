@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from schemas.artefact import MAX_ARTEFACT_BYTES
 
 GRAPH, MANIFEST, LOAD = "graph", "manifest", "load"
-GOLDEN, PACE, MEMORY = "features, shapes, golden scores", "pace", "memory"
-SANDBOXED = (GRAPH, MANIFEST, LOAD, GOLDEN, PACE, MEMORY)
+GOLDEN, EXTREMES = "features, shapes, golden scores", "silence, clipping, single samples"
+PACE, MEMORY = "pace", "memory"
+SANDBOXED = (GRAPH, MANIFEST, LOAD, GOLDEN, EXTREMES, PACE, MEMORY)
 """The checks in a process of their own, in their order."""
 
 

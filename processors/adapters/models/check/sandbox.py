@@ -16,8 +16,7 @@ from io import BufferedReader
 from typing import Any, Literal
 
 from processors.adapters.models.check.limits import LOAD, SANDBOXED, CheckLimits
-from schemas import errors
-from schemas.errors import LoadCrashed, LoadStuck, ModelRefused, TooSlow
+from schemas.errors import LoadCrashed, LoadStuck, TooSlow, refusal_named
 
 _PROCESS = "processors.adapters.models.check.process"
 _MAX_OUTPUT_BYTES = 256 * 1024
@@ -103,7 +102,7 @@ def _read_output(process: subprocess.Popen[bytes], seconds: float) -> tuple[list
 def _answer(messages: list[dict[str, Any]], passed: list[str], code: int | None, limits: CheckLimits) -> dict[str, Any]:
     for message in messages:
         if "refused" in message:
-            raise _refusal(str(message["refused"]), str(message.get("message", ""))[:2_000])
+            raise refusal_named(str(message["refused"]), str(message.get("message", ""))[:2_000])
     for message in messages:
         if code == 0 and isinstance(message.get("answer"), dict):
             return dict(message["answer"])
@@ -116,10 +115,3 @@ def _answer(messages: list[dict[str, Any]], passed: list[str], code: int | None,
         raise LoadStuck(f"the check did not end within {spent}; it was at {stage!r}")
     how = f"by signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"with exit code {code}"
     raise LoadCrashed(f"the process that checked it ended {how} at {stage!r}")
-
-
-def _refusal(name: str, message: str) -> ModelRefused:
-    kind = getattr(errors, name, None)
-    if isinstance(kind, type) and issubclass(kind, ModelRefused):
-        return kind(message)
-    return LoadCrashed(f"the check refused it with an unknown error class: {name[:100]!r}")

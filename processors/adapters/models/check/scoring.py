@@ -12,9 +12,18 @@ import numpy as np
 import numpy.typing as npt
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
-from processors.adapters.models.check.limits import GOLDEN, LOAD, MANIFEST, MEMORY, PACE, CheckLimits
+from processors.adapters.models.check.extremes import extreme_windows
+from processors.adapters.models.check.limits import EXTREMES, GOLDEN, LOAD, MANIFEST, MEMORY, PACE, CheckLimits
 from processors.adapters.models.onnx_model import OnnxModel, open_session, verified
-from schemas.errors import GoldenMismatch, ManifestInvalid, ModelRefused, ShapeMismatch, TooLarge, TooSlow
+from schemas.errors import (
+    GoldenMismatch,
+    ManifestInvalid,
+    ModelRefused,
+    ScoreNotFinite,
+    ShapeMismatch,
+    TooLarge,
+    TooSlow,
+)
 from schemas.manifest import read_metadata
 
 _NAME = "the file"
@@ -30,7 +39,7 @@ Float32 = npt.NDArray[np.float32]
 def try_model(
     data: bytes, sha256: str, metadata: dict[str, str], limits: CheckLimits, on_passed: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Loads a model and scores its golden windows, one by one and 64 at once.
+    """Loads a model and scores sound at its extremes, and its golden windows, one by one and 64 at once.
 
     Args:
         data: the file.
@@ -58,6 +67,8 @@ def try_model(
     try:
         model = verified(session, sha256, _NAME)
         on_passed(GOLDEN)
+        _check_extremes(model, limits)
+        on_passed(EXTREMES)
         seconds, off = _measure(model, features, scores, limits)
     except ModelRefused:
         raise
@@ -77,6 +88,21 @@ def try_model(
         "window_s": seconds,
         "resident_bytes": grown,
     }
+
+
+def _check_extremes(model: OnnxModel, limits: CheckLimits) -> None:
+    """Scores silence, clipping, single samples and the like.
+
+    Raises:
+        ScoreNotFinite: a score, or a band's contribution, is not a finite number.
+        TooSlow: such a window takes longer than allowed.
+    """
+    for name, window in extreme_windows(model.spec):
+        scores, seconds = _timed(model, window, limits.window_s)
+        _, bands = model.score(window)
+        if not np.isfinite(scores).all() or (bands is not None and not np.isfinite(bands).all()):
+            raise ScoreNotFinite(f"it gives {scores[0]} for {name}: train or export it again")
+        _check_pace(seconds, limits)
 
 
 def _measure(model: OnnxModel, features: Float32, scores: Float32, limits: CheckLimits) -> tuple[float, float]:
