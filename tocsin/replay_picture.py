@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 
 from processors.core.alerting.detector_state import Output
 from schemas.errors import OutputError
+from schemas.printable import plot_text
 from schemas.score import Score
+from schemas.time_text import plot_days
 
 _MAX_POINTS = 4_000
-_DAY_NS = 86_400e9
 
 
 def draw_replay(
@@ -45,7 +46,7 @@ def draw_replay(
     for found, label, marker, color in ((then, "alert then", "v", "tab:gray"), (opened, "alert now", "^", "tab:red")):
         if found:
             axes.plot(_times(found), [one.score for one in found], marker, color=color, label=f"{label} ({len(found)})")
-    axes.set_title(title)
+    axes.set_title(plot_text(title))
     axes.set_ylabel("score")
     axes.xaxis_date("UTC")
     figure.autofmt_xdate()
@@ -77,4 +78,4 @@ def _curve(
 
 def _times(scores: Sequence[Score]) -> npt.NDArray[np.float64]:
     """Days since 1970, matplotlib's unit of time."""
-    return np.array([score.captured_ns for score in scores], dtype=np.float64) / _DAY_NS
+    return np.array([plot_days(score.captured_ns) for score in scores], dtype=np.float64)

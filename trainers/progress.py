@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.progress import track as tracked
+
+from schemas.printable import printable
 
 Item = TypeVar("Item")
 
@@ -28,7 +31,9 @@ def track(sequence: Sequence[Item], description: str, *, done: int = 0, shown: b
     if not (shown and console.is_terminal):
         return sequence
     total = done + len(sequence)
-    return tracked(sequence, description, total=total, completed=done, console=console, transient=True)
+    return tracked(
+        sequence, escape(printable(description)), total=total, completed=done, console=console, transient=True
+    )
 
 
 def bar() -> Progress:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
+
+from schemas.printable import printable
 
 _INTERVAL_S = 30.0
 _LIBRARIES = ("aiokafka", "faust", "mode", "asyncio")
@@ -63,6 +65,7 @@ def configure_logs(level: int = logging.INFO, *, json: bool | None = None) -> No
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                as_plain_text,
                 renderer,
             ],
         )
@@ -71,6 +74,28 @@ def configure_logs(level: int = logging.INFO, *, json: bool | None = None) -> No
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in (*_LIBRARIES, _TRANSPORT):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def as_plain_text(
+    _logger: structlog.typing.WrappedLogger, _name: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Escapes what records and libraries put into a line; a traceback keeps its lines, which begin with a bar: none of
+    them can pass for a record of its own."""
+    for name, value in event.items():
+        if name == "exception":
+            event[name] = "\n".join(f"| {printable(line)}" for line in str(value).splitlines())
+        elif not isinstance(value, bool | int | float | None):
+            event[name] = _plain(value)
+    return event
+
+
+def _plain(value: object) -> object:
+    """A value of a log line with all text in it escaped; lists and mappings stay such."""
+    if isinstance(value, Mapping):
+        return {printable(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, bool | int | float | None) else printable(value)
 
 
 def _ours_or_limited(limit: RateLimit) -> Callable[[logging.LogRecord], bool]:

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.integration
 Start = Callable[..., WorkerProcess]
 
 
-def tocsin(*arguments: str, kafka: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "TOCSIN_KAFKA": kafka, "COLUMNS": "200"}
+def tocsin(*arguments: str, kafka: str, columns: int = 200) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TOCSIN_KAFKA": kafka, "COLUMNS": str(columns)}
     return subprocess.run(
         [sys.executable, "-m", "tocsin", *arguments], capture_output=True, text=True, timeout=60, env=environment
     )

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from tocsin.console import terminal
 from tocsin.diagnostics import log_line
 
 
@@ -37,12 +37,12 @@ def progress_bar(task: str, total: int, unit: str) -> Iterator[Advance]:
         yield _ignore
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(unit),
+        TextColumn(unit, markup=False),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=terminal(stderr=True), transient=True) as bar:
         bar_id: TaskID = bar.add_task(task, total=total)
         yield lambda done: bar.advance(bar_id, done)

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from importlib import metadata
+from types import TracebackType
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from schemas.errors import ServiceDied, TocsinError
 from tocsin.cli.lazy_group import LazyGroup
+from tocsin.terminal import accept_all_text, print_error_lines, print_line
 
 INTERRUPTED = 130
 _DEBUG = "_TOCSIN_DEBUG"
@@ -40,7 +42,7 @@ app = typer.Typer(
 
 def _print_version(requested: bool) -> None:
     if requested:
-        typer.echo(f"tocsin {metadata.version('tocsin')}")
+        print_line(f"tocsin {metadata.version('tocsin')}")
         raise typer.Exit
 
 
@@ -54,9 +56,10 @@ def _global_options(
     if debug:
         os.environ[_DEBUG] = "1"
     # Every command refuses an unknown setting, even one that needs no settings. Imported late to keep --version fast.
+    from tocsin.diagnostics import configure_command_logs
     from tocsin.settings import load_settings
 
-    load_settings()
+    configure_command_logs(load_settings().log_level)
 
 
 def main() -> None:
@@ -66,6 +69,8 @@ def main() -> None:
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     # aiokafka logs what we report ourselves; without a handler Python would print it.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    accept_all_text()
+    sys.excepthook = _print_bug
     try:
         code = app(standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
@@ -90,6 +95,11 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _print_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Prints the traceback of an error that no code expects; its message may quote text from outside."""
+    print_error_lines("".join(traceback.format_exception(kind, error, trace)))
+
+
 def _usage_message(error: typer.TyperException) -> str:
     """typer's message, with the value that it leaves out."""
     text = error.format_message().rstrip(".").replace("Value error, ", "")
@@ -102,6 +112,7 @@ def _usage_message(error: typer.TyperException) -> str:
 
 def _fail(message: str, code: int, *, one_line: bool = True) -> int:
     if os.environ.get(_DEBUG):
-        traceback.print_exc()
-    print(f"tocsin: {' '.join(message.split()) if one_line else message}", file=sys.stderr)
+        print_error_lines(traceback.format_exc())
+    text = f"tocsin: {' '.join(message.split()) if one_line else message}"
+    print_error_lines(text)
     return code

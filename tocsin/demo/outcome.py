@@ -6,11 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from schemas.errors import OutputError
 from synthesis.device import SyntheticDevice
+from tocsin.console import DataTable, PlainConsole, styled
 from tocsin.demo.fleet_view import FleetView
 
 
@@ -45,34 +43,33 @@ def assess(factory: tuple[SyntheticDevice, ...], view: FleetView) -> DemoOutcome
 
 
 def print_outcome(
-    console: Console, factory: tuple[SyntheticDevice, ...], view: FleetView, outcome: DemoOutcome
+    console: PlainConsole, factory: tuple[SyntheticDevice, ...], view: FleetView, outcome: DemoOutcome
 ) -> None:
     """Prints one row per device, and the outcome in a sentence."""
-    table = Table("device", "sound", "windows", "alerts", "as expected", title="Results")
+    table = DataTable("device", "sound", "windows", "alerts", "as expected", title="Results")
     for device in factory:
         row = view.devices[device.device_id]
         correct = device.device_id not in (*outcome.missed, *outcome.false, *outcome.unscored)
         first = next((a for a in view.events if a.device_id == device.device_id and a.state == "opened"), None)
         alerts = "none" if first is None else f"{row.alerts}, first at {first.first_sample / first.sample_rate:.1f} s"
-        mark = "[green]yes[/]" if correct else "[bold red]no[/]"
+        mark = styled("yes", "green") if correct else styled("no", "bold red")
         table.add_row(device.device_id, device.description, str(row.windows), alerts, mark)
     console.print(table)
     for row in view.devices.values():
         if row.swapped_s is not None:
-            console.print(
+            console.print_text(
                 f"{row.device_id} was scored by a model of its own, {row.model}, from {row.swapped_s:.1f} s on, trained"
-                " on its own sound during the run.",
-                highlight=False,
+                " on its own sound during the run."
             )
     expected = [d.device_id for d in factory if d.expects_alert]
     if outcome.as_expected:
-        console.print(f"[green]Exactly {' and '.join(expected)} raised alerts, as expected.[/]")
+        console.print_text(f"Exactly {' and '.join(expected)} raised alerts, as expected.", "green")
         return
     for names, what in ((outcome.missed, "raised no alert"), (outcome.false, "raised an unexpected alert")):
         if names:
-            console.print(f"[bold red]{', '.join(names)} {what}.[/]")
+            console.print_text(f"{', '.join(names)} {what}.", "bold red")
     if outcome.unscored:
-        console.print(f"[bold red]No window was scored of {', '.join(outcome.unscored)}: see the worker's log.[/]")
+        console.print_text(f"No window was scored of {', '.join(outcome.unscored)}: see the worker's log.", "bold red")
 
 
 def write_alerts(folder: Path, view: FleetView) -> Path:

@@ -16,6 +16,7 @@ from processors.core.audio.recording import rows_of
 from schemas.alert import Alert
 from schemas.errors import OutputError
 from schemas.features import FeatureSpec
+from schemas.printable import plot_text
 from schemas.score import Score
 
 _SPEC = FeatureSpec(n_frames=1, window_hop=1)
@@ -51,7 +52,8 @@ def draw_alert(
     ticks = np.array([125, 250, 500, 1000, 2000, 4000, 8000])
     above.set_yticks(_mel_row(ticks), [f"{hz / 1000:g}k" if hz >= 1000 else f"{hz}" for hz in ticks])
     above.set_ylabel("Hz, mel scale")
-    above.set_title(f"{alert.device_id}: {alert.detector} alert, {alert.severity}\n{alert.summary}", fontsize=10)
+    heading = f"{alert.device_id}: {alert.detector} alert, {alert.severity}"
+    above.set_title(f"{plot_text(heading)}\n{plot_text(alert.summary)}", fontsize=10)
     figure.colorbar(image, ax=[above, below], label="dB", shrink=0.6)
     _draw_scores(below, alert, scores, start_s, end_s)
     try:

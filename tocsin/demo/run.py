@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 
 from processors.app.options import WorkerOptions
@@ -25,6 +25,7 @@ from schemas.topics import ALERTS, SCORES
 from synthesis.device import SyntheticDevice
 from synthesis.factory import demo_factory
 from tocsin.client.topic_reader import consumer_of, follow, record_of
+from tocsin.console import PlainConsole
 from tocsin.demo.device_model import MIN_RUN_S, TRAIN_AT_S, train_during_run
 from tocsin.demo.fleet_view import DeviceView, FleetView
 from tocsin.demo.outcome import DemoOutcome, assess
@@ -69,7 +70,7 @@ class DemoRun:
         snapshot: the rendered view when most alerts were open; None before the first alert.
     """
 
-    def __init__(self, options: DemoOptions, console: Console) -> None:
+    def __init__(self, options: DemoOptions, console: PlainConsole) -> None:
         self.options = options
         self.console = console
         self.factory: tuple[SyntheticDevice, ...] = demo_factory(options.seed)
@@ -154,7 +155,7 @@ class DemoRun:
             if not self.view.add_alert(alert):
                 continue
             if not self.console.is_terminal:
-                self.console.print(f"{self._elapsed():5.1f} s  {plain_line(alert)}", highlight=False, soft_wrap=True)
+                self.console.print_text(f"{self._elapsed():5.1f} s  {plain_line(alert)}")
             open_now = sum(row.alert is not None for row in self.view.devices.values())
             if open_now >= most_open:
                 most_open, self.snapshot = open_now, self.render()
@@ -193,7 +194,7 @@ class DemoRun:
 
     async def _print_status(self) -> None:
         while True:
-            self.console.print(f"{self._elapsed():5.1f} s  {plain_status(self.view)}", highlight=False, soft_wrap=True)
+            self.console.print_text(f"{self._elapsed():5.1f} s  {plain_status(self.view)}")
             await asyncio.sleep(_PLAIN_STATUS_S)
 
     def render(self) -> RenderableType:

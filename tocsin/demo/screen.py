@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from schemas.alert import Alert
 from schemas.score_text import score_text
+from tocsin.console import DataTable, styled
 from tocsin.demo.fleet_view import DeviceView, FleetView
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -22,7 +22,7 @@ _MAX_ALERTS = 6
 
 def draw(view: FleetView, title: str, subtitle: str) -> RenderableType:
     """The whole view: one row per device, alerts below."""
-    table = Table(expand=True, box=None, header_style="bold", pad_edge=False)
+    table = DataTable(expand=True, box=None, header_style="bold", pad_edge=False)
     for column, options in (
         ("device", {"no_wrap": True}),
         ("model", {"no_wrap": True}),
@@ -38,8 +38,10 @@ def draw(view: FleetView, title: str, subtitle: str) -> RenderableType:
     alerts = [_alert_line(alert) for alert in view.events[-_MAX_ALERTS:]]
     below = Text("\n").join(alerts) if alerts else Text("none", style="dim")
     return Group(
-        Panel(table, title=f"[bold]{title}", subtitle=subtitle, border_style="blue"),
-        Panel(below, title="[bold]alerts", border_style="red" if _any_open(view) else "blue", title_align="left"),
+        Panel(table, title=styled(title, "bold"), subtitle=styled(subtitle), border_style="blue"),
+        Panel(
+            below, title=styled("alerts", "bold"), border_style="red" if _any_open(view) else "blue", title_align="left"
+        ),
     )
 
 
@@ -55,13 +57,13 @@ def plain_status(view: FleetView) -> str:
 
 def _cells(row: DeviceView) -> Iterable[RenderableType]:
     score = row.latest
-    model = Text(row.model, style="bold cyan" if row.swapped_s is not None else "dim")
+    model = styled(row.model, "bold cyan" if row.swapped_s is not None else "dim")
     state = Text(f" {row.state} ", style=_STYLES[row.state])
     if score is None:
-        return (Text(row.device_id), model, "", "", "", "", state)
+        return (styled(row.device_id), model, "", "", "", "", state)
     threshold = "" if score.threshold is None else score_text(score.threshold)
     return (
-        Text(row.device_id, style="bold" if row.alert else ""),
+        styled(row.device_id, "bold" if row.alert else ""),
         model,
         _level(score.level_dbfs),
         score_text(score.score),
@@ -92,7 +94,7 @@ def _sparkline(row: DeviceView) -> Text:
 
 def _alert_line(alert: Alert) -> Text:
     style = {"opened": "bold red", "updated": "yellow", "closed": "green"}[alert.state]
-    return Text(f"{alert.state:8}", style=style) + Text(f"{alert.severity:9}") + Text(alert.summary)
+    return Text(f"{alert.state:8}", style=style) + Text(f"{alert.severity:9}") + styled(alert.summary)
 
 
 def _any_open(view: FleetView) -> bool:

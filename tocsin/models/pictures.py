@@ -10,10 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from schemas.errors import OutputError
+from schemas.printable import plot_text
 from schemas.score import Score
+from schemas.time_text import plot_days
 from tocsin.models.comparison import Pairs, values_of
 
-_DAY_NS = 86_400 * 1_000_000_000
 _CHAMPION, _SHADOW = "tab:blue", "tab:orange"
 
 
@@ -25,7 +26,7 @@ def draw_comparison(path: Path, pairs: Sequence[Pairs], title: str) -> None:
     """
     figure = Figure(figsize=(12.0, 5.0), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    figure.suptitle(plot_text(title))
     left, right = figure.subplots(1, 2)
     _scatter(left, pairs)
     _timeline(right, max(pairs, key=_disagreements))
@@ -40,7 +41,7 @@ def draw_comparison(path: Path, pairs: Sequence[Pairs], title: str) -> None:
 
 def _scatter(axes: Axes, pairs: Sequence[Pairs]) -> None:
     for pair in pairs:
-        axes.plot(*values_of(pair), ".", markersize=3, alpha=0.6, label=pair.device_id)
+        axes.plot(*values_of(pair), ".", markersize=3, alpha=0.6, label=plot_text(pair.device_id))
     axes.set_xlabel("champion's score")
     axes.set_ylabel("shadow's score")
     if len(pairs) <= 8:
@@ -53,11 +54,11 @@ def _timeline(axes: Axes, pair: Pairs) -> None:
         (axes, pair.champion, _CHAMPION, "champion"),
         (other, pair.shadow, _SHADOW, "shadow"),
     ):
-        times = [score.captured_ns / _DAY_NS for score in scores]
+        times = [plot_days(score.captured_ns) for score in scores]
         view.plot(times, [score.score for score in scores], color=colour, linewidth=0.8)
         view.plot(times, [_threshold(score) for score in scores], color=colour, linestyle=":")
         view.set_ylabel(f"{name}'s score, threshold dotted", color=colour)
-    axes.set_title(pair.device_id)
+    axes.set_title(plot_text(pair.device_id))
     axes.xaxis_date()
     axes.tick_params(axis="x", rotation=30)
 

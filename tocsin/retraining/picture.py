@@ -10,6 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from schemas.printable import plot_text
 from trainers.evaluation.compare import DeviceScores
 
 Float64 = npt.NDArray[np.float64]
@@ -35,7 +36,7 @@ def draw(models: Sequence[tuple[str, Sequence[DeviceScores]]]) -> bytes:
     for name, devices in models:
         normal, anomalous = _pooled(devices)
         limits = np.sort(np.concatenate([normal, anomalous]))
-        curves.plot(_share_above(normal, limits), _share_above(anomalous, limits), label=name)
+        curves.plot(_share_above(normal, limits), _share_above(anomalous, limits), label=plot_text(name))
     curves.plot([0.0, 1.0], [0.0, 1.0], color="grey", linestyle=":")
     curves.set_xlabel("false positive rate, normal windows")
     curves.set_ylabel("true positive rate, anomalous windows")
@@ -53,7 +54,7 @@ def _draw_scores(axes: Axes, name: str, devices: Sequence[DeviceScores]) -> None
     for label, scores in (("normal", normal), ("with a generated anomaly", anomalous)):
         axes.hist(np.clip(scores, edges[0], edges[-1]), edges.tolist(), density=True, histtype="step", label=label)
     axes.axvline(0.0, color="black", linestyle=":", label="the device's threshold")
-    axes.set_title(name, fontsize=10)
+    axes.set_title(plot_text(name), fontsize=10)
     axes.set_xlabel("score above the threshold, in spreads")
     axes.set_ylabel("density")
     axes.legend(fontsize=8)

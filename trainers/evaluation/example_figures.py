@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from schemas.printable import plot_text
 from trainers.evaluation.figures import png_of
 from trainers.example import Example, Float32
 
@@ -53,7 +54,7 @@ def _row(figure: Figure, axes: list[Axes], example: Example) -> None:
         for name, values in panels:
             shown = axes.pop(0)
             _image(figure, shown, example, values, _range(example))
-            shown.set_title(name, fontsize=9)
+            shown.set_title(plot_text(name), fontsize=9)
         if example.reconstruction is not None:
             difference = example.features - example.reconstruction
             most = max(float(np.percentile(np.abs(difference), 99.0)), 1e-6)
@@ -65,7 +66,7 @@ def _row(figure: Figure, axes: list[Axes], example: Example) -> None:
 
 
 def _title(axes: Axes, example: Example) -> None:
-    axes.set_title(f"{example.title}, score {example.score:.3g}", fontsize=9)
+    axes.set_title(plot_text(f"{example.title}, score {example.score:.3g}"), fontsize=9)
 
 
 def _range(example: Example) -> tuple[float, float]:
@@ -87,9 +88,9 @@ def _image(
         vmax=limits[1],
         extent=(0.0, right, 0.0, float(columns)),
     )
-    figure.colorbar(shown, ax=axes, label=example.unit)
+    figure.colorbar(shown, ax=axes, label=plot_text(example.unit))
     axes.set_xlabel("time, s" if example.seconds else "index", fontsize=8)
-    axes.set_ylabel(example.columns, fontsize=8)
+    axes.set_ylabel(plot_text(example.columns), fontsize=8)
     _title(axes, example)
 
 
@@ -104,8 +105,8 @@ def _curves(axes: list[Axes], example: Example) -> None:
         drawn[1].set_title("difference", fontsize=9)
     both.legend(fontsize=7)
     for one in drawn:
-        one.set_xlabel(example.columns, fontsize=8)
-        one.set_ylabel(example.unit, fontsize=8)
+        one.set_xlabel(plot_text(example.columns), fontsize=8)
+        one.set_ylabel(plot_text(example.unit), fontsize=8)
         one.axhline(0.0, color="grey", linewidth=0.5)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from schemas.printable import plot_text
 from trainers.evaluation.metrics import NORMAL, auc
 
 Float64 = npt.NDArray[np.float64]
@@ -24,7 +25,7 @@ def histogram(scores: Mapping[str, Float64], threshold: float | None) -> bytes:
     everything = np.concatenate(list(scores.values()))
     edges = np.linspace(everything.min(), everything.max(), _BINS).tolist()
     for name, values in scores.items():
-        axes.hist(values, bins=edges, density=True, histtype="step", label=f"{name} ({len(values)})")
+        axes.hist(values, bins=edges, density=True, histtype="step", label=plot_text(f"{name} ({len(values)})"))
     if threshold is not None:
         axes.axvline(threshold, color="black", linestyle=":", label=f"threshold {threshold:.2f}")
     axes.set_xlabel("score")
@@ -48,11 +49,11 @@ def roc_and_precision(scores: Mapping[str, Float64]) -> bytes:
         # Starts below all scores, where everything is above the limit.
         limits = np.concatenate([[-np.inf], np.sort(np.concatenate([values, normal]))])
         false, found = _share_above(normal, limits), _share_above(values, limits)
-        roc.plot(false, found, label=f"{name}, AUC {auc(normal, values):.3f}")
+        roc.plot(false, found, label=plot_text(f"{name}, AUC {auc(normal, values):.3f}"))
         true_positives, false_positives = found * len(values), false * len(normal)
         positives = true_positives + false_positives
         some = positives > 0
-        precision.plot(found[some], true_positives[some] / positives[some], label=name)
+        precision.plot(found[some], true_positives[some] / positives[some], label=plot_text(name))
     roc.plot([0.0, 1.0], [0.0, 1.0], color="grey", linestyle=":")
     roc.set_xlabel("false positive rate")
     roc.set_ylabel("true positive rate")
@@ -83,8 +84,8 @@ def confusion(scores: Mapping[str, Float64], threshold: float, title: str = "") 
         text = f"{counts[row, column]}\n{shares[row, column]:.0%}"
         axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
     axes.set_xticks([0, 1], ["normal", "anomalous"])
-    axes.set_yticks(range(len(scores)), list(scores))
-    axes.set_title(title or f"threshold {threshold:.3g}", fontsize=10)
+    axes.set_yticks(range(len(scores)), [plot_text(name) for name in scores])
+    axes.set_title(plot_text(title) or f"threshold {threshold:.3g}", fontsize=10)
     return png_of(figure)
 
 
@@ -95,7 +96,7 @@ def loss_curves(losses: Mapping[str, Sequence[float]]) -> bytes:
     for name, values in losses.items():
         width = max(1, len(values) // 50) if len(values) > _SMOOTHED_ABOVE else 1
         smooth = np.convolve(values, np.full(width, 1.0 / width), mode="valid")
-        axes.plot(np.arange(len(smooth)) + width, smooth, label=f"{name}, last {values[-1]:.4g}")
+        axes.plot(np.arange(len(smooth)) + width, smooth, label=plot_text(f"{name}, last {values[-1]:.4g}"))
     if all(min(values) > 0.0 for values in losses.values()):
         axes.set_yscale("log")
     axes.set_xlabel("step or epoch")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from processors.core.audio.mel import band_edges
 from schemas.features import FeatureSpec
+from schemas.printable import plot_text
 from trainers.files import write_atomically
 
 _COLUMNS = 4
@@ -50,7 +51,7 @@ def draw_sheet(
         axes.imshow(frames.T, origin="lower", aspect="auto", vmin=top - _RANGE_DB, vmax=top, extent=extent)
         for edge in (start_s, left + seconds - context_s):
             axes.axvline(edge, color="white", linestyle=":", linewidth=1.0)
-        axes.set_title(heading, fontsize=7)
+        axes.set_title(plot_text(heading), fontsize=7)
         axes.set_yticks(tick_positions.tolist(), [f"{hz} Hz" for hz in ticks])
         axes.set_xlabel("time, s", fontsize=6)
         axes.tick_params(labelsize=6)

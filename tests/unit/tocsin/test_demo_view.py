@@ -7,12 +7,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from rich.console import Console
 
 from schemas.alert import Alert
 from schemas.score import ModelRef, Score
 from synthesis.factory import demo_factory
 from tocsin.cli.commands.demo import save_view
+from tocsin.console import PlainConsole
 from tocsin.demo.fleet_view import DeviceView, FleetView
 from tocsin.demo.outcome import assess, print_outcome
 from tocsin.demo.run import DemoOptions, DemoRun
@@ -50,7 +50,7 @@ def view() -> FleetView:
 
 
 def shown(view: FleetView) -> str:
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console = PlainConsole(width=120, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
     with console.file:
         console.print(draw(view, "title", "subtitle"))
         return console.export_text()
@@ -71,7 +71,7 @@ def test_a_device_goes_from_waiting_to_alert_and_back(view: FleetView) -> None:
 
 def test_the_saved_view_has_every_line_complete(view: FleetView, tmp_path: Path) -> None:
     """So does the one in the docs."""
-    demo_run = DemoRun(DemoOptions(7, 65.0, 2, tmp_path / "worker.log"), Console())
+    demo_run = DemoRun(DemoOptions(7, 65.0, 2, tmp_path / "worker.log"), PlainConsole())
     demo_run.view = view
     for index in range(60):
         view.add_score(score("compressor-4", index, index / 10))
@@ -142,7 +142,7 @@ def test_the_outcome_names_missed_and_unexpected_alerts(view: FleetView) -> None
 
     outcome = assess(FACTORY, view)
     assert (outcome.missed, outcome.false, outcome.unscored) == ((expected[0],), ("fan-2",), ("pump-3",))
-    console = Console(width=160, record=True, quiet=False)
+    console = PlainConsole(width=160, record=True, quiet=False)
     print_outcome(console, FACTORY, view, outcome)
     text = console.export_text()
     assert f"{expected[0]} raised no alert" in text

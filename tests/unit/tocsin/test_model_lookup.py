@@ -10,7 +10,7 @@ import pytest
 from schemas.errors import SettingsError
 from tests.unit.processors.crafted import described, graph, manifest, written
 from tests.unit.tocsin.test_model_changes import artefact, publish
-from tocsin.cli.commands.models.formatting import as_json, escaped, print_manifest
+from tocsin.cli.commands.models.formatting import print_content, print_manifest
 from tocsin.models.lookup import find_artefact, is_file
 
 
@@ -46,7 +46,7 @@ def test_untrusted_text_has_no_effect_on_a_terminal(capsys: pytest.CaptureFixtur
     untrusted = manifest(trained_on=evil, training_digest=evil, code_revision=evil, metrics={evil: 1.0})
 
     print_manifest(untrusted, "0" * 64, 10, "none")
-    print(as_json(manifest=untrusted), escaped(evil))
+    print_content(manifest=untrusted)
 
     printed = capsys.readouterr().out
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(printed)
@@ -54,8 +54,8 @@ def test_untrusted_text_has_no_effect_on_a_terminal(capsys: pytest.CaptureFixtur
     assert "[red]no[/red]" in printed
 
 
-def test_json_is_one_line_of_ascii(tmp_path: Path) -> None:
-    line = as_json(path=str(written(tmp_path, described(graph()))), manifest=manifest(trained_on="Geräusch\n"))
+def test_json_is_one_line_of_ascii(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print_content(path=str(written(tmp_path, described(graph()))), manifest=manifest(trained_on="Geräusch\n"))
+    (line,) = capsys.readouterr().out.splitlines()
     assert line.isascii()
-    assert "\n" not in line
     assert json.loads(line)["manifest"]["trained_on"] == "Geräusch\n"

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import json as jsonlib
 import time
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Column
 
 from schemas.alert import Alert, AudioSpan
 from schemas.errors import BrokerUnavailable, ContractError, SettingsError
 from schemas.feedback import AlertFeedback, Judgement
 from schemas.notice import Notice
 from schemas.score_text import score_text
+from schemas.time_text import utc_text
 from schemas.topics import ALERTS, AUDIO, FEEDBACK, NOTICES
 from tocsin.addresses import kafka_address
 from tocsin.cli.options import Json, JsonLines, Kafka
 from tocsin.client.alerts import AlertLog
 from tocsin.client.topic_reader import consumer_of, follow, read_to_end, record_of
 from tocsin.client.topic_writer import write_records
+from tocsin.console import DataTable, terminal
 from tocsin.diagnostics import log_skipped_record
 from tocsin.settings import load_settings
+from tocsin.terminal import print_json, print_line
 
 alerts = typer.Typer(
     name="alerts", add_completion=False, help="Read alerts and give feedback on them.", invoke_without_command=True
@@ -75,22 +75,26 @@ def show(
             "feedback": [one.model_dump(mode="json") for one in all_feedback],
             "audio": sound,
         }
-        print(jsonlib.dumps(content))
+        print_json(content)
         return
     first = revisions[0]
-    print(f"{first.alert_id}: {first.detector} at {first.device_id}, model {first.model.name} {first.model.version}")
-    table = Table("revision", "captured (UTC)", "state", "severity", "score", "threshold", "peak", Column("session"))
+    print_line(
+        f"{first.alert_id}: {first.detector} at {first.device_id}, model {first.model.name} {first.model.version}"
+    )
+    table = DataTable(
+        "revision", "captured (UTC)", "state", "severity", "score", "threshold", "peak", Column("session")
+    )
     for alert in revisions:
         numbers = [score_text(value) for value in (alert.score, alert.threshold, alert.peak_score)]
         table.add_row(
-            str(alert.revision), _utc(alert.captured_ns), alert.state, alert.severity, *numbers, alert.session_id
+            str(alert.revision), utc_text(alert.captured_ns), alert.state, alert.severity, *numbers, alert.session_id
         )
-    Console().print(table)
+    terminal().print(table)
     for one in all_feedback:
-        print(f"{_utc(one.given_ns)}Z  {_feedback_text(one)}" + (f"  (by {one.by})" if one.by else ""))
+        print_line(f"{utc_text(one.given_ns)}Z  {_feedback_text(one)}" + (f"  (by {one.by})" if one.by else ""))
     if not all_feedback:
-        print(f"no feedback; give it with `tocsin alerts feedback {first.alert_id} false-alarm` or `real`")
-    print("its sound was not read from a topic" if sound is None else _location_text(sound))
+        print_line(f"no feedback; give it with `tocsin alerts feedback {first.alert_id} false-alarm` or `real`")
+    print_line("its sound was not read from a topic" if sound is None else _location_text(sound))
 
 
 @alerts.command("verdict", hidden=True)
@@ -111,7 +115,10 @@ def feedback(
         raise SettingsError(f"--note {note[:40]!r}... has {len(note)} characters; the maximum is {_MAX_NOTE}")
     bootstrap = kafka_address(load_settings(), kafka)
     given = asyncio.run(_send_feedback(bootstrap, alert_id, judgement, note, _user() if by is None else by[:_MAX_NAME]))
-    print(given.model_dump_json() if json else f"{given.alert_id} at {given.device_id}: {_feedback_text(given)}")
+    if json:
+        print_json(given)
+    else:
+        print_line(f"{given.alert_id} at {given.device_id}: {_feedback_text(given)}")
 
 
 async def _list(bootstrap: str, *, following: bool, json: bool) -> None:
@@ -130,10 +137,10 @@ async def _list(bootstrap: str, *, following: bool, json: bool) -> None:
             new = log.add_message(message)
             if isinstance(new, Alert):
                 given = log.latest_feedback(new.alert_id)
-                print(_json(new, given) if json else _line(new, given), flush=True)
+                _print_alert(new, given, json=json)
             elif isinstance(new, AlertFeedback) and not json:
                 text = f"{_feedback_text(new)}  at {new.device_id}  [{new.alert_id}]"
-                print(f"{_utc(new.given_ns)}Z  feedback  {text}", flush=True)
+                print_line(f"{utc_text(new.given_ns)}Z  feedback  {text}")
 
 
 def _print_notice(message: Any, seen: set[str]) -> None:
@@ -144,7 +151,7 @@ def _print_notice(message: Any, seen: set[str]) -> None:
         return
     if notice.event_id() not in seen:
         seen.add(notice.event_id())
-        print(f"{_utc(notice.captured_ns)}Z  notice   {notice.kind:8}  {notice.summary}", flush=True)
+        print_line(f"{utc_text(notice.captured_ns)}Z  notice   {notice.kind:8}  {notice.summary}")
 
 
 async def _send_feedback(bootstrap: str, alert_id: str, judgement: Judgement, note: str, by: str) -> AlertFeedback:
@@ -186,23 +193,16 @@ def _location_text(sound: dict[str, Any]) -> str:
     return f"sound: {sound['topic']}, partition {sound['partition']}, {offsets}: {held}"
 
 
-def _json(alert: Alert, given: AlertFeedback | None) -> str:
-    if given is None:
-        return alert.model_dump_json()
-    return jsonlib.dumps({**alert.model_dump(mode="json"), "feedback": given.model_dump(mode="json")})
-
-
-def _line(alert: Alert, given: AlertFeedback | None) -> str:
-    line = f"{_utc(alert.captured_ns)}Z  {alert.state:7}  {alert.severity:8}  {alert.summary}  [{alert.alert_id}]"
-    return line if given is None else f"{line}  {_feedback_text(given)}"
+def _print_alert(alert: Alert, given: AlertFeedback | None, *, json: bool) -> None:
+    if json:
+        print_json(alert if given is None else {**alert.model_dump(mode="json"), "feedback": given})
+        return
+    line = f"{utc_text(alert.captured_ns)}Z  {alert.state:7}  {alert.severity:8}  {alert.summary}  [{alert.alert_id}]"
+    print_line(line if given is None else f"{line}  {_feedback_text(given)}")
 
 
 def _feedback_text(feedback: AlertFeedback) -> str:
     return feedback.judgement + (f": {' '.join(feedback.note.split())}" if feedback.note else "")
-
-
-def _utc(ns: int) -> str:
-    return f"{datetime.fromtimestamp(ns / 1e9, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _user() -> str:

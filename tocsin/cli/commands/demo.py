@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from schemas.errors import SettingsError
+from tocsin.console import PlainConsole, terminal
 from tocsin.demo.folders import results_folder, stack_folder
 from tocsin.demo.outcome import DemoOutcome, print_outcome, write_alerts
 from tocsin.demo.run import DemoOptions, DemoRun
@@ -40,7 +40,7 @@ def demo(
     if not 1.0 <= seconds <= 600.0:
         raise SettingsError(f"--seconds {seconds}: give 1 to 600")
     settings = load_settings()
-    console = Console()
+    console = terminal()
     signal.signal(signal.SIGTERM, _interrupt)
     results = results_folder(out)
     demo_run = DemoRun(DemoOptions(seed, seconds, processes, results / "worker.log"), console)
@@ -49,14 +49,14 @@ def demo(
         signal.signal(signal.SIGTERM, _interrupt)
     print_outcome(console, demo_run.factory, demo_run.view, outcome)
     pictures = len(list(results.glob("alert-*.png")))
-    console.print(f"{results}/: alerts.jsonl, {pictures} alert pictures, live-view.svg, worker.log", highlight=False)
+    console.print_text(f"{results}/: alerts.jsonl, {pictures} alert pictures, live-view.svg, worker.log")
     if not outcome.as_expected:
         raise typer.Exit(1)
 
 
-def _starting(console: Console, folder: Path, components: Path | None) -> Stack:
+def _starting(console: PlainConsole, folder: Path, components: Path | None) -> Stack:
     def show(text: str) -> None:
-        console.print(f"[dim]{text}[/]", highlight=False)
+        console.print_text(text, "dim")
 
     return Stack(folder, components, progress=show)
 
@@ -93,7 +93,7 @@ async def _run(demo_run: DemoRun, stack: Stack, results: Path) -> DemoOutcome:
 
 def save_view(demo_run: DemoRun, path: Path) -> None:
     """Writes an SVG of the view when most alerts were open, or of the present view if there was none."""
-    recorder = Console(record=True, width=_VIEW_WIDTH, file=io.StringIO(), force_terminal=True)
+    recorder = PlainConsole(record=True, width=_VIEW_WIDTH, file=io.StringIO(), force_terminal=True)
     recorder.print(demo_run.snapshot or demo_run.render())
     # rich refers to fonts on a server; our SVG must load nothing.
     svg = re.sub(r"@font-face\s*\{.*?\}", "", recorder.export_svg(title="tocsin demo"), flags=re.DOTALL)

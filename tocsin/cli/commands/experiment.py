@@ -11,6 +11,7 @@ import typer
 
 from schemas.errors import SettingsError
 from tocsin.cli.options import key_values
+from tocsin.terminal import print_json, print_lines
 
 experiment = typer.Typer(name="experiment", add_completion=False, no_args_is_help=True)
 
@@ -72,7 +73,10 @@ def transfer(
             out / "transfer.png": plot_of(rows, title),
         }
     )
-    print(json_format.dumps({"rows": figures["rows"]}) if json else table_of(rows, heading), end="\n")
+    if json:
+        print_json({"rows": figures["rows"]})
+    else:
+        print_lines(table_of(rows, heading).splitlines())
 
 
 def _shares(text: str) -> list[float]:

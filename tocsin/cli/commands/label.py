@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from processors.adapters.models.onnx_model import load_model, load_shipped
 from tocsin.cli.options import JsonLines
 from tocsin.models.model_file import examine_file
+from tocsin.terminal import print_json, print_line
 
 _DETECTOR = "scream"
 
@@ -41,7 +41,7 @@ def label(
                 "score": one.score,
                 "label": one.text,
             }
-            print(json_format.dumps(line))
+            print_json(line)
         return
     counts = ", ".join(f"{count} {text}" for text, count in sorted(summary(segments).items())) or "no sound events"
-    print(f"{out}: {len(segments)} segments of {len({one.recording for one in segments})} recordings: {counts}")
+    print_line(f"{out}: {len(segments)} segments of {len({one.recording for one in segments})} recordings: {counts}")

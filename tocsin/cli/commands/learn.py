@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json as jsonlib
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +24,7 @@ from tocsin.client.devices import read_fleet
 from tocsin.device_training.device_audio import DeviceAudio
 from tocsin.device_training.read_audio import read_device_audio
 from tocsin.settings import Settings, load_settings
+from tocsin.terminal import print_json, print_line
 
 _MAX_NAME = 90
 
@@ -75,7 +75,7 @@ def learn(
         assignment = _publish(environment, bootstrap, path, device, stage, audio)
         result["published"] = {"key": assignment.key(), "revision": assignment.revision, "stage": stage}
     if json:
-        print(jsonlib.dumps(result))
+        print_json(result)
     else:
         _print(result, device, stage)
 
@@ -140,17 +140,19 @@ def _publish(
 
 
 def _print(result: dict[str, Any], device: str, stage: Stage) -> None:
-    print(
+    print_line(
         f"{result['model']}: {result['bytes'] / 1_000:.0f} kB, trained in {result['took_s']:.1f} s on"
         f" {result['learned_s']:.0f} s of {device}'s sound; {result['excluded_s']:.0f} s around alerts were left out"
     )
-    print(f"  threshold {result['threshold']:.1f} dB above its usual score, spread {result['spread']:.1f} dB")
+    print_line(f"  threshold {result['threshold']:.1f} dB above its usual score, spread {result['spread']:.1f} dB")
     metrics = result["metrics"]
-    print(f"  {metrics['found_generated']:.0%} of generated anomalies exceed it, AUC {metrics['auc_generated']:.3f}")
+    print_line(
+        f"  {metrics['found_generated']:.0%} of generated anomalies exceed it, AUC {metrics['auc_generated']:.3f}"
+    )
     if result["published"] is None:
-        print(f"not published: tocsin models publish {result['model']} --scope device:{device}")
+        print_line(f"not published: tocsin models publish {result['model']} --scope device:{device}")
     else:
-        print(f"published for {device} as {stage}, revision {result['published']['revision']}")
+        print_line(f"published for {device} as {stage}, revision {result['published']['revision']}")
 
 
 def _utc(ns: int) -> datetime:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json as json_format
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from processors.adapters.models.detectors import load_detectors
 from processors.core.alerting.decision_context import DecisionContext
@@ -24,8 +22,10 @@ from tocsin.cli.options import DeviceId, Json, Kafka, key_values
 from tocsin.cli.time_args import time_ms
 from tocsin.client.alert_openings import opening_scores
 from tocsin.client.scores import read_feedback, read_scores
+from tocsin.console import spinner
 from tocsin.models.manifests import manifest_of
 from tocsin.settings import load_settings
+from tocsin.terminal import print_json, print_line
 
 _DAY_NS = 86_400_000_000_000
 _SETTING_NAMES = ("false_alarms_per_week", "sensitivity")
@@ -56,11 +56,9 @@ def replay(
     bootstrap = kafka_address(options, kafka)
     setting = _false_alarms_per_week(settings)
     since_ms = time_ms(since, "--since", round(time.time() * 1_000))
-    with Console(stderr=True).status("reading scores") as status:
+    with spinner("reading scores") as show:
         read = asyncio.run(
-            read_scores(
-                bootstrap, since_ms, detector, device, lambda count: status.update(f"reading scores: {count:,}")
-            )
+            read_scores(bootstrap, since_ms, detector, device, lambda count: show(f"reading scores: {count:,}"))
         )
     scores = _of_one_detector(device, since, [score for score in read if score.stage == "champion"])
     model = asyncio.run(manifest_of(bootstrap, options.store, scores[-1].model))
@@ -91,31 +89,29 @@ def replay(
     days = (mine[-1].captured_ns - mine[0].captured_ns) / _DAY_NS
     if json:
         alerts = [output.alert.model_dump(mode="json") for output in now if output.alert is not None]
-        print(
-            json_format.dumps(
-                {
-                    "device_id": device,
-                    "detector": role.name,
-                    "false_alarms_per_week": per_week,
-                    "windows": len(mine),
-                    "days": round(days, 4),
-                    "then": len(then),
-                    "now": len(now),
-                    "feedback": applied,
-                    "alerts": alerts,
-                    "picture": str(picture),
-                }
-            )
+        print_json(
+            {
+                "device_id": device,
+                "detector": role.name,
+                "false_alarms_per_week": per_week,
+                "windows": len(mine),
+                "days": round(days, 4),
+                "then": len(then),
+                "now": len(now),
+                "feedback": applied,
+                "alerts": alerts,
+                "picture": str(picture),
+            }
         )
         return
-    print(
+    print_line(
         f"{device}, {role.name}: {len(mine):,} windows over {days:.2f} days, at most {per_week:g} false alarms a week"
     )
-    print(f"  alerts then: {len(then)}; under this setting: {len(now)}; feedback applied: {applied}")
+    print_line(f"  alerts then: {len(then)}; under this setting: {len(now)}; feedback applied: {applied}")
     for output in now:
         if output.alert is not None:
-            print(f"  {output.alert.severity:8}  {output.alert.summary}")
-    print(f"  {picture}")
+            print_line(f"  {output.alert.severity:8}  {output.alert.summary}")
+    print_line(f"  {picture}")
 
 
 def _false_alarms_per_week(settings: list[str] | None) -> float | None:

@@ -13,8 +13,6 @@ from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.onnx_model import OnnxModel
@@ -28,6 +26,7 @@ from tocsin.capture.capture import summary
 from tocsin.cli.commands.dataset.capture import request_of
 from tocsin.cli.options import Guard, Json, Kafka, KeyValues, MaxGb, MinutesPerDevice, key_values
 from tocsin.client.devices import read_fleet
+from tocsin.console import DataTable, terminal
 from tocsin.diagnostics import log_line
 from tocsin.models.assignments import read_assignments
 from tocsin.models.publish import publish
@@ -37,6 +36,7 @@ from tocsin.retraining.retrain import retrain as retrain_model
 from tocsin.retraining.sound_set import read_sound_set
 from tocsin.settings import load_settings
 from tocsin.stack.locks import FolderLock
+from tocsin.terminal import print_json, print_line
 from trainers.evaluation.compare import Figures, Tolerance
 from trainers.files import write_atomically
 from trainers.recipes.registry import recipe as recipe_of
@@ -150,7 +150,7 @@ def retrain(
             report["published"] = {"key": assignment.key(), "revision": assignment.revision, "stage": "shadow"}
             _write_report(out, report)
     if json:
-        print(jsonlib.dumps(report))
+        print_json(report)
     else:
         _print(outcome, report, dry_run=dry_run)
     if outcome.worse:
@@ -213,21 +213,23 @@ def _write_report(out: Path, report: Mapping[str, Any]) -> None:
 
 
 def _print(outcome: RetrainOutcome, report: Mapping[str, Any], *, dry_run: bool) -> None:
-    table = Table("", "candidate", "champion")
+    table = DataTable("", "candidate", "champion")
     for name, value in _rows(outcome.candidate, outcome.champion):
         table.add_row(name, *value)
     if outcome.candidate is not None:
-        Console().print(table)
-        print(f"champion: {', '.join(outcome.champions) or 'none'}; figures in {report['report']}, {report['picture']}")
+        terminal().print(table)
+        print_line(
+            f"champion: {', '.join(outcome.champions) or 'none'}; figures in {report['report']}, {report['picture']}"
+        )
     for reason in outcome.worse:
-        print(f"worse: {reason}")
+        print_line(f"worse: {reason}")
     published = report["published"]
     if published is not None:
-        print(f"published {outcome.model} as shadow of {published['key']}, revision {published['revision']}")
+        print_line(f"published {outcome.model} as shadow of {published['key']}, revision {published['revision']}")
     elif outcome.worse:
-        print("nothing was published")
+        print_line("nothing was published")
     elif dry_run:
-        print(f"not worse; a dry run publishes nothing: {outcome.model}")
+        print_line(f"not worse; a dry run publishes nothing: {outcome.model}")
 
 
 def _rows(candidate: Figures | None, champion: Figures | None) -> Iterator[tuple[str, tuple[str, str]]]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json as jsonlib
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 from producers.sources.sensor import SensorOptions
 from schemas.errors import InputError
 from schemas.score_text import score_text
 from tocsin.cli.options import JsonLines
+from tocsin.console import DataTable, terminal
 from tocsin.scoring import FileScorer, detector_model, source_of
+from tocsin.terminal import print_error, print_json
 
 _TABLES = {".npz", ".csv"}
 
@@ -44,7 +43,7 @@ def score(
     reported, the others are scored, and the exit code is 2.
     """
     scorer = FileScorer(detector_model(detector, model))
-    table = Table(
+    table = DataTable(
         Column("file", overflow="fold"), "windows", "alarms", "alerts", "median score", "highest score", "at second"
     )
     options, refused = SensorOptions(column=column, sample_rate=rate), 0
@@ -55,9 +54,9 @@ def score(
             _score_file(scorer, file, options, json=json, table=table)
         except InputError as error:
             refused += 1
-            print(f"tocsin: {error}", file=sys.stderr)
+            print_error(f"tocsin: {error}")
     if not json and table.rows:
-        Console().print(table)
+        terminal().print(table)
     if refused:
         raise typer.Exit(InputError.exit_code)
 
@@ -68,10 +67,9 @@ def _score_file(scorer: FileScorer, file: Path, options: SensorOptions, *, json:
     filled = scorer.missing(source)
     if filled:
         lasts, filled_s = (one / source.sample_rate for one in (source.n_samples or 0, filled))
-        print(
+        print_error(
             f"tocsin: {file} lasts {lasts:.2f} s, less than a window of {lasts + filled_s:.2f} s: the rest of"
-            f" {filled_s:.2f} s is filled up at its own noise floor",
-            file=sys.stderr,
+            f" {filled_s:.2f} s is filled up at its own noise floor"
         )
     for output in scorer.score(source):
         score = output.score
@@ -88,10 +86,10 @@ def _score_file(scorer: FileScorer, file: Path, options: SensorOptions, *, json:
                 "alarm": score.exceeds,
                 "filled_s": round(filled / score.sample_rate, 6),
             }
-            print(jsonlib.dumps(line))
+            print_json(line)
     if not scores:
         if json:
-            print(f"tocsin: {file} is too short: it does not fill one frame; record for longer", file=sys.stderr)
+            print_error(f"tocsin: {file} is too short: it does not fill one frame; record for longer")
         table.add_row(file.name, "0", "", "", "", "", "too short for a frame")
         return
     highest, at, _ = max(scores)

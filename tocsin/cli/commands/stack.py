@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +10,11 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from schemas.addresses import without_password
 from tocsin.addresses import kafka_address
 from tocsin.cli.options import Json
+from tocsin.console import DataTable, spinner, terminal
 from tocsin.settings import load_settings
 from tocsin.stack.background import ServiceStatus
 from tocsin.stack.background import down as stop_stack
@@ -26,6 +23,7 @@ from tocsin.stack.install_lock import Progress
 from tocsin.stack.parts import fetch_components
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import TopicReport, create_topics
+from tocsin.terminal import print_error, print_error_lines, print_json, print_line
 
 Data = Annotated[Path, typer.Option(envvar="TOCSIN_DATA", help="Folder of the local stack.")]
 ComponentsFolder = Annotated[
@@ -83,10 +81,10 @@ def up(
     if json:
         _print_json({"started": started, "services": [one.model_dump(mode="json") for one in stack_status(data)]})
         return
-    print("up" if started else "up already")
-    print(f"Kafka  {stack.bootstrap}")
-    print(f"Redis  {without_password(stack.redis_url)}")
-    print(f"data   {stack.data}")
+    print_line("up" if started else "up already")
+    print_line(f"Kafka  {stack.bootstrap}")
+    print_line(f"Redis  {without_password(stack.redis_url)}")
+    print_line(f"data   {stack.data}")
 
 
 def down(data: Data = DATA, json: Json = False) -> None:
@@ -97,9 +95,9 @@ def down(data: Data = DATA, json: Json = False) -> None:
     if json:
         _print_json({"stopped": stopped})
     elif stopped:
-        print(f"stopped {' and '.join(stopped)}; the data is kept in {data}")
+        print_line(f"stopped {' and '.join(stopped)}; the data is kept in {data}")
     else:
-        print(f"nothing was running in {data}")
+        print_line(f"nothing was running in {data}")
 
 
 def status(data: Data = DATA, json: Json = False) -> None:
@@ -109,10 +107,11 @@ def status(data: Data = DATA, json: Json = False) -> None:
         _print_json({"data": str(data.absolute()), "services": [one.model_dump(mode="json") for one in found]})
     else:
         _print_services(found)
-        print(f"data  {data.absolute()}")
+        print_line(f"data  {data.absolute()}")
         for service in found:
             if service.log_end is not None:
-                print(f"{service.name} ended by itself; the end of its log:\n{service.log_end}", file=sys.stderr)
+                print_error(f"{service.name} ended by itself; the end of its log:")
+                print_error_lines(service.log_end)
     if any(service.state != "running" for service in found):
         raise typer.Exit(1)
 
@@ -132,9 +131,9 @@ def fetch(components: ComponentsFolder = None, json: Json = False, parts: OldCom
             }
         )
         return
-    print(f"Java   {java.version}  {java.path}")
-    print(f"Kafka  {jars.version}  {jars.folder}")
-    print(f"Redis  {redis.version}  {redis.path}")
+    print_line(f"Java   {java.version}  {java.path}")
+    print_line(f"Kafka  {jars.version}  {jars.folder}")
+    print_line(f"Redis  {redis.version}  {redis.path}")
 
 
 def topics(data: Data = DATA, kafka: Kafka = None, partitions: Partitions = None, json: Json = False) -> None:
@@ -144,22 +143,21 @@ def topics(data: Data = DATA, kafka: Kafka = None, partitions: Partitions = None
     if json:
         _print_json({"topics": [report.model_dump(mode="json") for report in reports]})
         return
-    table = Table("topic", "partitions", "state")
+    table = DataTable("topic", "partitions", "state")
     for report in reports:
         state = "created" if report.created else "; ".join(report.differences) or "as required"
         table.add_row(report.name, str(report.partitions), state)
-    Console().print(table)
+    terminal().print(table)
 
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
     """Progress on standard error: a spinner on a terminal, plain lines elsewhere."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status("") as spinner:
-            yield spinner.update
+    if terminal(stderr=True).is_terminal:
+        with spinner("") as show:
+            yield show
     else:
-        yield lambda message: print(message, file=sys.stderr, flush=True)
+        yield lambda message: print_error(message)
 
 
 @contextmanager
@@ -180,18 +178,18 @@ def _signals_interrupt() -> Iterator[None]:
 def _warn(reports: Sequence[TopicReport]) -> None:
     for report in reports:
         if report.differences:
-            print(f"topic {report.name} is left unchanged: {'; '.join(report.differences)}", file=sys.stderr)
+            print_error(f"topic {report.name} is left unchanged: {'; '.join(report.differences)}")
 
 
 def _print_services(found: Sequence[ServiceStatus]) -> None:
-    table = Table("service", "state", "pid", "version", "memory")
+    table = DataTable("service", "state", "pid", "version", "memory")
     table.add_column("address", no_wrap=True)
     for service in found:
         memory = "" if service.memory_bytes is None else f"{service.memory_bytes / 2**20:.0f} MiB"
         state = f"{service.state} (given)" if service.given else service.state
         table.add_row(service.name, state, str(service.pid or ""), service.version, memory, service.address or "")
-    Console().print(table)
+    terminal().print(table)
 
 
 def _print_json(content: dict[str, Any]) -> None:
-    print(jsonlib.dumps(content))
+    print_json(content)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +10,7 @@ import typer
 
 from producers.sources.sensor import SensorOptions
 from tocsin.cli.options import KeyValues, key_values
+from tocsin.terminal import print_error, print_json, print_line
 from trainers.recipes.registry import RECIPES
 from trainers.recipes.registry import recipe as recipe_of
 
@@ -62,24 +61,23 @@ def train(
             trained = recipe_of(recipe).train(folder, seed, values)
             model = write(trained, out, seed, version)
     except KeyboardInterrupt:
-        print(f"tocsin: stopped{resume_hint(checkpoint)}", file=sys.stderr)
+        print_error(f"tocsin: stopped{resume_hint(checkpoint)}")
         raise
     if install is not None:
         install_model(model, install)
     for name, value in below_normal(trained.scores).items():
-        print(
+        print_error(
             f"tocsin: {name!r} scores below normal sound (AUC {value:.3f}): this model would not alarm on it; use more"
-            " normal sound, a longer training, other settings or another recipe",
-            file=sys.stderr,
+            " normal sound, a longer training, other settings or another recipe"
         )
     if json:
-        print(json_format.dumps({"model": str(model), "metrics": trained.metrics}))
+        print_json({"model": str(model), "metrics": trained.metrics})
         return
-    print(f"{model}: {model.stat().st_size / 1_000:.0f} kB, trained on {trained.trained_on}")
+    print_line(f"{model}: {model.stat().st_size / 1_000:.0f} kB, trained on {trained.trained_on}")
     if trained.direction is not None and trained.direction.kind == "two-sided":
-        print("  generated anomalies lowered the score: it is now the distance from the usual score")
+        print_line("  generated anomalies lowered the score: it is now the distance from the usual score")
     for name, value in trained.metrics.items():
-        print(f"  {name:32} {value:.3f}")
+        print_line(f"  {name:32} {value:.3f}")
 
 
 def _listing(data: Path | None) -> list[tuple[str, int, int]]:

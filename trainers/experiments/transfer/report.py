@@ -11,6 +11,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from scipy import stats
 
+from schemas.printable import plot_text
 from trainers.experiments.transfer.experiment import PLANS, SCRATCH, TransferRun
 
 Float64 = npt.NDArray[np.float64]
@@ -108,7 +109,7 @@ def plot_of(rows: Sequence[Row], title: str) -> bytes:
     axes.set_xticks(sorted({row.share for row in rows}), [f"{share:g}" for share in sorted({r.share for r in rows})])
     axes.set_xlabel("share of the machine's own training audio, %")
     axes.set_ylabel("AUC of clips, mean and 95 % interval")
-    axes.set_title(title)
+    axes.set_title(plot_text(title))
     axes.legend(fontsize=8)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})

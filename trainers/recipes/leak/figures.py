@@ -67,7 +67,7 @@ def latent_traversal(autoencoder: Autoencoder, normal: torch.Tensor, shifts: Flo
             if row == 0:
                 axes.set_title(f"{_STEPS[column]:+g} sd", fontsize=8)
             if column == 0:
-                axes.set_ylabel(f"latent {latent}, ± {limit:.2g}", fontsize=7)
+                axes.set_ylabel(f"latent {latent:d}, ± {limit:.2g}", fontsize=7)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()

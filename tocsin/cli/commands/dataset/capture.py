@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json as jsonlib
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from schemas.errors import SettingsError
 from tocsin.addresses import kafka_address
@@ -19,8 +16,10 @@ from tocsin.capture.capture import summary
 from tocsin.capture.manifest import CaptureRequest
 from tocsin.cli.options import Guard, Json, Kafka, MaxGb, MinutesPerDevice
 from tocsin.cli.time_args import duration_ms, time_ms
+from tocsin.console import DataTable, terminal
 from tocsin.diagnostics import log_line
 from tocsin.settings import load_settings
+from tocsin.terminal import print_json, print_line
 
 MIN_CLIP_MS = 1_000
 
@@ -47,19 +46,21 @@ def capture(
     captured = asyncio.run(run_capture(kafka_address(load_settings(), kafka), request, since_ms, until_ms, out))
     result = summary(captured, out)
     if json:
-        print(jsonlib.dumps(result))
+        print_json(result)
         return
-    table = Table("device", "normal", "abnormal", title=None)
+    table = DataTable("device", "normal", "abnormal", title=None)
     counts: dict[str, dict[str, int]] = result["devices"]  # type: ignore[assignment]
     for name, labels in counts.items():
         table.add_row(name, str(labels.get("normal", 0)), str(labels.get("abnormal", 0)))
-    Console().print(table)
+    terminal().print(table)
     left = captured.manifest.left_out
-    print(
+    print_line(
         f"{out}: {result['clips']} clips, {result['seconds']:.0f} s, {int(str(result['bytes'])) / 1e6:.1f} MB;"
         f" {captured.added} written now; {result['hard_negatives']} of them are false alarms"
     )
-    print(f"left out: {left.near_alerts} near alerts, {left.beyond_bounds} beyond the bounds, {left.expired} expired")
+    print_line(
+        f"left out: {left.near_alerts} near alerts, {left.beyond_bounds} beyond the bounds, {left.expired} expired"
+    )
 
 
 def request_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from schemas.errors import SettingsError
 from tocsin.cli.options import Json
+from tocsin.terminal import print_json, print_line
 
 
 def synthesize(
@@ -49,6 +49,6 @@ def synthesize(
     )
     written = write_set(layout, out, options)
     if json:
-        print(json_format.dumps({"out": str(out), "layout": layout, "files": written}))
+        print_json({"out": str(out), "layout": layout, "files": written})
         return
-    print(f"{out}: {written} files in the layout {layout!r}")
+    print_line(f"{out}: {written} files in the layout {layout!r}")

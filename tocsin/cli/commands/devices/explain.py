@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -15,11 +14,13 @@ from processors.core.threshold.budget import budget_plan
 from processors.core.threshold.budget import explain_budget as budget_arithmetic
 from schemas.errors import SettingsError
 from schemas.score import Score
+from schemas.time_text import utc_text
 from tocsin.addresses import kafka_address
 from tocsin.cli.options import DetectorFilter, DeviceId, JsonLines, Kafka
 from tocsin.cli.time_args import time_ms
 from tocsin.client.scores import read_scores
 from tocsin.settings import load_settings
+from tocsin.terminal import print_json, print_lines
 
 _SEARCH_MS = 600_000
 """How long before the given time a window is searched for."""
@@ -55,11 +56,14 @@ def explain(
                 nearest[score.detector] = score
     if not nearest:
         raise SettingsError(
-            f"no window of {device!r} was scored in the ten minutes before {_utc(at_ms)} or since: does it send sound,"
-            " and is the name right? `tocsin devices list` shows the fleet"
+            f"no window of {device!r} was scored in the ten minutes before {utc_text(at_ms * 1_000_000)}Z or since: is"
+            " the name right, and does it send sound? `tocsin devices list` shows the fleet"
         )
     for score in nearest.values():
-        print(score.model_dump_json() if json else "\n".join(_lines(score, detector_named(score.detector, detectors))))
+        if json:
+            print_json(score)
+        else:
+            print_lines(_lines(score, detector_named(score.detector, detectors)))
 
 
 def _distance_ms(score: Score, at_ms: int) -> int:
@@ -69,7 +73,7 @@ def _distance_ms(score: Score, at_ms: int) -> int:
 def _lines(score: Score, detector: Detector) -> list[str]:
     start = score.first_sample / score.sample_rate
     lines = [
-        f"{score.device_id}, {score.detector}: window of {_utc(score.captured_ns // 1_000_000)},"
+        f"{score.device_id}, {score.detector}: window of {utc_text(score.captured_ns)}Z,"
         f" {start:.2f} s into session {score.session_id}, scored by {score.model.name} {score.model.version}",
         f"  {_decision(score)}",
     ]
@@ -121,7 +125,3 @@ def _decision(score: Score) -> str:
     if score.exceeds:
         return "no alert: this window is above the threshold, too few of its neighbours are"
     return "no alert: below the threshold"
-
-
-def _utc(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1e3, UTC):%Y-%m-%d %H:%M:%S}Z"

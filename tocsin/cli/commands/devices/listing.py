@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json as json_format
 import time
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Column
 
 from processors.adapters.models.detectors import load_detectors
 from processors.core.alerting.detectors import detectors_of
@@ -19,7 +17,9 @@ from tocsin.cli.commands.devices.policy import read_policies
 from tocsin.cli.options import JsonLines, Kafka
 from tocsin.client.alerts import AlertLog
 from tocsin.client.devices import read_fleet
+from tocsin.console import DataTable, terminal
 from tocsin.settings import load_settings
+from tocsin.terminal import print_json
 
 _FULL_SCALE = "full scale"
 _WIDE_COLUMNS = 100
@@ -37,10 +37,10 @@ def list_devices(json: JsonLines = False, kafka: Kafka = None) -> None:
     bootstrap, detectors = kafka_address(settings, kafka), load_detectors(settings.detectors)
     fleet, policies, log = asyncio.run(_read(bootstrap))
     opened = log.opened_since(time.time_ns() - _WEEK_NS)
-    console = Console()
+    console = terminal()
     columns = ["device", "kind", "sound", "alerts, 7 d", "judged false", "budget, 7 d"]
     wide = console.width >= _WIDE_COLUMNS
-    table = Table(*(Column(name, no_wrap=name == "device") for name in columns), box=SIMPLE_HEAD)
+    table = DataTable(*(Column(name, no_wrap=name == "device") for name in columns), box=SIMPLE_HEAD)
     if wide:
         table.add_column("description")
     for device in fleet.values():
@@ -52,7 +52,7 @@ def list_devices(json: JsonLines = False, kafka: Kafka = None) -> None:
         budgets = {name: _false_alarms_per_week(policies, device, name) for name in names}
         if json:
             last_7_days = {**counts, "false_alarms_per_week": budgets}
-            print(json_format.dumps({**device.model_dump(mode="json"), "last_7_days": last_7_days}))
+            print_json({**device.model_dump(mode="json"), "last_7_days": last_7_days})
             continue
         rate = "any rate" if device.sample_rate is None else f"{device.sample_rate} Hz"
         table.add_row(

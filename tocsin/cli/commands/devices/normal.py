@@ -19,6 +19,7 @@ from tocsin.cli.options import DetectorFilter, DeviceId, Kafka, Note
 from tocsin.client.devices import near, read_fleet
 from tocsin.client.topic_writer import write_records
 from tocsin.settings import load_settings
+from tocsin.terminal import print_line
 
 
 def normal(
@@ -54,4 +55,6 @@ def normal(
     ]
     asyncio.run(write_records(bootstrap, [(FEEDBACK, one.to_record()) for one in feedback]))
     effect = "the last `normal` is reverted" if undo else "its present sound is normal from now on"
-    print(f"{device}, {', '.join(one.detector for one in feedback)}: {effect}; workers apply it with the next window")
+    print_line(
+        f"{device}, {', '.join(one.detector for one in feedback)}: {effect}; workers apply it with the next window"
+    )

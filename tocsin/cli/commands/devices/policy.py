@@ -7,8 +7,6 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from processors.adapters.models.detectors import load_detectors
 from processors.core.alerting.detectors import detector_named
@@ -24,7 +22,9 @@ from tocsin.cli.options import JsonLines, Kafka, Note
 from tocsin.client.devices import near, read_fleet
 from tocsin.client.topic_reader import read_newest
 from tocsin.client.topic_writer import write_records
+from tocsin.console import DataTable, terminal
 from tocsin.settings import load_settings
+from tocsin.terminal import print_json, print_line
 
 Device = Annotated[str | None, typer.Option(help="Set it for this device only.")]
 KindOnly = Annotated[DeviceKind | None, typer.Option(help="Set it for the devices of this kind only.")]
@@ -104,16 +104,16 @@ def policy(
         record = new.to_record()
     asyncio.run(write_records(bootstrap, [(POLICIES, record)]))
     if false_alarms_per_week is None:
-        print(f"{role} on {scope}: policy removed; the wider one applies")
+        print_line(f"{role} on {scope}: policy removed; the wider one applies")
     elif json:
-        print(new.model_dump_json())
+        print_json(new)
     else:
-        print(
+        print_line(
             f"{role} on {scope}: at most {false_alarms_per_week:g} false alarms per device and week; workers apply it"
             " at once"
         )
         for line in arithmetic:
-            print(f"  {line}")
+            print_line(f"  {line}")
 
 
 def sensitivity(
@@ -162,14 +162,14 @@ def _detector(name: str | None) -> str:
 def _show(policies: list[Policy], *, json: bool) -> None:
     if json:
         for one in policies:
-            print(one.model_dump_json())
+            print_json(one)
         return
-    table = Table("detector", "scope", "false alarms per week", "note")
+    table = DataTable("detector", "scope", "false alarms per week", "note")
     for one in policies:
         table.add_row(one.detector, str(one.scope), f"{one.false_alarms_per_week:g}", one.note)
     if f"{ANY}/{ALL}" not in {one.key() for one in policies}:
         table.add_row(ANY, str(ALL), f"{DEFAULT_FALSE_ALARMS_PER_WEEK:g}", "the fleet's default")
-    Console().print(table)
+    terminal().print(table)
 
 
 async def read_policies(bootstrap: str) -> list[Policy]:

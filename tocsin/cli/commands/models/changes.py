@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,7 +17,7 @@ from schemas.scope import ALL
 from schemas.scope import Scope as DeviceScope
 from schemas.score import Stage
 from tocsin.addresses import kafka_address
-from tocsin.cli.commands.models.formatting import as_json, assignment_lines, escaped, status_lines
+from tocsin.cli.commands.models.formatting import assignment_lines, print_content, status_lines
 from tocsin.cli.options import Json, Kafka, Note
 from tocsin.models.assignments import Announcement, announce, assignment_of, read_assignments
 from tocsin.models.changes import promoted, retired, rolled_back
@@ -26,6 +25,7 @@ from tocsin.models.manifests import worse_than_chance
 from tocsin.models.publish import announce_artefact, store_model
 from tocsin.models.statuses import count_workers, wait_for_statuses
 from tocsin.settings import Settings, load_settings
+from tocsin.terminal import print_error, print_line, print_lines
 
 _NOTE_CHARS = 500
 
@@ -58,13 +58,12 @@ def publish(
         verify(artefact, load_trusted_keys(settings.model_trusted))
     if not json:
         cost = f"{report.window_s * 1e3:.2g} ms a window, {report.resident_bytes / 2**20:.0f} MiB"
-        print(f"checked: {report.nodes} nodes, golden scores within {report.golden_off:.1g}, {cost}")
-        print(f"stored: {artefact.url}")
+        print_line(f"checked: {report.nodes} nodes, golden scores within {report.golden_off:.1g}, {cost}")
+        print_line(f"stored: {artefact.url}")
     for name, value in worse_than_chance(report.manifest.metrics).items():
-        print(
+        print_error(
             f"tocsin: the model's manifest states {name} {value:.3f}: it scores anomalies below normal sound;"
-            " `tocsin models rollback` takes it back",
-            file=sys.stderr,
+            " `tocsin models rollback` takes it back"
         )
     announcement = announce_artefact(artefact, bootstrap, devices, stage, note)
     _finish(asyncio.run(announcement), settings, bootstrap, wait, json=json)
@@ -107,10 +106,10 @@ def keygen(
     """Create a key pair to sign and verify models."""
     private, public = write_keys(out)
     if json:
-        print(as_json(private=str(private), public=str(public)))
+        print_content(private=str(private), public=str(public))
         return
-    print(f"{private}: private, readable by you alone; publishers set TOCSIN_MODEL_KEY to it")
-    print(f"{public}: public; workers set TOCSIN_MODEL_TRUSTED to it, or to a folder of such files")
+    print_line(f"{private}: private, readable by you alone; publishers set TOCSIN_MODEL_KEY to it")
+    print_line(f"{public}: public; workers set TOCSIN_MODEL_TRUSTED to it, or to a folder of such files")
 
 
 def _change(
@@ -150,20 +149,19 @@ def _finish(announcement: Announcement, settings: Settings, bootstrap: str, wait
         statuses = asyncio.run(wait_for_statuses(bootstrap, assignment, wait, workers))
     other = announcement.concurrent
     if json:
-        print(as_json(assignment=assignment, statuses=statuses, workers=workers, concurrent_change=other))
+        print_content(assignment=assignment, statuses=statuses, workers=workers, concurrent_change=other)
     else:
-        print("\n".join(assignment_lines(assignment)))
+        print_lines(assignment_lines(assignment))
         if statuses:
-            print("\n".join(status_lines(statuses)))
+            print_lines(status_lines(statuses))
     if other is not None:
-        print(
+        print_error(
             f"tocsin: another user changed {assignment.key()} at the same time (revision {other.revision},"
-            f" {str(escaped(other.note))!r}): check `tocsin models list` and repeat what is missing",
-            file=sys.stderr,
+            f" {other.note!r}): check `tocsin models list` and repeat what is missing"
         )
     has_models = assignment.champion is not None or assignment.shadow is not None
     if wait and has_models and not any(status.state == "ready" for status in statuses):
-        print(f"tocsin: no worker of group {settings.group!r} loaded it within {wait:g} s", file=sys.stderr)
+        print_error(f"tocsin: no worker of group {settings.group!r} loaded it within {wait:g} s")
         raise typer.Exit(1)
     if any(status.state == "refused" for status in statuses):
         raise typer.Exit(1)

@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from schemas.assignment import Assignment
 from schemas.errors import SettingsError
 from schemas.scope import ALL
 from schemas.score import ModelRef, Score
 from tocsin.addresses import kafka_address
-from tocsin.cli.commands.models.formatting import as_json
+from tocsin.cli.commands.models.formatting import print_content
 from tocsin.cli.options import Json, Kafka
 from tocsin.cli.time_args import time_ms
 from tocsin.client.scores import read_scores
+from tocsin.console import DataTable, spinner, terminal
 from tocsin.models.assignments import assignment_of, read_assignments
 from tocsin.models.comparison import Agreement, paired
 from tocsin.models.comparison import compare as compare_pairs
 from tocsin.settings import load_settings
+from tocsin.terminal import print_line
 
 
 def compare(
@@ -42,9 +42,9 @@ def compare(
     if assignment.shadow is None:
         raise SettingsError(f"{assignment.key()} has no shadow to compare: publish one with --stage shadow")
     shadow = assignment.shadow.ref
-    with Console(stderr=True).status("reading scores") as status:
+    with spinner("reading scores") as show:
         scores = asyncio.run(
-            read_scores(bootstrap, since_ms, detector, progress=lambda read: status.update(f"reading scores: {read:,}"))
+            read_scores(bootstrap, since_ms, detector, progress=lambda read: show(f"reading scores: {read:,}"))
         )
     champion = _champion(assignment, scores)
     pairs = [] if champion is None else paired(scores, champion, shadow)
@@ -63,14 +63,14 @@ def compare(
         draw_comparison(picture, pairs, f"{assignment.key()}: champion {_short(champion)}, shadow {_short(shadow)}")
     if json:
         devices = {name: asdict(agreement) for name, agreement in by_device.items()}
-        print(
-            as_json(champion=champion, shadow=shadow, overall=asdict(overall), devices=devices, picture=_text(picture))
+        print_content(
+            champion=champion, shadow=shadow, overall=asdict(overall), devices=devices, picture=_text(picture)
         )
         return
-    print(f"champion {_short(champion)}, shadow {_short(shadow)}")
+    print_line(f"champion {_short(champion)}, shadow {_short(shadow)}")
     _print(overall, by_device)
     if picture is not None:
-        print(f"picture: {picture}")
+        print_line(f"picture: {picture}")
 
 
 def _champion(assignment: Assignment, scores: list[Score]) -> ModelRef | None:
@@ -83,7 +83,7 @@ def _champion(assignment: Assignment, scores: list[Score]) -> ModelRef | None:
 
 
 def _print(overall: Agreement, by_device: dict[str, Agreement]) -> None:
-    table = Table(
+    table = DataTable(
         "device", "windows", "hours", "agree", "both", "champion only", "shadow only", "rank correlation",
         "champion, alarms a day", "shadow, alarms a day",
     )  # fmt: skip
@@ -100,7 +100,7 @@ def _print(overall: Agreement, by_device: dict[str, Agreement]) -> None:
             _rate(found.champion_alarms_a_day),
             _rate(found.shadow_alarms_a_day),
         )
-    Console().print(table)
+    terminal().print(table)
 
 
 def _rate(alarms_a_day: float | None) -> str:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel
-from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment, ModelStatus
 from schemas.manifest import Manifest
+from schemas.time_text import utc_text
+from tocsin.console import DataTable, styled, terminal
 from tocsin.models.statuses import statuses_of
+from tocsin.terminal import print_json, print_lines
 
 _DIGITS = 12
 
 
-def as_json(**content: Any) -> str:
-    """One line of ASCII: control characters in an untrusted file have no effect on a terminal."""
-    return json.dumps(content, default=_json_value)
-
-
-def escaped(text: str) -> Text:
-    """Untrusted text for a terminal: control characters are written as escapes, and markup is not interpreted."""
-    return Text("".join(char if char.isprintable() else ascii(char)[1:-1] for char in text))
+def print_content(**content: Any) -> None:
+    """Prints one JSON object."""
+    print_json(content)
 
 
 def artefact_line(artefact: Artefact | None) -> str:
@@ -52,14 +46,14 @@ def status_lines(statuses: Iterable[ModelStatus]) -> list[str]:
     """Workers' statuses, one line each."""
     lines = []
     for status in statuses:
-        reason = f": {status.error}: {escaped(status.message)}" if status.error else ""
+        reason = f": {status.error}: {status.message}" if status.error else ""
         lines.append(f"  {status.worker}  {status.stage} {status.version} {status.state}{reason}")
     return lines
 
 
 def print_assignments(assignments: Sequence[Assignment], statuses: Sequence[ModelStatus]) -> None:
     """Prints a table with one row per model, and below it the models that workers refuse or wait for."""
-    table = Table("detector", "scope", "stage", "model", "version", "sha256", "published", "workers")
+    table = DataTable("detector", "scope", "stage", "model", "version", "sha256", "published", "workers")
     not_ready: list[ModelStatus] = []
     for assignment in assignments:
         own = statuses_of(statuses, assignment)
@@ -70,7 +64,6 @@ def print_assignments(assignments: Sequence[Assignment], statuses: Sequence[Mode
                     table.add_row(assignment.detector, assignment.scope, stage, "none: the wider scope's applies")
                 continue
             counts = [f"{n} {state}" for state in ("ready", "refused", "waiting") if (n := _count(own, stage, state))]
-            published = datetime.fromtimestamp(artefact.published_ns / 1e9, UTC)
             table.add_row(
                 assignment.detector,
                 assignment.scope,
@@ -78,13 +71,11 @@ def print_assignments(assignments: Sequence[Assignment], statuses: Sequence[Mode
                 artefact.model_id,
                 artefact.version,
                 artefact.sha256[:_DIGITS],
-                f"{published:%Y-%m-%d %H:%M}Z",
+                f"{utc_text(artefact.published_ns, '%Y-%m-%d %H:%M')}Z",
                 ", ".join(counts) or "no report yet",
             )
-    console = Console()
-    console.print(table)
-    for line in status_lines(not_ready):
-        console.print(line, markup=False, highlight=False)
+    terminal().print(table)
+    print_lines(status_lines(not_ready))
 
 
 def print_manifest(manifest: Manifest, sha256: str, size: int, signed: str) -> None:
@@ -110,19 +101,14 @@ def print_manifest(manifest: Manifest, sha256: str, size: int, signed: str) -> N
         "training digest": manifest.training_digest,
         "code revision": manifest.code_revision,
         "seed": str(manifest.seed),
-        "metrics": "\n".join(f"{name} {value:.4g}" for name, value in manifest.metrics.items()),
     }
-    table = Table(Column("", style="bold"), Column("", overflow="fold"), show_header=False)
+    metrics = [styled(f"{name} {value:.4g}") for name, value in manifest.metrics.items()]
+    table = DataTable(Column("", style="bold"), Column("", overflow="fold"), show_header=False)
     for name, value in rows.items():
-        table.add_row(name, Text("\n").join(map(escaped, value.split("\n"))))
-    Console().print(table)
+        table.add_row(name, value)
+    table.add_row("metrics", Text("\n").join(metrics))
+    terminal().print(table)
 
 
 def _count(statuses: Iterable[ModelStatus], stage: str, state: str) -> int:
     return sum(status.stage == stage and status.state == state for status in statuses)
-
-
-def _json_value(value: object) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

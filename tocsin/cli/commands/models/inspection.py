@@ -17,12 +17,13 @@ from processors.adapters.models.signing import verify as verify_signature
 from schemas.errors import ModelRefused
 from schemas.score import Stage
 from tocsin.addresses import kafka_address
-from tocsin.cli.commands.models.formatting import as_json, escaped, print_assignments, print_manifest
+from tocsin.cli.commands.models.formatting import print_assignments, print_content, print_manifest
 from tocsin.cli.options import Json, JsonLines, Kafka
 from tocsin.models.assignments import read_assignments
 from tocsin.models.lookup import ModelFile, downloaded, find_artefact, is_file
 from tocsin.models.statuses import newest_statuses, statuses_of
 from tocsin.settings import Settings, load_settings
+from tocsin.terminal import print_line
 
 StageOption = Annotated[Stage, typer.Option(help="Which model of the detector: champion or shadow.")]
 Reference = Annotated[
@@ -37,11 +38,11 @@ def list_models(json: JsonLines = False, kafka: Kafka = None) -> None:
     statuses = asyncio.run(newest_statuses(bootstrap))
     if json:
         for assignment in assignments:
-            print(as_json(assignment=assignment, statuses=statuses_of(statuses, assignment)))
+            print_content(assignment=assignment, statuses=statuses_of(statuses, assignment))
     elif assignments:
         print_assignments(assignments, statuses)
     else:
-        print("nothing is assigned: every detector runs the model that ships with the workers")
+        print_line("nothing is assigned: every detector runs the model that ships with the workers")
 
 
 def show(reference: Reference, stage: StageOption = "champion", json: Json = False, kafka: Kafka = None) -> None:
@@ -51,7 +52,7 @@ def show(reference: Reference, stage: StageOption = "champion", json: Json = Fal
         manifest, sha256, size = read_manifest(model.path)
     signed = _signature(model, settings)
     if json:
-        print(as_json(sha256=sha256, size=size, signature=signed, artefact=model.artefact, manifest=manifest))
+        print_content(sha256=sha256, size=size, signature=signed, artefact=model.artefact, manifest=manifest)
     else:
         print_manifest(manifest, sha256, size, signed)
 
@@ -72,12 +73,12 @@ def verify(reference: Reference, stage: StageOption = "champion", json: Json = F
     reason = None if refused is None else {"error": type(refused).__name__, "message": str(refused)}
     skipped = {*(() if keys else (SIGNATURE,)), *(() if model.artefact else (ANNOUNCED,))}
     if json:
-        print(as_json(passed=passed, refused=reason))
+        print_content(passed=passed, refused=reason)
     else:
         for check in passed:
-            print(f"ok       {check}{'' if check not in skipped else ' (nothing to compare with)'}")
+            print_line(f"ok       {check}{'' if check not in skipped else ' (nothing to compare with)'}")
         if refused is not None:
-            print(f"REFUSED  {CHECKS[len(passed)]}: {type(refused).__name__}: {escaped(str(refused))}")
+            print_line(f"REFUSED  {CHECKS[len(passed)]}: {type(refused).__name__}: {refused}")
     if refused is not None:
         raise typer.Exit(1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +22,7 @@ from tocsin.addresses import kafka_address
 from tocsin.cli.commands.produce.run import play, print_status, run
 from tocsin.cli.options import Kafka, Kind
 from tocsin.settings import load_settings
+from tocsin.terminal import print_json, print_lines
 
 # Paths are readable=False below: typer would refuse an unreadable file without saying what to do; the sources do.
 produce = typer.Typer(name="produce", add_completion=False, help="Send sound to Kafka.", no_args_is_help=True)
@@ -133,8 +133,10 @@ def produce_microphone(
     """Send what a microphone records, until Ctrl-C."""
     if list_:
         names = list_inputs()
-        lines = [jsonlib.dumps({"inputs": names})] if json else [f"{i} {name}" for i, name in enumerate(names, 1)]
-        print("\n".join(lines))
+        if json:
+            print_json({"inputs": names})
+        else:
+            print_lines(f"{i} {name}" for i, name in enumerate(names, 1))
         return
     if seconds is not None and not seconds > 0:
         raise SettingsError(f"--seconds {seconds}; choose more than 0")

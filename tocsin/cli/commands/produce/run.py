@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json as jsonlib
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from processors.app.logs import configure_logs
@@ -25,7 +22,9 @@ from producers.stats import ProducerStats
 from schemas.errors import BrokerUnavailable, InputError
 from tocsin.addresses import kafka_address
 from tocsin.cli.main import INTERRUPTED
+from tocsin.console import terminal
 from tocsin.settings import load_settings
+from tocsin.terminal import print_error, print_json
 
 _LINE_EVERY_S = 10.0
 _REFRESH_S = 0.25
@@ -35,7 +34,7 @@ Work = Callable[[Publisher], Awaitable[None]]
 
 def print_status(line: str) -> None:
     """Prints a line on standard error."""
-    print(line, file=sys.stderr)
+    print_error(line)
 
 
 def play(
@@ -143,7 +142,7 @@ def run(address: str, stats: ProducerStats, work: Work, *, total_s: float | None
             interrupted = True
     summary = _Summary(stats, publisher, time.monotonic() - began)
     if json:
-        print(jsonlib.dumps(summary.as_json(), ensure_ascii=False))
+        print_json(summary.as_json())
     else:
         print_status(summary.as_text())
     if stats.failures:
@@ -175,7 +174,7 @@ async def _deliver(publisher: Publisher, work: Work, refresh: Callable[[], None]
 @contextlib.contextmanager
 def _progress(stats: ProducerStats, total_s: float | None) -> Iterator[Callable[[], None]]:
     """A progress bar on a terminal, a plain line every 10 s elsewhere. Yields a function that refreshes it."""
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     of_total = "" if total_s is None else f" of {total_s:.0f}"
     if not console.is_terminal:
         due = time.monotonic() + _LINE_EVERY_S
@@ -191,7 +190,7 @@ def _progress(stats: ProducerStats, total_s: float | None) -> Iterator[Callable[
 
         yield print_line
         return
-    columns = (TextColumn("{task.description}"), BarColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("connecting", total=total_s)
         yield lambda: progress.update(
