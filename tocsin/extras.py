@@ -51,6 +51,7 @@ MODULE_EXTRAS: dict[str, tuple[str, ...]] = {
     "onnx": _WORKER,
     "onnxruntime": _WORKER,
     "onnxscript": ("train",),
+    "prometheus_client": ("producer", *_WORKER),
     "s3fs": ("s3",),
     "scipy": ("train",),
     "skl2onnx": ("train",),

@@ -15,6 +15,7 @@ from schemas.device import DeviceKind
 from schemas.errors import SettingsError
 
 PREFIX = "TOCSIN_"
+DEFAULT_METRICS = "127.0.0.1:9464"
 _OLD_COMPONENTS = "TOCSIN_PARTS"
 """Former name of TOCSIN_COMPONENTS; still accepted."""
 
@@ -36,6 +37,9 @@ class Settings(BaseSettings):
         model_key: private key to sign published models with.
         model_trusted: public key, or a folder of them; when set, only models signed with one of them are loaded.
         detectors: JSON file of further detectors; the same for workers and commands.
+        metrics: HOST:PORT that workers, producers and retraining serve ``/metrics``, ``/live`` and ``/ready`` at, or
+            ``off``; several processes of a machine take this port and the next free ones.
+        metrics_devices: whether metrics of sound are labelled with their device, one time series each.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", protected_namespaces=())
@@ -53,6 +57,8 @@ class Settings(BaseSettings):
     model_key: Path | None = None
     model_trusted: Path | None = None
     detectors: Path | None = None
+    metrics: str = DEFAULT_METRICS
+    metrics_devices: bool = False
 
     @property
     def store(self) -> str:

@@ -19,6 +19,8 @@ def worker_supervisor(options: WorkerOptions, count: int, log: int | None = None
         "TOCSIN_DEFAULT_KIND": options.default_kind,
         "TOCSIN_MODEL_STORE": options.model_store,
         "TOCSIN_MODEL_CACHE": str(options.model_cache),
+        "TOCSIN_METRICS": options.metrics,
+        "TOCSIN_METRICS_DEVICES": str(options.metrics_by_device),
     }
     if options.detectors is not None:
         environment["TOCSIN_DETECTORS"] = str(options.detectors)

@@ -33,6 +33,7 @@ class BatchLoop:
         self._assigned = False
         self._stopping = False
         self._handled = 0
+        self._batch_since: float | None = None
 
     @property
     def handled(self) -> int:
@@ -49,6 +50,10 @@ class BatchLoop:
         """Whether no further batch begins."""
         return self._stopping
 
+    def batch_age_s(self) -> float:
+        """Seconds since the running batch began; 0 while none runs."""
+        return 0.0 if self._batch_since is None else asyncio.get_running_loop().time() - self._batch_since
+
     async def enqueue(self, stream: Any) -> None:
         """Queues the events of Faust's stream for as long as it lasts; waits while the queue is full."""
         async for event in stream.noack().events():
@@ -64,7 +69,9 @@ class BatchLoop:
             batch = await self._next_batch()
             async with self._batch_lock:
                 if not self._stopping:
+                    self._batch_since = asyncio.get_running_loop().time()
                     await asyncio.wait_for(self._handle(batch), self._options.stall_s)
+                    self._batch_since = None
                     self._handled += 1
 
     def stop(self) -> None:

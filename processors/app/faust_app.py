@@ -7,6 +7,7 @@ restarts; their reasons are in docs/adr/0003-acknowledge-by-frontier.md.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,6 +21,8 @@ from processors.adapters.kafka.feedback import FeedbackFollower
 from processors.adapters.kafka.policies import Policies
 from processors.adapters.kafka.topic_follower import TopicFollower
 from processors.adapters.kafka.unfinished_log import KafkaUnfinishedLog
+from processors.adapters.metrics.health import Health
+from processors.adapters.metrics.stream_collector import Gauge, StreamCollector
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.assigned import AssignedModels
 from processors.adapters.models.cache import ModelCache
@@ -29,18 +32,24 @@ from processors.adapters.models.signing import load_trusted_keys
 from processors.adapters.models.source import ModelSource
 from processors.adapters.redis.redis_states import RedisStates
 from processors.app.batch_loop import BatchLoop
+from processors.app.monitor import CHECKS, Monitor
 from processors.app.options import WorkerOptions
 from processors.app.shutdown import crash, shut_down
 from processors.app.state_recovery import recover_states
-from processors.app.transport import App, install
-from processors.app.watchdog import StallDetector, has_unread_records, watch
+from processors.app.transport import App, Consumer, install
+from processors.app.watchdog import StallDetector, unread_records, watch
+from processors.core.accounting.stream_counts import StreamCounts
 from processors.core.alerting.decision_context import DecisionContext
 from processors.core.models.assignments import ModelAssignments
 from processors.core.models.model import Slot
+from processors.core.offsets.partition import Partition
+from processors.stream.accounting import Accounting
 from processors.stream.batch_scorer import BatchScorer
 from processors.stream.decision_contexts import DecisionContexts
-from processors.stream.pipeline import Pipeline, WindowScorer
+from processors.stream.pipeline import Pipeline
+from processors.stream.ports import WindowScorer
 from processors.stream.states import States
+from processors.stream.unfinished import Acknowledge
 from schemas.device import Device
 from schemas.record import Record
 from schemas.score import Score
@@ -90,11 +99,20 @@ class Worker:
     Args:
         options: see :class:`processors.app.options.WorkerOptions`.
         scorer: scores windows; a :class:`processors.stream.batch_scorer.BatchScorer` unless given.
+        health: where readiness is noted.
+
+    Attributes:
+        collector: of the worker's metrics.
     """
 
-    def __init__(self, options: WorkerOptions, scorer: WindowScorer | None = None) -> None:
+    def __init__(
+        self, options: WorkerOptions, scorer: WindowScorer | None = None, health: Health | None = None
+    ) -> None:
         self.app = new_app(options)
         self._options = options
+        self._health = Health(CHECKS) if health is None else health
+        self._health.set("start", "reads manifests, models and states", lasting=True)
+        self._counts = StreamCounts()
         detectors = load_detectors(options.detectors)
         self._models = ModelAssignments(load_shipped_models(detectors))
         self._assigned = AssignedModels(
@@ -103,6 +121,7 @@ class Worker:
             _source(options),
             lambda status: self._send([(MODEL_STATUS, status)]),
             detectors,
+            on_refused=lambda error: self._counts.models_refused.update((error,)),
         )
         self._manifests = CompactedTopicFollower(options.kafka, DEVICES, Device)
         self._policies = Policies(options.kafka)
@@ -112,11 +131,12 @@ class Worker:
         self._store = RedisStates(options.redis_url)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scorer")
         self._unfinished = KafkaUnfinishedLog(options.kafka, self._send_to_partitions)
+        self._states = States(self._store)
         self._pipeline = Pipeline(
             scorer=BatchScorer() if scorer is None else scorer,
             contexts=self._contexts,
             feedback_of=self._feedback.of,
-            states=States(self._store),
+            states=self._states,
             manifests=self._manifests,
             model_sets=self._models,
             detectors=detectors,
@@ -125,9 +145,19 @@ class Worker:
             executor=self._executor,
             default_kind=options.default_kind,
             refuse=self._assigned.refuse,
+            accounting=Accounting(self._counts),
         )
         self._batches = BatchLoop(self._pipeline, lambda: self.app.consumer_generation_id, options)
         self._ready = False
+        self._monitor = Monitor(
+            self._health,
+            self._manifests.check_broker,
+            self._store.check_writable,
+            lambda: unread_records(self.app.consumer),
+            self._batches.batch_age_s,
+            lambda: self._batches.is_assigned,
+        )
+        self.collector = StreamCollector(self._counts, self._gauges(), by_device=options.metrics_by_device)
         self._connect()
 
     def _connect(self) -> None:
@@ -136,6 +166,7 @@ class Worker:
         app.agent(channel, name="audio", concurrency=1)(self._batches.enqueue)
         app.task(self._run)
         app.task(self._watch)
+        app.task(self._monitor.run)
         app.on_partitions_revoked.connect(self._on_revoked, weak=False)
         app.on_partitions_assigned.connect(self._on_assigned, weak=False)
         app.on_before_shutdown.connect(self._on_before_shutdown, weak=False)
@@ -148,6 +179,7 @@ class Worker:
             await self._assigned.start()
             await recover_states(self._store, self._options.kafka, self._context_of_score, self._feedback.of)
             self._ready = True
+            self._health.set("start", lasting=True)
             _log.info("worker is ready", group=self._options.group, kafka=self._options.kafka)
             await self._batches.run()
         except asyncio.CancelledError:
@@ -165,7 +197,7 @@ class Worker:
             await crash(self.app, RuntimeError("no progress"))
 
     async def _is_behind(self) -> bool:
-        return self._batches.is_assigned and self._ready and await has_unread_records(self.app.consumer)
+        return self._batches.is_assigned and self._ready and bool(await unread_records(self.app.consumer))
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
         self._batches.on_revoked()
@@ -174,7 +206,30 @@ class Worker:
         self._batches.on_assigned()
 
     async def _on_before_shutdown(self, *_: Any, **__: Any) -> None:
+        self._health.set("start", "the worker stops", lasting=True)
         await shut_down(self._batches, self._close)
+
+    def _gauges(self) -> tuple[Gauge, ...]:
+        states = self._states
+        return (
+            Gauge("tocsin_lag_records", "Audio records not fetched yet.", lambda: self._monitor.lag),
+            Gauge("tocsin_oldest_unscored_age_seconds", "Age of the oldest record that waits.", self._oldest_age_s),
+            Gauge("tocsin_devices", "Devices with a stream.", self._count_devices),
+            Gauge("tocsin_states_cached", "Detector states held in memory.", lambda: states.cached),
+            Gauge("tocsin_degraded", "1 while Redis cannot be used.", lambda: states.degraded),
+            Gauge("tocsin_degraded_seconds", "Time without Redis.", lambda: states.degraded_s, counts_up=True),
+            Gauge("tocsin_commits", "Offsets of a partition committed.", lambda: Consumer.commits, counts_up=True),
+        )
+
+    def _oldest_age_s(self) -> float:
+        oldest_ms = [found for one in self._partitions() if (found := one.oldest_ms) is not None]
+        return max(0.0, time.time() - min(oldest_ms) / 1_000) if oldest_ms else 0.0
+
+    def _count_devices(self) -> int:
+        return sum(len(partition.devices) for partition in self._partitions())
+
+    def _partitions(self) -> list[Partition[Acknowledge]]:
+        return list(self._pipeline.partitions.values())
 
     async def _close(self) -> None:
         await self._pipeline.finish()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from processors.adapters.metrics.address import OFF
 from schemas.device import DeviceKind
 
 
@@ -24,6 +25,9 @@ class WorkerOptions:
         model_cache: local folder of the models this worker has fetched; several workers may share it.
         model_trusted: a public key, or a folder of them; when set, only models signed with one of them are loaded.
         detectors: file of further detectors; None for those that ship alone.
+        metrics: ``host:port`` that metrics are served at, see
+            :func:`processors.adapters.metrics.server.serve_metrics`, or ``off``.
+        metrics_by_device: whether metrics of sound are labelled with its device.
         stall_s: a batch that takes longer, or work that waits longer, ends the process; seconds.
     """
 
@@ -36,6 +40,8 @@ class WorkerOptions:
     model_cache: Path = Path(".tocsin/models-cache")
     model_trusted: Path | None = None
     detectors: Path | None = None
+    metrics: str = OFF
+    metrics_by_device: bool = False
     batch_chunks: int = 64
     batch_wait_s: float = 0.02
     stall_s: float = 180.0

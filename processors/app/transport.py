@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import faust
 import structlog
@@ -26,7 +26,19 @@ class App(faust.App):
 
 
 class Consumer(FaustConsumer):
-    """Commits acknowledged offsets before a rebalance drops them."""
+    """Commits acknowledged offsets before a rebalance drops them.
+
+    Attributes:
+        commits: offsets of a partition committed so far in this process.
+    """
+
+    commits: ClassVar[int] = 0
+
+    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
+        committed: bool = await super()._commit(offsets)
+        if committed:
+            Consumer.commits += len(offsets)
+        return committed
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """Bounded in time, because the rebalance waits for it."""

@@ -66,18 +66,19 @@ async def watch(
     return False
 
 
-async def has_unread_records(consumer: Any) -> bool:
-    """Whether Kafka holds records of Faust's consumer's partitions that were not fetched.
+async def unread_records(consumer: Any) -> int | None:
+    """Records of Faust's consumer's partitions that Kafka holds and that were not fetched.
 
     Returns:
-        False where Kafka does not say.
+        None where Kafka does not say.
     """
     try:
         async with asyncio.timeout(_INTERVAL_S):
             mine = [tp for tp in consumer.assignment() if tp.topic == AUDIO.name]
             ends = await consumer.highwaters(*mine) if mine else {}
             positions = {tp: await consumer.position(tp) for tp in mine}
-            return any(ends[tp] > (positions[tp] or 0) for tp in mine)
+            unread: int = sum(max(0, ends[tp] - (positions[tp] or 0)) for tp in mine)
+            return unread
     except (KafkaError, TimeoutError) as error:
         _log.warning("Kafka does not say how far its topic goes", error=repr(error))
-        return False
+        return None

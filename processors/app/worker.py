@@ -10,7 +10,11 @@ import threading
 import structlog
 
 from processors.adapters.kafka.ready import wait_for_topics
+from processors.adapters.metrics.address import parse_address
+from processors.adapters.metrics.health import Health
+from processors.adapters.metrics.server import serve_metrics
 from processors.app.faust_app import Worker
+from processors.app.monitor import CHECKS
 from processors.app.options import WorkerOptions
 from schemas.topics import TOPICS
 
@@ -26,18 +30,24 @@ def run_worker(options: WorkerOptions, *, with_parent: bool = False) -> None:
         with_parent: stop when standard input ends, that is, when the supervisor is gone.
 
     Raises:
-        SettingsError: a topic is missing, an address is invalid, or a key that models must be signed with cannot be
-            read.
+        SettingsError: a topic is missing, an address is invalid or in use, or a key that models must be signed with
+            cannot be read.
         ModelRefused: a shipped model does not pass its checks.
     """
     if with_parent:
         threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
-    asyncio.run(wait_for_topics(options.kafka, TOPICS, lambda text: _log.warning(text)))
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    program = Worker(options).app.Worker(loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
-    program.spinner = None
-    program.execute_from_commandline()
+    health = Health(CHECKS, live_s=options.stall_s)
+    health.set("start", "waits for Kafka", lasting=True)
+    with serve_metrics("worker", parse_address(options.metrics), health) as endpoint:
+        _log.info("metrics", address=endpoint.url or "off")
+        asyncio.run(wait_for_topics(options.kafka, TOPICS, lambda text: _log.warning(text)))
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        worker = Worker(options, health=health)
+        endpoint.registry.register(worker.collector)
+        program = worker.app.Worker(loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
+        program.spinner = None
+        program.execute_from_commandline()
 
 
 def _stop_with_parent() -> None:

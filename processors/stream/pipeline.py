@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
@@ -14,14 +13,16 @@ from processors.core.alerting.decision import ScoredWindow
 from processors.core.alerting.detector_state import Output
 from processors.core.alerting.detectors import Detectors, detectors_of
 from processors.core.alerting.operator_feedback import OperatorFeedback
-from processors.core.models.model import ModelSet, ScoringModel, Slot
+from processors.core.models.model import ScoringModel, Slot
 from processors.core.offsets.partition import Partition
 from processors.core.windowing.device_stream import Arrival, DeviceStream
 from processors.core.windowing.segment import Segment
 from processors.core.windowing.window import Window
+from processors.stream.accounting import Accounting
 from processors.stream.batch_scorer import ModelsFailed
 from processors.stream.decision_contexts import DecisionContexts
 from processors.stream.model_fallback import ModelFallback, Refuse
+from processors.stream.ports import DeviceManifests, ModelSets, WindowScorer
 from processors.stream.states import States
 from processors.stream.unfinished import Acknowledge, UnfinishedLog, open_partitions, read_continued
 from schemas.chunk import Chunk, decode_chunk
@@ -57,44 +58,6 @@ class Delivery:
     acknowledge: Acknowledge
 
 
-class DeviceManifests(Protocol):
-    """Knows devices' manifests; a :class:`processors.adapters.kafka.compacted_topic.CompactedTopicFollower`."""
-
-    def get(self, device_id: str) -> Device | None:
-        """A device's manifest, as far as known."""
-        ...
-
-    async def catch_up(self) -> object:
-        """Returns once all manifests announced so far are known, or cannot be read for now.
-
-        A producer announces its device before its first chunk, so a device unknown after this has no manifest.
-        """
-        ...
-
-
-class ModelSets(Protocol):
-    """Knows which models score a device."""
-
-    @property
-    def revision(self) -> int:
-        """Counts up with every change of any model set."""
-        ...
-
-    def model_set(self, device_id: str, kind: DeviceKind, detectors: Sequence[str]) -> ModelSet:
-        """The models of a device: a champion for each detector, in that order, and shadows."""
-        ...
-
-
-class WindowScorer(Protocol):
-    """Scores the windows that chunks complete; see :class:`processors.stream.batch_scorer.BatchScorer`."""
-
-    def score(
-        self, arrivals: Sequence[tuple[Segment, Chunk, int]], partition_by_device: Mapping[str, int]
-    ) -> list[ScoredWindow]:
-        """Scored windows; those of one device and slot are in order of their ends."""
-        ...
-
-
 class Pipeline:
     """Handles batches, one at a time.
 
@@ -111,6 +74,7 @@ class Pipeline:
         executor: one thread is enough: batches do not overlap.
         default_kind: the kind of a device without a manifest.
         refuse: takes a model that failed from all its targets, see :data:`processors.stream.model_fallback.Refuse`.
+        accounting: counts what happens.
     """
 
     def __init__(
@@ -128,6 +92,7 @@ class Pipeline:
         executor: Executor,
         default_kind: DeviceKind,
         refuse: Refuse = lambda *_: False,
+        accounting: Accounting | None = None,
     ) -> None:
         self._scorer = scorer
         self._contexts = contexts
@@ -142,7 +107,9 @@ class Pipeline:
         self._default_kind: DeviceKind = default_kind
         self._fallback = ModelFallback(refuse, self._substitute, executor)
         self._notices: list[Notice] = []
+        self._accounting = Accounting() if accounting is None else accounting
         self._partitions: dict[int, Partition[Acknowledge]] = {}
+        self._forgotten: list[Partition[Acknowledge]] = []
         self._all_sent = True
 
     @property
@@ -152,6 +119,7 @@ class Pipeline:
 
     def forget(self) -> None:
         """Drops all partitions: they are read again from their frontiers."""
+        self._forgotten += self._partitions.values()
         self._partitions = {}
         self._states.forget()
 
@@ -167,16 +135,20 @@ class Pipeline:
             batch: records in offset order within each partition.
             is_current: False once the partitions were revoked; then nothing is acknowledged.
         """
+        self._accounting.forgotten(self._forgotten)
+        self._forgotten = []
         # A rebalance meanwhile replaces the dictionary: this batch continues with the old one.
         partitions = self._partitions
         self._all_sent = False
         dead_letters: list[tuple[Topic, Record]] = []
         await open_partitions(self._unfinished, partitions, sorted({delivery.partition for delivery in batch}))
-        chunks = _decode(batch, partitions, dead_letters)
+        chunks = self._decode(batch, partitions, dead_letters)
         await self._await_manifests(chunks, partitions)
         scored = await self._continue_unfinished(chunks, partitions)
-        arrivals, partition_by_device = self._admit(chunks, partitions, dead_letters)
+        streams: dict[str, DeviceStream] = {}
+        arrivals, partition_by_device = self._admit(chunks, partitions, dead_letters, streams)
         scored += await self._score(arrivals, partition_by_device)
+        self._accounting.settle((segment for segment, _, _ in arrivals), streams.values())
         if not is_current():
             return
         outputs = await self._states.apply(self._contexts.of, scored, self._feedback_of) if scored else []
@@ -186,6 +158,7 @@ class Pipeline:
         if messages:
             await self._send(messages)
         self._all_sent = True
+        self._accounting.sent(outputs, notices)
         if not is_current():
             return
         seen = [partitions[number] for number in {delivery.partition for delivery in batch}]
@@ -203,6 +176,30 @@ class Pipeline:
         for partition in seen:
             for acknowledge in partition.release():
                 acknowledge()
+                self._accounting.counts.acknowledged += 1
+            for stream in partition.take_dropped():
+                self._accounting.closed(stream)
+
+    def _decode(
+        self,
+        batch: Sequence[Delivery],
+        partitions: Mapping[int, Partition[Acknowledge]],
+        dead_letters: list[tuple[Topic, Record]],
+    ) -> list[tuple[Delivery, Chunk]]:
+        chunks = []
+        for delivery in batch:
+            # Stored until the frontier passes: the acknowledgement, not the sound.
+            partitions[delivery.partition].append(delivery.offset, delivery.timestamp_ms, delivery.acknowledge)
+            try:
+                chunk = decode_chunk(delivery.record)
+            except Exception as error:
+                # Any error: a record must not end a worker.
+                dead_letters.append(_dead_letter(delivery, error))
+                self._accounting.rejected(error)
+                continue
+            chunks.append((delivery, chunk))
+            self._accounting.received(chunk)
+        return chunks
 
     async def _await_manifests(
         self, chunks: Sequence[tuple[Delivery, Chunk]], partitions: Mapping[int, Partition[Acknowledge]]
@@ -231,19 +228,26 @@ class Pipeline:
         for number, of_partition in by_partition.items():
             partition = partitions[number]
             continued: dict[str, int] = {}
+            streams: dict[str, DeviceStream] = {}
             async for piece in read_continued(self._unfinished, partition, of_partition):
                 arrivals = []
                 for offset, chunk in piece:
                     continued[chunk.device_id] = offset
+                    self._accounting.received(chunk)
                     stream = self._stream(chunk.device_id, partition.stream(chunk.device_id))
                     try:
                         arrival = stream.admit(chunk)
                     except ContractError:
-                        continue  # the manifest names another rate since
-                    if arrival is not Arrival.DUPLICATE and stream.segment is not None:
+                        self._accounting.skipped(chunk, "new_manifest")  # it names another rate since
+                        continue
+                    if arrival is Arrival.DUPLICATE:
+                        self._accounting.skipped(chunk, "duplicate")
+                    elif stream.segment is not None:
+                        streams[chunk.device_id] = stream
                         partition.track(stream, partition.broker_ms)
                         arrivals.append((stream.segment, chunk, offset))
                 scored += await self._score(arrivals, dict.fromkeys(continued, number))
+                self._accounting.settle((segment for segment, _, _ in arrivals), streams.values())
             for device_id in continued:
                 partition.cover(device_id, min(offset for offset, c in of_partition if c.device_id == device_id))
         return scored
@@ -253,8 +257,12 @@ class Pipeline:
         chunks: Sequence[tuple[Delivery, Chunk]],
         partitions: Mapping[int, Partition[Acknowledge]],
         dead_letters: list[tuple[Topic, Record]],
+        streams: dict[str, DeviceStream],
     ) -> tuple[list[tuple[Segment, Chunk, int]], dict[str, int]]:
-        """Chunks that continue or begin a segment, each with its segment and offset; and each device's partition."""
+        """Chunks that continue or begin a segment, each with its segment and offset; and each device's partition.
+
+        ``streams`` receives the streams of the devices.
+        """
         arrivals, partition_by_device = [], {}
         for delivery, chunk in chunks:
             partition = partitions[delivery.partition]
@@ -264,10 +272,15 @@ class Pipeline:
                 arrival = stream.admit(chunk)
             except Exception as error:
                 dead_letters.append(_dead_letter(delivery, error))
+                self._accounting.rejected(error, chunk)
                 continue
             partition.track(stream, delivery.timestamp_ms)
+            streams[chunk.device_id] = stream
             if arrival is Arrival.GAP:
                 _log.warning("gap", device=chunk.device_id, session=chunk.session_id, first_sample=chunk.first_sample)
+                self._accounting.gap(chunk, stream.missing)
+            if arrival is Arrival.DUPLICATE:
+                self._accounting.skipped(chunk, "duplicate")
             if arrival is not Arrival.DUPLICATE and stream.segment is not None:
                 arrivals.append((stream.segment, chunk, delivery.offset))
                 partition_by_device[chunk.device_id] = delivery.partition
@@ -288,6 +301,8 @@ class Pipeline:
                 known.set_models(self._model_sets.model_set(device_id, device.kind, detectors))
                 known.models_revision = models_revision
             return known
+        if known is not None:
+            known.close("new_manifest")
         model_set = self._model_sets.model_set(device_id, device.kind, detectors)
         if without := [name for name in detectors if Slot(name, "champion") not in model_set]:
             _log.warning("no model for a detector yet: publish one", device=device_id, detectors=without)
@@ -313,23 +328,6 @@ class Pipeline:
         device = self._manifests.get(window.device_id)
         kind = self._default_kind if device is None else device.kind
         return self._model_sets.model_set(window.device_id, kind, (window.slot.detector,)).get(window.slot)
-
-
-def _decode(
-    batch: Sequence[Delivery],
-    partitions: Mapping[int, Partition[Acknowledge]],
-    dead_letters: list[tuple[Topic, Record]],
-) -> list[tuple[Delivery, Chunk]]:
-    chunks = []
-    for delivery in batch:
-        # Stored until the frontier passes: the acknowledgement, not the sound.
-        partitions[delivery.partition].append(delivery.offset, delivery.timestamp_ms, delivery.acknowledge)
-        try:
-            chunks.append((delivery, decode_chunk(delivery.record)))
-        except Exception as error:
-            # Any error: a record must not end a worker.
-            dead_letters.append(_dead_letter(delivery, error))
-    return chunks
 
 
 def _messages(output: Output) -> list[tuple[Topic, Record]]:

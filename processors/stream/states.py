@@ -64,12 +64,25 @@ class States:
         self._clock = clock
         self._cache: dict[StateKey, _Cached] = {}
         self._retry_at: float | None = None
+        self._away_since: float | None = None
+        self._away_s = 0.0
         self._has_backlog = False
 
     @property
     def degraded(self) -> bool:
         """Whether the store did not answer when last asked."""
         return self._retry_at is not None
+
+    @property
+    def degraded_s(self) -> float:
+        """Seconds in all for which the store did not answer."""
+        since = self._away_since
+        return self._away_s if since is None else self._away_s + self._clock() - since
+
+    @property
+    def cached(self) -> int:
+        """States held in memory."""
+        return len(self._cache)
 
     def forget(self) -> None:
         """Drops the states that are stored: the partitions may belong to another worker now.
@@ -217,11 +230,13 @@ class States:
     def _mark_unavailable(self, error: RedisUnavailable) -> None:
         if self._retry_at is None:
             _log.error("degraded: continuing with the last known thresholds", error=str(error))
+            self._away_since = self._clock()
         self._retry_at = self._clock() + _RETRY_S
 
     def _mark_available(self) -> None:
         if self._retry_at is not None:
             _log.info("Redis answers again")
+            self._away_s, self._away_since = self.degraded_s, None
         self._retry_at = None
 
 

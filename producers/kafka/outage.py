@@ -53,6 +53,11 @@ class Outage:
         self.bootstrap = bootstrap
         self._began: float | None = None
 
+    @property
+    def is_on(self) -> bool:
+        """Whether Kafka does not answer."""
+        return self._began is not None
+
     def begin(self, reason: str, pending: int) -> None:
         """Logs that Kafka does not answer; repeated calls do nothing.
 

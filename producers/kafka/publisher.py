@@ -91,6 +91,16 @@ class Publisher:
         self._log_filter = AiokafkaLogFilter()
 
     @property
+    def kafka_is_away(self) -> bool:
+        """Whether Kafka has not answered for long enough that it was logged."""
+        return self._outage.is_on
+
+    @property
+    def max_bytes(self) -> int:
+        """Most bytes of records that wait for Kafka's confirmation."""
+        return self._max_bytes
+
+    @property
     def undelivered_chunks(self) -> int:
         """Number of chunks that the broker has not acknowledged."""
         return sum(pending.topic == AUDIO.name for pending in self._undelivered.values())

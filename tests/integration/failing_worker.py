@@ -14,7 +14,7 @@ from processors.app.faust_app import Worker
 from processors.core.alerting.decision import ScoredWindow
 from processors.core.windowing.segment import Segment
 from processors.stream.batch_scorer import BatchScorer
-from processors.stream.pipeline import WindowScorer
+from processors.stream.ports import WindowScorer
 from schemas.chunk import Chunk
 from schemas.record import Record
 from schemas.topics import SCORES, Topic

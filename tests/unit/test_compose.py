@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 import tomllib
 from collections.abc import Iterator
 from importlib import resources
@@ -243,14 +242,3 @@ def test_the_image_installs_what_the_lock_says() -> None:
     assert set(installed) == {f"requirements/{role}.txt" for role in ("producer", "worker", "s3")}
     assert "--require-hashes" in install
     assert "--no-deps" in install
-
-
-@pytest.mark.parametrize(
-    ("hosts", "healthy"),
-    [(["/172.18.0.5"], True), (["/172.18.0.6", "/172.18.0.5"], True), (["/172.18.0.6"], False), ([], False)],
-)
-def test_a_worker_is_healthy_as_a_member_of_its_group(hosts: list[str], healthy: bool) -> None:
-    is_member = runpy.run_path(str(ROOT / "deploy" / "worker_health.py"))["is_member"]
-    members = [(f"member-{number}", "faust", host, b"", b"") for number, host in enumerate(hosts)]
-    group = (0, "tocsin", "Stable", "consumer", "", members)
-    assert is_member([group], ["127.0.0.1", "172.18.0.5"]) is healthy

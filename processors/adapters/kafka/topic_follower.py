@@ -71,6 +71,17 @@ class TopicFollower:
             return False
         return True
 
+    async def check_broker(self) -> None:
+        """Asks the broker for the topic's end.
+
+        Raises:
+            KafkaError, TimeoutError: it does not answer, or the follower has not started.
+        """
+        if self._consumer is None:
+            raise TimeoutError("not connected yet")
+        async with asyncio.timeout(_CATCH_UP_S):
+            await self._consumer.end_offsets([TopicPartition(self._topic.name, 0)])
+
     async def stop(self) -> None:
         """Stops following."""
         if self._task is not None:

@@ -44,6 +44,7 @@ class AssignedModels:
         send: sends a status; it may fail.
         detectors: by name; assignments for others are ignored.
         worker: this worker's name; host and process id unless given.
+        on_refused: called with the error class of every refusal.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class AssignedModels:
         send: Callable[[Record], Awaitable[None]],
         detectors: Detectors,
         worker: str | None = None,
+        on_refused: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._on_refused = on_refused
         self._detectors = detectors
         self._models = models
         self._provider = provider
@@ -155,6 +158,8 @@ class AssignedModels:
             message="" if error is None else str(error)[:2_000],
             at_ns=time.time_ns(),
         )
+        if state == "refused":
+            self._on_refused(status.error)
         log = _log.info if state == "ready" else _log.error
         log(
             f"model {state}",

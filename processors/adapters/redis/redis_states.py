@@ -31,6 +31,7 @@ _PREFIX = "tocsin:state:v2:"
 _FORGET_AFTER_S = 90 * 24 * 3600
 _WHOLE = "tocsin:states:v2:whole"
 _CLAIM = "tocsin:states:v2:claim"
+_WRITABLE = "tocsin:writable"
 
 
 class RedisStates:
@@ -94,6 +95,14 @@ class RedisStates:
     async def mark_whole(self) -> None:
         """See :class:`processors.stream.rebuild.RebuildableStore`."""
         await self._with_timeout(self._redis.set(_WHOLE, "1"))
+
+    async def check_writable(self) -> None:
+        """Stores a key of no meaning.
+
+        Raises:
+            RedisUnavailable: it does not answer, or refuses to store.
+        """
+        await self._with_timeout(self._redis.set(_WRITABLE, "1", ex=60))
 
     async def close(self) -> None:
         """Closes the connection."""

@@ -65,6 +65,7 @@ class Partition(Generic[T]):
     _pending: deque[tuple[int, T]] = field(default_factory=deque)
     _holds: list[tuple[int, str]] = field(default_factory=list)
     _changed: set[str] = field(default_factory=set)
+    _dropped: list[DeviceStream] = field(default_factory=list)
     _head: int = -1
 
     @property
@@ -88,10 +89,17 @@ class Partition(Generic[T]):
         """Records that a device sent a record, which the caller pushes into the stream before :meth:`release`."""
         device = self.devices.pop(stream.device_id, None)
         if device is None or device.stream is not stream:
+            if device is not None:
+                self._drop(device.stream, "new_manifest")
             device = TrackedDevice(stream, timestamp_ms)
         device.last_ms = timestamp_ms
         self.devices[stream.device_id] = device
         self._changed.add(stream.device_id)
+
+    def take_dropped(self) -> list[DeviceStream]:
+        """Streams dropped since the last call, their segments closed."""
+        dropped, self._dropped = self._dropped, []
+        return dropped
 
     def stream(self, device_id: str) -> DeviceStream | None:
         """A device's stream; None when it is new or has left the memory."""
@@ -136,7 +144,7 @@ class Partition(Generic[T]):
             device_id = entries[-1][1]
             if (segment := self._unfinished(self.devices[device_id])) is None:
                 # Its next chunk begins a new segment.
-                del self.devices[device_id]
+                self._drop(self.devices.pop(device_id).stream, "given_up")
                 self.given_up += 1
             else:
                 found.append(segment)
@@ -150,6 +158,11 @@ class Partition(Generic[T]):
         device = self.devices[segment.device_id]
         device.covered = segment.last_offset
         self._changed.add(segment.device_id)
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """Broker time of the oldest record that is not released, milliseconds since 1970; None without one."""
+        return self._timestamps_ms[self._pending[0][0]] if self._pending else None
 
     def release(self) -> list[T]:
         """Removes and returns the records below the frontier, in offset order."""
@@ -175,6 +188,10 @@ class Partition(Generic[T]):
                 heappush(self._holds, (holds, device_id))
             device.holds = holds
         self._changed.clear()
+
+    def _drop(self, stream: DeviceStream, reason: str) -> None:
+        stream.close(reason)
+        self._dropped.append(stream)
 
     def _frontier(self) -> int | None:
         """The oldest record that any device holds back; drops what no longer holds."""
@@ -211,7 +228,7 @@ class Partition(Generic[T]):
             device_id, device = next(iter(self.devices.items()))
             if self.broker_ms - device.last_ms <= IDLE_MS or device.holds is not None:
                 break
-            del self.devices[device_id]
+            self._drop(self.devices.pop(device_id).stream, "silence")
         while self.unfinished:
             device_id, segment = next(iter(self.unfinished.items()))
             if self.broker_ms - segment.broker_ms <= AUDIO.retention_ms:

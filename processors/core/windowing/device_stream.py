@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from processors.core.models.model import ModelSet
@@ -32,6 +32,7 @@ class DeviceStream:
         models_revision: the revision ``model_set`` was resolved for; set and read by the caller.
         detectors: those it runs; one without a model yet has no entry in ``model_set``.
         segment: the current unbroken run; None before the first chunk.
+        missing: samples per channel that the last gap left out.
     """
 
     device_id: str
@@ -41,6 +42,8 @@ class DeviceStream:
     models_revision: object = None
     detectors: tuple[str, ...] = ()
     segment: Segment | None = None
+    missing: int = 0
+    _closed: list[tuple[Segment, str]] = field(default_factory=list)
     _sequence: int = -1
     _end_sample: int = 0
     _channels: int = 0
@@ -62,6 +65,7 @@ class DeviceStream:
             )
         segment = self.segment
         if segment is None or chunk.session_id != segment.session_id:
+            self.close("session_end")
             return self._start_segment(chunk, Arrival.FIRST)
         if chunk.sequence <= self._sequence:
             return Arrival.DUPLICATE
@@ -79,6 +83,8 @@ class DeviceStream:
                 f" {self._end_sample}, which was already received: keep counting samples, or begin a new session"
             )
         if chunk.first_sample > self._end_sample:
+            self.missing = chunk.first_sample - self._end_sample
+            self.close("gap")
             return self._start_segment(chunk, Arrival.GAP)
         self._advance(chunk)
         return Arrival.NEXT
@@ -88,6 +94,17 @@ class DeviceStream:
         self.model_set = model_set
         if self.segment is not None:
             self.segment.set_models(model_set)
+
+    def close(self, reason: str) -> None:
+        """Ends the segment: what waits for the rest of its window is skipped, for this reason."""
+        if self.segment is not None:
+            self._closed.append((self.segment, reason))
+            self.segment = None
+
+    def take_closed(self) -> list[tuple[Segment, str]]:
+        """Segments that ended since the last call, each with the reason."""
+        closed, self._closed = self._closed, []
+        return closed
 
     def _start_segment(self, chunk: Chunk, arrival: Arrival) -> Arrival:
         self.segment = Segment(self.device_id, chunk.session_id, chunk.sample_rate, chunk.first_sample, self.model_set)

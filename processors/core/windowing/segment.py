@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from processors.core.accounting.coverage import Coverage, Settled
 from processors.core.audio.frame_stream import FrameStream
 from processors.core.audio.recording import to_mono
 from processors.core.models.model import ModelSet, ScoringModel, Slot
@@ -35,6 +36,7 @@ class Segment:
         self.session_id = session_id
         self.sample_rate = sample_rate
         self._end = start
+        self._coverage = Coverage(start)
         self._streams: dict[str, FrameStream] = {}
         self._handovers: dict[Slot, ModelHandover] = {}
         self._chunks = ChunkSpans(device_id, session_id, sample_rate)
@@ -77,6 +79,9 @@ class Segment:
             cutter.buffer.drop_before(min(other.next_row for other in cutters if other.buffer is cutter.buffer))
         self._chunks.drop_before(self.needed_from())
         windows.sort(key=lambda window: window.end_sample)
+        for window in windows:
+            if window.slot.stage == "champion":
+                self._coverage.cover(window.first_sample, window.end_sample)
         return windows
 
     def needed_from(self) -> int:
@@ -95,6 +100,19 @@ class Segment:
     def frontier(self, after: int = -1) -> int | None:
         """Offset of the oldest chunk after offset ``after`` that a pending window depends on; None for none."""
         return self._chunks.offset_after(after)
+
+    @property
+    def has_models(self) -> bool:
+        """Whether any model cuts windows."""
+        return bool(self._handovers)
+
+    def settle(self, *, all_of_it: bool = False) -> Settled:
+        """Samples whose outcome has become final since the last call.
+
+        Args:
+            all_of_it: whether the segment is over, so that nothing waits for a further window.
+        """
+        return self._coverage.settle(self._end if all_of_it else min(self.needed_from(), self._end))
 
     def _cutters(self) -> list[WindowCutter]:
         return [cutter for handover in self._handovers.values() for cutter in handover.cutters()]

@@ -14,6 +14,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from processors.adapters.metrics.address import parse_address
+from processors.adapters.metrics.health import Health
+from processors.adapters.metrics.server import serve_metrics
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.onnx_model import OnnxModel
 from processors.adapters.models.signing import load_private_key, load_trusted_keys
@@ -120,7 +123,9 @@ def retrain(
     trusted = load_trusted_keys(environment.model_trusted) if environment.model_trusted else ()
     store = ArtefactStore(environment.store)
     fleet = asyncio.run(read_fleet(bootstrap))
-    with _sigterm_unwinds(), _workspace(out) as workspace:
+    metrics = serve_metrics("retrain", parse_address(environment.metrics), Health())
+    with _sigterm_unwinds(), _workspace(out) as workspace, metrics as endpoint:
+        log_line(f"metrics: {endpoint.url or 'off'}")
         report: dict[str, Any] = {"recipe": recipe, "settings": dict(retraining.settings), "seed": seed}
         source = workspace / "data" if data is None else data
         if devices is not None:

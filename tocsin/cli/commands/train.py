@@ -8,8 +8,13 @@ from typing import Annotated
 
 import typer
 
+from processors.adapters.metrics.address import parse_address
+from processors.adapters.metrics.health import Health
+from processors.adapters.metrics.server import serve_metrics
 from producers.sources.sensor import SensorOptions
 from tocsin.cli.options import KeyValues, key_values
+from tocsin.diagnostics import log_line
+from tocsin.settings import load_settings
 from tocsin.terminal import print_error, print_json, print_line
 from trainers.recipes.registry import RECIPES
 from trainers.recipes.registry import recipe as recipe_of
@@ -57,7 +62,9 @@ def train(
     run_key["sensor"] = asdict(sensor)
     checkpoint = out
     try:
-        with as_recordings(data, sensor) as folder, resumable(out, run_key) as checkpoint:
+        metrics = serve_metrics("train", parse_address(load_settings().metrics), Health())
+        with metrics as endpoint, as_recordings(data, sensor) as folder, resumable(out, run_key) as checkpoint:
+            log_line(f"metrics: {endpoint.url or 'off'}")
             trained = recipe_of(recipe).train(folder, seed, values)
             model = write(trained, out, seed, version)
     except KeyboardInterrupt:

@@ -50,6 +50,8 @@ def worker(
         model_cache=settings.cache,
         model_trusted=settings.model_trusted,
         detectors=settings.detectors,
+        metrics=settings.metrics,
+        metrics_by_device=settings.metrics_devices,
     )
     if processes == 1:
         run_worker(options, with_parent=with_parent)

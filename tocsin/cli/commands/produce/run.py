@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
+from processors.adapters.metrics.address import parse_address
+from processors.adapters.metrics.health import Health
+from processors.adapters.metrics.server import serve_metrics
 from processors.app.logs import configure_logs
 from producers.kafka.connection import Connection
 from producers.kafka.publisher import Publisher
@@ -21,6 +24,7 @@ from producers.source import PlaybackJob
 from producers.stats import ProducerStats
 from schemas.errors import BrokerUnavailable, InputError
 from tocsin.addresses import kafka_address
+from tocsin.cli.commands.produce.metrics import ProducerCollector
 from tocsin.cli.main import INTERRUPTED
 from tocsin.console import terminal
 from tocsin.settings import load_settings
@@ -28,6 +32,7 @@ from tocsin.terminal import print_error, print_json
 
 _LINE_EVERY_S = 10.0
 _REFRESH_S = 0.25
+_LIVE_S = 60.0
 
 Work = Callable[[Publisher], Awaitable[None]]
 
@@ -132,14 +137,17 @@ def run(address: str, stats: ProducerStats, work: Work, *, total_s: float | None
         typer.Exit: a file failed, chunks were not delivered, or the run was interrupted.
     """
     publisher = Publisher(Connection(address))
+    health = Health(("kafka",), live_s=_LIVE_S)
+    metrics = parse_address(load_settings().metrics)
     began = time.monotonic()
     interrupted = False
     with _progress(stats, total_s) as refresh:
         configure_logs()
-        try:
-            asyncio.run(_deliver(publisher, work, refresh))
-        except (KeyboardInterrupt, asyncio.CancelledError):
-            interrupted = True
+        with serve_metrics("producer", metrics, health, (ProducerCollector(stats, publisher),)):
+            try:
+                asyncio.run(_deliver(publisher, work, refresh, health))
+            except (KeyboardInterrupt, asyncio.CancelledError):
+                interrupted = True
     summary = _Summary(stats, publisher, time.monotonic() - began)
     if json:
         print_json(summary.as_json())
@@ -153,7 +161,7 @@ def run(address: str, stats: ProducerStats, work: Work, *, total_s: float | None
         raise typer.Exit(INTERRUPTED)
 
 
-async def _deliver(publisher: Publisher, work: Work, refresh: Callable[[], None]) -> None:
+async def _deliver(publisher: Publisher, work: Work, refresh: Callable[[], None], health: Health) -> None:
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -162,6 +170,8 @@ async def _deliver(publisher: Publisher, work: Work, refresh: Callable[[], None]
         while True:
             await asyncio.sleep(_REFRESH_S)
             refresh()
+            health.beat()
+            health.set("kafka", "does not answer" if publisher.kafka_is_away else "")
 
     async with publisher:
         refreshing = asyncio.create_task(keep_refreshing())

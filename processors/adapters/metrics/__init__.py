@@ -1,0 +1,1 @@
+"""Prometheus metrics, liveness and readiness of a process over HTTP."""

@@ -1,0 +1,83 @@
+"""The monitor: looks every few seconds whether the worker can score and store, and how far it is behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from processors.adapters.metrics.health import Health
+from schemas.errors import RedisUnavailable
+
+_log = structlog.get_logger(__name__)
+
+CHECKS = ("start", "partitions", "kafka", "redis", "batch")
+"""What a worker needs to be ready; docs/operations.md says what each means."""
+INTERVAL_S = 3.0
+_SLOW_BATCH_S = 30.0
+_CHECK_S = 6.0
+
+
+class Monitor:
+    """Checks broker, store and progress.
+
+    Args:
+        health: where the results go.
+        check_kafka: raises where the broker does not answer.
+        check_redis: raises where the store does not answer or refuses to store.
+        unread: records of the worker's partitions not fetched yet; None where Kafka does not say.
+        batch_age_s: seconds since the running batch began.
+        is_assigned: whether the group has given this worker its share of the partitions, which may be none.
+
+    Attributes:
+        lag: records not fetched yet, as last seen; None before that is known.
+    """
+
+    def __init__(
+        self,
+        health: Health,
+        check_kafka: Callable[[], Awaitable[None]],
+        check_redis: Callable[[], Awaitable[None]],
+        unread: Callable[[], Awaitable[int | None]],
+        batch_age_s: Callable[[], float],
+        is_assigned: Callable[[], bool],
+    ) -> None:
+        self._health = health
+        self._check_kafka, self._check_redis = check_kafka, check_redis
+        self._unread, self._batch_age_s, self._is_assigned = unread, batch_age_s, is_assigned
+        self._was_ready: bool | None = None
+        self.lag: int | None = None
+
+    async def run(self) -> None:
+        """Checks until cancelled."""
+        health = self._health
+        while True:
+            health.beat()
+            health.set("partitions", "" if self._is_assigned() else "the group has not assigned any yet")
+            age = self._batch_age_s()
+            health.set("batch", f"one has run for {age:.0f} s" if age > _SLOW_BATCH_S else "")
+            results = await asyncio.gather(_reason(self._check_kafka), _reason(self._check_redis))
+            for check, reason in zip(("kafka", "redis"), results, strict=True):
+                health.set(check, reason)
+            if self._is_assigned() and not results[0]:
+                self.lag = await self._unread()
+            self._report()
+            await asyncio.sleep(INTERVAL_S)
+
+    def _report(self) -> None:
+        reasons = self._health.not_ready()
+        if self._was_ready is not None and self._was_ready == bool(reasons):
+            log = _log.warning if reasons else _log.info
+            log("not ready" if reasons else "ready again", reasons=reasons)
+        self._was_ready = not reasons
+
+
+async def _reason(check: Callable[[], Awaitable[None]]) -> str:
+    try:
+        async with asyncio.timeout(_CHECK_S):
+            await check()
+    except (KafkaError, RedisUnavailable, OSError, TimeoutError) as error:
+        return str(error) or f"no answer ({type(error).__name__})"
+    return ""
