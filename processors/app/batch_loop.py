@@ -10,6 +10,8 @@ from processors.app.options import WorkerOptions
 from processors.stream.pipeline import Delivery, Pipeline
 from schemas.record import Record
 
+_SETTLE_S = 1.0
+
 
 class BatchLoop:
     """Hands batches of events to the pipeline, one at a time.
@@ -34,6 +36,7 @@ class BatchLoop:
         self._stopping = False
         self._handled = 0
         self._batch_since: float | None = None
+        self._settled_at = 0.0
 
     @property
     def handled(self) -> int:
@@ -68,11 +71,13 @@ class BatchLoop:
         while not self._stopping:
             batch = await self._next_batch()
             async with self._batch_lock:
-                if not self._stopping:
+                if batch and not self._stopping:
                     self._batch_since = asyncio.get_running_loop().time()
                     await asyncio.wait_for(self._handle(batch), self._options.stall_s)
                     self._batch_since = None
                     self._handled += 1
+                if not self._stopping:
+                    await asyncio.wait_for(self._settle(), self._options.stall_s)
 
     def stop(self) -> None:
         """No further batch begins."""
@@ -99,7 +104,11 @@ class BatchLoop:
             self._queue.get_nowait()
 
     async def _next_batch(self) -> list[tuple[int, Any]]:
-        batch = [await self._queue.get()]
+        """The next events; none after a second without any."""
+        try:
+            batch = [await asyncio.wait_for(self._queue.get(), _SETTLE_S)]
+        except TimeoutError:
+            return []
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.batch_wait_s
         while len(batch) < self._options.batch_chunks:
@@ -118,6 +127,12 @@ class BatchLoop:
             await self._pipeline.handle(
                 [_delivery(event) for event in events], lambda: self._assigned and self._assignment == assignment
             )
+
+    async def _settle(self) -> None:
+        now, assignment = asyncio.get_running_loop().time(), self._assignment
+        if self._assigned and now - self._settled_at >= _SETTLE_S:
+            self._settled_at = now
+            await self._pipeline.settle(lambda: self._assigned and self._assignment == assignment)
 
     def _is_current(self, event: Any) -> bool:
         return bool(event.message.generation_id == self._generation())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class Pipeline:
         default_kind: the kind of a device without a manifest.
         refuse: takes a model that failed from all its targets, see :data:`processors.stream.model_fallback.Refuse`.
         accounting: counts what happens.
+        clock: seconds, monotonic; for how long a partition has had no records.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Pipeline:
         default_kind: DeviceKind,
         refuse: Refuse = lambda *_: False,
         accounting: Accounting | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._scorer = scorer
         self._contexts = contexts
@@ -110,6 +113,8 @@ class Pipeline:
         self._accounting = Accounting() if accounting is None else accounting
         self._partitions: dict[int, Partition[Acknowledge]] = {}
         self._forgotten: list[Partition[Acknowledge]] = []
+        self._handled_at: dict[int, float] = {}
+        self._clock = clock
         self._all_sent = True
 
     @property
@@ -161,10 +166,28 @@ class Pipeline:
         self._accounting.sent(outputs, notices)
         if not is_current():
             return
-        seen = [partitions[number] for number in {delivery.partition for delivery in batch}]
-        # After the outputs: such a segment says that every earlier window of its device is stored.
+        numbers = {delivery.partition for delivery in batch}
+        self._handled_at |= dict.fromkeys(numbers, self._clock())
+        await self._advance([partitions[number] for number in numbers], is_current)
+
+    async def settle(self, is_current: Callable[[], bool]) -> None:
+        """Lets commits pass the devices of partitions without new records; call it every few seconds, not in a batch.
+
+        Args:
+            is_current: False once the partitions were revoked.
+        """
+        await self._advance([partition for partition in self._partitions.values() if partition.pending], is_current)
+
+    async def _advance(self, seen: Sequence[Partition[Acknowledge]], is_current: Callable[[], bool]) -> None:
+        """Stores the unfinished segments of devices that hold commits back, and acknowledges what is done.
+
+        After the outputs: such a segment says that every earlier window of its device is stored.
+        """
         given_up = sum(partition.given_up for partition in seen)
-        overdue = [(partition, segment) for partition in seen for segment in partition.overdue()]
+        now, overdue = self._clock(), []
+        for partition in seen:
+            quiet_ms = int(1_000 * (now - self._handled_at.get(partition.number, now)))
+            overdue += [(partition, segment) for segment in partition.overdue(quiet_ms)]
         if given_up := sum(partition.given_up for partition in seen) - given_up:
             _log.warning("segments given up: send longer chunks", count=given_up, most_chunks=MAX_CHUNKS)
         if overdue:

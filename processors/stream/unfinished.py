@@ -14,7 +14,7 @@ from schemas.record import Record
 from schemas.unfinished import UnfinishedSegment
 
 _log = structlog.get_logger(__name__)
-_PIECE = 32
+_PIECE = 8
 
 Acknowledge = Callable[[], object]
 

@@ -104,6 +104,7 @@ class World:
             unfinished=self.log,
             executor=ThreadPoolExecutor(1),
             default_kind="machine",
+            clock=lambda: self.clock_ms / 1_000,
         )
 
     async def _send(self, messages: Sequence[tuple[Topic, Record]]) -> None:
@@ -212,6 +213,26 @@ async def test_an_outage_is_not_a_devices_silence(minutes: int, restart: bool) -
     assert world.log.segments, "the segments were stored"
     # Without a restart, streams leave the memory after five minutes; until then nothing is read again.
     assert (world.log.reads > 0) == (restart or minutes > 5)
+
+
+async def test_a_partition_whose_devices_are_all_silent_is_committed_to_its_end() -> None:
+    world = World()
+    for _ in range(3):
+        world.produce("a")
+    await world.handle(64)
+    world.clock_ms += HOLD_MS - 10
+    await world.pipeline.settle(lambda: True)
+    assert world.committed < 3
+
+    world.clock_ms += 20
+    await world.pipeline.settle(lambda: True)
+    assert world.committed == 3
+
+    world.begin()
+    for _ in range(9):
+        world.produce("a")
+    await world.handle(64)
+    world.assert_whole()
 
 
 async def test_devices_that_come_and_go_leave_nothing_behind() -> None:

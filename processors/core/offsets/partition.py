@@ -134,12 +134,16 @@ class Partition(Generic[T]):
         if segment is not None and device is not None and segment.last_offset < offset:
             device.covered = segment.last_offset
 
-    def overdue(self) -> list[UnfinishedSegment]:
-        """Segments to store, so that the frontier can pass their devices; see :meth:`store`."""
+    def overdue(self, quiet_ms: int = 0) -> list[UnfinishedSegment]:
+        """Segments to store, so that the frontier can pass their devices; see :meth:`store`.
+
+        Args:
+            quiet_ms: time since the newest record was taken, milliseconds.
+        """
         self._refresh()
         entries: list[tuple[int, str]] = []
         found: list[UnfinishedSegment] = []
-        while (held := self._frontier()) is not None and self._is_overdue(held):
+        while (held := self._frontier()) is not None and self._is_overdue(held, self.broker_ms + quiet_ms):
             entries.append(heappop(self._holds))
             device_id = entries[-1][1]
             if (segment := self._unfinished(self.devices[device_id])) is None:
@@ -203,10 +207,10 @@ class Partition(Generic[T]):
             heappop(self._holds)
         return None
 
-    def _is_overdue(self, offset: int) -> bool:
+    def _is_overdue(self, offset: int, now_ms: int) -> bool:
         # A record that was read again from before the frontier is not pending.
         since = self._timestamps_ms.get(offset, 0)
-        return self.broker_ms - since > HOLD_MS or self._head - offset > HOLD_RECORDS
+        return now_ms - since > HOLD_MS or self._head - offset > HOLD_RECORDS
 
     def _unfinished(self, device: TrackedDevice) -> UnfinishedSegment | None:
         segment = device.stream.segment

@@ -29,6 +29,8 @@ class RecordingPipeline:
         self.current = is_current
         await self.may_end.wait()
 
+    async def settle(self, is_current: Callable[[], bool]) -> None: ...
+
     def forget(self) -> None:
         self.forgotten += 1
 
