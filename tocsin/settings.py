@@ -31,6 +31,8 @@ class Settings(BaseSettings):
         group: consumer group of the workers.
         instance_id: static group membership of a single worker; unique among running workers.
         default_kind: kind assumed for a device without a manifest.
+        memory_mb: bound on the sound and the unfinished windows that a worker process holds in memory, MB; the process
+            itself takes some 200 more.
         log_level: of Tocsin's own logs.
         model_store: location of published models, a folder or ``s3://``; None is ``models`` in ``data``.
         model_cache: folder of the models that a worker has fetched; None is ``models-cache`` in ``data``.
@@ -51,6 +53,7 @@ class Settings(BaseSettings):
     group: str = Field(default="tocsin", min_length=1, max_length=200)
     instance_id: str | None = Field(default=None, min_length=1, max_length=200)
     default_kind: DeviceKind = "machine"
+    memory_mb: int = Field(default=256, ge=32, le=65_536)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     model_store: str | None = Field(default=None, min_length=1)
     model_cache: Path | None = None

@@ -21,6 +21,7 @@ def worker_supervisor(options: WorkerOptions, count: int, log: int | None = None
         "TOCSIN_MODEL_CACHE": str(options.model_cache),
         "TOCSIN_METRICS": options.metrics,
         "TOCSIN_METRICS_DEVICES": str(options.metrics_by_device),
+        "TOCSIN_MEMORY_MB": str(options.memory_mb),
     }
     if options.detectors is not None:
         environment["TOCSIN_DETECTORS"] = str(options.detectors)

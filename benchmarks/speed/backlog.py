@@ -34,7 +34,7 @@ async def publish(kafka: str, options: argparse.Namespace) -> int:
     rate, channels = (48_000, 2) if options.chunk_kib > 32 else (16_000, 1)
     samples = options.chunk_kib * 1024 // (2 * channels)
     pcm = np.random.default_rng(1).normal(0, 800, samples * channels).astype("<i2").tobytes()
-    chunks = options.megabytes * 1024 // options.chunk_kib
+    chunks: int = options.megabytes * 1024 // options.chunk_kib
     async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, max_request_size=2**21) as producer:
         for n in range(options.devices):
             record = Device(device_id=f"d{n}", kind="machine").to_record()

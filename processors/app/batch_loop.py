@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from processors.app.byte_budget import ByteBudget, bytes_of
 from processors.app.options import WorkerOptions
 from processors.stream.pipeline import Delivery, Pipeline
 from schemas.record import Record
 
 _SETTLE_S = 1.0
+# Features occupy a multiple of their sound while a batch is computed.
+_BATCH_SHARE = 16
+
+
+class _Queued(NamedTuple):
+    """An event, the assignment of partitions it was delivered in, and its bytes."""
+
+    assignment: int
+    event: Any
+    size: int
 
 
 class BatchLoop:
@@ -23,13 +34,17 @@ class BatchLoop:
         pipeline: handles the batches.
         generation: Kafka's present generation id of the consumer.
         options: batch size and waiting times.
+        budget: of the bytes that are fetched and not handled yet.
     """
 
-    def __init__(self, pipeline: Pipeline, generation: Callable[[], int], options: WorkerOptions) -> None:
+    def __init__(
+        self, pipeline: Pipeline, generation: Callable[[], int], options: WorkerOptions, budget: ByteBudget
+    ) -> None:
         self._pipeline = pipeline
         self._generation = generation
         self._options = options
-        self._queue: asyncio.Queue[tuple[int, Any]] = asyncio.Queue(4 * options.batch_chunks)
+        self._budget = budget
+        self._queue: asyncio.Queue[_Queued] = asyncio.Queue(4 * options.batch_chunks)
         self._batch_lock = asyncio.Lock()
         self._assignment = 0
         self._assigned = False
@@ -60,7 +75,7 @@ class BatchLoop:
     async def enqueue(self, stream: Any) -> None:
         """Queues the events of Faust's stream for as long as it lasts; waits while the queue is full."""
         async for event in stream.noack().events():
-            await self._queue.put((self._assignment, event))
+            await self._queue.put(_Queued(self._assignment, event, bytes_of(event.message)))
 
     async def run(self) -> None:
         """Handles batches until :meth:`stop`.
@@ -76,6 +91,7 @@ class BatchLoop:
                     await asyncio.wait_for(self._handle(batch), self._options.stall_s)
                     self._batch_since = None
                     self._handled += 1
+                self._budget.release(sum(one.size for one in batch if one.assignment == self._assignment))
                 if not self._stopping:
                     await asyncio.wait_for(self._settle(), self._options.stall_s)
 
@@ -102,8 +118,9 @@ class BatchLoop:
         self._pipeline.forget()
         while not self._queue.empty():
             self._queue.get_nowait()
+        self._budget.reset()
 
-    async def _next_batch(self) -> list[tuple[int, Any]]:
+    async def _next_batch(self) -> list[_Queued]:
         """The next events; none after a second without any."""
         try:
             batch = [await asyncio.wait_for(self._queue.get(), _SETTLE_S)]
@@ -111,18 +128,20 @@ class BatchLoop:
             return []
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.batch_wait_s
-        while len(batch) < self._options.batch_chunks:
+        size = batch[0].size
+        while len(batch) < self._options.batch_chunks and size < self._budget.limit // _BATCH_SHARE:
             try:
                 batch.append(self._queue.get_nowait())
+                size += batch[-1].size
             except asyncio.QueueEmpty:
                 if (left := deadline - loop.time()) <= 0:
                     break
                 await asyncio.sleep(left)
         return batch
 
-    async def _handle(self, batch: Sequence[tuple[int, Any]]) -> None:
+    async def _handle(self, batch: Sequence[_Queued]) -> None:
         assignment = self._assignment
-        events = [event for queued_in, event in batch if queued_in == assignment and self._is_current(event)]
+        events = [one.event for one in batch if one.assignment == assignment and self._is_current(one.event)]
         if self._assigned and events:
             await self._pipeline.handle(
                 [_delivery(event) for event in events], lambda: self._assigned and self._assignment == assignment

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import faust
 import mode
 import structlog
 
@@ -32,6 +31,7 @@ from processors.adapters.models.signing import load_trusted_keys
 from processors.adapters.models.source import ModelSource
 from processors.adapters.redis.redis_states import RedisStates
 from processors.app.batch_loop import BatchLoop
+from processors.app.byte_budget import ByteBudget
 from processors.app.monitor import CHECKS, Monitor
 from processors.app.options import WorkerOptions
 from processors.app.shutdown import crash, shut_down
@@ -60,7 +60,7 @@ _log = structlog.get_logger(__name__)
 _MAX_HASHED_KEY_BYTES = 4_096
 
 
-def new_app(options: WorkerOptions) -> faust.App:
+def new_app(options: WorkerOptions) -> App:
     """A Faust app with the verified settings, without agents."""
     app = App(
         options.group,
@@ -80,7 +80,7 @@ def new_app(options: WorkerOptions) -> faust.App:
         broker_max_poll_interval=1e6,
         broker_max_poll_records=500,
         broker_client_id="tocsin-worker",
-        consumer_max_fetch_size=4 * 1024 * 1024,
+        consumer_max_fetch_size=1024 * 1024,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=options.instance_id,
         stream_buffer_maxsize=2048,
@@ -89,6 +89,7 @@ def new_app(options: WorkerOptions) -> faust.App:
         producer_max_request_size=2 * 1024 * 1024,
         agent_supervisor=mode.CrashingSupervisor,
     )
+    app.byte_budget = ByteBudget(options.record_bytes)
     install(app)
     return app
 
@@ -144,10 +145,13 @@ class Worker:
             unfinished=self._unfinished,
             executor=self._executor,
             default_kind=options.default_kind,
+            window_bytes=options.window_bytes,
             refuse=self._assigned.refuse,
             accounting=Accounting(self._counts),
         )
-        self._batches = BatchLoop(self._pipeline, lambda: self.app.consumer_generation_id, options)
+        self._batches = BatchLoop(
+            self._pipeline, lambda: self.app.consumer_generation_id, options, self.app.byte_budget
+        )
         self._ready = False
         self._monitor = Monitor(
             self._health,
@@ -156,6 +160,7 @@ class Worker:
             lambda: unread_records(self.app.consumer),
             self._batches.batch_age_s,
             lambda: self._batches.is_assigned,
+            self._oldest_age_s,
         )
         self.collector = StreamCollector(self._counts, self._gauges(), by_device=options.metrics_by_device)
         self._connect()
@@ -216,6 +221,10 @@ class Worker:
             Gauge("tocsin_oldest_unscored_age_seconds", "Age of the oldest record that waits.", self._oldest_age_s),
             Gauge("tocsin_devices", "Devices with a stream.", self._count_devices),
             Gauge("tocsin_states_cached", "Detector states held in memory.", lambda: states.cached),
+            Gauge("tocsin_record_bytes", "Records fetched and not handled.", lambda: self.app.byte_budget.used),
+            Gauge("tocsin_record_limit_bytes", "Most bytes of such.", lambda: self.app.byte_budget.limit),
+            Gauge("tocsin_window_bytes", "Unfinished windows in memory.", lambda: self._pipeline.window_bytes_used),
+            Gauge("tocsin_window_limit_bytes", "Most bytes of such.", lambda: self._options.window_bytes),
             Gauge("tocsin_degraded", "1 while Redis cannot be used.", lambda: states.degraded),
             Gauge("tocsin_degraded_seconds", "Time without Redis.", lambda: states.degraded_s, counts_up=True),
             Gauge("tocsin_commits", "Offsets of a partition committed.", lambda: Consumer.commits, counts_up=True),

@@ -17,6 +17,8 @@ CHECKS = ("start", "partitions", "kafka", "redis", "batch")
 """What a worker needs to be ready; docs/operations.md says what each means."""
 INTERVAL_S = 3.0
 _SLOW_BATCH_S = 30.0
+_BEHIND_S = 30.0
+_BEHIND_EVERY_S = 60.0
 _CHECK_S = 6.0
 
 
@@ -30,6 +32,7 @@ class Monitor:
         unread: records of the worker's partitions not fetched yet; None where Kafka does not say.
         batch_age_s: seconds since the running batch began.
         is_assigned: whether the group has given this worker its share of the partitions, which may be none.
+        oldest_age_s: age of the oldest record that waits, by the broker's clock, seconds.
 
     Attributes:
         lag: records not fetched yet, as last seen; None before that is known.
@@ -43,11 +46,14 @@ class Monitor:
         unread: Callable[[], Awaitable[int | None]],
         batch_age_s: Callable[[], float],
         is_assigned: Callable[[], bool],
+        oldest_age_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._health = health
         self._check_kafka, self._check_redis = check_kafka, check_redis
         self._unread, self._batch_age_s, self._is_assigned = unread, batch_age_s, is_assigned
+        self._oldest_age_s = oldest_age_s
         self._was_ready: bool | None = None
+        self._behind_logged: float | None = None
         self.lag: int | None = None
 
     async def run(self) -> None:
@@ -64,7 +70,23 @@ class Monitor:
             if self._is_assigned() and not results[0]:
                 self.lag = await self._unread()
             self._report()
+            self.report_lag(asyncio.get_running_loop().time())
             await asyncio.sleep(INTERVAL_S)
+
+    def report_lag(self, now: float) -> None:
+        """Logs once a minute that the worker is behind, and once that it no longer is.
+
+        Args:
+            now: seconds, monotonic.
+        """
+        age = self._oldest_age_s()
+        if age > _BEHIND_S and self.lag:
+            if self._behind_logged is None or now - self._behind_logged >= _BEHIND_EVERY_S:
+                self._behind_logged = now
+                _log.warning("behind: add workers, or CPUs", oldest_s=round(age), records=self.lag)
+        elif self._behind_logged is not None and not self.lag:
+            self._behind_logged = None
+            _log.info("no longer behind")
 
     def _report(self) -> None:
         reasons = self._health.not_ready()

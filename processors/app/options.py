@@ -28,6 +28,8 @@ class WorkerOptions:
         metrics: ``host:port`` that metrics are served at, see
             :func:`processors.adapters.metrics.server.serve_metrics`, or ``off``.
         metrics_by_device: whether metrics of sound are labelled with its device.
+        memory_mb: bound on the sound and the unfinished windows in memory, MB: a quarter for records fetched and not
+            handled, the rest for windows.
         stall_s: a batch that takes longer, or work that waits longer, ends the process; seconds.
     """
 
@@ -44,4 +46,15 @@ class WorkerOptions:
     metrics_by_device: bool = False
     batch_chunks: int = 64
     batch_wait_s: float = 0.02
+    memory_mb: int = 256
     stall_s: float = 180.0
+
+    @property
+    def record_bytes(self) -> int:
+        """Most bytes of records fetched and not handled."""
+        return self.memory_mb * 250_000
+
+    @property
+    def window_bytes(self) -> int:
+        """Most bytes of unfinished windows in memory."""
+        return self.memory_mb * 750_000

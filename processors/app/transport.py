@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar
 
 import faust
@@ -13,20 +13,27 @@ from faust.transport.drivers.aiokafka import Producer as FaustProducer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 
 from processors.adapters.kafka.records import harden_consumers
+from processors.app.byte_budget import ByteBudget, bytes_of
 
 _log = structlog.get_logger(__name__)
 _COMMIT_S = 3.0
 
 
 class App(faust.App):
-    """Creates no folder in the working directory: the worker stores nothing on disk."""
+    """Creates no folder in the working directory: the worker stores nothing on disk.
+
+    Attributes:
+        byte_budget: bounds what is fetched and not handled yet.
+    """
+
+    byte_budget: ByteBudget
 
     def _create_directories(self) -> None:
         pass
 
 
 class Consumer(FaustConsumer):
-    """Commits acknowledged offsets before a rebalance drops them.
+    """Takes records within the byte budget, and commits acknowledged offsets before a rebalance drops them.
 
     Attributes:
         commits: offsets of a partition committed so far in this process.
@@ -39,6 +46,18 @@ class Consumer(FaustConsumer):
         if committed:
             Consumer.commits += len(offsets)
         return committed
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109  # Faust's signature
+        """Faust's, record by record as there is room for them; its own bounds count records, not bytes."""
+        budget: ByteBudget = self.app.byte_budget  # type: ignore[attr-defined]  # of the App above
+        async for tp, message in super().getmany(timeout):
+            size = bytes_of(message)
+            if not budget.has_room(size):
+                await self.wait_first(budget.wait_for_room(size), self.suspend_flow.wait())
+                if not self.flow_active or message.generation_id != self.app.consumer_generation_id:
+                    return  # as Faust does: they are read again
+            budget.take(size)
+            yield tp, message
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """Bounded in time, because the rebalance waits for it."""

@@ -77,6 +77,7 @@ class Pipeline:
         refuse: takes a model that failed from all its targets, see :data:`processors.stream.model_fallback.Refuse`.
         accounting: counts what happens.
         clock: seconds, monotonic; for how long a partition has had no records.
+        window_bytes: bound on the unfinished windows in memory; the streams longest silent leave it, and come back.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Pipeline:
         refuse: Refuse = lambda *_: False,
         accounting: Accounting | None = None,
         clock: Callable[[], float] = time.monotonic,
+        window_bytes: int = 192_000_000,
     ) -> None:
         self._scorer = scorer
         self._contexts = contexts
@@ -115,12 +117,18 @@ class Pipeline:
         self._forgotten: list[Partition[Acknowledge]] = []
         self._handled_at: dict[int, float] = {}
         self._clock = clock
+        self._window_bytes = window_bytes
         self._all_sent = True
 
     @property
     def partitions(self) -> Mapping[int, Partition[Acknowledge]]:
         """The partitions that records were handled of in this assignment, by number."""
         return self._partitions
+
+    @property
+    def window_bytes_used(self) -> int:
+        """Bytes of unfinished windows in memory."""
+        return sum(partition.size_bytes for partition in self._partitions.values())
 
     def forget(self) -> None:
         """Drops all partitions: they are read again from their frontiers."""
@@ -184,6 +192,11 @@ class Pipeline:
         After the outputs: such a segment says that every earlier window of its device is stored.
         """
         given_up = sum(partition.given_up for partition in seen)
+        excess = self.window_bytes_used - self._window_bytes
+        for partition in seen:
+            if excess > 0:
+                partition.shrink(excess + self._window_bytes // 16)
+                excess -= partition.size_bytes
         now, overdue = self._clock(), []
         for partition in seen:
             quiet_ms = int(1_000 * (now - self._handled_at.get(partition.number, now)))

@@ -84,6 +84,7 @@ class World:
     handed: int = 0
     committed: int = 0
     fault: Fault = "none"
+    window_bytes: int = 10**9
 
     def __post_init__(self) -> None:
         self.log.store, self._store = self._storing, self.log.store  # type: ignore[method-assign]
@@ -105,6 +106,7 @@ class World:
             executor=ThreadPoolExecutor(1),
             default_kind="machine",
             clock=lambda: self.clock_ms / 1_000,
+            window_bytes=self.window_bytes,
         )
 
     async def _send(self, messages: Sequence[tuple[Topic, Record]]) -> None:
@@ -174,12 +176,16 @@ step = st.tuples(
 
 
 @settings(max_examples=40, deadline=None)
-@given(steps=st.lists(step, min_size=1, max_size=14), batch=st.sampled_from([1, 3, 64]))
+@given(
+    steps=st.lists(step, min_size=1, max_size=14),
+    batch=st.sampled_from([1, 3, 64]),
+    window_bytes=st.sampled_from([1, 100_000, 10**9]),
+)
 def test_whatever_comes_and_goes_every_window_is_scored_and_commits_trail_by_seconds(
-    steps: list[tuple[list[int], int, Fault]], batch: int
+    steps: list[tuple[list[int], int, Fault]], batch: int, window_bytes: int
 ) -> None:
     async def run() -> None:
-        world = World()
+        world = World(window_bytes=window_bytes)
         for senders, pause_ms, fault in steps:
             world.fault = fault
             for sender in senders:

@@ -55,6 +55,11 @@ class FeatureBuffer:
         """One past the last complete row."""
         return self._first_row + len(self._rows)
 
+    @property
+    def size_bytes(self) -> int:
+        """What it holds in memory."""
+        return self._frames.nbytes + self._frame_power.nbytes + self._rows.nbytes + self._power.nbytes
+
     def add(self, frames: Float32, power: Float32) -> None:
         """Appends the next frames.
 

@@ -57,13 +57,14 @@ class FrameStream:
             self._resampled = np.concatenate([self._resampled, resampled])
             end = new_end
         unneeded = min(max(resampler.first_input(end) - self._input_start, 0), len(self._input))
-        self._input = self._input[unneeded:]
+        # Copies: a view would keep the whole chunk in memory.
+        self._input = self._input[unneeded:].copy()
         self._input_start += unneeded
         count = (len(self._resampled) - spec.n_fft) // spec.hop + 1
         if count <= 0:
             return np.empty((0, spec.n_fft), np.float32)
         frames = np.lib.stride_tricks.sliding_window_view(self._resampled, spec.n_fft)[:: spec.hop][:count]
-        self._resampled = self._resampled[count * spec.hop :]
+        self._resampled = self._resampled[count * spec.hop :].copy()
         self._resampled_start += count * spec.hop
         return frames
 
@@ -77,6 +78,12 @@ class FrameStream:
         self._frames_added += len(frames)
         for buffer in self._buffers.values():
             buffer.add(frames, power)
+
+    @property
+    def size_bytes(self) -> int:
+        """What it holds in memory."""
+        held = self._input.nbytes + self._resampled.nbytes
+        return held + sum(buffer.size_bytes for buffer in self._buffers.values())
 
     def first_input(self, frame: int) -> int:
         """First device sample that ``frame`` depends on, as a session index."""

@@ -31,12 +31,14 @@ class TrackedDevice:
         last_ms: broker time of its latest record, milliseconds since 1970.
         covered: last record that its stored unfinished segment names; -1 where none is stored.
         holds: oldest record that a pending window needs and the stored segment does not name; None for none.
+        size_bytes: of its stream.
     """
 
     stream: DeviceStream
     last_ms: int
     covered: int = -1
     holds: int | None = None
+    size_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Partition(Generic[T]):
         unfinished: the newest stored segment of each device, the oldest first.
         given_up: segments given up, because their pending windows need more than :data:`MAX_CHUNKS` chunks.
         broker_ms: newest broker time, milliseconds since 1970.
+        size_bytes: of the streams in memory.
     """
 
     number: int = 0
@@ -61,11 +64,13 @@ class Partition(Generic[T]):
     unfinished: dict[str, UnfinishedSegment] = field(default_factory=dict)
     given_up: int = 0
     broker_ms: int = 0
+    size_bytes: int = 0
     _timestamps_ms: dict[int, int] = field(default_factory=dict)
     _pending: deque[tuple[int, T]] = field(default_factory=deque)
     _holds: list[tuple[int, str]] = field(default_factory=list)
     _changed: set[str] = field(default_factory=set)
     _dropped: list[DeviceStream] = field(default_factory=list)
+    _leaving: set[str] = field(default_factory=set)
     _head: int = -1
 
     @property
@@ -89,9 +94,12 @@ class Partition(Generic[T]):
         """Records that a device sent a record, which the caller pushes into the stream before :meth:`release`."""
         device = self.devices.pop(stream.device_id, None)
         if device is None or device.stream is not stream:
+            size_bytes = 0
             if device is not None:
-                self._drop(device.stream, "new_manifest")
-            device = TrackedDevice(stream, timestamp_ms)
+                size_bytes = device.size_bytes
+                device.stream.close("new_manifest")
+                self._dropped.append(device.stream)
+            device = TrackedDevice(stream, timestamp_ms, size_bytes=size_bytes)
         device.last_ms = timestamp_ms
         self.devices[stream.device_id] = device
         self._changed.add(stream.device_id)
@@ -148,13 +156,26 @@ class Partition(Generic[T]):
             device_id = entries[-1][1]
             if (segment := self._unfinished(self.devices[device_id])) is None:
                 # Its next chunk begins a new segment.
-                self._drop(self.devices.pop(device_id).stream, "given_up")
+                self._drop(device_id, "given_up")
                 self.given_up += 1
             else:
                 found.append(segment)
         for entry in entries:
             heappush(self._holds, entry)
+        named = {segment.device_id for segment in found}
+        for device_id in self._leaving - named:
+            device = self.devices[device_id]
+            if device.holds is not None and (segment := self._unfinished(device)) is not None:
+                found.append(segment)
         return found
+
+    def shrink(self, size_bytes: int) -> None:
+        """Lets the streams longest silent, of that size together, leave the memory with the next :meth:`release`."""
+        for device_id, device in self.devices.items():
+            if size_bytes <= 0:
+                break
+            self._leaving.add(device_id)
+            size_bytes -= device.size_bytes
 
     def store(self, segment: UnfinishedSegment) -> None:
         """Takes an unfinished segment that Kafka has confirmed."""
@@ -191,11 +212,9 @@ class Partition(Generic[T]):
             if holds is not None and holds != device.holds:
                 heappush(self._holds, (holds, device_id))
             device.holds = holds
+            self.size_bytes += segment.size_bytes - device.size_bytes
+            device.size_bytes = segment.size_bytes
         self._changed.clear()
-
-    def _drop(self, stream: DeviceStream, reason: str) -> None:
-        stream.close(reason)
-        self._dropped.append(stream)
 
     def _frontier(self) -> int | None:
         """The oldest record that any device holds back; drops what no longer holds."""
@@ -226,13 +245,23 @@ class Partition(Generic[T]):
             broker_ms=device.last_ms,
         )
 
+    def _drop(self, device_id: str, reason: str) -> None:
+        device = self.devices.pop(device_id)
+        device.stream.close(reason)
+        self._dropped.append(device.stream)
+        self.size_bytes -= device.size_bytes
+        self._leaving.discard(device_id)
+
     def _drop_idle(self) -> None:
         """Drops the streams longest silent, and the stored segments whose sound Kafka has deleted."""
+        for device_id in [device_id for device_id in self._leaving if self.devices[device_id].holds is None]:
+            self._drop(device_id, "memory")
+        self._leaving.clear()
         while self.devices:
             device_id, device = next(iter(self.devices.items()))
             if self.broker_ms - device.last_ms <= IDLE_MS or device.holds is not None:
                 break
-            self._drop(self.devices.pop(device_id).stream, "silence")
+            self._drop(device_id, "silence")
         while self.unfinished:
             device_id, segment = next(iter(self.unfinished.items()))
             if self.broker_ms - segment.broker_ms <= AUDIO.retention_ms:

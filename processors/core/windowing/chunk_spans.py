@@ -43,6 +43,9 @@ class ChunkSpans:
         self.sample_rate = sample_rate
         self._spans: deque[ChunkSpan] = deque()
 
+    def __len__(self) -> int:
+        return len(self._spans)
+
     def offsets(self) -> tuple[int, ...]:
         """Of the chunks, in order."""
         return tuple(span.offset for span in self._spans)

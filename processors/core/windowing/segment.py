@@ -18,6 +18,10 @@ from schemas.chunk import Chunk
 Float32 = npt.NDArray[np.float32]
 
 
+# As measured on CPython 3.11: a chunk's span, and a segment's objects without their arrays.
+_SPAN_BYTES, _OBJECTS_BYTES = 250, 6_000
+
+
 class Segment:
     """Cuts windows for every model of a device out of consecutive chunks.
 
@@ -92,6 +96,12 @@ class Segment:
     def end_sample(self) -> int:
         """One past the last sample, as a session index."""
         return self._end
+
+    @property
+    def size_bytes(self) -> int:
+        """What it holds in memory, as far as it grows."""
+        arrays = sum(stream.size_bytes for stream in self._streams.values())
+        return arrays + len(self._chunks) * _SPAN_BYTES + _OBJECTS_BYTES
 
     def needed_offsets(self) -> tuple[int, ...]:
         """Offsets of the chunks that pending windows depend on, in order."""

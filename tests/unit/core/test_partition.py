@@ -167,3 +167,21 @@ def test_of_two_stored_segments_the_one_with_the_newer_sound_counts() -> None:
         partition.restore(segment)
 
     assert partition.unfinished == {"d": segments[0]}
+
+
+def test_streams_longest_silent_leave_the_memory_once_their_segments_are_stored() -> None:
+    feed = Feed()
+    for device in ("old", "middle", "new"):
+        feed.take(chunk(device, 0))
+    one = feed.partition.size_bytes // 3
+    assert one > 6_000
+
+    feed.partition.shrink(2 * one)
+    segments = feed.partition.overdue()
+    assert {segment.device_id for segment in segments} == {"old", "middle"}
+    for segment in segments:
+        feed.partition.store(segment)
+    feed.partition.release()
+
+    assert (list(feed.partition.devices), feed.partition.size_bytes) == (["new"], one)
+    assert feed.partition.continued(chunk("old", 1), offset=9) == [0]

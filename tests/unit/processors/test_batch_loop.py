@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from processors.app.batch_loop import BatchLoop
+from processors.app.byte_budget import ByteBudget, bytes_of
 from processors.app.options import WorkerOptions
 from processors.stream.pipeline import Delivery
 
@@ -62,7 +63,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_events_are_handled_in_batches_of_the_present_assignment() -> None:
     pipeline = RecordingPipeline()
-    loop = BatchLoop(pipeline, lambda: 1, OPTIONS)
+    loop = BatchLoop(pipeline, lambda: 1, OPTIONS, ByteBudget(OPTIONS.record_bytes))
     await loop.enqueue(Stream([event(0)]))
     loop.on_assigned()
     await loop.enqueue(Stream([event(number) for number in range(1, 7)] + [event(7, generation=0)]))
@@ -78,7 +79,7 @@ async def test_events_are_handled_in_batches_of_the_present_assignment() -> None
 
 async def test_draining_waits_for_the_running_batch_and_no_other_begins() -> None:
     pipeline = RecordingPipeline()
-    loop = BatchLoop(pipeline, lambda: 1, OPTIONS)
+    loop = BatchLoop(pipeline, lambda: 1, OPTIONS, ByteBudget(OPTIONS.record_bytes))
     loop.on_assigned()
     pipeline.may_end.clear()
     await loop.enqueue(Stream([event(0)]))
@@ -93,3 +94,18 @@ async def test_draining_waits_for_the_running_batch_and_no_other_begins() -> Non
     await asyncio.gather(draining, running)
 
     assert (pipeline.batches, loop.handled, loop.is_stopping) == ([[0]], 1, True)
+
+
+async def test_a_batch_is_bounded_by_bytes_and_its_bytes_are_released_once_it_is_handled() -> None:
+    pipeline, budget = RecordingPipeline(), ByteBudget(16 * 3_000)
+    loop = BatchLoop(pipeline, lambda: 1, OPTIONS, budget)
+    loop.on_assigned()
+    events = [event(number) for number in range(4)]
+    budget.take(4 * bytes_of(events[0].message))
+    await loop.enqueue(Stream(events))
+    running = asyncio.create_task(loop.run())
+    await until(lambda: loop.handled == 2)
+    running.cancel()
+
+    assert pipeline.batches == [[0, 1, 2], [3]]
+    await until(lambda: budget.used == 0)

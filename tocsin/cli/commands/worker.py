@@ -52,6 +52,7 @@ def worker(
         detectors=settings.detectors,
         metrics=settings.metrics,
         metrics_by_device=settings.metrics_devices,
+        memory_mb=settings.memory_mb,
     )
     if processes == 1:
         run_worker(options, with_parent=with_parent)
