@@ -49,7 +49,9 @@ class Player:
                     turns.pop(0)
                     if plan.habit == "twin" and self._source == "a" and twin is None:
                         twin = asyncio.create_task(Player(plan, self._publisher, "b").play(seconds - now))
-                    due += await self._turn()
+                    await self._turn()
+                    # What was not sounded meanwhile is silence, also the wait for a broker that is away.
+                    due = max(due, time.monotonic())
                 await self._publisher.send(self._next_chunk())
                 due += plan.chunk_s
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -96,8 +98,8 @@ class Player:
         self._recent = [*self._recent, chunk][-_REPEATED:]
         return chunk
 
-    async def _turn(self) -> float:
-        """Shows the habit; returns the seconds in which nothing was sent."""
+    async def _turn(self) -> None:
+        """Shows the habit."""
         habit, plan = self._plan.habit, self._plan
         if habit == "gaps":
             self._first += round(_GAP_S * plan.rate)
@@ -115,12 +117,10 @@ class Player:
             await self._announce()
         elif habit == "pauses":
             await asyncio.sleep(_PAUSE_S)
-            return _PAUSE_S
         elif habit == "rate":
             self._change_rate(_RATES.get(plan.rate, 16_000))
             await self._announce()
             self._begin_session()
-        return 0.0
 
     def _change_rate(self, rate: int) -> None:
         plan = self._plan = replace(self._plan, rate=rate)

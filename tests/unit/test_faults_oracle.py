@@ -181,6 +181,18 @@ def late_from(number: int) -> Change:
     return change
 
 
+def in_digest(value: bytes) -> Change:
+    """A record of 3 MiB of zeros, whose letter gives the digest of ``value``."""
+    large = replace(BROKEN, value=bytes(3 * 2**20))
+    added = {"abridged": "record", "size": str(len(large.value or b"")), "sha256": hashlib.sha256(value).hexdigest()}
+    short = replace(letter_of(large), value=bytes(1_024))
+    letter = replace(
+        short,
+        headers=(*short.headers, *((f"tocsin_error_{name}", text.encode()) for name, text in added.items())),
+    )
+    return lambda evidence: replace(evidence, audio=[*evidence.audio[:-1], large], letters=[letter])
+
+
 FOUND = {
     "a window without a score": (without("scores", 30), "every whole window of the sound is scored"),
     "the last window without a score": (without("scores", -1), "every whole window of the sound is scored"),
@@ -232,6 +244,10 @@ FOUND = {
         instead("letters", 0, replace(letter_of(BROKEN), headers=letter_of(BROKEN).headers[1:])),
         "each dead letter is its record, byte for byte or by digest",
     ),
+    "a digest of other bytes": (
+        in_digest(b"0" * 4_000_000),
+        "each dead letter is its record, byte for byte or by digest",
+    ),
     "a letter of a good record": (
         more("letters", letter_of(chunk(5))),
         "each dead letter is its record, byte for byte or by digest",
@@ -272,6 +288,10 @@ def test_a_fault_in_the_topics_is_found(fault: str) -> None:
     found = broken(change(in_order()))
 
     assert any(one.startswith(invariant) for one in found), found
+
+
+def test_a_letter_by_digest_is_as_good_as_a_whole_one() -> None:
+    assert broken(in_digest(bytes(3 * 2**20))(in_order())) == set()
 
 
 def test_a_repeat_with_a_higher_revision_is_a_correction() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 from benchmarks.faults.oracle.evidence import Finding, Message
 from benchmarks.faults.oracle.sound import Place, Sound
@@ -29,10 +30,12 @@ def judge_letters(audio: Sequence[Message], letters: Sequence[Message], sound: S
         except (KeyError, ValueError):
             wrong.append(f"letter {letter.partition}/{letter.offset} does not say where its record stands")
             continue
-        found.setdefault(place, []).append(letter)
+        # A letter about a batch that was not read stands for all its records.
+        for offset in range(place[1], int(said.get("last_offset", place[1])) + 1):
+            found.setdefault((place[0], offset), []).append(letter)
         if place not in sound.broken:
             wrong.append(f"letter for audio {place}, which is not broken: {said.get('class')} {said.get('message')}")
-        elif (difference := _difference(originals[place], letter)) is not None:
+        elif (difference := _difference(originals[place], letter, said)) is not None:
             wrong.append(f"letter for audio {place} ({sound.broken[place]}): {difference}")
     missing = [
         f"audio {place} of key {originals[place].key!r:.60} ({reason}) has no letter"
@@ -54,8 +57,12 @@ def _said(letter: Message) -> dict[str, str]:
     }
 
 
-def _difference(original: Message, letter: Message) -> str | None:
-    """What a letter lacks of its record; None where it is whole."""
+def _difference(original: Message, letter: Message, said: Mapping[str, str]) -> str | None:
+    """What a letter lacks of its record; None where it is whole, or says what it is by size and digest."""
+    if said.get("abridged") == "batch":
+        return None if {"size", "sha256", "last_offset"} <= said.keys() else "a batch without size, digest or place"
+    if said.get("abridged") == "record":
+        return _abridged(original, letter, said)
     count = len(original.headers)
     if letter.key != original.key:
         return f"key {letter.key!r:.60} is not {original.key!r:.60}"
@@ -65,3 +72,15 @@ def _difference(original: Message, letter: Message) -> str | None:
         return "other headers"
     added: Mapping[str, object] = dict(letter.headers[count:])
     return None if all(name.startswith(_PREFIX) for name in added) else f"further headers {sorted(added)}"
+
+
+def _abridged(original: Message, letter: Message, said: Mapping[str, str]) -> str | None:
+    if original.value is None:
+        return None if said.get("size") == "null" else "the record has no value"
+    if (said.get("size"), said.get("sha256")) != (str(len(original.value)), sha256(original.value).hexdigest()):
+        return f"size {said.get('size')} or digest {said.get('sha256')} is not the record's"
+    if not original.value.startswith(letter.value or b""):
+        return "the first bytes are not the record's"
+    if "key_sha256" in said:
+        return None if said["key_sha256"] == sha256(original.key or b"").hexdigest() else "another key's digest"
+    return None if letter.key == original.key else "another key"
