@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-HABITS = ("steady", "gaps", "repeats", "restarts", "pauses", "regimes", "rate", "twin", "reused", "kind")
+HABITS = ("steady", "gaps", "repeats", "restarts", "pauses", "regimes", "rate", "clumsy", "twin", "reused", "kind")
 """What a device does now and then: sounds on; loses samples; sends chunks again; begins a new session; falls silent and
-goes on; reports another operating regime; announces another rate; has a second source under its id; begins anew under
-an old session's id; announces another kind in mid-session."""
+goes on; reports another operating regime; announces another rate; counts samples backwards, or changes its channels in
+mid-session; has a second source under its id; begins anew under an old session's id; announces another kind in
+mid-session."""
 EXCEPTIONAL = frozenset({"twin", "reused", "kind"})
 """Habits that break a rule: their sound must be used, or a notice must say that it was not."""
 _RATES = ((16_000, 1),) * 6 + ((8_000, 1), (22_050, 1), (44_100, 1), (48_000, 2))

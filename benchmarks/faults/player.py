@@ -9,7 +9,7 @@ from dataclasses import replace
 from benchmarks.faults.device_plan import DevicePlan
 from benchmarks.faults.device_sound import DeviceSound
 from producers.kafka.publisher import Publisher
-from schemas.chunk import Chunk
+from schemas.chunk import MAX_BYTES, Chunk
 from schemas.device import Device
 
 _REPEATED = 5
@@ -110,6 +110,8 @@ class Player:
             self._begin_session()
         elif habit == "reused":
             self._begin_session(self._session)
+        elif habit == "clumsy" and self._recent:
+            await self._publisher.send(self._misfit(self._recent[-1]))
         elif habit == "regimes":
             self._regime = "day" if self._regime == "night" else "night"
         elif habit == "kind":
@@ -121,6 +123,14 @@ class Player:
             self._change_rate(_RATES.get(plan.rate, 16_000))
             await self._announce()
             self._begin_session()
+
+    def _misfit(self, last: Chunk) -> Chunk:
+        """A chunk that does not fit its session: its samples were sent before, or it has another channel."""
+        self._sequence += 1
+        chunk = replace(last, sequence=self._sequence - 1)
+        if self._sequence % 2 and 2 * len(last.pcm) <= MAX_BYTES:
+            return replace(chunk, first_sample=last.end_sample, channels=2 * last.channels, pcm=2 * last.pcm)
+        return chunk
 
     def _change_rate(self, rate: int) -> None:
         plan = self._plan = replace(self._plan, rate=rate)

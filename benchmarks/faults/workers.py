@@ -112,14 +112,15 @@ class Workers:
 
     async def stop(self, worker: Worker, *, restart: bool) -> None:
         """SIGTERM; with ``restart`` another process follows."""
+        was_ready = worker.is_ready
         worker.wanted = False
         if worker.paused:
             self._resume(worker)
         worker.process.terminate()
         try:
             code = await asyncio.to_thread(worker.process.wait, _STOP_S)
-            # 70: its orderly end took too long, as it may where a service is away.
-            if code not in (0, 70):
+            # 70: its orderly end took too long, as it may where a service is away. Before it is ready it may just end.
+            if was_ready and code not in (0, 70):
                 self.ended.append(f"{worker.name} ended with {code} when asked to stop")
         except subprocess.TimeoutExpired:
             self.ended.append(f"{worker.name} did not stop within {_STOP_S:g} s of SIGTERM")

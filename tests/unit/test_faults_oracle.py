@@ -141,6 +141,7 @@ def test_a_run_in_order_holds_and_everything_was_checked() -> None:
     unchecked = {finding.invariant for finding in findings if not finding.checked}
     assert unchecked == {
         "what is sent again is equal byte for byte",
+        "the alerts are those that the scores record",
         "sound that breaks a rule is used, or a notice says that it is not",
     }
     assert unscored(in_order()) == 0
@@ -222,6 +223,10 @@ FOUND = {
     "an alert out of nothing": (more("alerts", alert(0, 5, "opened", "b")), "no alert says what the scores do not"),
     "two alerts open": (more("alerts", alert(0, 5, "opened", "b"), alert(0, 6, "opened", "c")), "at most one"),
     "a revision left out": (instead("alerts", 2, alert(3, CLOSES, "closed")), "an alert is opened, updated, closed"),
+    "an alert other than its score records": (
+        instead("scores", OPENS, score_record(OPENS, alert={"alert_id": "a", "revision": 0, "state": "closed"})),
+        "the alerts are those that the scores record",
+    ),
     "a state lost": (late_from(40), "every score rests on all scores of its device before it"),
     "a window counted twice": (
         instead("scores", 10, score_record(10, explanation=score(10)["explanation"] | {"block": 1})),

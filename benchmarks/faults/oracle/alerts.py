@@ -68,6 +68,7 @@ def judge_alerts(
         Finding("an open alert is updated where the scores say so", steps, tuple(not_updated)),
         _one_open(records),
         _chains(records),
+        _in_scores(records, scores),
     ]
 
 
@@ -116,6 +117,26 @@ def _chains(records: Mapping[Key, Sequence[Alert]]) -> Finding:
     return Finding(
         "an alert is opened, updated, closed: each once, revisions without a gap", len(chains), tuple(broken)
     )
+
+
+def _in_scores(records: Mapping[Key, Sequence[Alert]], scores: Mapping[Key, Sequence[ScoreRecord]]) -> Finding:
+    """A score tells the revision that its window caused; the alerts topic has the same, and no other."""
+    caused = {
+        (key, _id(alert)): alert for key, some in scores.items() for one in some if (alert := one.fields.get("alert"))
+    }
+    sent = {(key, _id(alert)): alert for key, alerts in records.items() for alert in alerts}
+    broken = [
+        f"{'/'.join(key)} {which}: {'only the score has it' if alert is None else 'the score tells another'}"
+        for (key, which), said in caused.items()
+        if (alert := sent.get((key, which))) != said
+    ]
+    if any("alert" in one.fields for some in scores.values() for one in some):
+        broken += [f"{'/'.join(key)} {which}: no score has it" for key, which in sent.keys() - caused.keys()]
+    return Finding("the alerts are those that the scores record", len(caused), tuple(broken))
+
+
+def _id(alert: Alert) -> str:
+    return f"{alert['alert_id']}/{alert['revision']}"
 
 
 def _place(alert: Alert) -> tuple[str, int]:
