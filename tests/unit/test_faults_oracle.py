@@ -245,6 +245,10 @@ FOUND = {
         instead("letters", 0, replace(letter_of(BROKEN), value=b"x")),
         "each dead letter is its record, byte for byte or by digest",
     ),
+    "a letter with other bytes than the digest's": (
+        instead("audio", CHUNKS, replace(BROKEN, digest="0" * 64)),
+        "each dead letter is its record, byte for byte or by digest",
+    ),
     "a letter with another header": (
         instead("letters", 0, replace(letter_of(BROKEN), headers=letter_of(BROKEN).headers[1:])),
         "each dead letter is its record, byte for byte or by digest",

@@ -16,6 +16,7 @@ class Message:
         at_ms: the broker's time, milliseconds since 1970.
         key, value: bytes or None.
         headers: name and value in their order.
+        digest: sha256 of the value where only its length is kept, as of sound; hexadecimal, else "".
     """
 
     partition: int
@@ -24,6 +25,7 @@ class Message:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
