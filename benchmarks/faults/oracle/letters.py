@@ -66,13 +66,16 @@ def _difference(original: Message, letter: Message, said: Mapping[str, str]) -> 
     count = len(original.headers)
     if letter.key != original.key:
         return f"key {letter.key!r:.60} is not {original.key!r:.60}"
-    same = sha256(letter.value or b"").hexdigest() == original.digest if original.digest else None
-    if letter.value != original.value if same is None else not same:
+    if not _same_value(original, letter.value):
         return f"{len(letter.value or b'')} bytes are not the record's {len(original.value or b'')}"
     if letter.headers[:count] != original.headers:
         return "other headers"
     added: Mapping[str, object] = dict(letter.headers[count:])
     return None if all(name.startswith(_PREFIX) for name in added) else f"further headers {sorted(added)}"
+
+
+def _same_value(original: Message, value: bytes | None) -> bool:
+    return sha256(value or b"").hexdigest() == original.digest if original.digest else value == original.value
 
 
 def _abridged(original: Message, letter: Message, said: Mapping[str, str]) -> str | None:
