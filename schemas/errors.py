@@ -28,7 +28,7 @@ TocsinError
 │   ├── MissingHeader · RepeatedHeader · MalformedHeader · HeaderFlood
 │   ├── UnsupportedVersion · UnknownType · UnknownEncoding
 │   ├── EmptyValue · TruncatedValue · OversizedValue · OversizedRecord
-│   ├── WrongSampleRate · WrongChannelCount · WrongKey
+│   ├── WrongSampleRate · WrongChannelCount · WrongKey · SupersededSession
 │   └── MalformedRecord         JSON that does not match its type
 └── ModelRefused                an artefact is not loaded; the last good one continues
     ├── DigestMismatch · SizeMismatch · Unsigned · WrongSignature
@@ -216,6 +216,10 @@ class WrongChannelCount(ContractError):
 
 class WrongKey(ContractError):
     """The record's key does not match its content."""
+
+
+class SupersededSession(ContractError):
+    """A session of its device that began later is sending: two producers use one device id."""
 
 
 class MalformedRecord(ContractError):

@@ -87,6 +87,8 @@ class Score(Event):
         regime: the operating regime whose threshold was used; "" where the device has only one.
         reported_regime: the operating regime its producer sent with the sound where the window begins; "" where it sent
             none.
+        sent_session_id: the session id in the chunks, where its producer had used it for an earlier session; then
+            ``session_id`` is that id and the beginning of the new one. None otherwise.
         explanation: what the decision rests on; None from workers before 0.2.
     """
 
@@ -110,6 +112,7 @@ class Score(Event):
     hop_ns: Annotated[int, Field(ge=0)] = 0
     regime: Annotated[str, Field(max_length=32)] = ""
     reported_regime: Annotated[str, Field(max_length=32)] = ""
+    sent_session_id: Name | None = None
     explanation: ScoreExplanation | None = None
 
     def key(self) -> str:

@@ -8,6 +8,7 @@ from schemas.chunk import Chunk, decode_chunk, encode_chunk
 from schemas.device import Device
 from schemas.errors import ContractError, TocsinError, UserError
 from schemas.feedback import AlertFeedback, DeviceFeedback
+from schemas.health_notice import HealthNotice
 from schemas.manifest import Manifest
 from schemas.notice import Notice
 from schemas.policy import Policy
@@ -26,6 +27,7 @@ __all__ = [
     "ContractError",
     "Device",
     "DeviceFeedback",
+    "HealthNotice",
     "Manifest",
     "ModelRef",
     "ModelStatus",

@@ -44,7 +44,7 @@ from schemas.unfinished import UnfinishedSegment
 
 RATE, DEVICES, CHUNKS, TURNS = 16_000, 32, 60, 21
 ASKED_EVERY_S = 15.0
-_COUNTING = ("received", "rejected", "skipped", "gap", "settle", "closed", "forgotten", "sent")
+_COUNTING = ("received", "rejected", "skipped", "arrived", "settle", "closed", "forgotten", "sent")
 
 
 class NoCoverage(Coverage):

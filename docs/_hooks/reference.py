@@ -23,6 +23,7 @@ from schemas.chunk import CONTENT_TYPE, MAX_BYTES, MAX_CHANNELS, MAX_SAMPLE_RATE
 from schemas.device import Device
 from schemas.event import Event
 from schemas.feedback import AlertFeedback, DeviceFeedback
+from schemas.health_notice import HealthNotice
 from schemas.notice import Notice
 from schemas.policy import Policy
 from schemas.score import Score
@@ -30,7 +31,8 @@ from schemas.topics import TOPICS
 from schemas.unfinished import UnfinishedSegment
 
 RECORDS: tuple[type[Event], ...] = (
-    Score, Alert, Notice, Device, Policy, AlertFeedback, DeviceFeedback, Assignment, ModelStatus, UnfinishedSegment,
+    Score, Alert, Notice, HealthNotice, Device, Policy, AlertFeedback, DeviceFeedback, Assignment, ModelStatus,
+    UnfinishedSegment,
 )  # fmt: skip
 """Every JSON record type; the test of the site holds this list to the contract."""
 

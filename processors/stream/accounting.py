@@ -7,15 +7,22 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+import structlog
+
 from processors.core.accounting.coverage import Settled
+from processors.core.accounting.health_log import HealthLog
 from processors.core.accounting.sound_counts import Outcome
 from processors.core.accounting.stream_counts import StreamCounts
 from processors.core.alerting.detector_state import Output
 from processors.core.offsets.partition import Partition
-from processors.core.windowing.device_stream import DeviceStream
+from processors.core.windowing.device_stream import Arrival, DeviceStream
 from processors.core.windowing.segment import Segment
 from schemas.chunk import Chunk
+from schemas.errors import SupersededSession
+from schemas.health_notice import HealthKind, HealthNotice
 from schemas.notice import Notice
+
+_log = structlog.get_logger(__name__)
 
 
 class Accounting:
@@ -29,26 +36,52 @@ class Accounting:
     def __init__(self, counts: StreamCounts | None = None, clock: Callable[[], float] = time.time) -> None:
         self.counts = StreamCounts() if counts is None else counts
         self._clock = clock
+        self.health = HealthLog()
 
     def received(self, chunk: Chunk) -> None:
         """A record was decoded."""
         self.counts.chunks += 1
         self._add(chunk, "received")
 
-    def rejected(self, error: Exception, chunk: Chunk | None = None) -> None:
-        """A record became a dead letter; ``chunk`` where it could be decoded."""
+    def rejected(self, error: Exception, partition: int, broker_ms: int, chunk: Chunk | None = None) -> None:
+        """A record became a dead letter.
+
+        Args:
+            error: why.
+            partition, broker_ms: of the record.
+            chunk: in it; None where it could not be decoded.
+        """
         reason = type(error).__name__
         self.counts.dead_letters[reason] += 1
-        if chunk is not None:
-            self._add(chunk, "refused", reason)
+        if chunk is None:
+            text = f"records of partition {partition} are no chunks: read tocsin_error_message in the dead letters"
+            self.health.report(f"partition-{partition}", "refused", broker_ms, f"{text}; the last: {reason}")
+            return
+        self._add(chunk, "refused", reason)
+        kind: HealthKind = "concurrent_sessions" if isinstance(error, SupersededSession) else "refused"
+        text = f"Sound of {chunk.device_id} is refused: {error}"
+        self.health.report(chunk.device_id, kind, broker_ms, text, seconds=_seconds(chunk))
 
     def skipped(self, chunk: Chunk, reason: str) -> None:
         """A chunk is not scored, and is not a dead letter."""
         self._add(chunk, "skipped", reason)
 
-    def gap(self, chunk: Chunk, missing: int) -> None:
-        """``missing`` samples before a chunk were never received."""
-        self.counts.sound.add(chunk.device_id, "missing", chunk.sample_rate, missing)
+    def arrived(self, chunk: Chunk, arrival: Arrival, stream: DeviceStream, broker_ms: int) -> None:
+        """A chunk was admitted to its device's stream."""
+        device_id = chunk.device_id
+        if arrival is Arrival.DUPLICATE:
+            self._add(chunk, "skipped", "duplicate")
+        elif arrival is Arrival.GAP:
+            _log.warning("gap", device=device_id, session=chunk.session_id, first_sample=chunk.first_sample)
+            self.counts.sound.add(device_id, "missing", chunk.sample_rate, stream.missing)
+            text = f"Sound of {device_id} is missing in session {chunk.session_id}: check its producer and its network"
+            self.health.report(device_id, "gap", broker_ms, text, seconds=stream.missing / chunk.sample_rate)
+        elif arrival is Arrival.REUSED:
+            text = (
+                f"{device_id} began again under the id of its last session, {chunk.session_id}: taken as a new session;"
+                " its producer must choose a new id whenever it starts"
+            )
+            self.health.report(device_id, "session_reused", broker_ms, text)
 
     def settle(self, segments: Iterable[Segment], streams: Iterable[DeviceStream]) -> None:
         """Counts the sound of segments and streams whose outcome has become final; each segment may come twice."""
@@ -69,7 +102,7 @@ class Accounting:
                 stream.close("read_again")
                 self.closed(stream)
 
-    def sent(self, outputs: Sequence[Output], notices: Iterable[Notice] = ()) -> None:
+    def sent(self, outputs: Sequence[Output], notices: Iterable[Notice | HealthNotice] = ()) -> None:
         """Kafka has confirmed outputs, and notices beside them."""
         counts, now = self.counts, self._clock()
         for notice in chain(notices, *(output.notices for output in outputs)):
@@ -90,3 +123,7 @@ class Accounting:
 
     def _add(self, chunk: Chunk, outcome: Outcome, reason: str = "") -> None:
         self.counts.sound.add(chunk.device_id, outcome, chunk.sample_rate, chunk.n_samples, reason)
+
+
+def _seconds(chunk: Chunk) -> float:
+    return chunk.n_samples / chunk.sample_rate

@@ -30,6 +30,7 @@ from schemas.chunk import Chunk, decode_chunk
 from schemas.deadletter import dead_letter
 from schemas.device import Device, DeviceKind
 from schemas.errors import ContractError, SettingsError
+from schemas.health_notice import HealthNotice
 from schemas.notice import Notice
 from schemas.record import Record
 from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, NOTICES, SCORES, Topic
@@ -111,7 +112,7 @@ class Pipeline:
         self._executor = executor
         self._default_kind: DeviceKind = default_kind
         self._fallback = ModelFallback(refuse, self._substitute, executor)
-        self._notices: list[Notice] = []
+        self._notices: list[Notice | HealthNotice] = []
         self._accounting = Accounting() if accounting is None else accounting
         self._partitions: dict[int, Partition[Acknowledge]] = {}
         self._forgotten: list[Partition[Acknowledge]] = []
@@ -166,6 +167,7 @@ class Pipeline:
             return
         outputs = await self._states.apply(self._contexts.of, scored, self._feedback_of) if scored else []
         notices, self._notices = self._notices, []
+        notices += self._accounting.health.due(max(one.timestamp_ms for one in batch))
         messages = dead_letters + [(NOTICES, notice.to_record()) for notice in notices]
         messages += [message for output in outputs for message in _messages(output)]
         if messages:
@@ -231,7 +233,7 @@ class Pipeline:
             except Exception as error:
                 # Any error: a record must not end a worker.
                 dead_letters.append(_dead_letter(delivery, error))
-                self._accounting.rejected(error)
+                self._accounting.rejected(error, delivery.partition, delivery.timestamp_ms)
                 continue
             chunks.append((delivery, chunk))
             self._accounting.received(chunk)
@@ -272,7 +274,7 @@ class Pipeline:
                     self._accounting.received(chunk)
                     stream = self._stream(chunk.device_id, partition.stream(chunk.device_id))
                     try:
-                        arrival = stream.admit(chunk)
+                        arrival = stream.admit(chunk, partition.broker_ms)
                     except ContractError:
                         self._accounting.skipped(chunk, "new_manifest")  # it names another rate since
                         continue
@@ -305,18 +307,14 @@ class Pipeline:
             stream = partition.stream(chunk.device_id)
             try:
                 stream = self._stream(chunk.device_id, stream)
-                arrival = stream.admit(chunk)
+                arrival = stream.admit(chunk, delivery.timestamp_ms)
             except Exception as error:
                 dead_letters.append(_dead_letter(delivery, error))
-                self._accounting.rejected(error, chunk)
+                self._accounting.rejected(error, delivery.partition, delivery.timestamp_ms, chunk)
                 continue
             partition.track(stream, delivery.timestamp_ms)
             streams[chunk.device_id] = stream
-            if arrival is Arrival.GAP:
-                _log.warning("gap", device=chunk.device_id, session=chunk.session_id, first_sample=chunk.first_sample)
-                self._accounting.gap(chunk, stream.missing)
-            if arrival is Arrival.DUPLICATE:
-                self._accounting.skipped(chunk, "duplicate")
+            self._accounting.arrived(chunk, arrival, stream, delivery.timestamp_ms)
             if arrival is not Arrival.DUPLICATE and stream.segment is not None:
                 arrivals.append((stream.segment, chunk, delivery.offset))
                 partition_by_device[chunk.device_id] = delivery.partition

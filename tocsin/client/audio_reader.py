@@ -166,7 +166,7 @@ class ChunkSequencer:
                 device = self._fleet.get(chunk.device_id)
                 announced = (None, 0) if device is None else (device.sample_rate, device.announced_ns)
                 stream = DeviceStream(chunk.device_id, {}, *announced)
-            arrival = stream.admit(chunk)
+            arrival = stream.admit(chunk, message.timestamp)
         except ContractError:
             return None
         self._streams[chunk.device_id] = stream

@@ -76,8 +76,12 @@ class StateTexts:
         if state.position is not None:
             position = f"[{_string(state.position.session_id)},{state.position.end_sample}]"
         sessions = ",".join(map(_string, state.past_sessions))
+        run = "null"
+        if state.run is not None:
+            run = f"[{_string(state.run.sent_as)},{state.run.begin_ns},{state.run.latest_ns}]"
         return (
             f'{{"version":{state.version},"position":{position},"past_sessions":[{sessions}],'
+            f'"run":{run},'
             f'"current_model":[{_string(current.sha256)},{thresholds},{part("prior", current.prior, _PRIOR)},'
             f"{float(current.false_alarms_per_week)!r}],"
             f'"previous_model":{part("previous_model", state.previous_model, _CALIBRATION)},'

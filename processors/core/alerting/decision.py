@@ -79,11 +79,12 @@ def decide(
     current = state
     for scored in windows:
         window = scored.window
-        if current.is_applied(window.session_id, window.end_sample):
-            if (again := state.output_of(window.session_id, window.end_sample)) is not None:
+        session_id, is_applied = current.locate(window.session_id, window.end_sample, window.captured_ns)
+        if is_applied:
+            if (again := state.output_of(session_id, window.end_sample)) is not None:
                 outputs.append(again)
             continue
-        observation, context = _observation(scored), context_of(window)
+        observation, context = _observation(scored, session_id), context_of(window)
         current, output = step(
             current, context, observation, other=other, peers=peers, feedback=feedback, degraded=degraded
         )
@@ -96,7 +97,7 @@ def decide(
     return current.model_copy(update={"outbox": tuple(outputs)}), outputs
 
 
-def _observation(scored: ScoredWindow) -> ScoredObservation:
+def _observation(scored: ScoredWindow, session_id: str) -> ScoredObservation:
     window = scored.window
     if not math.isfinite(scored.score):
         where = f"{window.device_id!r}, session {window.session_id!r}, sample {window.first_sample}"
@@ -105,7 +106,7 @@ def _observation(scored: ScoredWindow) -> ScoredObservation:
         device_id=window.device_id,
         detector=window.slot.detector,
         stage=window.slot.stage,
-        session_id=window.session_id,
+        session_id=session_id,
         first_sample=window.first_sample,
         n_samples=window.n_samples,
         sample_rate=window.sample_rate,
@@ -113,6 +114,7 @@ def _observation(scored: ScoredWindow) -> ScoredObservation:
         level_dbfs=round(window.level_dbfs, 2),
         score=round(scored.score, _DECIMALS),
         reported_regime=window.regime,
+        sent_session_id=None if session_id == window.session_id else window.session_id,
     )
 
 

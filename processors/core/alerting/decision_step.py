@@ -7,7 +7,7 @@ from typing import Literal
 
 from processors.core.alerting.alert_lifecycle import AlertLifecycle, advance
 from processors.core.alerting.decision_context import DecisionContext
-from processors.core.alerting.detector_state import DetectorState, ModelCalibration, Output, Position
+from processors.core.alerting.detector_state import DetectorState, ModelCalibration, Output, Position, SessionRun
 from processors.core.alerting.detectors import Detector
 from processors.core.alerting.observation import ScoredObservation
 from processors.core.alerting.operator_feedback import OperatorFeedback, apply_feedback
@@ -20,6 +20,7 @@ from schemas.notice import Notice
 from schemas.score import Score, ScoreExplanation
 
 _DECIMALS = 6
+_SECOND_NS = 1_000_000_000
 
 
 def step(
@@ -69,6 +70,7 @@ def step(
         version=3,
         position=Position(observation.session_id, observation.first_sample + observation.n_samples),
         past_sessions=past_sessions,
+        run=_run(state, observation, is_new_session=is_new_session),
         current_model=ModelCalibration(
             context.model.sha256, block_state, current.prior, context.plan.false_alarms_per_week
         ),
@@ -81,6 +83,14 @@ def step(
         return after, construct_unchecked(Output, score=score, alert=None, notices=())
     notices = _notices(score, decision, context.detector)
     return after, construct_unchecked(Output, score=score, alert=alert, notices=notices)
+
+
+def _run(state: DetectorState, observation: ScoredObservation, *, is_new_session: bool) -> SessionRun:
+    begin_ns = observation.captured_ns
+    end_ns = begin_ns + observation.n_samples * _SECOND_NS // observation.sample_rate
+    if state.run is None or is_new_session or state.position is None:
+        return SessionRun(observation.sent_session_id or observation.session_id, begin_ns, end_ns)
+    return state.run._replace(latest_ns=max(state.run.latest_ns, end_ns))
 
 
 def _new_calibration(context: DecisionContext, peers: Sequence[Reference]) -> ModelCalibration:
@@ -136,6 +146,7 @@ def _score(
         hop_ns=hop_ns,
         regime=regime,
         reported_regime=observation.reported_regime,
+        sent_session_id=observation.sent_session_id,
         explanation=explanation,
     )
 

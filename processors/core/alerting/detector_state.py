@@ -14,6 +14,7 @@ from schemas.notice import Notice
 from schemas.score import Score
 
 _PAST_SESSIONS = 16
+_MAX_SENT_AS = 80
 
 
 class Position(NamedTuple):
@@ -25,6 +26,20 @@ class Position(NamedTuple):
 
     session_id: str
     end_sample: int
+
+
+class SessionRun(NamedTuple):
+    """A producer's run under one session id; a producer may use the id of an earlier run again.
+
+    Attributes:
+        sent_as: the session id in its chunks.
+        begin_ns: capture time of the first window applied, nanoseconds since 1970.
+        latest_ns: capture time of the latest sample applied.
+    """
+
+    sent_as: str
+    begin_ns: int
+    latest_ns: int
 
 
 class Output(BaseModel):
@@ -59,6 +74,7 @@ class DetectorState(BaseModel):
     Attributes:
         position: the last window applied; None before the first.
         past_sessions: sessions before that of ``position``, the newest last; their windows were applied.
+        run: of the session of ``position``; None in states of earlier versions.
         current_model: thresholds of the model that scores; None before the first window.
         previous_model: those of the model before, so that a rollback continues with them; None without one.
         lifecycle: of the alert.
@@ -73,6 +89,7 @@ class DetectorState(BaseModel):
     version: Literal[3] = 3
     position: Position | None = None
     past_sessions: tuple[str, ...] = ()
+    run: SessionRun | None = None
     current_model: ModelCalibration | None = None
     previous_model: ModelCalibration | None = None
     lifecycle: AlertLifecycle = AlertLifecycle()
@@ -86,6 +103,32 @@ class DetectorState(BaseModel):
         if session_id == self.position.session_id:
             return end_sample <= self.position.end_sample
         return session_id in self.past_sessions
+
+    def locate(self, sent_as: str, end_sample: int, captured_ns: int) -> tuple[str, bool]:
+        """The session that a window belongs to, and whether it was applied before.
+
+        Where a producer begins again under the id of its last session, or returns to an earlier one, the new run is a
+        session of its own, named after its beginning: its windows must not have the ids of others.
+
+        Args:
+            sent_as: the session id in the window's chunks.
+            end_sample: its end, as a session index.
+            captured_ns: capture time of its first sample, nanoseconds since 1970.
+        """
+        if self.position is None:
+            return sent_as, False
+        run, current = self.run, self.position.session_id
+        if run is None:
+            return sent_as, self.is_applied(sent_as, end_sample)
+        name = f"{sent_as[:_MAX_SENT_AS]}.r{captured_ns:x}"
+        if run.sent_as == sent_as:
+            if end_sample <= self.position.end_sample:
+                # What was applied before was captured before the latest sample applied.
+                return (current, True) if captured_ns < run.latest_ns else (name, False)
+            return current, current != sent_as and captured_ns < run.begin_ns
+        if any(one == sent_as or one.startswith(f"{sent_as[:_MAX_SENT_AS]}.r") for one in self.past_sessions):
+            return (sent_as, True) if captured_ns < run.latest_ns else (name, False)
+        return sent_as, False
 
     def output_of(self, session_id: str, end_sample: int) -> Output | None:
         """The output in the outbox of the window with that end, or None."""

@@ -21,6 +21,7 @@ class ScoredObservation(NamedTuple):
     level_dbfs: float
     score: float
     reported_regime: str = ""
+    sent_session_id: str | None = None
 
 
 def observation_of(score: Score) -> ScoredObservation:
@@ -37,4 +38,5 @@ def observation_of(score: Score) -> ScoredObservation:
         level_dbfs=score.level_dbfs,
         score=score.score,
         reported_regime=score.reported_regime,
+        sent_session_id=score.sent_session_id,
     )

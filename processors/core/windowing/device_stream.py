@@ -1,4 +1,8 @@
-"""The stream of a device: drops duplicate chunks and begins a new segment at gaps and new sessions."""
+"""The stream of a device: drops duplicate chunks and begins a new segment at gaps and new sessions.
+
+One session of a device is scored at a time, the one that began last. A chunk of an earlier session is refused while the
+later one sends; after :data:`LIVE_MS` without it, the earlier one may continue.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,12 @@ from enum import Enum
 from processors.core.models.model import ModelSet
 from processors.core.windowing.segment import Segment
 from schemas.chunk import Chunk
-from schemas.errors import MalformedHeader, WrongChannelCount, WrongSampleRate
+from schemas.errors import MalformedHeader, SupersededSession, WrongChannelCount, WrongSampleRate
+
+LIVE_MS = 10_000
+"""A session that has sent nothing for longer, by the broker's clock, is over if another one sends."""
+_SAME_BEGIN_NS = 1_000_000_000
+_SECOND_NS = 1_000_000_000
 
 
 class Arrival(Enum):
@@ -16,6 +25,7 @@ class Arrival(Enum):
 
     NEXT = "next"
     FIRST = "first"
+    REUSED = "reused"
     GAP = "gap"
     DUPLICATE = "duplicate"
 
@@ -44,15 +54,27 @@ class DeviceStream:
     segment: Segment | None = None
     missing: int = 0
     _closed: list[tuple[Segment, str]] = field(default_factory=list)
+    _session_id: str = ""
+    _begin_ns: int = 0
+    _heard_ms: int = 0
+    _captured_ns: int = 0
     _sequence: int = -1
     _end_sample: int = 0
     _channels: int = 0
 
-    def admit(self, chunk: Chunk) -> Arrival:
+    def admit(self, chunk: Chunk, broker_ms: int = 0) -> Arrival:
         """Prepares ``segment`` for a chunk, which the caller pushes there unless it is a duplicate; further chunks may
         be admitted before the push.
 
+        A session whose numbering begins again later than its last chunk was captured is a restarted producer's:
+        ``REUSED``, a new segment. A duplicate repeats the time of what it repeats.
+
+        Args:
+            chunk: the device's next.
+            broker_ms: broker time of its record, milliseconds since 1970.
+
         Raises:
+            SupersededSession: of another session than the one that sends and began later.
             WrongSampleRate: not the rate of the manifest or of the session.
             WrongChannelCount: not the session's.
             MalformedHeader: a later sequence number with earlier samples.
@@ -65,10 +87,14 @@ class DeviceStream:
             )
         segment = self.segment
         if segment is None or chunk.session_id != segment.session_id:
+            self._refuse_superseded(chunk, broker_ms)
             self.close("session_end")
-            return self._start_segment(chunk, Arrival.FIRST)
+            return self._start_segment(chunk, Arrival.FIRST, broker_ms)
         if chunk.sequence <= self._sequence:
-            return Arrival.DUPLICATE
+            if chunk.captured_ns <= self._captured_ns or chunk.first_sample >= self._end_sample:
+                return Arrival.DUPLICATE
+            self.close("session_end")
+            return self._start_segment(chunk, Arrival.REUSED, broker_ms)
         if chunk.sample_rate != segment.sample_rate:
             raise WrongSampleRate(
                 f"{chunk.sample_rate} Hz in a session of {segment.sample_rate} Hz: begin a new session to change rate"
@@ -85,8 +111,8 @@ class DeviceStream:
         if chunk.first_sample > self._end_sample:
             self.missing = chunk.first_sample - self._end_sample
             self.close("gap")
-            return self._start_segment(chunk, Arrival.GAP)
-        self._advance(chunk)
+            return self._start_segment(chunk, Arrival.GAP, broker_ms)
+        self._advance(chunk, broker_ms)
         return Arrival.NEXT
 
     def set_models(self, model_set: ModelSet) -> None:
@@ -106,12 +132,38 @@ class DeviceStream:
         closed, self._closed = self._closed, []
         return closed
 
-    def _start_segment(self, chunk: Chunk, arrival: Arrival) -> Arrival:
+    def _refuse_superseded(self, chunk: Chunk, broker_ms: int) -> None:
+        if chunk.session_id == self._session_id or not self._session_id or broker_ms - self._heard_ms > LIVE_MS:
+            return
+        begin_ns = _begin_ns(chunk)
+        if abs(begin_ns - self._begin_ns) <= _SAME_BEGIN_NS:
+            # Producers that began together cannot be told apart by time: in the end the larger id keeps the device.
+            supersedes = chunk.sequence == 0 or chunk.session_id > self._session_id
+        else:
+            supersedes = begin_ns > self._begin_ns
+        if supersedes:
+            return
+        raise SupersededSession(
+            f"session {chunk.session_id!r} of {chunk.device_id!r} began before session {self._session_id!r}, which is"
+            " sending: two producers use this device id; stop one, or give it an id of its own"
+        )
+
+    def _start_segment(self, chunk: Chunk, arrival: Arrival, broker_ms: int) -> Arrival:
         self.segment = Segment(self.device_id, chunk.session_id, chunk.sample_rate, chunk.first_sample, self.model_set)
         self._channels = chunk.channels
-        self._advance(chunk)
+        if arrival is not Arrival.GAP:
+            self._begin_ns, self._captured_ns = _begin_ns(chunk), 0
+        self._session_id = chunk.session_id
+        self._advance(chunk, broker_ms)
         return arrival
 
-    def _advance(self, chunk: Chunk) -> None:
+    def _advance(self, chunk: Chunk, broker_ms: int) -> None:
         self._sequence = chunk.sequence
         self._end_sample = chunk.end_sample
+        self._captured_ns = max(self._captured_ns, chunk.captured_ns)
+        self._heard_ms = broker_ms
+
+
+def _begin_ns(chunk: Chunk) -> int:
+    """Capture time of the session's sample 0, nanoseconds since 1970."""
+    return chunk.captured_ns - chunk.first_sample * _SECOND_NS // chunk.sample_rate

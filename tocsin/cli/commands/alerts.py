@@ -15,14 +15,14 @@ from rich.table import Column
 from schemas.alert import Alert, AudioSpan
 from schemas.errors import BrokerUnavailable, ContractError, SettingsError
 from schemas.feedback import AlertFeedback, Judgement
-from schemas.notice import Notice
 from schemas.score_text import score_text
 from schemas.time_text import utc_text
 from schemas.topics import ALERTS, AUDIO, FEEDBACK, NOTICES
 from tocsin.addresses import kafka_address
 from tocsin.cli.options import Json, JsonLines, Kafka
 from tocsin.client.alerts import AlertLog
-from tocsin.client.topic_reader import consumer_of, follow, read_to_end, record_of
+from tocsin.client.notices import read_notice
+from tocsin.client.topic_reader import consumer_of, follow, read_to_end
 from tocsin.client.topic_writer import write_records
 from tocsin.console import DataTable, terminal
 from tocsin.diagnostics import log_skipped_record
@@ -145,13 +145,13 @@ async def _list(bootstrap: str, *, following: bool, json: bool) -> None:
 
 def _print_notice(message: Any, seen: set[str]) -> None:
     try:
-        notice = Notice.from_record(record_of(message))
+        notice = read_notice(message)
     except ContractError as error:
         log_skipped_record(message, "notice", error)
         return
     if notice.event_id() not in seen:
         seen.add(notice.event_id())
-        print_line(f"{utc_text(notice.captured_ns)}Z  notice   {notice.kind:8}  {notice.summary}")
+        print_line(f"{utc_text(notice.time_ns())}Z  notice   {notice.kind:8}  {notice.summary}")
 
 
 async def _send_feedback(bootstrap: str, alert_id: str, judgement: Judgement, note: str, by: str) -> AlertFeedback:

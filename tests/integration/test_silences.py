@@ -1,0 +1,95 @@
+"""Sound that used to vanish without a word: it is scored where it can be, and a notice says so."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from schemas.chunk import Chunk
+from schemas.health_notice import HealthNotice
+from schemas.record import Record
+from schemas.topics import DEADLETTER, NOTICES
+from tests.integration.fleet import Fleet
+from tests.integration.oracle import read_all, read_output, start_group_at_end
+from tests.integration.worker_process import WorkerProcess
+
+pytestmark = pytest.mark.integration
+
+Start = Callable[..., WorkerProcess]
+SECONDS = 8.0
+
+
+def moved(chunks: list[Chunk], session: str, seconds: float) -> list[Chunk]:
+    """The chunks as a session that began later."""
+    shift = round(seconds * 1e9)
+    return [dataclasses.replace(one, session_id=session, captured_ns=one.captured_ns + shift) for one in chunks]
+
+
+async def notices_on(kafka: str, device_id: str) -> list[HealthNotice]:
+    return [
+        HealthNotice.from_record(Record(message.key, message.value, tuple(message.headers)))
+        for message in await read_all(kafka, NOTICES.name, {device_id})
+        if ("ce_type", HealthNotice.event_type.encode()) in message.headers
+    ]
+
+
+async def scored(kafka: str, fleet: Fleet, count: int) -> list[tuple[str, int]]:
+    """Session and first sample of every window, once there are ``count``."""
+    async with asyncio.timeout(90):
+        while True:
+            output = await read_output(kafka, set(fleet.devices))
+            found = {(score.session_id, score.first_sample) for scores in output.scores.values() for score in scores}
+            if len(found) >= count:
+                return sorted(found)
+            await asyncio.sleep(0.3)
+
+
+async def test_two_producers_under_one_device_id(kafka: str, group: str, start_worker: Start) -> None:
+    await start_group_at_end(kafka, group)
+    fleet = Fleet.of_factory(SECONDS, count=1)
+    (device_id,) = fleet.devices
+    younger = fleet.chunks[device_id]
+    expected = len(fleet.expected())
+    older = moved(younger, "older", -100.0)
+    fleet.chunks[device_id] = [chunk for pair in zip(younger, older, strict=True) for chunk in pair]
+    start_worker()
+    await fleet.publish(kafka)
+
+    found = await scored(kafka, fleet, expected)
+    assert {session for session, _ in found} == {"s1"}
+    letters = await read_all(kafka, DEADLETTER.name, {device_id})
+    assert {dict(letter.headers)["tocsin_error_class"] for letter in letters} == {b"SupersededSession"}
+    assert len(letters) == len(older)
+    assert [notice.kind for notice in await notices_on(kafka, device_id)] == ["concurrent_sessions"]
+
+
+async def test_a_restart_under_the_same_session_id(kafka: str, group: str, start_worker: Start) -> None:
+    await start_group_at_end(kafka, group)
+    fleet = Fleet.of_factory(SECONDS, count=1)
+    (device_id,) = fleet.devices
+    first = fleet.chunks[device_id]
+    expected = len(fleet.expected())
+    fleet.chunks[device_id] = [*first, *moved(first, "s1", 60.0)]
+    worker = start_worker()
+    await fleet.publish(kafka)
+    found = await scored(kafka, fleet, 2 * expected)
+
+    sessions = {session for session, _ in found}
+    assert len(sessions) == 2
+    assert all(session == "s1" or session.startswith("s1.r") for session in sessions)
+    assert [notice.kind for notice in await notices_on(kafka, device_id)] == ["session_reused"]
+    # Another worker that goes on in the middle of the second run keeps its name.
+    worker.kill()
+    fleet.chunks[device_id] = [
+        dataclasses.replace(
+            one, sequence=one.sequence + len(first), first_sample=one.first_sample + first[-1].end_sample
+        )
+        for one in moved(first, "s1", 60.0 + SECONDS)
+    ]
+    start_worker()
+    await fleet.publish(kafka)
+    later = await scored(kafka, fleet, 2 * expected + round(expected * 0.7))
+    assert {session for session, _ in later} == sessions
