@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
+from schemas.model_ref import ModelRef
 from schemas.record import Record
-from schemas.score import ModelRef, ThresholdState
+from schemas.threshold_state import ThresholdState
 
 AlertState = Literal["opened", "updated", "closed"]
 Severity = Literal["warning", "critical"]

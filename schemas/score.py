@@ -6,29 +6,16 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.alert import Alert
 from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
 from schemas.identity import window_id
+from schemas.model_ref import ModelRef as ModelRef  # a part of a score, and imported with it
+from schemas.notice import Notice
+from schemas.threshold_state import ThresholdState as ThresholdState
 
-ThresholdState = Literal["calibrating", "ready"]
 Stage = Literal["champion", "shadow"]
-
-
-class ModelRef(BaseModel):
-    """Which model scored.
-
-    Attributes:
-        name: the model's id.
-        version: its version.
-        sha256: digest of the artefact.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    version: str
-    sha256: str
 
 
 class ScoreExplanation(BaseModel):
@@ -90,6 +77,9 @@ class Score(Event):
         sent_session_id: the session id in the chunks, where its producer had used it for an earlier session; then
             ``session_id`` is that id and the beginning of the new one. None otherwise.
         explanation: what the decision rests on; None from workers before 0.2.
+        alert: the alert's revision that this window caused, as on the alerts topic; None where it caused none, and from
+            workers that did not record it.
+        notices: the notices that this window caused.
     """
 
     event_type: ClassVar[str] = "tocsin.score.v1"
@@ -114,6 +104,8 @@ class Score(Event):
     reported_regime: Annotated[str, Field(max_length=32)] = ""
     sent_session_id: Name | None = None
     explanation: ScoreExplanation | None = None
+    alert: Alert | None = None
+    notices: tuple[Notice, ...] = ()
 
     def key(self) -> str:
         return self.device_id

@@ -90,6 +90,9 @@ def pipeline_with(accounting: Accounting, executor: ThreadPoolExecutor) -> Pipel
     async def send(_: object) -> None:
         pass
 
+    async def send_scores(_: object) -> dict[int, int]:
+        return {}
+
     return Pipeline(
         scorer=BatchScorer(),
         contexts=DecisionContexts(NoPolicies(), lambda _: "machine", AUDIO.name, detectors),
@@ -99,6 +102,7 @@ def pipeline_with(accounting: Accounting, executor: ThreadPoolExecutor) -> Pipel
         model_sets=ModelAssignments(load_shipped_models(detectors)),
         detectors=detectors,
         send=send,
+        send_scores=send_scores,
         unfinished=NoUnfinished(),
         executor=executor,
         default_kind="machine",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from processors.app.byte_budget import ByteBudget, bytes_of
@@ -52,10 +52,12 @@ class BatchLoop:
         self._handled = 0
         self._batch_since: float | None = None
         self._settled_at = 0.0
+        self._to_recover: set[int] = set()
+        self._stall: asyncio.Timeout | None = None
 
     @property
     def handled(self) -> int:
-        """Batches handled so far."""
+        """Batches handled so far, and other progress."""
         return self._handled
 
     @property
@@ -71,6 +73,12 @@ class BatchLoop:
     def batch_age_s(self) -> float:
         """Seconds since the running batch began; 0 while none runs."""
         return 0.0 if self._batch_since is None else asyncio.get_running_loop().time() - self._batch_since
+
+    def report_progress(self) -> None:
+        """What runs advances, although it may take long: it is not stalled."""
+        self._handled += 1
+        if self._stall is not None:
+            self._stall.reschedule(asyncio.get_running_loop().time() + self._options.stall_s)
 
     async def enqueue(self, stream: Any) -> None:
         """Queues the events of Faust's stream for as long as it lasts; waits while the queue is full."""
@@ -88,12 +96,12 @@ class BatchLoop:
             async with self._batch_lock:
                 if batch and not self._stopping:
                     self._batch_since = asyncio.get_running_loop().time()
-                    await asyncio.wait_for(self._handle(batch), self._options.stall_s)
+                    await self._within_stall(self._handle(batch))
                     self._batch_since = None
                     self._handled += 1
                 self._budget.release(sum(one.size for one in batch if one.assignment == self._assignment))
                 if not self._stopping:
-                    await asyncio.wait_for(self._settle(), self._options.stall_s)
+                    await self._within_stall(self._settle())
 
     def stop(self) -> None:
         """No further batch begins."""
@@ -108,10 +116,11 @@ class BatchLoop:
         self._assigned = False
         self._forget()
 
-    def on_assigned(self) -> None:
-        """Partitions are assigned, and read from their frontiers."""
+    def on_assigned(self, partitions: Iterable[int] = ()) -> None:
+        """Partitions are assigned, and read from their frontiers; their states are made whole at once."""
         self._forget()
         self._assigned = True
+        self._to_recover = set(partitions)
 
     def _forget(self) -> None:
         self._assignment += 1
@@ -147,8 +156,16 @@ class BatchLoop:
                 [_delivery(event) for event in events], lambda: self._assigned and self._assignment == assignment
             )
 
+    async def _within_stall(self, work: Awaitable[None]) -> None:
+        async with asyncio.timeout(self._options.stall_s) as self._stall:
+            await work
+        self._stall = None
+
     async def _settle(self) -> None:
         now, assignment = asyncio.get_running_loop().time(), self._assignment
+        if self._assigned and self._to_recover:
+            partitions, self._to_recover = self._to_recover, set()
+            await self._pipeline.recover(partitions)
         if self._assigned and now - self._settled_at >= _SETTLE_S:
             self._settled_at = now
             await self._pipeline.settle(lambda: self._assigned and self._assignment == assignment)

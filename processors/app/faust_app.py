@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,6 +17,7 @@ import structlog
 
 from processors.adapters.kafka.compacted_topic import CompactedTopicFollower
 from processors.adapters.kafka.feedback import FeedbackFollower
+from processors.adapters.kafka.kafka_score_log import KafkaScoreLog
 from processors.adapters.kafka.policies import Policies
 from processors.adapters.kafka.topic_follower import TopicFollower
 from processors.adapters.kafka.unfinished_log import KafkaUnfinishedLog
@@ -35,7 +36,6 @@ from processors.app.byte_budget import ByteBudget
 from processors.app.monitor import CHECKS, Monitor
 from processors.app.options import WorkerOptions
 from processors.app.shutdown import crash, shut_down
-from processors.app.state_recovery import recover_states
 from processors.app.transport import App, Consumer, install
 from processors.app.watchdog import StallDetector, unread_records, watch
 from processors.core.accounting.stream_counts import StreamCounts
@@ -48,12 +48,13 @@ from processors.stream.batch_scorer import BatchScorer
 from processors.stream.decision_contexts import DecisionContexts
 from processors.stream.pipeline import Pipeline
 from processors.stream.ports import WindowScorer
+from processors.stream.rebuild import StateRebuild
 from processors.stream.states import States
 from processors.stream.unfinished import Acknowledge
 from schemas.device import Device
 from schemas.record import Record
 from schemas.score import Score
-from schemas.topics import AUDIO, DEVICES, MODEL_STATUS, Topic
+from schemas.topics import AUDIO, DEVICES, MODEL_STATUS, SCORES, Topic
 
 _log = structlog.get_logger(__name__)
 
@@ -132,7 +133,11 @@ class Worker:
         self._store = RedisStates(options.redis_url)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scorer")
         self._unfinished = KafkaUnfinishedLog(options.kafka, self._send_to_partitions)
-        self._states = States(self._store)
+        self._log = KafkaScoreLog(options.kafka)
+        rebuild = StateRebuild(
+            self._log, self._context_of_score, self._feedback.of, lambda: self._batches.report_progress()
+        )
+        self._states = States(self._store, rebuild=rebuild)
         self._pipeline = Pipeline(
             scorer=BatchScorer() if scorer is None else scorer,
             contexts=self._contexts,
@@ -142,6 +147,7 @@ class Worker:
             model_sets=self._models,
             detectors=detectors,
             send=self._send,
+            send_scores=self._send_scores,
             unfinished=self._unfinished,
             executor=self._executor,
             default_kind=options.default_kind,
@@ -182,7 +188,7 @@ class Worker:
                 await follower.start()
             await self._unfinished.start()
             await self._assigned.start()
-            await recover_states(self._store, self._options.kafka, self._context_of_score, self._feedback.of)
+            await self._log.start()
             self._ready = True
             self._health.set("start", lasting=True)
             _log.info("worker is ready", group=self._options.group, kafka=self._options.kafka)
@@ -207,8 +213,9 @@ class Worker:
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
         self._batches.on_revoked()
 
-    async def _on_assigned(self, *_: Any, **__: Any) -> None:
-        self._batches.on_assigned()
+    async def _on_assigned(self, *arguments: Any, **__: Any) -> None:
+        _, assigned = arguments
+        self._batches.on_assigned(place.partition for place in assigned if place.topic == AUDIO.name)
 
     async def _on_before_shutdown(self, *_: Any, **__: Any) -> None:
         self._health.set("start", "the worker stops", lasting=True)
@@ -227,6 +234,9 @@ class Worker:
             Gauge("tocsin_window_limit_bytes", "Most bytes of such.", lambda: self._options.window_bytes),
             Gauge("tocsin_degraded", "1 while Redis cannot be used.", lambda: states.degraded),
             Gauge("tocsin_degraded_seconds", "Time without Redis.", lambda: states.degraded_s, counts_up=True),
+            Gauge(
+                "tocsin_state_rebuilds", "Partitions brought up to the scores.", lambda: states.rebuilds, counts_up=True
+            ),
             Gauge("tocsin_commits", "Offsets of a partition committed.", lambda: Consumer.commits, counts_up=True),
         )
 
@@ -246,6 +256,7 @@ class Worker:
         await self._unfinished.stop()
         for follower in self._followers:
             await follower.stop()
+        await self._log.stop()
         await self._store.close()
         self._executor.shutdown(wait=False)
 
@@ -257,13 +268,21 @@ class Worker:
         ]
         await asyncio.gather(*pending)
 
-    async def _send_to_partitions(self, topic: Topic, records: Sequence[tuple[int, Record]]) -> None:
+    async def _send_to_partitions(self, topic: Topic, records: Sequence[tuple[int, Record]]) -> list[int]:
+        """Sends records, each to a partition; returns their offsets once Kafka has confirmed them all."""
         producer = self.app.producer
         pending = [
             await producer.send(topic.name, record.key, record.value, partition, None, list(record.headers))
             for partition, record in records
         ]
-        await asyncio.gather(*pending)
+        return [place.offset for place in await asyncio.gather(*pending)]
+
+    async def _send_scores(self, scores: Sequence[tuple[int, Record]]) -> Mapping[int, int]:
+        placed = [(self._log.partition_of(partition), record) for partition, record in scores]
+        ends: dict[int, int] = {}
+        for (partition, _), offset in zip(scores, await self._send_to_partitions(SCORES, placed), strict=True):
+            ends[partition] = max(ends.get(partition, 0), offset + 1)
+        return ends
 
     def _kind_of(self, device_id: str) -> str:
         device = self._manifests.get(device_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -33,13 +33,17 @@ from schemas.errors import ContractError, SettingsError
 from schemas.health_notice import HealthNotice
 from schemas.notice import Notice
 from schemas.record import Record
-from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, NOTICES, SCORES, Topic
+from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, NOTICES, Topic
 from schemas.unfinished import MAX_CHUNKS
 
 _log = structlog.get_logger(__name__)
 
 Send = Callable[[Sequence[tuple[Topic, Record]]], Awaitable[None]]
 """Sends records and returns once Kafka has confirmed them all."""
+
+SendScores = Callable[[Sequence[tuple[int, Record]]], Awaitable[Mapping[int, int]]]
+"""Sends scores, each with its partition of the audio topic, to the log; returns, once Kafka has confirmed them all, the
+offset after the last of each partition."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +76,7 @@ class Pipeline:
         detectors: by name.
         model_sets: which models score a device; a change applies from the device's next chunk on.
         send: see :data:`Send`.
+        send_scores: see :data:`SendScores`.
         unfinished: stores the unfinished segments of devices that hold commits back.
         executor: one thread is enough: batches do not overlap.
         default_kind: the kind of a device without a manifest.
@@ -92,6 +97,7 @@ class Pipeline:
         model_sets: ModelSets,
         detectors: Detectors,
         send: Send,
+        send_scores: SendScores,
         unfinished: UnfinishedLog,
         executor: Executor,
         default_kind: DeviceKind,
@@ -108,6 +114,7 @@ class Pipeline:
         self._model_sets = model_sets
         self._detectors = detectors
         self._send = send
+        self._send_scores = send_scores
         self._unfinished = unfinished
         self._executor = executor
         self._default_kind: DeviceKind = default_kind
@@ -136,6 +143,10 @@ class Pipeline:
         self._forgotten += self._partitions.values()
         self._partitions = {}
         self._states.forget()
+
+    async def recover(self, partitions: Iterable[int]) -> None:
+        """Makes the states of newly assigned partitions whole; see :meth:`processors.stream.states.States.recover`."""
+        await self._states.recover(partitions)
 
     async def finish(self) -> None:
         """After the last batch: leaves nothing for the next owner to repeat, if all of it was sent."""
@@ -166,12 +177,12 @@ class Pipeline:
         if not is_current():
             return
         outputs = await self._states.apply(self._contexts.of, scored, self._feedback_of) if scored else []
+        if not is_current():
+            # Stored or not, nothing is acknowledged: who reads these windows again sends what was decided.
+            return
         notices, self._notices = self._notices, []
         notices += self._accounting.health.due(max(one.timestamp_ms for one in batch))
-        messages = dead_letters + [(NOTICES, notice.to_record()) for notice in notices]
-        messages += [message for output in outputs for message in _messages(output)]
-        if messages:
-            await self._send(messages)
+        await self._send_all(outputs, scored, dead_letters + [(NOTICES, notice.to_record()) for notice in notices])
         self._all_sent = True
         self._accounting.sent(outputs, notices)
         if not is_current():
@@ -180,12 +191,29 @@ class Pipeline:
         self._handled_at |= dict.fromkeys(numbers, self._clock())
         await self._advance([partitions[number] for number in numbers], is_current)
 
+    async def _send_all(
+        self, outputs: Sequence[Output], scored: Sequence[ScoredWindow], others: Sequence[tuple[Topic, Record]]
+    ) -> None:
+        """Sends scores first, and once they are confirmed what their windows caused, which each score records.
+
+        An alert on its topic then always has its score on the log, from which lost states are rebuilt.
+        """
+        ends: Mapping[int, int] = {}
+        if outputs:
+            partition_of = {one.window.device_id: one.partition for one in scored}
+            logged = [(partition_of[one.score.device_id], one.logged().to_record()) for one in outputs]
+            ends = await self._send_scores(logged)
+        if messages := [*others, *(message for output in outputs for message in _messages(output))]:
+            await self._send(messages)
+        self._states.sent(ends)
+
     async def settle(self, is_current: Callable[[], bool]) -> None:
         """Lets commits pass the devices of partitions without new records; call it every few seconds, not in a batch.
 
         Args:
             is_current: False once the partitions were revoked.
         """
+        await self._states.catch_up()
         await self._advance([partition for partition in self._partitions.values() if partition.pending], is_current)
 
     async def _advance(self, seen: Sequence[Partition[Acknowledge]], is_current: Callable[[], bool]) -> None:
@@ -365,8 +393,8 @@ class Pipeline:
 
 
 def _messages(output: Output) -> list[tuple[Topic, Record]]:
-    messages = [(SCORES, output.score.to_record())]
-    messages += [(NOTICES, notice.to_record()) for notice in output.notices]
+    """What a window caused beside its score."""
+    messages = [(NOTICES, notice.to_record()) for notice in output.notices]
     if output.alert is not None:
         messages += [(ALERTS, output.alert.to_record()), (ALERT_STATE, output.alert.to_state_record())]
     return messages

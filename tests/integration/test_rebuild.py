@@ -35,6 +35,10 @@ async def states_in(redis_url: str, keys: list[StateKey]) -> dict[StateKey, Dete
         await store.close()
 
 
+def without_outbox(states: dict[StateKey, DetectorState]) -> dict[StateKey, DetectorState]:
+    return {key: state.model_copy(update={"outbox": ()}) for key, state in states.items()}
+
+
 async def test_states_that_redis_has_lost_are_those_of_an_undisturbed_run(
     kafka: str, redis_url: str, group: str, start_worker: Start
 ) -> None:
@@ -85,10 +89,12 @@ async def test_feedback_given_in_mid_stream_stands_in_the_states_read_back(
     await client.flushdb()
     await client.aclose()
 
-    await start_worker().ready()
+    start_worker()
 
-    found = await states_in(redis_url, list(fleet.states))
-    assert found == {one: state.model_copy(update={"outbox": ()}) for one, state in undisturbed.items()}
+    async with asyncio.timeout(90.0):
+        while len(found := await states_in(redis_url, list(fleet.states))) < len(undisturbed):
+            await asyncio.sleep(0.2)
+    assert without_outbox(found) == without_outbox(undisturbed)
     assert found[key].last_feedback_offset >= 1
     current = found[key].current_model
     assert current is not None

@@ -28,7 +28,7 @@ from schemas.device import Device
 from schemas.features import FeatureSpec
 from schemas.record import Record
 from schemas.score import Score
-from schemas.topics import SCORES, Topic
+from schemas.topics import Topic
 from schemas.unfinished import UnfinishedSegment
 from tests.unit.core.models import FakeModel, model_set
 from tests.unit.processors.memory_log import MemoryLog
@@ -102,6 +102,7 @@ class World:
             manifests=Manifests(),
             model_sets=ModelAssignments({name: FakeModel(name, spec) for name, spec in SPECS.items()}),
             send=self._send,
+            send_scores=self._send_scores,
             unfinished=self.log,
             executor=ThreadPoolExecutor(1),
             default_kind="machine",
@@ -110,11 +111,15 @@ class World:
         )
 
     async def _send(self, messages: Sequence[tuple[Topic, Record]]) -> None:
+        pass
+
+    async def _send_scores(self, scores: Sequence[tuple[int, Record]]) -> Mapping[int, int]:
         if self.fault == "send":
             raise WorkerEnds
-        self.scored += [Score.from_record(record) for topic, record in messages if topic is SCORES]
+        self.scored += [Score.from_record(record) for _, record in scores]
         if self.fault == "sent":
             raise WorkerEnds
+        return {}
 
     async def _storing(self, segments: Sequence[UnfinishedSegment]) -> None:
         await self._store(segments)

@@ -34,7 +34,9 @@ class KafkaUnfinishedLog:
         send: sends records, each to a partition of its topic, and returns once Kafka has confirmed them.
     """
 
-    def __init__(self, bootstrap: str, send: Callable[[Topic, Sequence[tuple[int, Record]]], Awaitable[None]]) -> None:
+    def __init__(
+        self, bootstrap: str, send: Callable[[Topic, Sequence[tuple[int, Record]]], Awaitable[object]]
+    ) -> None:
         self._bootstrap = bootstrap
         self._send = send
         self._consumer: AIOKafkaConsumer | None = None

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Sequence
-from contextlib import AbstractAsyncContextManager
 from importlib import resources
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import redis.asyncio
 import structlog
@@ -15,7 +14,6 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from processors.adapters.redis.rebuild_lease import LEASE_S, lease
 from processors.adapters.redis.state_codec import StateTexts, deflate_state, inflate_state
 from processors.adapters.redis.state_store import Change, StateKey
 from processors.core.alerting.detector_state import DetectorState
@@ -29,8 +27,7 @@ T = TypeVar("T")
 
 _PREFIX = "tocsin:state:v2:"
 _FORGET_AFTER_S = 90 * 24 * 3600
-_WHOLE = "tocsin:states:v2:whole"
-_CLAIM = "tocsin:states:v2:claim"
+_MARK_PREFIX = "tocsin:states:v2:mark:"
 _WRITABLE = "tocsin:writable"
 
 
@@ -56,7 +53,9 @@ class RedisStates:
             raise SettingsError(
                 f"Redis address {self._display_url!r} cannot be read: write it as redis://host:6379/0"
             ) from None
-        self._script = resources.files("processors.adapters.redis").joinpath("store_state.lua").read_text()
+        scripts = resources.files("processors.adapters.redis")
+        self._script = scripts.joinpath("store_state.lua").read_text()
+        self._replace_mark = self._redis.register_script(scripts.joinpath("replace_mark.lua").read_text())
         self._texts = StateTexts()
         self._sha = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
 
@@ -84,17 +83,15 @@ class RedisStates:
         states = await self._read(conflicting)
         return {key: states.get(key, DetectorState()) for key in conflicting}
 
-    async def is_whole(self) -> bool:
-        """See :class:`processors.stream.rebuild.RebuildableStore`."""
-        return bool(await self._with_timeout(self._redis.exists(_WHOLE)))
-
-    def claim(self) -> AbstractAsyncContextManager[bool]:
+    async def mark(self, partition: int) -> str | None:
         """See the port."""
-        return lease(self._redis.lock(_CLAIM, timeout=LEASE_S, blocking=False), self._with_timeout)
+        stored: Any = await self._with_timeout(self._redis.get(f"{_MARK_PREFIX}{partition}"))
+        return None if stored is None else stored.decode(errors="replace")
 
-    async def mark_whole(self) -> None:
-        """See :class:`processors.stream.rebuild.RebuildableStore`."""
-        await self._with_timeout(self._redis.set(_WHOLE, "1"))
+    async def replace_mark(self, partition: int, base: str | None, mark: str) -> bool:
+        """See the port."""
+        call = self._replace_mark(keys=[f"{_MARK_PREFIX}{partition}"], args=[base or "", mark])
+        return bool(await self._with_timeout(call))
 
     async def check_writable(self) -> None:
         """Stores a key of no meaning.

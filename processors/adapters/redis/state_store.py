@@ -42,7 +42,10 @@ class Change:
 
 
 class StateStore(Protocol):
-    """Stores states with compare and set."""
+    """Stores states with compare and set, and a mark for each partition of the audio topic.
+
+    A store that loses states loses marks as well, or returns to earlier ones: an unexpected mark tells of the loss.
+    """
 
     async def load(self, keys: Sequence[StateKey]) -> dict[StateKey, DetectorState]:
         """The stored states of these keys, in one round trip.
@@ -63,6 +66,22 @@ class StateStore(Protocol):
         """
         ...
 
+    async def mark(self, partition: int) -> str | None:
+        """A partition's mark; None where it has none.
+
+        Raises:
+            RedisUnavailable: the store does not answer.
+        """
+        ...
+
+    async def replace_mark(self, partition: int, base: str | None, mark: str) -> bool:
+        """Replaces a partition's mark, if it is ``base``; returns whether it was.
+
+        Raises:
+            RedisUnavailable: the store does not answer; the mark may have been replaced.
+        """
+        ...
+
     async def close(self) -> None:
         """Closes the connection."""
         ...
@@ -73,6 +92,7 @@ class MemoryStates:
 
     def __init__(self) -> None:
         self.states: dict[StateKey, DetectorState] = {}
+        self.marks: dict[int, str] = {}
 
     async def load(self, keys: Sequence[StateKey]) -> dict[StateKey, DetectorState]:
         """See :class:`StateStore`."""
@@ -88,6 +108,17 @@ class MemoryStates:
             else:
                 refused[change.key] = stored
         return refused
+
+    async def mark(self, partition: int) -> str | None:
+        """See :class:`StateStore`."""
+        return self.marks.get(partition)
+
+    async def replace_mark(self, partition: int, base: str | None, mark: str) -> bool:
+        """See :class:`StateStore`."""
+        if self.marks.get(partition) != base:
+            return False
+        self.marks[partition] = mark
+        return True
 
     async def close(self) -> None:
         """See :class:`StateStore`."""

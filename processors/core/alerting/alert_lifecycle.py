@@ -91,6 +91,50 @@ def advance(
     return AlertLifecycle(alert=opened, raised=raised), alert
 
 
+def as_recorded(before: AlertLifecycle, after: AlertLifecycle, score: Score) -> AlertLifecycle:
+    """The state after a window whose score was read back: the alert is what the score records.
+
+    A decision that is repeated from less history than the first, or under another budget, may open and close alerts at
+    other windows. What was sent counts.
+
+    Args:
+        before: the state before the window.
+        after: by the repeated decision.
+        score: as stored; see :attr:`schemas.score.Score.alert`.
+    """
+    sent = score.alert
+    if sent is None:
+        as_before = _identity(before.alert) == _identity(after.alert)
+        return after if as_before else AlertLifecycle(before.alert, before.raised)
+    if sent.state == "closed":
+        return AlertLifecycle(None, after.raised if after.alert is None else before.raised)
+    if after.alert is not None and _identity(after.alert) == (sent.alert_id, sent.revision):
+        return after
+    raised = before.raised
+    if sent.alert_id not in {alert_id for alert_id, _ in raised}:
+        episode = 0 if score.explanation is None else score.explanation.episode
+        raised = (*raised, (sent.alert_id, episode))[-_MAX_RAISED:]
+    return AlertLifecycle(open_alert_of(sent), raised)
+
+
+def open_alert_of(alert: Alert) -> OpenAlert:
+    """The open alert of a revision that was sent, ``opened`` or ``updated``."""
+    return OpenAlert(
+        alert_id=alert.alert_id,
+        session_id=alert.opened_session_id,
+        first_sample=alert.opened_first_sample,
+        captured_ns=alert.opened_ns,
+        revision=alert.revision,
+        peak=alert.peak_score,
+        severity=alert.severity,
+        kind=alert.kind,
+    )
+
+
+def _identity(alert: OpenAlert | None) -> tuple[str, int] | None:
+    return None if alert is None else (alert.alert_id, alert.revision)
+
+
 def _continue(
     state: AlertLifecycle,
     alert: OpenAlert,

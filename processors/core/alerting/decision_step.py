@@ -148,6 +148,8 @@ def _score(
         reported_regime=observation.reported_regime,
         sent_session_id=observation.sent_session_id,
         explanation=explanation,
+        alert=None,
+        notices=(),
     )
 
 

@@ -43,13 +43,28 @@ class SessionRun(NamedTuple):
 
 
 class Output(BaseModel):
-    """The records one window produces: its score, an alert's revision where there is one, and notices."""
+    """The records one window produces: its score, an alert's revision where there is one, and notices.
+
+    The score itself is without the alert and the notices; :meth:`logged` adds them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     score: Score
     alert: Alert | None = None
     notices: tuple[Notice, ...] = ()
+
+    def logged(self) -> Score:
+        """The score as the scores topic holds it: with all that its window caused."""
+        if self.alert is None and not self.notices:
+            return self.score
+        return self.score.model_copy(update={"alert": self.alert, "notices": self.notices})
+
+    @classmethod
+    def of_logged(cls, score: Score) -> Output:
+        """The output that a score of the scores topic records."""
+        alone = score.model_copy(update={"alert": None, "notices": ()})
+        return cls(score=alone, alert=score.alert, notices=score.notices)
 
 
 class ModelCalibration(NamedTuple):

@@ -9,7 +9,7 @@ from processors.core.alerting.decision import ScoredWindow, decide
 from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.detector_state import DetectorState, Output
 from processors.core.alerting.operator_feedback import OperatorFeedback
-from processors.core.alerting.replay import replay_scores
+from processors.core.alerting.replay import follow, replay_scores
 from processors.core.windowing.window import Window
 from schemas.score import Score
 
@@ -206,3 +206,34 @@ def test_a_devices_own_model_has_its_threshold_from_the_first_window_and_may_rai
     assert [output.score.threshold for output in outputs[:2]] == [5.0, 5.0]
     assert [output.alert.state for output in outputs if output.alert is not None][:1] == ["opened"]
     assert later[-1].score.threshold == 5.0 + 6 * 0.5
+
+
+def test_the_alert_follows_what_the_scores_record_where_a_repeated_decision_differs() -> None:
+    state, outputs = decide(DetectorState(), context_of, WINDOWS)
+    stored = [Score.from_record(output.logged().to_record()) for output in outputs]
+    opened = next(index for index, score in enumerate(stored) if score.alert is not None)
+    closed = next(index for index, score in enumerate(stored) if score.alert and score.alert.state == "closed")
+    # Less history, another budget, another model: these decide otherwise, or not at all.
+    for context in (decision_context(), decision_context(per_week=28.0), None):
+        followed, open_at = DetectorState(), []
+        for index, score in enumerate(stored[290:]):
+            followed = follow(followed, context, score)
+            if followed.lifecycle.alert is not None:
+                open_at.append(290 + index)
+        assert open_at == list(range(opened, closed))
+        assert followed.position == state.position
+        sent = [output.alert for output in followed.outbox]
+        assert sent == [output.alert for output in outputs if output.alert is not None][-len(sent) :]
+
+
+def test_what_was_read_back_is_sent_again_byte_for_byte() -> None:
+    _, outputs = decide(DetectorState(), context_of, WINDOWS)
+    output = next(output for output in outputs if output.alert is not None)
+    record = output.logged().to_record()
+
+    again = Output.of_logged(Score.from_record(record))
+
+    assert again == output
+    assert again.logged().to_record() == record
+    assert again.alert is not None
+    assert again.alert.to_record() == output.alert.to_record()

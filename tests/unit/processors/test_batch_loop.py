@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from processors.app import batch_loop
 from processors.app.batch_loop import BatchLoop
 from processors.app.byte_budget import ByteBudget, bytes_of
 from processors.app.options import WorkerOptions
@@ -20,6 +23,7 @@ class RecordingPipeline:
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
+        self.recovered: list[set[int]] = []
         self.forgotten = 0
         self.current: Callable[[], bool] = lambda: False
         self.may_end = asyncio.Event()
@@ -31,6 +35,9 @@ class RecordingPipeline:
         await self.may_end.wait()
 
     async def settle(self, is_current: Callable[[], bool]) -> None: ...
+
+    async def recover(self, partitions: set[int]) -> None:
+        self.recovered.append(partitions)
 
     def forget(self) -> None:
         self.forgotten += 1
@@ -109,3 +116,38 @@ async def test_a_batch_is_bounded_by_bytes_and_its_bytes_are_released_once_it_is
 
     assert pipeline.batches == [[0, 1, 2], [3]]
     await until(lambda: budget.used == 0)
+
+
+async def test_states_of_new_partitions_are_made_whole_although_no_event_arrives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batch_loop, "_SETTLE_S", 0.01)
+    pipeline = RecordingPipeline()
+    loop = BatchLoop(pipeline, lambda: 1, OPTIONS, ByteBudget(1_000_000))
+    running = asyncio.create_task(loop.run())
+    await asyncio.sleep(0.03)
+    assert pipeline.recovered == []
+
+    loop.on_assigned([2, 5])
+    await until(lambda: bool(pipeline.recovered))
+    await asyncio.sleep(0.03)
+    running.cancel()
+
+    assert pipeline.recovered == [{2, 5}]
+
+
+async def test_a_batch_that_reports_progress_may_take_longer_than_a_stall() -> None:
+    pipeline = RecordingPipeline()
+    pipeline.may_end.clear()
+    options = WorkerOptions("", "", batch_wait_s=0.0, stall_s=0.2)
+    loop = BatchLoop(pipeline, lambda: 1, options, ByteBudget(1_000_000))
+    loop.on_assigned()
+    await loop.enqueue(Stream([event(0)]))
+    running = asyncio.create_task(loop.run())
+    for _ in range(6):
+        await asyncio.sleep(0.1)
+        loop.report_progress()
+    assert not running.done()
+
+    with pytest.raises(TimeoutError):
+        await running

@@ -21,7 +21,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 from processors.adapters.models.check import sandbox as model_check_sandbox
 from processors.adapters.models.check.artefact import CHECKS, CheckLimits, check_artefact, examine, read_manifest
-from processors.adapters.models.onnx_model import load_model
+from processors.adapters.models.onnx_model import MAX_BATCH, load_model, model_of
 from processors.adapters.models.signing import sign
 from schemas.errors import (
     DigestMismatch,
@@ -734,3 +734,19 @@ def test_a_damaged_file_is_refused_by_name_or_still_right(tmp_path: Path, flips:
         {entry.key: entry.value for entry in ModelProto.FromString(bytes(damaged)).metadata_props}
     )[1:]
     np.testing.assert_allclose(load_model(path).score(features)[0], scores, rtol=1e-3, atol=1e-3)
+
+
+def test_a_model_in_which_a_score_depends_on_its_batch_is_run_window_by_window(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("ReduceMean", ["log_mel", "batch_axis"], ["usual"], keepdims=1),
+        helper.make_node("Sub", ["log_mel", "usual"], ["unusual"]),
+        helper.make_node("Add", ["log_mel", "unusual"], ["sum"]),
+        helper.make_node("ReduceSum", ["sum", "axes"], ["score"], keepdims=0),
+    ]
+    dependent = described(graph(nodes, {"batch_axis": np.array([0])}))
+    alone = np.concatenate([scored(dependent, golden()[row : row + 1]) for row in range(len(golden()))])
+
+    model = model_of(dependent.SerializeToString(), "dependent")
+
+    assert (model.batch, load_model(good(tmp_path)).batch) == (1, MAX_BATCH)
+    np.testing.assert_array_equal(model.score(golden())[0], alone)

@@ -84,6 +84,7 @@ class Bench:
             model_sets=self.models,
             send=self._send,
             unfinished=self.log,
+            send_scores=self._send_scores,
             executor=ThreadPoolExecutor(1),
             default_kind="machine",
         )
@@ -92,6 +93,10 @@ class Bench:
         if self.kafka_unavailable:
             raise ConnectionError("Kafka does not answer")
         self.sent += messages
+
+    async def _send_scores(self, scores: Sequence[tuple[int, Record]]) -> Mapping[int, int]:
+        await self._send([(SCORES, record) for _, record in scores])
+        return {}
 
     def delivery(self, record: Record) -> Delivery:
         offset = self._offset

@@ -98,7 +98,7 @@ async def test_without_the_store_scores_continue_as_degraded_and_are_stored_late
 
     later = await states.apply(context_of, windows(22, 23))
     assert states.degraded is False
-    assert [o.score.degraded for o in [*lost, *degraded, *back, *later]] == [True] * 12 + [False]
+    assert [o.score.degraded for o in [*lost, *degraded, *back, *later]] == [False] * 2 + [True] * 10 + [False]
     assert all(o.score.threshold is not None for o in degraded)
     assert observed_s(store.states[KEY]) == 23
 

@@ -1,0 +1,21 @@
+"""Which model scored."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ModelRef(BaseModel):
+    """Which model scored.
+
+    Attributes:
+        name: the model's id.
+        version: its version.
+        sha256: digest of the artefact.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: str
+    sha256: str
