@@ -358,9 +358,9 @@ class Pipeline:
             if known is None:
                 _log.warning("the default detectors of the device's kind are used", error=str(error))
         models_revision = (self._model_sets.revision, device.kind)
-        if known is not None and known.detectors == detectors and known.sample_rate == device.sample_rate:
-            if known.models_revision != models_revision:
-                known.set_models(self._model_sets.model_set(device_id, device.kind, detectors))
+        if known is not None and known.sample_rate == device.sample_rate:
+            if known.models_revision != models_revision or known.detectors != detectors:
+                known.set_detectors(detectors, self._model_sets.model_set(device_id, device.kind, detectors))
                 known.models_revision = models_revision
             return known
         if known is not None:

@@ -121,6 +121,11 @@ class DeviceStream:
         if self.segment is not None:
             self.segment.set_models(model_set)
 
+    def set_detectors(self, detectors: tuple[str, ...], model_set: ModelSet) -> None:
+        """Continues with other detectors and their models."""
+        self.detectors = detectors
+        self.set_models(model_set)
+
     def close(self, reason: str) -> None:
         """Ends the segment: what waits for the rest of its window is skipped, for this reason."""
         if self.segment is not None:

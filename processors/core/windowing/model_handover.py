@@ -22,12 +22,13 @@ class ModelHandover:
     Attributes:
         current: cutter of the model that counts.
         incoming: cutter of the model that will take over; None outside of a handover.
+        counted_until: end of the last counted window, as a session index; where the first begins, before that.
     """
 
     def __init__(self, current: WindowCutter) -> None:
         self.current = current
         self.incoming: WindowCutter | None = None
-        self._counted_until = current.next_sample
+        self.counted_until = current.next_sample
 
     def cutters(self) -> list[WindowCutter]:
         """The cutters that are running."""
@@ -56,9 +57,9 @@ class ModelHandover:
         candidates.sort(key=lambda candidate: candidate[1].end_sample)
         counted = []
         for cutter, window in candidates:
-            if cutter is self.incoming and window.first_sample <= self._counted_until < window.end_sample:
+            if cutter is self.incoming and window.first_sample <= self.counted_until < window.end_sample:
                 self.current, self.incoming = cutter, None
             if cutter is self.current:
-                self._counted_until = window.end_sample
+                self.counted_until = window.end_sample
                 counted.append(window)
         return counted

@@ -43,12 +43,24 @@ class Segment:
         self._coverage = Coverage(start)
         self._streams: dict[str, FrameStream] = {}
         self._handovers: dict[Slot, ModelHandover] = {}
+        # Slots that the device no longer runs, each with the sample from which others hold the sound.
+        self._leaving: dict[Slot, tuple[ModelHandover, int]] = {}
         self._chunks = ChunkSpans(device_id, session_id, sample_rate)
         self.set_models(model_set)
 
     def set_models(self, model_set: ModelSet) -> None:
-        """Continues with other models; :class:`processors.core.windowing.model_handover.ModelHandover` says how."""
+        """Continues with other models; :class:`processors.core.windowing.model_handover.ModelHandover` says how.
+
+        A champion whose detector the device no longer runs goes on until the first windows of the new detectors begin,
+        so that no sound is in no window.
+        """
+        left = {
+            slot: one for slot, one in self._handovers.items() if slot not in model_set and slot.stage == "champion"
+        }
         self._handovers = {slot: handover for slot, handover in self._handovers.items() if slot in model_set}
+        for slot in model_set.keys() & self._leaving.keys():
+            self._handovers[slot] = self._leaving.pop(slot)[0]
+        arriving = [slot for slot in model_set if slot not in self._handovers and slot.stage == "champion"]
         for slot, model in model_set.items():
             handover = self._handovers.get(slot)
             if handover is not None and handover.reuse_cutter(model):
@@ -58,6 +70,9 @@ class Segment:
                 self._handovers[slot] = ModelHandover(cutter)
             else:
                 handover.incoming = cutter
+        if arriving:
+            begins = max(self._handovers[slot].current.next_sample for slot in arriving)
+            self._leaving |= {slot: (handover, begins) for slot, handover in left.items()}
         self._drop_unused_streams()
 
     def push(self, chunk: Chunk, offset: int) -> list[tuple[str, FrameStream, Float32]]:
@@ -76,6 +91,7 @@ class Segment:
         """The windows completed since the last call, in order of their ends."""
         running = len(self._cutters())
         windows = [window for handover in self._handovers.values() for window in handover.take_windows(self._chunks)]
+        windows += self._take_leaving()
         cutters = self._cutters()
         if len(cutters) < running:
             self._drop_unused_streams()
@@ -86,6 +102,18 @@ class Segment:
         for window in windows:
             if window.slot.stage == "champion":
                 self._coverage.cover(window.first_sample, window.end_sample)
+        return windows
+
+    def _take_leaving(self) -> list[Window]:
+        windows = []
+        for slot, (handover, begins) in list(self._leaving.items()):
+            counted_until = handover.counted_until
+            for window in handover.take_windows(self._chunks):
+                if counted_until < begins:
+                    counted_until = window.end_sample
+                    windows.append(window)
+            if counted_until >= begins:
+                del self._leaving[slot]
         return windows
 
     def needed_from(self) -> int:
@@ -125,7 +153,8 @@ class Segment:
         return self._coverage.settle(self._end if all_of_it else min(self.needed_from(), self._end))
 
     def _cutters(self) -> list[WindowCutter]:
-        return [cutter for handover in self._handovers.values() for cutter in handover.cutters()]
+        leaving = (handover for handover, _ in self._leaving.values())
+        return [cutter for handover in (*self._handovers.values(), *leaving) for cutter in handover.cutters()]
 
     def _new_cutter(self, slot: Slot, model: ScoringModel) -> WindowCutter:
         front_end = model.spec.front_end()

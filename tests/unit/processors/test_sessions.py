@@ -9,6 +9,7 @@ import pytest
 
 from processors.core.accounting.health_log import INTERVAL_MS, HealthLog
 from processors.stream.pipeline import Delivery
+from schemas.device import Device
 from schemas.health_notice import HealthNotice
 from schemas.record import Record
 from schemas.topics import NOTICES
@@ -143,3 +144,27 @@ def test_the_health_log_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(len(notice.summary) <= 500 for notice in found)
     log.report("d8", "gap", INTERVAL_MS + 1, "later")
     assert [notice.subject for notice in log.due(INTERVAL_MS + 1)] == ["d8"]
+
+
+@pytest.mark.parametrize("change_at", range(3, 9))
+@pytest.mark.parametrize("kinds", [("machine", "room"), ("room", "machine")])
+async def test_a_manifest_that_changes_the_kind_leaves_no_sound_without_a_window(
+    bench: LaterBench, kinds: Sequence[str], change_at: int
+) -> None:
+    for number in range(16):
+        kind = kinds[number >= change_at]
+        bench.manifests.devices["a"] = Device(device_id="a", kind=kind)
+        await bench.handle(chunk("a", number))
+
+    scores = bench.scores()
+    detectors = [score.detector for score in scores]
+    assert set(detectors) == {"machine", "scream"}
+    changed = detectors.index(detectors[-1])
+    assert set(detectors[:changed]) == {detectors[0]}
+    assert set(detectors[changed:]) == {detectors[-1]}
+    covered = 0
+    for score in scores:
+        assert score.first_sample <= covered, "a hole"
+        covered = max(covered, score.end_sample)
+    sound = bench.pipeline._accounting.counts.sound
+    assert sound.samples("a", "skipped") == 0
