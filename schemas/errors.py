@@ -29,6 +29,7 @@ TocsinError
 │   ├── UnsupportedVersion · UnknownType · UnknownEncoding
 │   ├── EmptyValue · TruncatedValue · OversizedValue · OversizedRecord
 │   ├── WrongSampleRate · WrongChannelCount · WrongKey · SupersededSession
+│   ├── DeviceNotAdmitted       too many devices without a manifest send at once
 │   └── MalformedRecord         JSON that does not match its type
 └── ModelRefused                an artefact is not loaded; the last good one continues
     ├── DigestMismatch · SizeMismatch · Unsigned · WrongSignature
@@ -212,6 +213,10 @@ class WrongSampleRate(ContractError):
 
 class WrongChannelCount(ContractError):
     """The channel count is out of range, or not the session's."""
+
+
+class DeviceNotAdmitted(ContractError):
+    """The device has no manifest, and too many others without one send at the same time."""
 
 
 class WrongKey(ContractError):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ _POLL_S = 0.5
 
 async def publish(kafka: str, options: argparse.Namespace) -> int:
     """Publishes the backlog, noise of ``--devices`` announced devices; returns the number of chunks."""
-    rate, channels = (48_000, 2) if options.chunk_kib > 32 else (16_000, 1)
+    rate, channels = (96_000, 2) if options.chunk_kib > 32 else (16_000, 1)
     samples = options.chunk_kib * 1024 // (2 * channels)
     pcm = np.random.default_rng(1).normal(0, 800, samples * channels).astype("<i2").tobytes()
     chunks: int = options.megabytes * 1024 // options.chunk_kib
@@ -40,10 +41,13 @@ async def publish(kafka: str, options: argparse.Namespace) -> int:
             record = Device(device_id=f"d{n}", kind="machine").to_record()
             await producer.send_and_wait(DEVICES.name, record.value, key=record.key, headers=list(record.headers))
         sent = []
+        turns = Counter[str]()
         for number in range(chunks):
-            turn, n = divmod(number, options.devices)
-            known = number % 1_000 >= 1_000 * options.random_devices
-            name, turn = (f"d{n}", turn) if known else (f"r{number}", 0)
+            name = f"d{number % options.devices}"
+            if number % 1_000 < 1_000 * options.random_devices:
+                name = f"r{number}"
+            turn = turns[name]
+            turns[name] += 1
             record = encode_chunk(Chunk(name, "s", turn, turn * samples, rate, channels, 10**18, pcm))
             sent.append(await producer.send(AUDIO.name, record.value, key=record.key, headers=list(record.headers)))
             if len(sent) == 64:

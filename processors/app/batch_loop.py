@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -17,11 +18,12 @@ _BATCH_SHARE = 16
 
 
 class _Queued(NamedTuple):
-    """An event, the assignment of partitions it was delivered in, and its bytes."""
+    """An event, the assignment of partitions it was delivered in, its bytes, and when it was taken (monotonic)."""
 
     assignment: int
     event: Any
     size: int
+    taken_s: float
 
 
 class BatchLoop:
@@ -83,7 +85,7 @@ class BatchLoop:
     async def enqueue(self, stream: Any) -> None:
         """Queues the events of Faust's stream for as long as it lasts; waits while the queue is full."""
         async for event in stream.noack().events():
-            await self._queue.put(_Queued(self._assignment, event, bytes_of(event.message)))
+            await self._queue.put(_Queued(self._assignment, event, bytes_of(event.message), time.monotonic()))
 
     async def run(self) -> None:
         """Handles batches until :meth:`stop`.
@@ -150,10 +152,11 @@ class BatchLoop:
 
     async def _handle(self, batch: Sequence[_Queued]) -> None:
         assignment = self._assignment
-        events = [one.event for one in batch if one.assignment == assignment and self._is_current(one.event)]
+        events = [one for one in batch if one.assignment == assignment and self._is_current(one.event)]
         if self._assigned and events:
             await self._pipeline.handle(
-                [_delivery(event) for event in events], lambda: self._assigned and self._assignment == assignment
+                [_delivery(one.event, one.taken_s) for one in events],
+                lambda: self._assigned and self._assignment == assignment,
             )
 
     async def _within_stall(self, work: Awaitable[None]) -> None:
@@ -174,7 +177,7 @@ class BatchLoop:
         return bool(event.message.generation_id == self._generation())
 
 
-def _delivery(event: Any) -> Delivery:
+def _delivery(event: Any, taken_s: float) -> Delivery:
     message = event.message
     record = Record(message.key, message.value, tuple(message.headers or ()))
     # The event waits for the frontier; its sound need not.
@@ -185,4 +188,5 @@ def _delivery(event: Any) -> Delivery:
         timestamp_ms=int(message.timestamp * 1000),
         record=record,
         acknowledge=event.ack,
+        taken_s=taken_s,
     )

@@ -130,7 +130,9 @@ class Worker:
         self._feedback = FeedbackFollower(options.kafka)
         self._followers: tuple[TopicFollower, ...] = (self._manifests, self._policies, self._feedback)
         self._contexts = DecisionContexts(self._policies, self._kind_of, AUDIO.name, detectors)
-        self._store = RedisStates(options.redis_url)
+        self._store = RedisStates(
+            options.redis_url, is_announced=lambda device_id: self._manifests.get(device_id) is not None
+        )
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scorer")
         self._unfinished = KafkaUnfinishedLog(options.kafka, self._send_to_partitions)
         self._log = KafkaScoreLog(options.kafka)

@@ -20,6 +20,7 @@ from processors.core.windowing.device_stream import Arrival, DeviceStream
 from processors.core.windowing.segment import Segment
 from processors.core.windowing.window import Window
 from processors.stream.accounting import Accounting
+from processors.stream.admission import Admission
 from processors.stream.batch_scorer import ModelsFailed
 from processors.stream.decision_contexts import DecisionContexts
 from processors.stream.model_fallback import ModelFallback, Refuse
@@ -55,6 +56,7 @@ class Delivery:
         timestamp_ms: the broker's time, milliseconds since 1970.
         record: key, value, headers.
         acknowledge: marks it as handled; called in offset order within the partition.
+        taken_s: when the worker took it from Kafka, seconds of the pipeline's clock.
     """
 
     partition: int
@@ -62,6 +64,7 @@ class Delivery:
     timestamp_ms: int
     record: Record
     acknowledge: Acknowledge
+    taken_s: float = 0.0
 
 
 class Pipeline:
@@ -111,6 +114,7 @@ class Pipeline:
         self._feedback_of = feedback_of
         self._states = states
         self._manifests = manifests
+        self._admission = Admission(manifests, clock)
         self._model_sets = model_sets
         self._detectors = detectors
         self._send = send
@@ -168,7 +172,14 @@ class Pipeline:
         dead_letters: list[tuple[Topic, Record]] = []
         await open_partitions(self._unfinished, partitions, sorted({delivery.partition for delivery in batch}))
         chunks = self._decode(batch, partitions, dead_letters)
-        await self._await_manifests(chunks, partitions)
+        await self._admission.await_manifests(
+            [
+                (chunk.device_id, delivery.taken_s)
+                for delivery, chunk in chunks
+                if partitions[delivery.partition].stream(chunk.device_id) is None
+            ]
+        )
+        chunks = self._admit_devices(chunks, partitions, dead_letters)
         scored = await self._continue_unfinished(chunks, partitions)
         streams: dict[str, DeviceStream] = {}
         arrivals, partition_by_device = self._admit(chunks, partitions, dead_letters, streams)
@@ -267,17 +278,23 @@ class Pipeline:
             self._accounting.received(chunk)
         return chunks
 
-    async def _await_manifests(
-        self, chunks: Sequence[tuple[Delivery, Chunk]], partitions: Mapping[int, Partition[Acknowledge]]
-    ) -> None:
-        """Makes sure that the manifests of devices without a stream are read, if they have any."""
-        new = (
-            chunk.device_id
-            for delivery, chunk in chunks
-            if partitions[delivery.partition].stream(chunk.device_id) is None
-        )
-        if any(self._manifests.get(device_id) is None for device_id in new):
-            await self._manifests.catch_up()
+    def _admit_devices(
+        self,
+        chunks: Sequence[tuple[Delivery, Chunk]],
+        partitions: Mapping[int, Partition[Acknowledge]],
+        dead_letters: list[tuple[Topic, Record]],
+    ) -> list[tuple[Delivery, Chunk]]:
+        """The chunks of admitted devices; the others become dead letters, each with its sound."""
+        admitted = []
+        for delivery, chunk in chunks:
+            refusal = self._admission.refuse(partitions, chunk, delivery.partition, delivery.timestamp_ms)
+            if refusal is None:
+                admitted.append((delivery, chunk))
+            else:
+                dead_letters.append(_letter_of(delivery, refusal))
+                self._accounting.rejected(refusal, chunk)
+        self._admission.report()
+        return admitted
 
     async def _continue_unfinished(
         self, chunks: Sequence[tuple[Delivery, Chunk]], partitions: Mapping[int, Partition[Acknowledge]]
@@ -409,6 +426,10 @@ def _dead_letter(delivery: Delivery, error: Exception) -> tuple[Topic, Record]:
         partition=delivery.partition,
         offset=delivery.offset,
     )
+    return _letter_of(delivery, error)
+
+
+def _letter_of(delivery: Delivery, error: Exception) -> tuple[Topic, Record]:
     return DEADLETTER, dead_letter(
         delivery.record, error, topic=AUDIO.name, partition=delivery.partition, offset=delivery.offset
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 _PREFIX = "tocsin:state:v2:"
 _FORGET_AFTER_S = 90 * 24 * 3600
+_FORGET_UNANNOUNCED_AFTER_S = 3600
 _MARK_PREFIX = "tocsin:states:v2:mark:"
 _WRITABLE = "tocsin:writable"
 
@@ -37,12 +38,14 @@ class RedisStates:
     Args:
         url: ``redis://host:port/db`` or ``rediss://``.
         timeout_s: longest time of a round trip, seconds.
+        is_announced: whether a device has a manifest; states of others are forgotten after an hour without a change.
 
     Raises:
         SettingsError: the address is invalid.
     """
 
-    def __init__(self, url: str, timeout_s: float = 1.0) -> None:
+    def __init__(self, url: str, timeout_s: float = 1.0, is_announced: Callable[[str], bool] = lambda _: True) -> None:
+        self._is_announced = is_announced
         self._display_url, self._timeout = without_password(url), timeout_s
         try:
             self._redis = redis.asyncio.Redis.from_url(
@@ -111,7 +114,9 @@ class RedisStates:
             raise ValueError(f"{change.key}: a state without a position cannot be stored")
         before = ("", "") if base is None else (base.session_id, str(base.end_sample))
         body = deflate_state(self._texts.of(change.key, change.state))
-        return (*before, position.session_id, position.end_sample, body, _FORGET_AFTER_S)
+        announced = self._is_announced(change.key[0])
+        forget_after_s = _FORGET_AFTER_S if announced else _FORGET_UNANNOUNCED_AFTER_S
+        return (*before, position.session_id, position.end_sample, body, forget_after_s)
 
     async def _read(self, bodies: dict[StateKey, bytes]) -> dict[StateKey, DetectorState]:
         states, unreadable = {}, []

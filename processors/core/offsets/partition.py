@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
+from processors.core.offsets.unannounced import UnannouncedDevices
 from processors.core.windowing.device_stream import DeviceStream
 from schemas.chunk import Chunk
 from schemas.topics import AUDIO
@@ -57,6 +58,7 @@ class Partition(Generic[T]):
         given_up: segments given up, because their pending windows need more than :data:`MAX_CHUNKS` chunks.
         broker_ms: newest broker time, milliseconds since 1970.
         size_bytes: of the streams in memory.
+        unannounced: the devices without a manifest.
     """
 
     number: int = 0
@@ -65,6 +67,7 @@ class Partition(Generic[T]):
     given_up: int = 0
     broker_ms: int = 0
     size_bytes: int = 0
+    unannounced: UnannouncedDevices = field(default_factory=UnannouncedDevices)
     _timestamps_ms: dict[int, int] = field(default_factory=dict)
     _pending: deque[tuple[int, T]] = field(default_factory=deque)
     _holds: list[tuple[int, str]] = field(default_factory=list)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from processors.adapters.models.detectors import load_detectors
 from processors.adapters.redis.state_store import MemoryStates
 from processors.core.alerting.decision import ScoredWindow
 from processors.core.models.assignments import ModelAssignments, Target
+from processors.core.offsets.unannounced import MAX_UNANNOUNCED
 from processors.core.windowing.extraction import Extractor
 from processors.core.windowing.segment import Segment
 from processors.stream.decision_contexts import DecisionContexts, NoPolicies
@@ -363,3 +366,31 @@ async def test_a_replay_after_a_model_change_repeats_the_old_models_scores(bench
     assert {versions[first] for first in before} == {"machine"}
     assert {versions[first] for first in versions if first not in before} == {"new"}
     assert len(bench.scores()) == len(versions)
+
+
+async def test_devices_without_a_manifest_are_bounded_and_the_others_sound_is_kept(bench: Bench) -> None:
+    bench.manifests.devices["known"] = Device(device_id="known", kind="machine")
+    many = [chunk(f"r{number}", 0) for number in range(MAX_UNANNOUNCED + 50)]
+
+    await bench.handle(*many, chunk("known", 0), chunk("r0", 1))
+
+    letters = bench.dead_letters()
+    assert {dict(letter.headers)["tocsin_error_class"] for letter in letters} == {b"DeviceNotAdmitted"}
+    assert [original(letter) for letter in letters] == many[MAX_UNANNOUNCED:]
+    assert len(bench.pipeline.partitions[3].devices) == MAX_UNANNOUNCED + 1
+    assert bench.manifests.catch_ups == 1
+
+
+async def test_one_reading_of_manifests_serves_all_chunks_taken_before_it(bench: Bench) -> None:
+    now = asyncio.get_running_loop().time()
+    for number in range(20):
+        delivery = replace(bench.delivery(chunk(f"r{number}", 0)), taken_s=now)
+        await bench.pipeline.handle([delivery], lambda: True)
+    assert bench.manifests.catch_ups == 1
+
+    for number in range(20, 23):
+        taken = asyncio.get_running_loop().time()
+        delivery = replace(bench.delivery(chunk(f"r{number}", 0)), taken_s=taken)
+        await bench.pipeline.handle([delivery], lambda: True)
+    assert bench.manifests.catch_ups == 4
+    assert asyncio.get_running_loop().time() - now >= 0.2, "ten in a second at most"
