@@ -292,7 +292,7 @@ class Pipeline:
                 admitted.append((delivery, chunk))
             else:
                 dead_letters.append(_letter_of(delivery, refusal))
-                self._accounting.rejected(refusal, chunk)
+                self._accounting.rejected(refusal, delivery.partition, delivery.timestamp_ms, chunk)
         self._admission.report()
         return admitted
 
