@@ -25,7 +25,7 @@ from schemas.scope import Scope
 from schemas.topics import ALERTS, FEEDBACK, MODELS, POLICIES, Topic
 
 _MIB = 2**20
-_ANSWER_S = 60.0
+_ANSWER_S, _RETRY_S = 60.0, 1.0
 _HOSTILE = b"\x08\x09" + b"\xff" * 4_000
 
 
@@ -139,12 +139,10 @@ class Intruder:
 
     async def _send(self, topic: str, records: Iterable[Broken], compression: str | None = None) -> int:
         """Sends records, each in a request of its own where it is large; returns how many were acknowledged."""
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._kafka, max_request_size=64 * _MIB, compression_type=compression
-        )
+        producer = None
         try:
             async with asyncio.timeout(_ANSWER_S):
-                await producer.start()
+                producer = await self._connect(compression)
                 sent = []
                 for key, value, headers in records:
                     one = await producer.send(topic, value, key=key, headers=headers)
@@ -156,4 +154,18 @@ class Intruder:
         except (KafkaError, TimeoutError, OSError):
             return 0  # the broker is away: another fault of this schedule
         finally:
-            await asyncio.gather(producer.stop(), return_exceptions=True)
+            if producer is not None:
+                await asyncio.gather(producer.stop(), return_exceptions=True)
+
+    async def _connect(self, compression: str | None) -> AIOKafkaProducer:
+        """A client, once the broker answers."""
+        while True:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._kafka, max_request_size=64 * _MIB, compression_type=compression
+            )
+            try:
+                await producer.start()
+                return producer
+            except (KafkaError, OSError):
+                await asyncio.gather(producer.stop(), return_exceptions=True)
+                await asyncio.sleep(_RETRY_S)
