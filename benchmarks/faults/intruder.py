@@ -165,7 +165,8 @@ class Intruder:
             )
             try:
                 await producer.start()
-                return producer
             except (KafkaError, OSError):
                 await asyncio.gather(producer.stop(), return_exceptions=True)
                 await asyncio.sleep(_RETRY_S)
+            else:
+                return producer
