@@ -35,7 +35,7 @@ def judge(evidence: Evidence) -> list[Finding]:
         Finding("what is sent again is equal byte for byte", repeats, tuple(differing), f"{repeats} repeats"),
         *judge_alerts(alert_log, scores, sound.sessions, fleet, exceptional),
         *judge_states(scores, shadows, sound.sessions, fleet, exceptional),
-        *judge_letters(evidence.audio, evidence.letters, sound, evidence.told.broken),
+        *judge_letters(evidence.audio, evidence.letters, sound, evidence.told),
         *judge_commits(evidence.audio, evidence.commits, evidence.samples, expected, exceptional),
         *judge_processes(evidence.samples, evidence.told),
     ]

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from benchmarks.faults.oracle.evidence import Finding, Message
+from benchmarks.faults.oracle.evidence import Finding, Message, Told
 from benchmarks.faults.oracle.sound import Place, Sound
 
 _PREFIX = "tocsin_error_"
 
 
-def judge_letters(audio: Sequence[Message], letters: Sequence[Message], sound: Sound, told: int) -> list[Finding]:
+def judge_letters(audio: Sequence[Message], letters: Sequence[Message], sound: Sound, told: Told) -> list[Finding]:
     """Holds the dead letters against the broken records.
 
     Args:
         audio: the audio topic.
         letters: the dead letter topic.
         sound: which records are broken, by the oracle's own reading.
-        told: how many broken records the schedule sent: the oracle must find at least those.
+        told: how many broken records the schedule sent, of which the oracle must find at least as many, and devices
+            whose sound may be refused though each of its records is a chunk.
     """
     originals = {(message.partition, message.offset): message for message in audio}
     found: dict[Place, list[Message]] = {}
@@ -33,16 +34,19 @@ def judge_letters(audio: Sequence[Message], letters: Sequence[Message], sound: S
         # A letter about a batch that was not read stands for all its records.
         for offset in range(place[1], int(said.get("last_offset", place[1])) + 1):
             found.setdefault((place[0], offset), []).append(letter)
-        if place not in sound.broken:
+        device = (originals[place].key or b"").decode(errors="replace") if place in originals else ""
+        if place not in sound.broken and device not in told.exceptional:
             wrong.append(f"letter for audio {place}, which is not broken: {said.get('class')} {said.get('message')}")
         elif (difference := _difference(originals[place], letter, said)) is not None:
-            wrong.append(f"letter for audio {place} ({sound.broken[place]}): {difference}")
+            wrong.append(f"letter for audio {place} ({sound.broken.get(place, 'refused')}): {difference}")
     missing = [
         f"audio {place} of key {originals[place].key!r:.60} ({reason}) has no letter"
         for place, reason in sound.broken.items()
         if place not in found
     ]
-    unseen = [f"{told} broken records were sent, and {len(sound.broken)} are found"] if len(sound.broken) < told else []
+    unseen = []
+    if len(sound.broken) < told.broken:
+        unseen = [f"{told.broken} broken records were sent, and {len(sound.broken)} are found"]
     return [
         Finding("each broken record has a dead letter", len(sound.broken), tuple(missing + unseen)),
         Finding("each dead letter is its record, byte for byte or by digest", len(letters), tuple(wrong)),
