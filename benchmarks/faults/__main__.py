@@ -78,7 +78,7 @@ def redraw() -> None:
     saved = json.loads(RESULT.read_text(encoding="utf-8"))
     head, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(report.BEGIN)
     tail = rest.partition(report.END)[2]
-    table = report.table(saved["figures"]["runs"])
+    table = report.table(saved)
     DOCUMENT.write_text(f"{head}{report.BEGIN}\n\n{table}\n\n{report.END}{tail}", encoding="utf-8")
 
 

@@ -75,12 +75,17 @@ def lines(run: Judged) -> list[str]:
     return found
 
 
-def table(runs: Sequence[dict[str, Any]]) -> str:
-    """The table of docs/faults.md, from saved figures."""
+def table(saved: dict[str, Any]) -> str:
+    """The table of docs/faults.md, from the saved result."""
+    figures, machine = saved["figures"], saved["machine"]
+    runs = figures["runs"]
     calm, hard = [run for run in runs if run["calm"]], [run for run in runs if not run["calm"]]
     faults = sum((Counter(run["faults"]) for run in hard), Counter[str]())
     drawn = ", ".join(f"{name} {count}" for name, count in sorted(faults.items()))
     rows = [
+        f"On {machine['cores']} cores of an {machine['cpu']}, Python {saved['python']}: {figures['minutes']:g} minutes each, "
+        f"{figures['devices']} devices and the eight of `tocsin produce synthetic`, two or three workers.",
+        "",
         f"{len(hard)} schedules (seeds {', '.join(str(run['seed']) for run in hard)}) with {sum(faults.values())} "
         f"faults: {drawn}.",
         "",
