@@ -83,8 +83,8 @@ def table(saved: dict[str, Any]) -> str:
     faults = sum((Counter(run["faults"]) for run in hard), Counter[str]())
     drawn = ", ".join(f"{name} {count}" for name, count in sorted(faults.items()))
     rows = [
-        f"On {machine['cores']} cores of an {machine['cpu']}, Python {saved['python']}: {figures['minutes']:g} minutes each, "
-        f"{figures['devices']} devices and the eight of `tocsin produce synthetic`, two or three workers.",
+        f"On {machine['cores']} cores of an {machine['cpu']}, Python {saved['python']}: {figures['minutes']:g} minutes "
+        f"each, {figures['devices']} devices and the eight of `tocsin produce synthetic`, two or three workers.",
         "",
         f"{len(hard)} schedules (seeds {', '.join(str(run['seed']) for run in hard)}) with {sum(faults.values())} "
         f"faults: {drawn}.",
