@@ -49,9 +49,9 @@ def main() -> None:
             runs.append(run)
             console.print("\n".join(report.lines(run)), markup=False)
             progress.advance(task)
-    if options.save:
-        save("faults", {"minutes": options.minutes, "devices": options.devices, "runs": [run.fields() for run in runs]})
-        redraw()
+            if options.save:  # after each, so that a run of hours can be ended at any time
+                save("faults", {**_scale(options), "runs": [run.fields() for run in runs]})
+                redraw()
     sys.exit(0 if all(run.holds for run in runs) else 1)
 
 
@@ -71,6 +71,10 @@ def run_once(seed: int, options: argparse.Namespace, groups: tuple[str, ...], co
         if options.keep is not None:
             _keep(options.keep / f"seed-{seed}{'' if groups else '-calm'}", folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _scale(options: argparse.Namespace) -> dict[str, float]:
+    return {"minutes": options.minutes, "devices": options.devices}
 
 
 def redraw() -> None:
