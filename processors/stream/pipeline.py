@@ -23,6 +23,7 @@ from processors.stream.accounting import Accounting
 from processors.stream.admission import Admission
 from processors.stream.batch_scorer import ModelsFailed
 from processors.stream.decision_contexts import DecisionContexts
+from processors.stream.frontier import Frontiers
 from processors.stream.model_fallback import ModelFallback, Refuse
 from processors.stream.ports import DeviceManifests, ModelSets, WindowScorer
 from processors.stream.states import States
@@ -35,7 +36,6 @@ from schemas.health_notice import HealthNotice
 from schemas.notice import Notice
 from schemas.record import Record
 from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, NOTICES, Topic
-from schemas.unfinished import MAX_CHUNKS
 
 _log = structlog.get_logger(__name__)
 
@@ -86,7 +86,7 @@ class Pipeline:
         refuse: takes a model that failed from all its targets, see :data:`processors.stream.model_fallback.Refuse`.
         accounting: counts what happens.
         clock: seconds, monotonic; for how long a partition has had no records.
-        window_bytes: bound on the unfinished windows in memory; the streams longest silent leave it, and come back.
+        window_bytes: bound on the unfinished windows in memory.
     """
 
     def __init__(
@@ -127,9 +127,7 @@ class Pipeline:
         self._accounting = Accounting() if accounting is None else accounting
         self._partitions: dict[int, Partition[Acknowledge]] = {}
         self._forgotten: list[Partition[Acknowledge]] = []
-        self._handled_at: dict[int, float] = {}
-        self._clock = clock
-        self._window_bytes = window_bytes
+        self._frontiers = Frontiers(unfinished, self._accounting, clock, window_bytes)
         self._all_sent = True
 
     @property
@@ -199,8 +197,8 @@ class Pipeline:
         if not is_current():
             return
         numbers = {delivery.partition for delivery in batch}
-        self._handled_at |= dict.fromkeys(numbers, self._clock())
-        await self._advance([partitions[number] for number in numbers], is_current)
+        self._frontiers.handled(numbers)
+        await self._frontiers.advance([partitions[number] for number in numbers], partitions.values(), is_current)
 
     async def _send_all(
         self, outputs: Sequence[Output], scored: Sequence[ScoredWindow], others: Sequence[tuple[Topic, Record]]
@@ -225,37 +223,8 @@ class Pipeline:
             is_current: False once the partitions were revoked.
         """
         await self._states.catch_up()
-        await self._advance([partition for partition in self._partitions.values() if partition.pending], is_current)
-
-    async def _advance(self, seen: Sequence[Partition[Acknowledge]], is_current: Callable[[], bool]) -> None:
-        """Stores the unfinished segments of devices that hold commits back, and acknowledges what is done.
-
-        After the outputs: such a segment says that every earlier window of its device is stored.
-        """
-        given_up = sum(partition.given_up for partition in seen)
-        excess = self.window_bytes_used - self._window_bytes
-        for partition in seen:
-            if excess > 0:
-                partition.shrink(excess + self._window_bytes // 16)
-                excess -= partition.size_bytes
-        now, overdue = self._clock(), []
-        for partition in seen:
-            quiet_ms = int(1_000 * (now - self._handled_at.get(partition.number, now)))
-            overdue += [(partition, segment) for segment in partition.overdue(quiet_ms)]
-        if given_up := sum(partition.given_up for partition in seen) - given_up:
-            _log.warning("segments given up: send longer chunks", count=given_up, most_chunks=MAX_CHUNKS)
-        if overdue:
-            await self._unfinished.store([segment for _, segment in overdue])
-            if not is_current():
-                return
-            for partition, segment in overdue:
-                partition.store(segment)
-        for partition in seen:
-            for acknowledge in partition.release():
-                acknowledge()
-                self._accounting.counts.acknowledged += 1
-            for stream in partition.take_dropped():
-                self._accounting.closed(stream)
+        assigned = self._partitions.values()
+        await self._frontiers.advance([partition for partition in assigned if partition.pending], assigned, is_current)
 
     def _decode(
         self,
