@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +22,9 @@ _SCREAM_SHARE, _CRY_SHARE = 0.1, 0.1
 _EVENT_GAPS_S = (60.0, 300.0)
 _LEVELS_DB = (0, 10)
 _CRIES = ("infant-cry", "baby-cry")
+
+Clips = Literal["all", "fourth", "others"]
+"""Which recordings of a motor's usual state are played; see :func:`motor`."""
 
 
 def room(data: Path, hours: float, seed: int) -> Scene:
@@ -52,13 +57,23 @@ def room(data: Path, hours: float, seed: int) -> Scene:
     return Scene(Loop(usual, RATE, n_samples, seed_of(seed, 1)), events, RATE, n_samples, seed_of(seed, 2))
 
 
-def motor(data: Path, hours: float, seed: int) -> Scene:
-    """A motor in its first state; the other states for a minute each."""
+def motor(data: Path, hours: float, seed: int, normal: int = 0, clips: Clips = "all") -> Scene:
+    """A motor in one of its states; the other states for a minute each.
+
+    Args:
+        data: folder of the recordings.
+        hours: of sound.
+        seed: of the order of everything.
+        normal: number of the usual state, in the order of their names.
+        clips: the usual state's recordings that are played: ``fourth`` every fourth one, ``others`` the rest.
+    """
     states: dict[str, list[Float32]] = {}
     gain = np.float32(10.0 ** (_MOTOR_GAIN_DB / 20.0))
     for one in read_folder(data / "motor", (), RATE):
         states.setdefault(Path(one.name).stem.rpartition("_")[0], []).append(gain * one.samples)
-    usual = states.pop(min(states))
+    usual = states.pop(sorted(states)[normal])
+    if clips != "all":
+        usual = [one for number, one in enumerate(usual) if (number % 4 == 3) == (clips == "fourth")]
     return _machine(usual, states, RATE, 60.0, hours, seed)
 
 
@@ -74,7 +89,15 @@ def bearing(data: Path, hours: float, seed: int) -> Scene:
     return _machine(usual, clips, rate, 30.0, hours, seed)
 
 
-SCENES: dict[str, Callable[[Path, float, int], Scene]] = {"room": room, "motor": motor, "bearing": bearing}
+MOTOR_STATES = 5
+SCENES: dict[str, Callable[[Path, float, int], Scene]] = {
+    "room": room,
+    "motor": motor,
+    "bearing": bearing,
+    **{f"motor {n}": partial(motor, normal=n) for n in range(MOTOR_STATES)},
+    **{f"motor {n}, a fourth": partial(motor, normal=n, clips="fourth") for n in range(MOTOR_STATES)},
+    **{f"motor {n}, the others": partial(motor, normal=n, clips="others") for n in range(MOTOR_STATES)},
+}
 
 
 def _machine(

@@ -152,6 +152,7 @@ def _of_kind(log: DetectionLog, events: Sequence[TimedEvent], first: dict[int, A
         "alerts": sum(first[number].alerted for number in found),
         "open_before": sum(any(a.opened_s < one.start_s <= a.last_s for a in log.alarms) for one in missed),
         "median_delay_s": round(statistics.median(delays), 2) if delays else None,
+        "delays_s": [round(delay, 1) for delay in delays],
         "median_score": _median(scores),
         "median_threshold": _median(thresholds),
     }

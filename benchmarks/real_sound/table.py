@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ def of(figures: Figures) -> str:
     lines += ["", "| device, model | event | found | alerts | median delay | median score; threshold; usual score |"]
     lines.append("|---|---|---|---|---|---|")
     for name, one in figures.items():
+        if "own model" in name:
+            lines.append(_all_kinds(name, one))
+            continue
         for kind, of_kind in one["wanted"].items():
             delay = "-" if of_kind["median_delay_s"] is None else f"{of_kind['median_delay_s']:.1f} s"
             scores = (of_kind["median_score"], of_kind["median_threshold"], one["usual_score"])
@@ -49,8 +53,31 @@ def write(figures: Figures, document: Path) -> None:
     whole.replace(document)
 
 
+def _all_kinds(name: str, one: Figures) -> str:
+    """One row for all faults of a device with a model of its own."""
+    kinds = list(one["wanted"].values())
+    found, events, alerts = (sum(kind[key] for kind in kinds) for key in ("found", "events", "alerts"))
+    by_level = sum(kind.get("by_level", 0) for kind in kinds)
+    delays = [delay for kind in kinds for delay in kind["delays_s"]]
+    delay = f"{statistics.median(delays):.1f} s, at most {max(delays):.1f} s" if delays else "-"
+    ranges = [
+        f"{min(kind[key] for kind in kinds):.1f} to {max(kind[key] for kind in kinds):.1f}"
+        for key in ("median_score", "median_threshold")
+    ]
+    counted = f"{found} of {events}" + (f", {by_level} by level" if by_level else "")
+    cells = [
+        _name(name, one),
+        "every fault",
+        counted,
+        str(alerts),
+        delay,
+        "; ".join([*ranges, f"{one['usual_score']:.1f}"]),
+    ]
+    return _line(cells)
+
+
 def _name(name: str, one: Figures) -> str:
-    return f"{name.split(',')[0]}, {one['model']}"
+    return name.replace("own model", "knn") if "own model" in name else f"{name}, {one['model']}"
 
 
 def _rate(rate: dict[str, float] | None) -> str:

@@ -64,7 +64,7 @@ def _skip_quiet_blocks(rule: BlockRule, state: BlockState, scores: Scores) -> tu
         or block.excluded
     ):
         return state, 0
-    if rule.window_count > 1 or state.episodes.suppressed:
+    if rule.window_count > 1 or rule.prior.follows_device or state.episodes.suppressed:
         return state, 0
     n = min(BLOCKS_PER_HOUR - 1 - reference.hour.blocks, len(scores) // PER_BLOCK)
     if n <= 0:

@@ -10,7 +10,7 @@ from processors.core.alerting.detectors import Detector
 from processors.core.alerting.observation import ScoredObservation
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.budget import BudgetPlan
-from processors.core.threshold.limits import Prior
+from processors.core.threshold.limits import Prior, prior_of
 from schemas.features import FeatureSpec
 from schemas.manifest import Calibration
 from schemas.score import ModelRef
@@ -50,7 +50,13 @@ class DecisionContext:
         return hop_of(self.spec)
 
     def rule(self, prior: Prior) -> BlockRule:
-        """The threshold rule with a model's prior."""
+        """The threshold rule with a model's prior.
+
+        That of a device's own model follows from its calibration alone: one that was stored before it was a prior at
+        all lacks the spread.
+        """
+        if self.calibration.transfer == "own":
+            prior = prior_of(self.calibration)
         return _rule(self.detector, self.plan, prior)
 
     def regime_of(self, observation: ScoredObservation, current: str) -> str:

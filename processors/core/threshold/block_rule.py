@@ -5,6 +5,8 @@ A block is a minute of observed audio. Two of its statistics are compared as it 
 * its **peak**, the largest confirmed score (the m-th largest of the last n), for short events;
 * its **level**, max over t of the sum up to t of min(score - location, ceiling) * duration / minute, for lasting
   changes. One short event cannot raise it far: scores are clipped at the ceiling, 1.5 times a block's usual peak.
+  With a model of the device's own the sum does not begin anew with each block, see
+  :mod:`processors.core.threshold.own_limits`.
 
 Both are compared with the k-th largest of the reference (:mod:`processors.core.threshold.tail_extrapolation`). For
 exchangeable blocks that keeps the budget whatever the distribution of the scores (Vovk, Gammerman and Shafer,
@@ -22,6 +24,7 @@ from processors.core.threshold.block_state import BlockAccumulator, BlockState, 
 from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_HOUR, BudgetPlan
 from processors.core.threshold.episode import HOUR_NS, ClosedEpisode, Episode
 from processors.core.threshold.limits import NO_PRIOR, UNREACHABLE, Prior, limits_of
+from processors.core.threshold.own_limits import ALLOWANCE
 from processors.core.threshold.reference import BlockSummary, add_block, end_hour, first_reference
 from processors.core.threshold.reference_update import discard_recent, drop_discarded_entries, enter_episode
 from processors.core.threshold.warm_up import (
@@ -83,7 +86,7 @@ class BlockRule:
             The state after, and the decision with its reasons.
         """
         version, block, limits, warm_up, reference, episodes, regime, inactive_regimes, previous_location = state
-        observed_ns, block_ns, clipped_sum, highest, square_sum, peak, excluded, recent_scores = block
+        observed_ns, block_ns, clipped_sum, highest, square_sum, peak, excluded, recent_scores, carried = block
         now, block_ns = observed_ns + step_ns, block_ns + step_ns
         confirmed = score
         if self.window_count > 1:
@@ -96,14 +99,19 @@ class BlockRule:
         distance, confirmed_distance = score - location, confirmed - location
         clipped = distance if distance < ceiling else ceiling
         clipped_sum += clipped * step_ns
-        level = clipped_sum / BLOCK_NS
+        if self.prior.model_spread:
+            carried += (clipped - ALLOWANCE * ceiling) * step_ns
+            carried = carried if carried > 0.0 else 0.0
+            level = carried / BLOCK_NS
+        else:
+            level = clipped_sum / BLOCK_NS
         highest = level if level > highest else highest
         peak = confirmed_distance if confirmed_distance > peak else peak
         square_sum += clipped * clipped * step_ns
         busy = confirmed_distance > peak_limit or level > level_limit or episodes.current is not None
         block = _new(
             BlockAccumulator,
-            (now, block_ns, clipped_sum, highest, square_sum, peak, excluded or busy, recent_scores),
+            (now, block_ns, clipped_sum, highest, square_sum, peak, excluded or busy, recent_scores, carried),
         )
         decision = _new(Decision, (score, confirmed, level, limits, now // BLOCK_NS, *_DEFAULTS))
         # As `_warm_up` would, without building the state three times: the whole of a device's first hour.
@@ -254,6 +262,9 @@ class BlockRule:
             episodes = episodes._replace(suppressed=0, next_report_ns=block.observed_ns + HOUR_NS)
         in_guard_time = block.observed_ns < episodes.guard_until_ns
         empty = BlockAccumulator(
-            observed_ns=block.observed_ns, excluded=in_guard_time, recent_scores=block.recent_scores
+            observed_ns=block.observed_ns,
+            excluded=in_guard_time,
+            recent_scores=block.recent_scores,
+            carried=0.0 if block.excluded else block.carried,
         )
         return state._replace(block=empty, episodes=episodes), decision

@@ -29,6 +29,7 @@ class BlockAccumulator(NamedTuple):
         peak: largest confirmed score, relative to the location.
         excluded: whether it overlaps an episode or its guard time: it does not enter the reference.
         recent_scores: the latest scores, for confirmation.
+        carried: with a model of the device's own, the cumulative sum of scores over this and earlier blocks.
     """
 
     observed_ns: int = 0
@@ -39,6 +40,7 @@ class BlockAccumulator(NamedTuple):
     peak: float = -UNREACHABLE
     excluded: bool = False
     recent_scores: tuple[float, ...] = ()
+    carried: float = 0.0
 
 
 class Location(NamedTuple):

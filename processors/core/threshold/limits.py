@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from processors.core.threshold.budget import BLOCKS_PER_DAY, READY_DAYS, BudgetPlan
+from processors.core.threshold.own_limits import CEILING_SPREADS, own_level, own_peak
 from processors.core.threshold.reference import Reference, round_significant
 from processors.core.threshold.tail_extrapolation import (
     MAX_EXTRAPOLATION,
@@ -35,6 +36,8 @@ class Prior(NamedTuple):
         floor: the least distance of a threshold from the location, in the score's unit, >= 0.
         peak, level: distance of the thresholds in spreads, from devices of the same kind; 0 while unknown.
         min_threshold, max_threshold: where scores mean the same on every device, the threshold is between these scores.
+            That of a device's own model is there in the first hour only.
+        model_spread: of a device's own model, its calibrated spread, > 0; 0 for all others.
     """
 
     floor: float = 0.0
@@ -42,6 +45,12 @@ class Prior(NamedTuple):
     level: float = 0.0
     min_threshold: float = -UNREACHABLE
     max_threshold: float = UNREACHABLE
+    model_spread: float = 0.0
+
+    @property
+    def follows_device(self) -> bool:
+        """Whether the model is the device's own; see :mod:`processors.core.threshold.own_limits`."""
+        return self.model_spread > 0.0
 
     @property
     def has_model_threshold(self) -> bool:
@@ -79,13 +88,14 @@ def prior_of(calibration: Calibration, references: Sequence[Reference] = (), pla
     Args:
         calibration: of the model. The threshold of absolute scores applies from the first window and a device raises
             it by one spread at most, so that no noise makes a detector insensitive; that of a device's own model by
-            six, which is about twice its calibrated distance.
+            six, which is about twice its calibrated distance, until an hour of the device is known.
         references: of devices that run the same model: the fleet's, or those the model was calibrated on.
         plan: the budget's; needed with ``references``.
     """
     threshold, spread = calibration.threshold, calibration.spread
     if calibration.transfer == "own":
-        return Prior(min_threshold=threshold, max_threshold=threshold + _OWN_HEADROOM * spread)
+        headroom = _OWN_HEADROOM * spread
+        return Prior(min_threshold=threshold, max_threshold=threshold + headroom, model_spread=spread)
     if calibration.transfer == "absolute":
         return Prior(min_threshold=threshold, max_threshold=threshold + _ABSOLUTE_HEADROOM * spread)
     references = [reference for reference in references if reference.blocks >= BLOCKS_PER_DAY]
@@ -129,7 +139,10 @@ def limits_of(reference: Reference, plan: BudgetPlan, prior: Prior) -> Limits:
     ranked = reference.ranked_maxima()
     first_day = ranked.blocks < BLOCKS_PER_DAY
     allowance = plan.calibration_allowance if reference.blocks < READY_DAYS * BLOCKS_PER_DAY else 1.0
-    if first_day and prior.peak > 0.0:
+    if prior.follows_device:
+        prior_peak = prior.min_threshold - reference.location
+        peak = own_peak(ranked.peaks, ranked.blocks, allowance * plan.peak_rate, prior_peak)
+    elif first_day and prior.peak > 0.0:
         peak = max(ranked.peaks[0], prior.peak * reference.spread)
     else:
         max_extrapolation = 1.0 if prior.has_model_threshold else MAX_EXTRAPOLATION
@@ -137,6 +150,8 @@ def limits_of(reference: Reference, plan: BudgetPlan, prior: Prior) -> Limits:
         peak = exceedance_quantile(ranked.peaks, ranked.blocks, rate, PEAK_INDEX_PRIOR, max_extrapolation)
     if plan.level_rate == 0.0 or not ranked.levels:
         level = UNREACHABLE
+    elif prior.follows_device:
+        level = own_level(ranked.levels, ranked.blocks, allowance * plan.level_rate, prior.model_spread)
     elif first_day and prior.level > 0.0:
         level = max(ranked.levels[0], prior.level * reference.spread)
     else:
@@ -144,8 +159,8 @@ def limits_of(reference: Reference, plan: BudgetPlan, prior: Prior) -> Limits:
         level = exceedance_quantile(ranked.levels, ranked.blocks, rate, LEVEL_INDEX_PRIOR, MAX_LEVEL_EXTRAPOLATION)
     return Limits(
         location=reference.location,
-        ceiling=reference.ceiling,
-        peak=clamp_to_prior(max(peak, prior.floor), reference.location, prior),
+        ceiling=max(reference.ceiling, CEILING_SPREADS * prior.model_spread),
+        peak=peak if prior.follows_device else clamp_to_prior(max(peak, prior.floor), reference.location, prior),
         level=max(level, prior.floor / 3.0, 0.05 * reference.spread),
         reference_blocks=ranked.blocks,
         reference_peaks=ranked.peaks[::-1],

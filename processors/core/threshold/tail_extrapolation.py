@@ -111,3 +111,33 @@ def extrapolated_quantile(maxima: Sequence[float], n: int, extrapolation: float,
     inner = weissman_quantile(maxima, Rank(m + 1, (m + 1) * extrapolation), index)
     weight = _INNER_WEIGHT * min(1.0, math.log(extrapolation) / math.log(MAX_EXTRAPOLATION))
     return max(maxima[0], math.pow(outer, 1.0 - weight) * math.pow(inner, weight))
+
+
+def excess_quantile(maxima: Sequence[float], n: int, extrapolation: float, shape: float) -> float:
+    """As :func:`extrapolated_quantile`, from the mean excess of the tail and a given shape.
+
+    The excesses over the smallest value of the tail follow a generalised Pareto distribution (Pickands, Ann. Stat. 3,
+    1975), whose mean gives its scale. The result moves with the scores when a constant is added to them, as decibels
+    ask for, and does not depend on where the usual score lies; Hill's estimator needs ratios, and finds a heavy tail
+    where normal maxima lie near the usual score.
+
+    Args:
+        maxima: the largest values, in descending order; at least one.
+        n: number of values they are the largest of.
+        extrapolation: >= 1.
+        shape: of the tail, 0 to below 1; 0 is exponential.
+    """
+    m = min(n // 10, _MAX_TAIL_SIZE, len(maxima) - 1)
+    if m < 1:
+        return maxima[0]
+    threshold = maxima[m]
+    # One standard error of the mean is added.
+    scale = (sum(maxima[:m]) / m - threshold) * (1.0 - shape) * (1.0 + 1.0 / math.sqrt(m))
+
+    def steps(rarity: float) -> float:
+        return math.log(rarity) if shape == 0.0 else (math.pow(rarity, shape) - 1.0) / shape
+
+    outer = maxima[0] + (scale + shape * (maxima[0] - threshold)) * steps(extrapolation)
+    inner = threshold + scale * steps((m + 1) * extrapolation)
+    weight = _INNER_WEIGHT * min(1.0, math.log(extrapolation) / math.log(MAX_EXTRAPOLATION))
+    return max(maxima[0], (1.0 - weight) * outer + weight * inner)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from processors.core.threshold.budget import BLOCK_NS, BLOCKS_PER_DAY, READY_DAYS, BudgetPlan
 from processors.core.threshold.limits import UNREACHABLE, Limits, Prior, clamp_to_prior
+from processors.core.threshold.own_limits import CEILING_SPREADS, LEVEL_SPREADS, PEAK_SHAPE
 from processors.core.threshold.reference import insert_maximum, round_significant
-from processors.core.threshold.tail_extrapolation import Rank, extreme_value_index, weissman_quantile
+from processors.core.threshold.tail_extrapolation import Rank, excess_quantile, extreme_value_index, weissman_quantile
 
 MIN_SCORES = 8
 """Scores before relative scores have a threshold."""
@@ -156,7 +157,9 @@ def warm_up_limits(warm_up: WarmUp, plan: BudgetPlan, prior: Prior) -> Limits:
         return Limits(location=warm_up.mean, calibration_progress=progress)
     n, spread = warm_up.n, warm_up.spread
     maxima = [value - warm_up.mean for value in warm_up.maxima]
-    if prior.has_model_threshold:
+    if prior.follows_device and n >= _FEW_SCORES:
+        peak = excess_quantile(maxima, n, _RANK.extrapolation, PEAK_SHAPE)
+    elif prior.has_model_threshold:
         peak = maxima[0]
     elif prior.peak > 0.0:
         peak = max(maxima[0], prior.peak * spread * (1.0 + 4.0 / n))
@@ -173,6 +176,7 @@ def warm_up_limits(warm_up: WarmUp, plan: BudgetPlan, prior: Prior) -> Limits:
         means = sorted((mean - warm_up.mean for mean, _ in warm_up.blocks), reverse=True)
         index = extreme_value_index(means, len(means), _LEVEL_INDEX_PRIOR, _INDEX_PRIOR_WEIGHT)
         level = weissman_quantile(means, _RANK, index)
-        level = max(level, prior.level * spread, spread, prior.floor / 3.0)
+        level = max(level, prior.level * spread, spread, prior.floor / 3.0, LEVEL_SPREADS * prior.model_spread)
     peak = clamp_to_prior(peak, warm_up.mean, prior)
-    return Limits(warm_up.mean, peak, peak, level, n, tuple(maxima[::-1]), progress)
+    ceiling = CEILING_SPREADS * prior.model_spread if prior.follows_device else peak
+    return Limits(warm_up.mean, ceiling, peak, level, n, tuple(maxima[::-1]), progress)

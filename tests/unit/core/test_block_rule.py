@@ -19,7 +19,6 @@ from schemas.manifest import Calibration
 from .scores import RULE, SECOND, apply_scores, gaussian, opened, ready_state
 
 ABSOLUTE = Calibration(transfer="absolute", threshold=2.8, spread=1.5, n=9, quantiles={})
-OWN = Calibration(transfer="own", threshold=2.8, spread=0.25, n=9, quantiles={})
 RELATIVE = Calibration(transfer="relative", threshold=5.0, spread=0.2, n=9, quantiles={})
 
 
@@ -263,16 +262,6 @@ def test_absolute_scores_have_their_threshold_at_once_and_it_rises_by_one_spread
 
     assert decisions[0].threshold == ABSOLUTE.threshold
     assert state.limits.location + state.limits.peak == pytest.approx(ABSOLUTE.threshold + ABSOLUTE.spread)
-
-
-def test_a_devices_own_model_has_its_threshold_at_once_and_is_raised_by_six_spreads_at_most() -> None:
-    rule = BlockRule(budget_plan(1.0), prior_of(OWN))
-    state, decisions = apply_scores(rule.begin(), [1.5 + score for score in gaussian(7_200)], rule)
-    quiet, _ = apply_scores(rule.begin(), [0.3 * score - 1.0 for score in gaussian(7_200)], rule)
-
-    assert decisions[0].threshold == OWN.threshold
-    assert state.limits.location + state.limits.peak == pytest.approx(OWN.threshold + 6.0 * OWN.spread)
-    assert quiet.limits.location + quiet.limits.peak == pytest.approx(OWN.threshold)
 
 
 def test_a_model_with_its_own_threshold_extrapolates_nothing() -> None:
