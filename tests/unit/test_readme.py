@@ -11,7 +11,7 @@ from processors.app.options import WorkerOptions
 from tocsin.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-_FOUND = re.compile(r"^\| (?:motor|bearing), (machine|knn) \| \S+ \| (\d+) of (\d+) \|", re.MULTILINE)
+_FOUND = re.compile(r"^\| (?:motor|bearing)(?: \d)?, (machine|knn) \| [^|]+ \| (\d+) of (\d+)\b", re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/models.md"])
