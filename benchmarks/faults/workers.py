@@ -147,8 +147,10 @@ class Workers:
                 worker.process.kill()
         for worker in self.places.values():
             worker.process.wait(10)
+            _close(worker.process)
 
     def _again(self, worker: Worker) -> None:
+        _close(worker.process)
         worker.ready_from = worker.log.stat().st_size
         worker.process, worker.wanted, worker.paused = self._spawn(worker.log), True, False
 
@@ -167,3 +169,8 @@ class Workers:
                 env={**os.environ, **self.environment},
                 start_new_session=True,
             )
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
