@@ -1,6 +1,7 @@
 """Devices that come and go on a real broker: commits trail by seconds, and those that come back lose no window.
 
-The long form, as a soak: ``TOCSIN_TEST_CHURN_S=600 python -m pytest tests/integration/test_frontier.py -k churn``.
+The long forms: ``TOCSIN_TEST_CHURN_S=600 python -m pytest tests/integration/test_frontier.py -k come_and_go``, and
+``TOCSIN_TEST_OUTAGE_S=60`` (360, 1200) with ``-k away``.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from tests.integration.oracle import (
     wait_for,
 )
 from tests.integration.worker_process import WorkerProcess
+from tocsin.stack.stack import Stack
 
 pytestmark = pytest.mark.integration
 
 Start = Callable[..., WorkerProcess]
 
 SOAK_S = float(os.environ.get("TOCSIN_TEST_CHURN_S", "26"))
+OUTAGE_S = float(os.environ.get("TOCSIN_TEST_OUTAGE_S", "8"))
 BOUND_S = 12.0
 """Five seconds that a device may hold commits back, and what a busy machine adds."""
 
@@ -134,3 +137,37 @@ async def test_a_device_that_was_silent_while_its_worker_died_loses_no_window(
     expected = fleet.expected()
     assert_same(await wait_for(kafka, expected), expected)
     assert {message.key.decode() for message in await read_all(kafka, UNFINISHED.name, {silent})} == {silent}
+
+
+async def test_no_window_is_lost_when_kafka_was_away(stack: Stack, kafka: str, group: str, start_worker: Start) -> None:
+    """Devices hold their sound back meanwhile; in broker time they were all silent for longer than they may be."""
+    await start_group_at_end(kafka, group)
+    fleet = Fleet.of_factory(14.0, count=3)
+    worker = start_worker()
+    await worker.ready()
+    async with AIOKafkaProducer(
+        bootstrap_servers=kafka, enable_idempotence=True, request_timeout_ms=int(OUTAGE_S + 120) * 1_000
+    ) as producer:
+        await announce(producer, fleet)
+        sent = []
+        for round_ in range(28):
+            if round_ == 11:
+                stack.kafka.kill()
+            for chunks in fleet.chunks.values():
+                record = encode_chunk(chunks[round_])
+                sent.append(
+                    await producer.send(
+                        AUDIO.name, record.value, key=record.key, partition=0, headers=list(record.headers)
+                    )
+                )
+            if round_ == 13:
+                await asyncio.sleep(OUTAGE_S)
+                await asyncio.to_thread(stack.kafka.start)
+            await asyncio.sleep(CHUNK_S)
+        await asyncio.gather(*sent)
+    if not worker.alive:
+        start_worker()  # it ends itself after three minutes, as its supervisor knows
+
+    expected = fleet.expected()
+    assert_same(await wait_for(kafka, expected, timeout=180.0), expected)
+    assert await assert_no_commit_passed_an_unscored_window(kafka, group, expected, set(fleet.devices)) > 3
