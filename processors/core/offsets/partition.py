@@ -19,6 +19,8 @@ HOLD_MS = 5_000
 """A device that holds the frontier back for longer, by the broker's clock, has its unfinished segment stored."""
 HOLD_RECORDS = 10_000
 """And one that holds back more records: each of them occupies memory until it is released."""
+MAX_STORED = 10_000
+"""Stored segments of a partition that are held in memory, of some 1 to 2 kB each; beyond, the oldest are given up."""
 IDLE_MS = 300_000
 """The stream of a device that has sent nothing for longer leaves the memory."""
 
@@ -123,6 +125,8 @@ class Partition(Generic[T]):
         if segment.partition == self.number and (known is None or segment.last_offset >= known.last_offset):
             self.unfinished.pop(segment.device_id, None)
             self.unfinished[segment.device_id] = segment
+            if len(self.unfinished) > MAX_STORED:
+                del self.unfinished[next(iter(self.unfinished))]
 
     def continued(self, chunk: Chunk, offset: int) -> list[int]:
         """The records to read again, in order, before a chunk whose device has no stream in memory.

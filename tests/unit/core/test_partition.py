@@ -185,3 +185,16 @@ def test_streams_longest_silent_leave_the_memory_once_their_segments_are_stored(
 
     assert (list(feed.partition.devices), feed.partition.size_bytes) == (["new"], one)
     assert feed.partition.continued(chunk("old", 1), offset=9) == [0]
+
+
+def test_stored_segments_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partition_module, "MAX_STORED", 3)
+    partition: Partition[int] = Partition()
+    for number in range(5):
+        partition.restore(
+            UnfinishedSegment.of(
+                device_id=f"d{number}", session_id="s", partition=0, offsets=(number,), end_sample=9, broker_ms=1
+            )
+        )
+
+    assert list(partition.unfinished) == ["d2", "d3", "d4"]
