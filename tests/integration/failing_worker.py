@@ -1,4 +1,5 @@
-"""A worker that fails once, at its fifth batch: in the scorer, or after storing and before sending.
+"""A worker that fails once, at its fifth batch: in the scorer, after storing and before sending, or between scores and
+alerts.
 
 The environment says where, and names a file that says that it did.
 """
@@ -17,7 +18,7 @@ from processors.stream.batch_scorer import BatchScorer
 from processors.stream.ports import WindowScorer
 from schemas.chunk import Chunk
 from schemas.record import Record
-from schemas.topics import SCORES, Topic
+from schemas.topics import ALERTS, Topic
 from tocsin.cli.main import main
 
 MARK = "FAILING_WORKER_MARK"
@@ -26,19 +27,28 @@ _BATCH = 5
 
 
 class WorkerFailingToSend(Worker):
-    """Raises instead of sending its fifth batch unless it has done so in an earlier life."""
+    """Raises instead of sending the scores of its fifth batch, or its first alerts, unless it did in an earlier
+    life."""
 
     sent = 0
 
+    async def _send_scores(self, scores: Sequence[tuple[int, Record]]) -> Mapping[int, int]:
+        self.sent += 1
+        if os.environ[WHERE] == "sending":
+            _fail_once(self.sent == _BATCH)
+        return await super()._send_scores(scores)
+
     async def _send(self, messages: Sequence[tuple[Topic, Record]]) -> None:
-        # What it says of models is no batch, and there may be much of it: announcements of other tests stand there yet.
-        is_batch = any(topic == SCORES for topic, _ in messages)
-        self.sent += is_batch
-        mark = Path(os.environ[MARK])
-        if is_batch and self.sent == _BATCH and not mark.exists():
-            mark.touch()
-            raise RuntimeError("sending fails, as the test wants it")
+        if os.environ[WHERE] == "alerts":
+            _fail_once(any(topic == ALERTS for topic, _ in messages))
         await super()._send(messages)
+
+
+def _fail_once(condition: bool) -> None:
+    mark = Path(os.environ[MARK])
+    if condition and not mark.exists():
+        mark.touch()
+        raise RuntimeError("sending fails, as the test wants it")
 
 
 class FailingOnce:
@@ -62,7 +72,7 @@ class FailingOnce:
 
 if __name__ == "__main__":
     if os.environ[WHERE] == "scorer":
-        worker.Worker = lambda options: Worker(options, FailingOnce(BatchScorer()))  # type: ignore[assignment,misc,attr-defined]
+        worker.Worker = lambda options, **others: Worker(options, FailingOnce(BatchScorer()), **others)  # type: ignore[assignment,misc,attr-defined]
     else:
         worker.Worker = WorkerFailingToSend  # type: ignore[attr-defined]
     main()

@@ -147,7 +147,7 @@ async def test_worker_stopped_for_20_s_and_woken(run: Run, start_worker: Start) 
     assert zombie.alive
 
 
-@pytest.mark.parametrize("where", ["scorer", "sending"])
+@pytest.mark.parametrize("where", ["scorer", "sending", "alerts"])
 async def test_exception_inside_the_worker(
     run: Run, start_worker: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
