@@ -72,7 +72,7 @@ class FailingOnce:
 
 if __name__ == "__main__":
     if os.environ[WHERE] == "scorer":
-        worker.Worker = lambda options, **others: Worker(options, FailingOnce(BatchScorer()), **others)  # type: ignore[assignment,misc,attr-defined]
+        worker.Worker = lambda options, **others: Worker(options, FailingOnce(BatchScorer()), **others)  # type: ignore[assignment,attr-defined]
     else:
         worker.Worker = WorkerFailingToSend  # type: ignore[attr-defined]
     main()
