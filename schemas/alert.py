@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.bounds import Count, Label, Line, Rate
 from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
@@ -16,6 +17,7 @@ from schemas.threshold_state import ThresholdState
 AlertState = Literal["opened", "updated", "closed"]
 Severity = Literal["warning", "critical"]
 AlertKind = Literal["peak", "level"]
+_MAX_BANDS = 16
 
 
 class Band(BaseModel):
@@ -43,10 +45,10 @@ class AudioSpan(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    topic: str
-    partition: int
-    first_offset: int
-    last_offset: int
+    topic: Label
+    partition: Count
+    first_offset: Count
+    last_offset: Count
 
 
 class Alert(Event):
@@ -87,25 +89,25 @@ class Alert(Event):
 
     event_type: ClassVar[str] = "tocsin.alert.v1"
 
-    alert_id: str
-    dedup_key: str
+    alert_id: Label
+    dedup_key: Annotated[str, Field(max_length=400)]
     state: AlertState
-    revision: Annotated[int, Field(ge=0)]
+    revision: Count
     severity: Severity
     device_id: Name
     detector: Name
     session_id: Name
     opened_session_id: Name
-    opened_first_sample: Annotated[int, Field(ge=0)]
-    first_sample: Annotated[int, Field(ge=0)]
-    sample_rate: int
+    opened_first_sample: Count
+    first_sample: Count
+    sample_rate: Rate
     opened_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
     captured_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
     score: float
     threshold: float
     peak_score: float
-    confirmations: int
-    window_count: int
+    confirmations: Count
+    window_count: Count
     kind: AlertKind = "peak"
     level: float | None = None
     level_threshold: float | None = None
@@ -113,10 +115,10 @@ class Alert(Event):
     threshold_state: ThresholdState
     calibration_progress: Annotated[float, Field(ge=0, le=1)] | None = None
     degraded: bool = False
-    bands: tuple[Band, ...] = ()
+    bands: Annotated[tuple[Band, ...], Field(max_length=_MAX_BANDS)] = ()
     audio: AudioSpan | None = None
     model: ModelRef
-    summary: str
+    summary: Line
 
     def key(self) -> str:
         return self.device_id

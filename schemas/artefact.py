@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.bounds import Sha256
 from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.score import ModelRef
 
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 MAX_ARTEFACT_BYTES = 64 * 1024 * 1024
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from schemas.artefact import Artefact
+from schemas.bounds import Count, Label
 from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
@@ -36,7 +37,7 @@ class Assignment(Event):
     champion: Artefact | None = None
     shadow: Artefact | None = None
     previous: Annotated[tuple[Artefact, ...], Field(max_length=MAX_PREVIOUS)] = ()
-    revision: Annotated[int, Field(ge=0)]
+    revision: Count
     note: Annotated[str, Field(max_length=500)] = ""
     announced_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
 
@@ -83,12 +84,12 @@ class ModelStatus(Event):
     worker: Annotated[str, Field(min_length=1, max_length=200)]
     detector: Name
     scope: Scope
-    revision: Annotated[int, Field(ge=0)]
+    revision: Count
     stage: Literal["champion", "shadow"]
-    sha256: str
-    version: str
+    sha256: Label
+    version: Label
     state: ModelState
-    error: str = ""
+    error: Label = ""
     message: Annotated[str, Field(max_length=2_000)] = ""
     at_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
 

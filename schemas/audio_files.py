@@ -23,7 +23,7 @@ def decode_errors(path: Path, library_error: type[Exception]) -> Iterator[None]:
     Raises:
         UnreadableInput: the file does not exist or may not be read.
         EmptyAudio: it has no bytes.
-        NotAudio: it cannot be decoded.
+        NotAudio: it cannot be decoded, or its header claims more than fits into memory.
     """
     try:
         # Opened here first: libraries report a missing file or permission as a decoding error.
@@ -33,6 +33,8 @@ def decode_errors(path: Path, library_error: type[Exception]) -> Iterator[None]:
         yield
     except OSError as error:
         raise UnreadableInput.of(path, error) from None
+    except MemoryError:
+        raise NotAudio(f"{path} claims more samples than fit into memory: remove it or split it") from None
     except library_error as error:
         reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
         raise NotAudio(f"{path} cannot be decoded ({reason}): remove it or convert it to WAV or FLAC") from None

@@ -18,8 +18,8 @@ _SPEC_VERSION_BYTES = SPEC_VERSION.encode()
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 1024
 
-MAX_NS = 253_402_300_799_999_999_999
-"""The last nanosecond of the year 9999, the last that RFC 3339 can express."""
+MAX_NS = 253_402_127_999_999_999_999
+"""The last nanosecond of 29 December 9999: two days later, no calendar can express it in every time zone."""
 
 # ASCII: \d would take every digit of Unicode.
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)

@@ -30,8 +30,8 @@ class DetectorEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     title: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    kinds: tuple[DeviceKind, ...] = ()
-    default_model: str | None = None
+    kinds: Annotated[tuple[DeviceKind, ...], Field(max_length=16)] = ()
+    default_model: Annotated[str, Field(max_length=4_096)] | None = None
     min_confirmations: Annotated[int, Field(ge=1, le=16)]
     window_count: Annotated[int, Field(ge=1, le=16)]
     release_s: _Seconds

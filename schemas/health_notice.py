@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from schemas.bounds import MAX_INT64
 from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
@@ -39,7 +40,7 @@ class HealthNotice(Event):
     subject: Name
     device_id: Name | None = None
     kind: HealthKind
-    count: Annotated[int, Field(ge=1)]
+    count: Annotated[int, Field(ge=1, le=MAX_INT64)]
     seconds: Annotated[float, Field(ge=0)] = 0.0
     at_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
     summary: Annotated[str, Field(max_length=MAX_SUMMARY)]

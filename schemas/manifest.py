@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from schemas.bounds import MAX_INT64, Label, Text
 from schemas.device import Name
 from schemas.errors import ManifestInvalid
 from schemas.features import FeatureSpec
@@ -28,6 +29,7 @@ BANDS_OUTPUT = "bands"
 """Optional output of a model of log-mels: float32 (batch, n_mels), >= 0, each mel band's contribution to the score."""
 
 MAX_GOLDEN_WINDOWS = 64
+_MAX_ENTRIES = 1_000
 
 
 class Calibration(BaseModel):
@@ -49,8 +51,8 @@ class Calibration(BaseModel):
     transfer: Literal["absolute", "relative", "own"]
     threshold: float
     spread: Annotated[float, Field(gt=0)]
-    n: Annotated[int, Field(gt=0)]
-    quantiles: dict[str, float]
+    n: Annotated[int, Field(gt=0, le=MAX_INT64)]
+    quantiles: Annotated[dict[Label, float], Field(max_length=_MAX_ENTRIES)]
 
 
 class Manifest(BaseModel):
@@ -81,14 +83,14 @@ class Manifest(BaseModel):
     version: Name
     detector: Name
     features: FeatureSpec
-    features_hash: str
+    features_hash: Label
     calibration: Calibration
-    trained_on: str
-    training_digest: str
-    code_revision: str
-    seed: int
-    metrics: dict[str, float]
-    parameters: Annotated[int, Field(gt=0)]
+    trained_on: Text
+    training_digest: Label
+    code_revision: Label
+    seed: Annotated[int, Field(ge=-MAX_INT64, le=MAX_INT64)]
+    metrics: Annotated[dict[Label, float], Field(max_length=_MAX_ENTRIES)]
+    parameters: Annotated[int, Field(gt=0, le=MAX_INT64)]
     direction: Literal["rising", "two-sided"] | None = None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from schemas.bounds import Label
+
 
 class ModelRef(BaseModel):
     """Which model scored.
@@ -16,6 +18,6 @@ class ModelRef(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
-    version: str
-    sha256: str
+    name: Label
+    version: Label
+    sha256: Label

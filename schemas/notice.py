@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from schemas.bounds import MAX_INT64, Count, Line
 from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
@@ -32,10 +33,10 @@ class Notice(Event):
     detector: Name
     session_id: Name
     kind: NoticeKind
-    count: Annotated[int, Field(ge=1)]
-    end_sample: Annotated[int, Field(ge=0)]
+    count: Annotated[int, Field(ge=1, le=MAX_INT64)]
+    end_sample: Count
     captured_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
-    summary: str
+    summary: Line
 
     def key(self) -> str:
         return self.device_id

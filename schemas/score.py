@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.alert import Alert
+from schemas.bounds import MAX_INT64, Count, Rate
 from schemas.cloudevents import MAX_NS
 from schemas.device import Name
 from schemas.event import Event
@@ -16,6 +17,7 @@ from schemas.notice import Notice
 from schemas.threshold_state import ThresholdState as ThresholdState
 
 Stage = Literal["champion", "shadow"]
+_MAX_NOTICES = 16
 
 
 class ScoreExplanation(BaseModel):
@@ -43,14 +45,14 @@ class ScoreExplanation(BaseModel):
     level: float
     level_threshold: float | None
     p_value: float
-    reference_blocks: int
-    block: int
+    reference_blocks: Count
+    block: Count
     calibration_progress: float
     kind: Literal["", "peak", "level"] = ""
-    episode: int = 0
+    episode: Count = 0
     suppressed: Literal["", "budget", "cooldown"] = ""
     false_alarms_per_week: float
-    last_feedback_offset: int | None = None
+    last_feedback_offset: Annotated[int, Field(ge=-1, le=MAX_INT64)] | None = None
 
 
 class Score(Event):
@@ -87,9 +89,9 @@ class Score(Event):
     device_id: Name
     detector: Name
     session_id: Name
-    first_sample: Annotated[int, Field(ge=0)]
-    n_samples: Annotated[int, Field(gt=0)]
-    sample_rate: int
+    first_sample: Count
+    n_samples: Annotated[int, Field(gt=0, le=MAX_INT64)]
+    sample_rate: Rate
     captured_ns: Annotated[int, Field(ge=0, le=MAX_NS)]
     score: float
     threshold: float | None
@@ -99,13 +101,13 @@ class Score(Event):
     level_dbfs: float
     model: ModelRef
     stage: Stage = "champion"
-    hop_ns: Annotated[int, Field(ge=0)] = 0
+    hop_ns: Annotated[int, Field(ge=0, le=MAX_NS)] = 0
     regime: Annotated[str, Field(max_length=32)] = ""
     reported_regime: Annotated[str, Field(max_length=32)] = ""
     sent_session_id: Name | None = None
     explanation: ScoreExplanation | None = None
     alert: Alert | None = None
-    notices: tuple[Notice, ...] = ()
+    notices: Annotated[tuple[Notice, ...], Field(max_length=_MAX_NOTICES)] = ()
 
     def key(self) -> str:
         return self.device_id

@@ -35,7 +35,8 @@ from processors.core.windowing import segment
 from processors.stream.accounting import Accounting
 from processors.stream.batch_scorer import BatchScorer
 from processors.stream.decision_contexts import DecisionContexts, NoPolicies
-from processors.stream.pipeline import Delivery, Pipeline
+from processors.stream.delivery import Delivery
+from processors.stream.pipeline import Pipeline
 from processors.stream.states import States
 from schemas.chunk import Chunk, encode_chunk
 from schemas.record import Record

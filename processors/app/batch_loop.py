@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from processors.app.byte_budget import ByteBudget, bytes_of
 from processors.app.options import WorkerOptions
-from processors.stream.pipeline import Delivery, Pipeline
+from processors.stream.delivery import Delivery
+from processors.stream.pipeline import Pipeline
 from schemas.record import Record
 
 _SETTLE_S = 1.0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
 import structlog
 
@@ -23,48 +22,21 @@ from processors.stream.accounting import Accounting
 from processors.stream.admission import Admission
 from processors.stream.batch_scorer import ModelsFailed
 from processors.stream.decision_contexts import DecisionContexts
+from processors.stream.delivery import Delivery, Send, SendScores, dead_letter_of, letter_of, messages_of
 from processors.stream.frontier import Frontiers
 from processors.stream.model_fallback import ModelFallback, Refuse
 from processors.stream.ports import DeviceManifests, ModelSets, WindowScorer
 from processors.stream.states import States
 from processors.stream.unfinished import Acknowledge, UnfinishedLog, open_partitions, read_continued
 from schemas.chunk import Chunk, decode_chunk
-from schemas.deadletter import dead_letter
 from schemas.device import Device, DeviceKind
 from schemas.errors import ContractError, SettingsError
 from schemas.health_notice import HealthNotice
 from schemas.notice import Notice
 from schemas.record import Record
-from schemas.topics import ALERT_STATE, ALERTS, AUDIO, DEADLETTER, NOTICES, Topic
+from schemas.topics import NOTICES, Topic
 
 _log = structlog.get_logger(__name__)
-
-Send = Callable[[Sequence[tuple[Topic, Record]]], Awaitable[None]]
-"""Sends records and returns once Kafka has confirmed them all."""
-
-SendScores = Callable[[Sequence[tuple[int, Record]]], Awaitable[Mapping[int, int]]]
-"""Sends scores, each with its partition of the audio topic, to the log; returns, once Kafka has confirmed them all, the
-offset after the last of each partition."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Delivery:
-    """One record of the audio topic.
-
-    Attributes:
-        partition, offset: its position.
-        timestamp_ms: the broker's time, milliseconds since 1970.
-        record: key, value, headers.
-        acknowledge: marks it as handled; called in offset order within the partition.
-        taken_s: when the worker took it from Kafka, seconds of the pipeline's clock.
-    """
-
-    partition: int
-    offset: int
-    timestamp_ms: int
-    record: Record
-    acknowledge: Acknowledge
-    taken_s: float = 0.0
 
 
 class Pipeline:
@@ -212,7 +184,7 @@ class Pipeline:
             partition_of = {one.window.device_id: one.partition for one in scored}
             logged = [(partition_of[one.score.device_id], one.logged().to_record()) for one in outputs]
             ends = await self._send_scores(logged)
-        if messages := [*others, *(message for output in outputs for message in _messages(output))]:
+        if messages := [*others, *(message for output in outputs for message in messages_of(output))]:
             await self._send(messages)
         self._states.sent(ends)
 
@@ -240,7 +212,7 @@ class Pipeline:
                 chunk = decode_chunk(delivery.record)
             except Exception as error:
                 # Any error: a record must not end a worker.
-                dead_letters.append(_dead_letter(delivery, error))
+                dead_letters.append(dead_letter_of(delivery, error))
                 self._accounting.rejected(error, delivery.partition, delivery.timestamp_ms)
                 continue
             chunks.append((delivery, chunk))
@@ -260,7 +232,7 @@ class Pipeline:
             if refusal is None:
                 admitted.append((delivery, chunk))
             else:
-                dead_letters.append(_letter_of(delivery, refusal))
+                dead_letters.append(letter_of(delivery, refusal))
                 self._accounting.rejected(refusal, delivery.partition, delivery.timestamp_ms, chunk)
         self._admission.report()
         return admitted
@@ -323,7 +295,7 @@ class Pipeline:
                 stream = self._stream(chunk.device_id, stream)
                 arrival = stream.admit(chunk, delivery.timestamp_ms)
             except Exception as error:
-                dead_letters.append(_dead_letter(delivery, error))
+                dead_letters.append(dead_letter_of(delivery, error))
                 self._accounting.rejected(error, delivery.partition, delivery.timestamp_ms, chunk)
                 continue
             partition.track(stream, delivery.timestamp_ms)
@@ -376,29 +348,3 @@ class Pipeline:
         device = self._manifests.get(window.device_id)
         kind = self._default_kind if device is None else device.kind
         return self._model_sets.model_set(window.device_id, kind, (window.slot.detector,)).get(window.slot)
-
-
-def _messages(output: Output) -> list[tuple[Topic, Record]]:
-    """What a window caused beside its score."""
-    messages = [(NOTICES, notice.to_record()) for notice in output.notices]
-    if output.alert is not None:
-        messages += [(ALERTS, output.alert.to_record()), (ALERT_STATE, output.alert.to_state_record())]
-    return messages
-
-
-def _dead_letter(delivery: Delivery, error: Exception) -> tuple[Topic, Record]:
-    log = _log.warning if isinstance(error, ContractError) else _log.exception
-    log(
-        "dead letter",
-        error=type(error).__name__,
-        message=str(error),
-        partition=delivery.partition,
-        offset=delivery.offset,
-    )
-    return _letter_of(delivery, error)
-
-
-def _letter_of(delivery: Delivery, error: Exception) -> tuple[Topic, Record]:
-    return DEADLETTER, dead_letter(
-        delivery.record, error, topic=AUDIO.name, partition=delivery.partition, offset=delivery.offset
-    )

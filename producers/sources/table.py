@@ -6,6 +6,7 @@ import csv
 import math
 import warnings
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.errors import EmptyAudio, InputError, NotAudio, UnreadableInput
+from schemas.npz import SUFFIX, array_names, read_array
 
 MAX_BYTES = 256 * 1024 * 1024
 """Maximum size of a file or unpacked array: 46 minutes of float64 at 12 kHz."""
@@ -73,15 +75,14 @@ def _read_npz(path: Path, column: str | None) -> Waveform:
     try:
         with zipfile.ZipFile(path) as archive:
             # A small archive may contain a large array: sizes are checked before anything is unpacked.
-            sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
-        name = _choose(path, column, [key for key in sizes if key != RATE_KEY])
-        for key in {name, RATE_KEY} & sizes.keys():
-            if sizes[key] > MAX_BYTES:
-                raise InputError(f"{path}: {key!r} is {sizes[key]} bytes; at most {MAX_BYTES} are read: split it")
-        with np.load(path, allow_pickle=False) as arrays:
-            values = arrays[name]
-            rate = arrays[RATE_KEY] if RATE_KEY in sizes else None
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+            sizes = {name: archive.getinfo(name + SUFFIX).file_size for name in array_names(archive)}
+            name = _choose(path, column, [key for key in sizes if key != RATE_KEY])
+            for key in {name, RATE_KEY} & sizes.keys():
+                if sizes[key] > MAX_BYTES:
+                    raise InputError(f"{path}: {key!r} is {sizes[key]} bytes; at most {MAX_BYTES} are read: split it")
+            values = read_array(archive, name, MAX_BYTES)
+            rate = read_array(archive, RATE_KEY, MAX_BYTES) if RATE_KEY in sizes else None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
         raise NotAudio(f"{path} is not a NumPy archive of plain arrays ({error}): save it with numpy.savez") from None
     if values.dtype.kind not in "fiu" or values.ndim not in (1, 2):
         raise NotAudio(

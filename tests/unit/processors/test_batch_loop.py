@@ -13,7 +13,7 @@ from processors.app import batch_loop
 from processors.app.batch_loop import BatchLoop
 from processors.app.byte_budget import ByteBudget, bytes_of
 from processors.app.options import WorkerOptions
-from processors.stream.pipeline import Delivery
+from processors.stream.delivery import Delivery
 
 OPTIONS = WorkerOptions("", "", batch_chunks=4, batch_wait_s=0.01)
 

@@ -626,8 +626,31 @@ def test_metadata_with_two_meanings(tmp_path: Path, key: str) -> None:
             read(written(tmp_path, model))
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_many_metadata_are_refused_at_once(tmp_path: Path, same: bool) -> None:
+    model = described(graph())
+    for number in range(200_000):
+        model.metadata_props.add(key="tocsin.x" if same else f"tocsin.{number}", value="")
+    path = written(tmp_path, model)
+
+    for what in (lambda: check_artefact(path, None), lambda: read_manifest(path)):
+        began = time.monotonic()
+        with pytest.raises(TooLarge, match=r"200003 metadata"):
+            what()
+        assert time.monotonic() - began < 20.0, "its number of keys counts, not their square"
+
+
+def test_many_parts_are_refused(tmp_path: Path) -> None:
+    model = described(graph())
+    model.graph.value_info.extend(helper.make_empty_tensor_value_info(f"v{number}") for number in range(3_000))
+
+    with pytest.raises(TooLarge, match="parts"):
+        check_artefact(written(tmp_path, model), None, CheckLimits(messages=2_000))
+
+
 def test_a_manifest_that_is_too_long(tmp_path: Path) -> None:
-    path = written(tmp_path, described(graph(), manifest(trained_on="x" * 70_000)))
+    claimed = manifest().model_copy(update={"trained_on": "x" * 70_000})
+    path = written(tmp_path, described(graph(), claimed))
     for read in (lambda path: check_artefact(path, None), read_manifest):
         with pytest.raises(TooLarge, match="manifest"):
             read(path)

@@ -18,7 +18,8 @@ from processors.core.offsets.unannounced import MAX_UNANNOUNCED
 from processors.core.windowing.extraction import Extractor
 from processors.core.windowing.segment import Segment
 from processors.stream.decision_contexts import DecisionContexts, NoPolicies
-from processors.stream.pipeline import Delivery, Pipeline
+from processors.stream.delivery import Delivery
+from processors.stream.pipeline import Pipeline
 from processors.stream.states import States
 from schemas.chunk import Chunk, encode_chunk
 from schemas.deadletter import original

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from processors.core.accounting.health_log import INTERVAL_MS, HealthLog
-from processors.stream.pipeline import Delivery
+from processors.stream.delivery import Delivery
 from schemas.device import Device
 from schemas.health_notice import HealthNotice
 from schemas.record import Record

@@ -12,6 +12,7 @@ import pytest
 from producers.sources.sensor import SensorOptions, SensorRecording, on_one_scale, read_sensor
 from producers.sources.table import MAX_BYTES
 from schemas.errors import EmptyAudio, InputError, NotAudio, SettingsError, UnreadableInput
+from tests.unit.schemas.test_npz import claiming
 
 RATED = SensorOptions(sample_rate=2_000)
 
@@ -177,3 +178,10 @@ def test_silence_can_be_sent(tmp_path: Path) -> None:
     recording = read_sensor(npz(tmp_path / "a.npz", a=np.zeros(5)), RATED)
     assert recording.full_scale == 1.0
     assert not samples(recording).any()
+
+
+def test_an_archive_that_claims_more_than_it_holds(tmp_path: Path) -> None:
+    path = claiming(tmp_path / "a.npz", "(1000000000000,)")
+
+    with pytest.raises(NotAudio, match=r"8000000000000 bytes"):
+        read_sensor(path, RATED)

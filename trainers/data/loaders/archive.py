@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.errors import EmptyAudio, UnreadableInput, WrongLayout
+from schemas.npz import array_names, read_array
 
+_MAX_BYTES = 4 * 1024**3
 _KEY = re.compile(r"(?P<snr>-?\d+(?:\.\d+)?)dB/(?P<unit>[\w-]+)/(?P<label>normal|abnormal)$")
 
 
@@ -41,16 +44,16 @@ def load_archive(path: Path) -> list[FeatureCell]:
     """
     found: dict[tuple[float, str], dict[str, npt.NDArray[np.float32]]] = {}
     try:
-        with np.load(path) as arrays:
-            for key in arrays.files:
+        with zipfile.ZipFile(path) as archive:
+            for key in array_names(archive):
                 match = _KEY.fullmatch(key)
                 if match is None:
                     raise WrongLayout(
                         f"{path}: array {key!r} is not named like 6dB/id_00/normal: is it another archive?"
                     )
                 cell = found.setdefault((float(match["snr"]), match["unit"]), {})
-                cell[match["label"]] = np.asarray(arrays[key], dtype=np.float32)
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+                cell[match["label"]] = np.asarray(read_array(archive, key, _MAX_BYTES), dtype=np.float32)
+    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
         raise UnreadableInput(f"{path} cannot be read as an npz archive: {error}") from None
     if not found:
         raise WrongLayout(f"{path} holds no array: give an archive of IAIA2 features")

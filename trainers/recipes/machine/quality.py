@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import nn
 from processors.core.audio.recording import rows_of, windows_of
 from schemas.errors import NotAudio
 from schemas.features import FeatureSpec
+from schemas.npz import read_array
 from trainers.data.recordings import read_folder
 from trainers.evaluation.metrics import auc
 from trainers.export.torch_model import scores_of
@@ -22,6 +24,7 @@ from trainers.recipes.machine.data import MachineFrames
 Float64 = npt.NDArray[np.float64]
 
 _NORMAL = "normal"
+_MAX_BYTES = 4 * 1024**3
 _FULL_SCALE_G = 4.0
 """The power of two above the strongest acceleration, in g: one scale for all states of a sensor."""
 
@@ -147,9 +150,10 @@ def _mean_separation(pairs: Mapping[str, float]) -> float:
 
 def _bearing_scores(net: nn.Module, path: Path, spec: FeatureSpec) -> Float64:
     try:
-        with np.load(path) as arrays:
-            samples, rate = arrays["acceleration_g"], int(arrays["sample_rate_hz"])
-    except (OSError, KeyError, ValueError) as error:
+        with zipfile.ZipFile(path) as archive:
+            samples = read_array(archive, "acceleration_g", _MAX_BYTES)
+            rate = int(read_array(archive, "sample_rate_hz", _MAX_BYTES).item())
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise NotAudio(f"{path} has no acceleration_g and sample_rate_hz: {error}") from None
     scaled = np.asarray(samples / _FULL_SCALE_G, dtype=np.float32)
     return _scores(net, rows_of(scaled, rate, spec), spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from math import prod
@@ -21,6 +22,7 @@ _ONE_SIZE = {"ConstantOfShape", "Expand"}
 _SHAPE_OF = {"Shape", "Size"}
 _PREFIX = "tocsin."
 _MAX_MANIFEST_CHARS = 64 * 1024
+_MAX_METADATA = 64
 
 
 def inspect(model: ModelProto, limits: CheckLimits) -> tuple[int, tuple[str, ...]]:
@@ -41,7 +43,9 @@ def inspect(model: ModelProto, limits: CheckLimits) -> tuple[int, tuple[str, ...
     """
     _check_metadata(model)
     _check_domains(model)
-    for message in _messages(model):
+    for number, message in enumerate(_messages(model)):
+        if number >= limits.messages:
+            raise TooLarge(f"more than {limits.messages} parts (nodes, attributes, tensors, types and the like)")
         if isinstance(message, TensorProto):
             _check_tensor(message, limits)
         elif isinstance(message, onnx.SparseTensorProto):
@@ -76,9 +80,11 @@ def metadata_of(model: ModelProto) -> dict[str, str]:
 
 
 def _check_metadata(model: ModelProto) -> None:
-    keys = [entry.key for entry in model.metadata_props]
-    for key in keys:
-        if keys.count(key) > 1 or not key.startswith(_PREFIX):
+    if len(model.metadata_props) > _MAX_METADATA:
+        raise TooLarge(f"{len(model.metadata_props)} metadata entries; at most {_MAX_METADATA} are read")
+    counts = Counter(entry.key for entry in model.metadata_props)
+    for key, count in counts.items():
+        if count > 1 or not key.startswith(_PREFIX):
             wanted = ", ".join((MANIFEST_KEY, GOLDEN_FEATURES_KEY, GOLDEN_SCORES_KEY))
             raise ManifestInvalid(
                 f"metadata {_escaped(key)}: each of {wanted} may occur once, and only keys of {_PREFIX}*"

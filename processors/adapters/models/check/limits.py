@@ -19,6 +19,7 @@ class CheckLimits:
 
     Attributes:
         file_bytes: size of the file.
+        messages: parts of the file of any kind, as its format counts them.
         nodes, initializers: of the graph, those of subgraphs included.
         elements: of one tensor in the file, and of one that constants in the graph ask for.
         dimensions: of one tensor.
@@ -31,6 +32,7 @@ class CheckLimits:
     """
 
     file_bytes: int = MAX_ARTEFACT_BYTES
+    messages: int = 500_000
     nodes: int = 20_000
     initializers: int = 20_000
     elements: int = 32 * 1024 * 1024
