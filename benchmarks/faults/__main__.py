@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import pickle
 import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +21,7 @@ from rich.progress import Progress
 
 from benchmarks.faults import report
 from benchmarks.faults.device_plan import HABITS, draw_devices
+from benchmarks.faults.kept import KeptRun, current_build, keep, keep_files, load
 from benchmarks.faults.oracle.judgement import judge
 from benchmarks.faults.run import Run
 from benchmarks.faults.schedule import FAULTS, draw_schedule
@@ -31,50 +32,50 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 
 
 def main() -> None:
-    """Runs the schedules."""
+    """Runs the schedules, or judges runs that were kept."""
     options = _options()
     if options.redraw:
         redraw()
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends in order, as Ctrl-C does
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    seeds = options.seed or list(range(1, options.seeds + 1))
-    jobs = [(seeds[0], ())] if options.calm else []
-    jobs += [(seed, tuple(options.faults)) for seed in seeds]
-    console, runs = Console(stderr=True, highlight=False), []
+    console, runs = Console(stderr=True, highlight=False, soft_wrap=True), []
     with Progress(console=console) as progress:
-        task = progress.add_task("runs", total=len(jobs))
-        for seed, groups in jobs:
-            run = run_once(seed, options, groups, console)
-            runs.append(run)
-            console.print("\n".join(report.lines(run)), markup=False)
-            progress.advance(task)
+        kept = map(load, options.judge) if options.judge else _run_all(options, console)
+        for run in progress.track(kept, total=len(options.judge or _jobs(options)), description="runs"):
+            runs.append(report.Judged(run, judge(run.evidence)))
+            console.print("\n".join(report.lines(runs[-1])), markup=False)
             if options.save:  # after each, so that a run of hours can be ended at any time
-                save("faults", {**_scale(options), "runs": [run.fields() for run in runs]})
+                save("faults", {"runs": [one.fields() for one in runs]})
                 redraw()
-    sys.exit(0 if all(run.holds for run in runs) else 1)
+    sys.exit(0 if all(one.holds for one in runs) else 1)
 
 
-def run_once(seed: int, options: argparse.Namespace, groups: tuple[str, ...], console: Console) -> report.Judged:
-    """One schedule, judged; its files stay where ``--keep`` says."""
-    seconds = options.minutes * 60.0
-    folder = Path(tempfile.mkdtemp(prefix="tocsin-faults-"))
-    try:
+def _jobs(options: argparse.Namespace) -> list[tuple[int, tuple[str, ...]]]:
+    seeds = options.seed or list(range(1, options.seeds + 1))
+    calm: list[tuple[int, tuple[str, ...]]] = [(seeds[0], ())] if options.calm else []
+    return calm + [(seed, tuple(options.faults)) for seed in seeds]
+
+
+def _run_all(options: argparse.Namespace, console: Console) -> Iterator[KeptRun]:
+    """Carries out one schedule after the other; its files are there until the next, and stay where ``--keep`` says."""
+    for seed, groups in _jobs(options):
+        seconds = options.minutes * 60.0
+        folder = Path(tempfile.mkdtemp(prefix="tocsin-faults-"))
         plans = draw_devices(seed, options.devices, seconds, tuple(options.habits))
         schedule = draw_schedule(seed, seconds, groups)
-        run = Run(folder, seed, seconds, plans, schedule, lambda text: console.print(text, markup=False))
-        evidence = run.carry_out()
-        if options.keep is not None:
-            (folder / "evidence.pickle").write_bytes(pickle.dumps((evidence, schedule)))
-        return report.judged(seed, schedule, evidence, judge(evidence))
-    finally:
-        if options.keep is not None:
-            _keep(options.keep / f"seed-{seed}{'' if groups else '-calm'}", folder)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _scale(options: argparse.Namespace) -> dict[str, float]:
-    return {"minutes": options.minutes, "devices": options.devices}
+        target = None if options.keep is None else options.keep / f"seed-{seed}{'' if schedule else '-calm'}"
+        build = current_build()
+        try:
+            run = Run(folder, seed, seconds, plans, schedule, lambda text: console.print(text, markup=False))
+            done = KeptRun(seed, options.minutes, options.devices, build, schedule, run.carry_out())
+            if target is not None:
+                keep(done, target)
+            yield done
+        finally:
+            if target is not None:
+                keep_files(folder, target)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def redraw() -> None:
@@ -84,13 +85,6 @@ def redraw() -> None:
     tail = rest.partition(report.END)[2]
     table = report.table(saved)
     DOCUMENT.write_text(f"{head}{report.BEGIN}\n\n{table}\n\n{report.END}{tail}", encoding="utf-8")
-
-
-def _keep(target: Path, folder: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for file in (*folder.glob("*.log"), *folder.glob("*.pickle")):
-        shutil.copy(file, target)
-    shutil.copytree(folder / "store", target / "store", dirs_exist_ok=True)
 
 
 def _options() -> argparse.Namespace:
@@ -103,6 +97,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--habits", nargs="*", choices=HABITS, default=list(HABITS), help="of devices")
     parser.add_argument("--calm", action="store_true", help="a run without faults before the others")
     parser.add_argument("--keep", type=Path, help="folder for evidence and the workers' logs")
+    parser.add_argument("--judge", type=Path, nargs="+", help="run nothing: judge these folders that --keep made")
     parser.add_argument("--save", action="store_true", help="write the result and the page's table")
     parser.add_argument("--redraw", action="store_true", help="write the table of the saved result, and run nothing")
     return parser.parse_args()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.faults.oracle.evidence import Evidence, Finding
-from benchmarks.faults.schedule import Action
+from benchmarks.faults.kept import KeptRun
+from benchmarks.faults.oracle.evidence import Finding, Message
 
 _SHOWN = 5
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
@@ -19,20 +19,12 @@ class Judged:
     """One run, judged.
 
     Attributes:
-        seed: of its schedule; the calm run has one as well.
-        calm: whether no fault was drawn.
-        schedule: its faults.
+        run: what it was.
         findings: by invariant.
-        windows, alerts, commits: how much there was to judge.
     """
 
-    seed: int
-    calm: bool
-    schedule: Sequence[Action]
+    run: KeptRun
     findings: Sequence[Finding]
-    windows: int
-    alerts: int
-    commits: int
 
     @property
     def holds(self) -> bool:
@@ -41,13 +33,16 @@ class Judged:
 
     def fields(self) -> dict[str, Any]:
         """As JSON."""
+        run = self.run
         return {
-            "seed": self.seed,
-            "calm": self.calm,
-            "faults": dict(Counter(action.name for action in self.schedule)),
-            "windows": self.windows,
-            "alerts": self.alerts,
-            "commits": self.commits,
+            "seed": run.seed,
+            "build": run.build,
+            "minutes": run.minutes,
+            "devices": run.devices,
+            "faults": dict(Counter(action.name for action in run.schedule)),
+            "windows": _different(run.evidence.scores),
+            "alerts": _different(run.evidence.alerts),
+            "commits": len(run.evidence.commits),
             "findings": [
                 {"invariant": f.invariant, "checked": f.checked, "broken": len(f.broken), "figure": f.figure,
                  "examples": list(f.broken[:_SHOWN])}
@@ -56,17 +51,18 @@ class Judged:
         }  # fmt: skip
 
 
-def judged(seed: int, schedule: Sequence[Action], evidence: Evidence, findings: Sequence[Finding]) -> Judged:
-    """A run with what it was judged on."""
-    alerts = {dict(message.headers).get("ce_id") for message in evidence.alerts}
-    windows = {dict(message.headers).get("ce_id") for message in evidence.scores}
-    return Judged(seed, not schedule, schedule, findings, len(windows), len(alerts), len(evidence.commits))
+def _different(messages: Sequence[Message]) -> int:
+    return len({dict(message.headers).get("ce_id") for message in messages})
 
 
 def lines(run: Judged) -> list[str]:
     """The findings of one run, for a terminal."""
-    title = "calm" if run.calm else f"{len(run.schedule)} faults"
-    found = [f"seed {run.seed}, {title}: {run.windows} windows, {run.alerts} alert records, {run.commits} commits"]
+    figures = run.fields()
+    title = f"{len(run.run.schedule)} faults" if run.run.schedule else "calm"
+    found = [
+        f"seed {run.run.seed}, {title}: {figures['windows']} windows, {figures['alerts']} alert records, "
+        f"{figures['commits']} commits"
+    ]
     for finding in run.findings:
         mark = "FAILS" if finding.broken else "holds"
         figure = f", {finding.figure}" if finding.figure else ""
@@ -77,14 +73,15 @@ def lines(run: Judged) -> list[str]:
 
 def table(saved: dict[str, Any]) -> str:
     """The table of docs/faults.md, from the saved result."""
-    figures, machine = saved["figures"], saved["machine"]
-    runs = figures["runs"]
-    calm, hard = [run for run in runs if run["calm"]], [run for run in runs if not run["calm"]]
+    machine, runs = saved["machine"], saved["figures"]["runs"]
+    calm, hard = [run for run in runs if not run["faults"]], [run for run in runs if run["faults"]]
     faults = sum((Counter(run["faults"]) for run in hard), Counter[str]())
     drawn = ", ".join(f"{name} {count}" for name, count in sorted(faults.items()))
+    builds = ", ".join(sorted({f"`{run['build']}`" for run in runs}))
     rows = [
-        f"On {machine['cores']} cores of an {machine['cpu']}, Python {saved['python']}: {figures['minutes']:g} minutes "
-        f"each, {figures['devices']} devices and the eight of `tocsin produce synthetic`, two or three workers.",
+        f"On {machine['cores']} cores of an {machine['cpu']}, Python {saved['python']}: {_range(runs, 'minutes')} "
+        f"minutes each, {_range(runs, 'devices')} devices and the eight of `tocsin produce synthetic`, two or three workers. "
+        f"Builds: {builds}.",
         "",
         f"{len(hard)} schedules (seeds {', '.join(str(run['seed']) for run in hard)}) with {sum(faults.values())} "
         f"faults: {drawn}.",
@@ -103,6 +100,11 @@ def table(saved: dict[str, Any]) -> str:
             f"| {', '.join(str(run['seed']) for run in broken) or '-'} |"
         )
     return "\n".join(rows)
+
+
+def _range(runs: Sequence[dict[str, Any]], name: str) -> str:
+    values = sorted({run[name] for run in runs})
+    return f"{values[0]:g}" if len(values) == 1 else f"{values[0]:g} to {values[-1]:g}"
 
 
 def _sum(runs: Sequence[dict[str, Any]], name: str) -> str:

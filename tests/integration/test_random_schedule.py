@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults.device_plan import draw_devices
+from benchmarks.faults.kept import KeptRun
 from benchmarks.faults.oracle.judgement import judge
-from benchmarks.faults.report import judged, lines
+from benchmarks.faults.report import Judged, lines
 from benchmarks.faults.run import Run
 from benchmarks.faults.schedule import draw_schedule
 
@@ -27,7 +28,7 @@ def test_a_minute_of_random_faults_breaks_no_promise(tmp_path: Path) -> None:
     evidence = Run(tmp_path / "run", SEED, SECONDS, plans, schedule, print).carry_out()
 
     findings = judge(evidence)
-    told = "\n".join(lines(judged(SEED, schedule, evidence, findings)))
+    told = "\n".join(lines(Judged(KeptRun(SEED, SECONDS / 60, DEVICES, "", schedule, evidence), findings)))
     assert not [finding for finding in findings if finding.broken], told
     assert len(evidence.scores) > 500, told
     assert len(evidence.alerts) > 3, told
