@@ -80,8 +80,8 @@ def table(saved: dict[str, Any]) -> str:
     builds = ", ".join(sorted({f"`{run['build']}`" for run in runs}))
     rows = [
         f"On {machine['cores']} cores of an {machine['cpu']}, Python {saved['python']}: {_range(runs, 'minutes')} "
-        f"minutes each, {_range(runs, 'devices')} devices and the eight of `tocsin produce synthetic`, two or three workers. "
-        f"Builds: {builds}.",
+        f"minutes each, {_range(runs, 'devices')} devices and the eight of `tocsin produce synthetic`, two or three "
+        f"workers. Builds: {builds}.",
         "",
         f"{len(hard)} schedules (seeds {', '.join(str(run['seed']) for run in hard)}) with {sum(faults.values())} "
         f"faults: {drawn}.",
