@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -90,7 +91,7 @@ class Intruder:
 
     async def give_feedback(self, target: int) -> None:
         """Judges an alert, or calls a device's sound normal."""
-        alerts = [json.loads(message.value or b"{}") for message in await read_topic(self._kafka, ALERTS.name)]
+        alerts = await self._alerts()
         feedback: Event
         if alerts and target % 2:
             alert = alerts[target % len(alerts)]
@@ -106,6 +107,14 @@ class Intruder:
                 device_id=self._machine(target), detector="machine", action="normal", given_ns=time.time_ns()
             )
         await self._tell(FEEDBACK, feedback)
+
+    async def _alerts(self) -> list[dict[str, Any]]:
+        """All alerts so far; none while the broker is away."""
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                return [json.loads(message.value or b"{}") for message in await read_topic(self._kafka, ALERTS.name)]
+        except (KafkaError, TimeoutError, OSError):
+            return []
 
     def _machine(self, target: int) -> str:
         return self._machines[target % len(self._machines)]

@@ -85,8 +85,8 @@ async def read_topic(kafka: str, topic: str) -> list[Message]:
         exclude_internal_topics=False,
         max_partition_fetch_bytes=8 * 1024 * 1024,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         partitions = list(consumer.assignment())
         ends = await consumer.end_offsets(partitions)
         found: list[Message] = []
