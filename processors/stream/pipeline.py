@@ -258,7 +258,7 @@ class Pipeline:
                 for offset, chunk in piece:
                     continued[chunk.device_id] = offset
                     self._accounting.received(chunk)
-                    stream = self._stream(chunk.device_id, partition.stream(chunk.device_id))
+                    stream = self._stream(chunk, partition.stream(chunk.device_id))
                     try:
                         arrival = stream.admit(chunk, partition.broker_ms)
                     except ContractError:
@@ -292,7 +292,7 @@ class Pipeline:
             partition = partitions[delivery.partition]
             stream = partition.stream(chunk.device_id)
             try:
-                stream = self._stream(chunk.device_id, stream)
+                stream = self._stream(chunk, stream)
                 arrival = stream.admit(chunk, delivery.timestamp_ms)
             except Exception as error:
                 dead_letters.append(dead_letter_of(delivery, error))
@@ -306,8 +306,9 @@ class Pipeline:
                 partition_by_device[chunk.device_id] = delivery.partition
         return arrivals, partition_by_device
 
-    def _stream(self, device_id: str, known: DeviceStream | None) -> DeviceStream:
-        """The device's stream; a new one where it is new or its manifest has changed."""
+    def _stream(self, chunk: Chunk, known: DeviceStream | None) -> DeviceStream:
+        """The device's stream; a new one where it is new, or its manifest names another rate for the chunk's sound."""
+        device_id = chunk.device_id
         device = self._manifests.get(device_id) or Device(device_id=device_id, kind=self._default_kind)
         try:
             detectors = detectors_of(device, self._detectors)
@@ -316,7 +317,9 @@ class Pipeline:
             if known is None:
                 _log.warning("the default detectors of the device's kind are used", error=str(error))
         models_revision = (self._model_sets.revision, device.kind)
-        if known is not None and known.sample_rate == device.sample_rate:
+        # A worker that is behind knows the manifest before it has read the sound captured before it.
+        is_earlier = chunk.captured_ns < device.announced_ns
+        if known is not None and (is_earlier or known.sample_rate == device.sample_rate):
             if known.models_revision != models_revision or known.detectors != detectors:
                 known.set_detectors(detectors, self._model_sets.model_set(device_id, device.kind, detectors))
                 known.models_revision = models_revision

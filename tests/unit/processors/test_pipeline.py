@@ -309,6 +309,20 @@ async def test_a_manifest_does_not_apply_to_earlier_captures(bench: Bench) -> No
     assert bench.scores()
 
 
+async def test_a_manifest_with_another_rate_cuts_no_earlier_capture(bench: Bench) -> None:
+    for name in "ab":
+        bench.manifests.devices[name] = Device(device_id=name, kind="machine", sample_rate=16_000)
+    for number in range(8):
+        if number == 3:  # the worker is behind: what it reads next was captured before
+            later = Device(device_id="a", kind="machine", sample_rate=8_000, announced_ns=10**18)
+            bench.manifests.devices["a"] = later
+        await bench.handle(chunk("a", number), chunk("b", number))
+
+    windows = {name: [score.first_sample for score in bench.scores() if score.device_id == name] for name in "ab"}
+    assert bench.dead_letters() == []
+    assert windows["a"] == windows["b"] != []
+
+
 async def test_times_beyond_the_latest_capture_time_are_dead_letters(bench: Bench) -> None:
     record = chunk("a", 0)
     late = tuple((n, b"9999-12-31T23:59:59.999999999Z" if n == "ce_time" else v) for n, v in record.headers)
