@@ -5,13 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 from benchmarks.faults.oracle.evidence import Commit, Finding, Message, Sample
 from benchmarks.faults.oracle.windows import Expected
 
 MAX_LAG_S = 30.0
-STEADY_S = 30.0
-"""For so long there must have been a broker and a ready worker before lag is judged."""
+"""Seconds in which the broker answered and a ready worker ran."""
 
 
 def judge_commits(
@@ -49,29 +49,28 @@ def _none_too_far(commits: Sequence[Commit], expected: Sequence[Expected], excep
 
 
 def _none_behind(audio: Sequence[Message], samples: Sequence[Sample]) -> Finding:
-    """The age of the oldest record that is not committed, where a worker and the broker have been there for a while."""
+    """The age of the oldest record that is not committed, on a clock that stands still while nobody can work."""
     at: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for message in audio:
         at[message.partition].append((message.offset, message.at_ms))
     for places in at.values():
         places.sort()
-    able_since: int | None = None
+    times, able_ms = [sample.at_ms for sample in samples], [0]
+    for before, sample in pairwise(samples):
+        able_ms.append(able_ms[-1] + (sample.at_ms - before.at_ms if before.able and sample.able else 0))
     judged, worst, broken = 0, 0.0, []
-    for sample in samples:
+    for number, sample in enumerate(samples):
         if not sample.able:
-            able_since = None
-            continue
-        able_since = sample.at_ms if able_since is None else able_since
-        if sample.at_ms - able_since < STEADY_S * 1_000:
             continue
         judged += 1
         for partition, end in sample.ends.items():
             committed = sample.committed.get(partition, 0)
             places = at[partition]
-            number = bisect_left(places, (committed, 0))
-            if committed >= end or number >= len(places):
+            oldest = bisect_left(places, (committed, 0))
+            if committed >= end or oldest >= len(places):
                 continue
-            lag = (sample.at_ms - places[number][1]) / 1_000
+            since = bisect_left(times, places[oldest][1])
+            lag = (able_ms[number] - able_ms[min(since, number)]) / 1_000
             worst = max(worst, lag)
             if lag > MAX_LAG_S:
                 broken.append(f"partition {partition} at {sample.at_ms}: {lag:.1f} s behind, {end - committed} records")
