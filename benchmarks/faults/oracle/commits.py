@@ -59,12 +59,16 @@ def _none_behind(audio: Sequence[Message], samples: Sequence[Sample]) -> Finding
     for before, sample in pairwise(samples):
         able_ms.append(able_ms[-1] + (sample.at_ms - before.at_ms if before.able and sample.able else 0))
     judged, worst, broken = 0, 0.0, []
+    # A broker that has just come back may not have read its commits yet, and says that there are none.
+    newest: dict[int, int] = defaultdict(int)
     for number, sample in enumerate(samples):
+        for partition, offset in sample.committed.items():
+            newest[partition] = max(newest[partition], offset)
         if not sample.able:
             continue
         judged += 1
         for partition, end in sample.ends.items():
-            committed = sample.committed.get(partition, 0)
+            committed = newest[partition]
             places = at[partition]
             oldest = bisect_left(places, (committed, 0))
             if committed >= end or oldest >= len(places):
