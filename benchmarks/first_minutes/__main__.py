@@ -137,9 +137,9 @@ def figures_of(
 def main() -> None:
     """Plays all devices, saves their figures and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--healthy", type=int, default=250, help="healthy machines, each from four beginnings")
-    parser.add_argument("--faults", type=int, default=100, help="machines with each kind of fault")
-    parser.add_argument("--demos", type=int, default=100, help="seeds of the demo's factory")
+    parser.add_argument("--healthy", type=int, default=64, help="healthy machines, each from sixteen beginnings")
+    parser.add_argument("--faults", type=int, default=20, help="machines with each kind of fault")
+    parser.add_argument("--demos", type=int, default=25, help="seeds of the demo's factory")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--cache", type=Path, help="folder for scores, used again by the next run with it")
     parser.add_argument("--no-save", action="store_true", help="print the table only")

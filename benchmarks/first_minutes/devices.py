@@ -16,7 +16,7 @@ from synthesis.machine import KINDS, random_machine
 from synthesis.sound import SAMPLE_RATE
 
 HEALTHY_S, FAULT_S, DEMO_S = 300.0, 75.0, 75.0
-STARTS = 4
+STARTS = 16
 """Points of its sound at which a healthy machine begins, one after the other: its sound goes round."""
 FAULT_DB = 0.0
 """Level of a fault relative to its machine."""

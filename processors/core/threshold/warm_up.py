@@ -23,6 +23,11 @@ _MAX_CORRELATION = 0.9
 _MIN_LEVEL_BLOCKS = 10
 _RANK = Rank(1, 12.0)
 _CHANCE_CEILING = 1.05
+_MIN_SPREADS = 3.0
+# Windows of a machine that count as one independent observation: its sound wanders for seconds, and windows overlap.
+_WINDOWS_EACH = 5.0
+# Of the normal distribution: one of two thousand independent observations lies above it.
+_QUANTILE = 3.3
 _PEAK_INDEX_PRIOR, _LEVEL_INDEX_PRIOR, _INDEX_PRIOR_WEIGHT = 0.3, 0.25, 6.0
 
 
@@ -147,6 +152,22 @@ def limits_are_due(warm_up: WarmUp, before: WarmUp) -> bool:
     )
 
 
+def student_quantile(degrees: float, z: float = _QUANTILE) -> float:
+    """The quantile of Student's t distribution where the normal distribution's is ``z`` (Wallace, 1959).
+
+    A spread estimated from few independent scores is uncertain, and a threshold a fixed number of them away is
+    exceeded far too often: what 3.3 true deviations are, are ten of a spread with three degrees of freedom.
+
+    Args:
+        degrees: of freedom, above 0.1.
+        z: quantile of the standard normal distribution.
+
+    Returns:
+        sqrt(degrees * (exp(z^2 / degrees) - 1)), which is ``z`` for many.
+    """
+    return math.sqrt(degrees * math.expm1(z * z / degrees))
+
+
 def warm_up_limits(warm_up: WarmUp, plan: BudgetPlan, prior: Prior) -> Limits:
     """The limits of a device in its first hour."""
     progress = round(len(warm_up.blocks) / (READY_DAYS * BLOCKS_PER_DAY), 4)
@@ -170,7 +191,8 @@ def warm_up_limits(warm_up: WarmUp, plan: BudgetPlan, prior: Prior) -> Limits:
         dependence = 1.0 + (warm_up.autocorrelation_time - 1.0) * min(1.0, _FEW_SCORES / n)
         rank = Rank(1, _RANK.extrapolation * dependence)
         peak = weissman_quantile(maxima, rank, index) * (1.0 + MIN_SCORES / n)
-    peak = max(peak, prior.floor, 3.0 * spread)
+    least = _MIN_SPREADS if prior.has_model_threshold else student_quantile(n / _WINDOWS_EACH)
+    peak = max(peak, prior.floor, least * spread)
     level = UNREACHABLE
     if plan.level_rate > 0.0 and len(warm_up.blocks) >= _MIN_LEVEL_BLOCKS:
         means = sorted((mean - warm_up.mean for mean, _ in warm_up.blocks), reverse=True)

@@ -8,7 +8,7 @@ import pytest
 from processors.core.threshold.block_rule import BlockRule
 from processors.core.threshold.block_state import BlockState
 from processors.core.threshold.budget import budget_plan
-from processors.core.threshold.warm_up import WarmUp, limits_are_due
+from processors.core.threshold.warm_up import WarmUp, limits_are_due, student_quantile
 
 from .scores import apply_scores, gaussian
 
@@ -95,3 +95,28 @@ def test_nothing_enters_during_an_alert_or_its_guard_time() -> None:
 
     state, _ = apply_scores(state, [0.0] * (QUARANTINE + 2), RULE)
     assert warm_up_of(state).n > n
+
+
+@pytest.mark.parametrize(("degrees", "exact"), [(3.0, 9.219), (10.0, 3.957), (30.0, 3.270)])
+def test_students_quantile_is_near_the_exact_one(degrees: float, exact: float) -> None:
+    """P = 0.99865, that of three standard deviations."""
+    assert student_quantile(degrees, 3.0) == pytest.approx(exact, rel=0.2)
+
+
+def test_students_quantile_of_many_is_the_normal_one() -> None:
+    assert student_quantile(1e6, 3.0) == pytest.approx(3.0, rel=1e-4)
+
+
+def test_sound_that_changes_for_seconds_within_the_first_minutes_raises_no_alarm() -> None:
+    """Scores with a spread of 0.2, then four times as far for seconds, as healthy synthetic machines have."""
+    early = [5.0 + 0.2 * score for score in gaussian(24)]
+    _, decisions = apply_scores(RULE.begin(), [*early, *[5.8] * 4], RULE)
+
+    assert {decision.alert for decision in decisions} == {"none"}
+
+
+def test_a_fault_after_half_a_minute_is_found() -> None:
+    early = [5.0 + 0.2 * score for score in gaussian(36)]
+    _, decisions = apply_scores(RULE.begin(), [*early, *[8.0] * 3], RULE)
+
+    assert decisions[36].alert == "opens"
