@@ -26,8 +26,8 @@ _CHANCE_CEILING = 1.05
 _MIN_SPREADS = 3.0
 # Windows of a machine that count as one independent observation: its sound wanders for seconds, and windows overlap.
 _WINDOWS_EACH = 5.0
-# Of the normal distribution: one of two thousand independent observations lies above it.
-_QUANTILE = 3.3
+# Of the normal distribution: one of four hundred independent observations lies above it.
+_QUANTILE = 2.8
 _PEAK_INDEX_PRIOR, _LEVEL_INDEX_PRIOR, _INDEX_PRIOR_WEIGHT = 0.3, 0.25, 6.0
 
 
@@ -156,7 +156,7 @@ def student_quantile(degrees: float, z: float = _QUANTILE) -> float:
     """The quantile of Student's t distribution where the normal distribution's is ``z`` (Wallace, 1959).
 
     A spread estimated from few independent scores is uncertain, and a threshold a fixed number of them away is
-    exceeded far too often: what 3.3 true deviations are, are ten of a spread with three degrees of freedom.
+    exceeded far too often: what 2.8 true deviations are, are six of a spread with three degrees of freedom.
 
     Args:
         degrees: of freedom, above 0.1.
@@ -191,7 +191,7 @@ def warm_up_limits(warm_up: WarmUp, plan: BudgetPlan, prior: Prior) -> Limits:
         dependence = 1.0 + (warm_up.autocorrelation_time - 1.0) * min(1.0, _FEW_SCORES / n)
         rank = Rank(1, _RANK.extrapolation * dependence)
         peak = weissman_quantile(maxima, rank, index) * (1.0 + MIN_SCORES / n)
-    least = _MIN_SPREADS if prior.has_model_threshold else student_quantile(n / _WINDOWS_EACH)
+    least = _MIN_SPREADS if prior.has_model_threshold else max(_MIN_SPREADS, student_quantile(n / _WINDOWS_EACH))
     peak = max(peak, prior.floor, least * spread)
     level = UNREACHABLE
     if plan.level_rate > 0.0 and len(warm_up.blocks) >= _MIN_LEVEL_BLOCKS:
