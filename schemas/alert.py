@@ -17,6 +17,7 @@ from schemas.threshold_state import ThresholdState
 AlertState = Literal["opened", "updated", "closed"]
 Severity = Literal["warning", "critical"]
 AlertKind = Literal["peak", "level"]
+CloseReason = Literal["", "no_sound"]
 _MAX_BANDS = 16
 
 
@@ -84,6 +85,7 @@ class Alert(Event):
         bands: the mel bands that explain the score most, largest first.
         audio: position of the sound; None where it was not read from a topic.
         model: which model scored.
+        reason: why it closed where its episode did not end: ``no_sound``, the device sends nothing; "" otherwise.
         summary: one line for people.
     """
 
@@ -118,6 +120,7 @@ class Alert(Event):
     bands: Annotated[tuple[Band, ...], Field(max_length=_MAX_BANDS)] = ()
     audio: AudioSpan | None = None
     model: ModelRef
+    reason: CloseReason = ""
     summary: Line
 
     def key(self) -> str:

@@ -12,7 +12,15 @@ from schemas.device import Name
 from schemas.event import Event
 
 HealthKind = Literal[
-    "concurrent_sessions", "session_reused", "gap", "refused", "records_lost", "store_away", "silent", "sound_again"
+    "concurrent_sessions",
+    "session_reused",
+    "gap",
+    "refused",
+    "records_refused",
+    "records_lost",
+    "store_away",
+    "silent",
+    "sound_again",
 ]
 MAX_SUMMARY = 500
 
@@ -22,13 +30,14 @@ class HealthNotice(Event):
     minutes.
 
     Attributes:
-        subject: the device, or ``partition-N`` of the audio topic.
+        subject: the device; ``partition-N`` of the audio topic; or ``store``, the states in Redis.
         device_id: the device; None where no single one is concerned.
         kind: ``concurrent_sessions``: two producers send as one device, the sound of the older session is refused;
             ``session_reused``: a producer began again under the id of its last session; ``gap``: sound is missing in a
-            session; ``refused``: records became dead letters; ``records_lost``: Kafka deleted records before they were
-            read; ``store_away``: Redis could not be used, the last known thresholds applied; ``silent``: the device
-            sends nothing; ``sound_again``: it does again.
+            session; ``refused``: its chunks became dead
+            letters; ``records_refused``: so did records that are no chunks; ``records_lost``: Kafka deleted records
+            before they were read; ``store_away``: Redis could not be used, the last known thresholds applied;
+            ``silent``: the device sends nothing; ``sound_again``: it does again.
         count: occurrences since the last notice of this kind.
         seconds: of sound concerned; 0 where unknown.
         at_ns: time of the last occurrence by the broker's clock, nanoseconds since 1970.

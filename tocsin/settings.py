@@ -39,6 +39,7 @@ class Settings(BaseSettings):
         model_key: private key to sign published models with.
         model_trusted: public key, or a folder of them; when set, only models signed with one of them are loaded.
         detectors: JSON file of further detectors; the same for workers and commands.
+        no_sound_minutes: a device that sends nothing for longer is reported, and its open alerts are closed.
         metrics: HOST:PORT that workers, producers and retraining serve ``/metrics``, ``/live`` and ``/ready`` at, or
             ``off``; several processes of a machine take this port and the next free ones.
         metrics_devices: whether metrics of sound are labelled with their device, one time series each.
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     model_key: Path | None = None
     model_trusted: Path | None = None
     detectors: Path | None = None
+    no_sound_minutes: float = Field(default=10.0, gt=0)
     metrics: str = DEFAULT_METRICS
     metrics_devices: bool = False
 

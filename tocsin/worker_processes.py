@@ -19,6 +19,7 @@ def worker_supervisor(options: WorkerOptions, count: int, log: int | None = None
         "TOCSIN_DEFAULT_KIND": options.default_kind,
         "TOCSIN_MODEL_STORE": options.model_store,
         "TOCSIN_MODEL_CACHE": str(options.model_cache),
+        "TOCSIN_NO_SOUND_MINUTES": str(options.no_sound_s / 60.0),
         "TOCSIN_METRICS": options.metrics,
         "TOCSIN_METRICS_DEVICES": str(options.metrics_by_device),
         "TOCSIN_MEMORY_MB": str(options.memory_mb),

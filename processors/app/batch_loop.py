@@ -97,6 +97,8 @@ class BatchLoop:
         while not self._stopping:
             batch = await self._next_batch()
             async with self._batch_lock:
+                if not self._stopping:
+                    await self._within_stall(self._recover())
                 if batch and not self._stopping:
                     self._batch_since = asyncio.get_running_loop().time()
                     await self._within_stall(self._handle(batch))
@@ -165,11 +167,13 @@ class BatchLoop:
             await work
         self._stall = None
 
-    async def _settle(self) -> None:
-        now, assignment = asyncio.get_running_loop().time(), self._assignment
+    async def _recover(self) -> None:
         if self._assigned and self._to_recover:
             partitions, self._to_recover = self._to_recover, set()
             await self._pipeline.recover(partitions)
+
+    async def _settle(self) -> None:
+        now, assignment = asyncio.get_running_loop().time(), self._assignment
         if self._assigned and now - self._settled_at >= _SETTLE_S:
             self._settled_at = now
             await self._pipeline.settle(lambda: self._assigned and self._assignment == assignment)

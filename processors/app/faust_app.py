@@ -49,6 +49,7 @@ from processors.stream.decision_contexts import DecisionContexts
 from processors.stream.pipeline import Pipeline
 from processors.stream.ports import WindowScorer
 from processors.stream.rebuild import StateRebuild
+from processors.stream.silence import SilenceWatch
 from processors.stream.states import States
 from processors.stream.unfinished import Acknowledge
 from schemas.device import Device
@@ -140,6 +141,8 @@ class Worker:
             self._log, self._context_of_score, self._feedback.of, lambda: self._batches.report_progress()
         )
         self._states = States(self._store, rebuild=rebuild)
+        accounting = Accounting(self._counts)
+        Consumer.on_records_lost = staticmethod(accounting.records_lost)
         self._pipeline = Pipeline(
             scorer=BatchScorer() if scorer is None else scorer,
             contexts=self._contexts,
@@ -155,7 +158,8 @@ class Worker:
             default_kind=options.default_kind,
             window_bytes=options.window_bytes,
             refuse=self._assigned.refuse,
-            accounting=Accounting(self._counts),
+            accounting=accounting,
+            silence=SilenceWatch(options.no_sound_s, self._log.last_alerts, lambda: self._monitor.is_caught_up),
         )
         self._batches = BatchLoop(
             self._pipeline, lambda: self.app.consumer_generation_id, options, self.app.byte_budget

@@ -54,7 +54,13 @@ class Monitor:
         self._oldest_age_s = oldest_age_s
         self._was_ready: bool | None = None
         self._behind_logged: float | None = None
+        self._kafka_answers = False
         self.lag: int | None = None
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether the broker answered when last asked and nothing waited to be read."""
+        return self._kafka_answers and self.lag == 0
 
     async def run(self) -> None:
         """Checks until cancelled."""
@@ -67,6 +73,7 @@ class Monitor:
             results = await asyncio.gather(_reason(self._check_kafka), _reason(self._check_redis))
             for check, reason in zip(("kafka", "redis"), results, strict=True):
                 health.set(check, reason)
+            self._kafka_answers = not results[0]
             if self._is_assigned() and not results[0]:
                 self.lag = await self._unread()
             self._report()

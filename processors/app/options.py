@@ -25,6 +25,7 @@ class WorkerOptions:
         model_cache: local folder of the models this worker has fetched; several workers may share it.
         model_trusted: a public key, or a folder of them; when set, only models signed with one of them are loaded.
         detectors: file of further detectors; None for those that ship alone.
+        no_sound_s: a device that sends nothing for longer is reported, and its open alerts are closed; seconds.
         metrics: ``host:port`` that metrics are served at, see
             :func:`processors.adapters.metrics.server.serve_metrics`, or ``off``.
         metrics_by_device: whether metrics of sound are labelled with its device.
@@ -42,6 +43,7 @@ class WorkerOptions:
     model_cache: Path = Path(".tocsin/models-cache")
     model_trusted: Path | None = None
     detectors: Path | None = None
+    no_sound_s: float = 600.0
     metrics: str = OFF
     metrics_by_device: bool = False
     batch_chunks: int = 64

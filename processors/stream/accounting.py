@@ -17,6 +17,7 @@ from processors.core.alerting.detector_state import Output
 from processors.core.offsets.partition import Partition
 from processors.core.windowing.device_stream import Arrival, DeviceStream
 from processors.core.windowing.segment import Segment
+from schemas.alert import Alert
 from schemas.chunk import Chunk
 from schemas.errors import SupersededSession
 from schemas.health_notice import HealthKind, HealthNotice
@@ -55,7 +56,7 @@ class Accounting:
         self.counts.dead_letters[reason] += 1
         if chunk is None:
             text = f"records of partition {partition} are no chunks: read tocsin_error_message in the dead letters"
-            self.health.report(f"partition-{partition}", "refused", broker_ms, f"{text}; the last: {reason}")
+            self.health.report(f"partition-{partition}", "records_refused", broker_ms, f"{text}; the last: {reason}")
             return
         self._add(chunk, "refused", reason)
         kind: HealthKind = "concurrent_sessions" if isinstance(error, SupersededSession) else "refused"
@@ -83,6 +84,37 @@ class Accounting:
             )
             self.health.report(device_id, "session_reused", broker_ms, text)
 
+    def now_ms(self) -> int:
+        """The present, milliseconds since 1970."""
+        return int(self._clock() * 1_000)
+
+    def records_lost(self, partition: int, count: int) -> None:
+        """Kafka has deleted records of a partition that were not read."""
+        self.counts.records_lost += count
+        text = (
+            f"{count} records of partition {partition} were deleted unread: start more workers, or let the"
+            " audio topic keep records for longer (retention.ms, retention.bytes)"
+        )
+        self.health.report(f"partition-{partition}", "records_lost", self.now_ms(), text, count=count)
+
+    def silent(self, device_ids: Iterable[str]) -> None:
+        """Devices have sent nothing for a while."""
+        for device_id in device_ids:
+            text = f"{device_id} sends nothing: check its producer, network and power; its open alerts close"
+            self.health.report(device_id, "silent", self.now_ms(), text)
+
+    def sound_again(self, device_ids: Iterable[str]) -> None:
+        """Devices that were silent send again."""
+        for device_id in device_ids:
+            self.health.report(device_id, "sound_again", self.now_ms(), f"{device_id} sends again")
+
+    def told(self, alerts: Iterable[Alert], notices: Iterable[HealthNotice]) -> None:
+        """Kafka has confirmed what no window caused."""
+        for alert in alerts:
+            self.counts.alerts[alert.detector, alert.state] += 1
+        for notice in notices:
+            self.counts.notices[notice.kind] += 1
+
     def settle(self, segments: Iterable[Segment], streams: Iterable[DeviceStream]) -> None:
         """Counts the sound of segments and streams whose outcome has become final; each segment may come twice."""
         for segment in {id(segment): segment for segment in segments}.values():
@@ -107,6 +139,10 @@ class Accounting:
         counts, now = self.counts, self._clock()
         for notice in chain(notices, *(output.notices for output in outputs)):
             counts.notices[notice.kind] += 1
+        if degraded := sum(output.score.degraded for output in outputs):
+            self.counts.windows_degraded += degraded
+            text = "Redis cannot be used: check it; the last known thresholds apply, devices without one raise no alert"
+            self.health.report("store", "store_away", self.now_ms(), text, count=degraded)
         for output in outputs:
             score, alert = output.score, output.alert
             counts.windows[score.detector, score.stage] += 1

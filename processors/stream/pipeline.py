@@ -26,8 +26,10 @@ from processors.stream.delivery import Delivery, Send, SendScores, dead_letter_o
 from processors.stream.frontier import Frontiers
 from processors.stream.model_fallback import ModelFallback, Refuse
 from processors.stream.ports import DeviceManifests, ModelSets, WindowScorer
+from processors.stream.silence import SilenceWatch
 from processors.stream.states import States
 from processors.stream.unfinished import Acknowledge, UnfinishedLog, open_partitions, read_continued
+from schemas.alert import Alert
 from schemas.chunk import Chunk, decode_chunk
 from schemas.device import Device, DeviceKind
 from schemas.errors import ContractError, SettingsError
@@ -57,6 +59,7 @@ class Pipeline:
         default_kind: the kind of a device without a manifest.
         refuse: takes a model that failed from all its targets, see :data:`processors.stream.model_fallback.Refuse`.
         accounting: counts what happens.
+        silence: which devices send nothing.
         clock: seconds, monotonic; for how long a partition has had no records.
         window_bytes: bound on the unfinished windows in memory.
     """
@@ -78,6 +81,7 @@ class Pipeline:
         default_kind: DeviceKind,
         refuse: Refuse = lambda *_: False,
         accounting: Accounting | None = None,
+        silence: SilenceWatch | None = None,
         clock: Callable[[], float] = time.monotonic,
         window_bytes: int = 192_000_000,
     ) -> None:
@@ -97,6 +101,7 @@ class Pipeline:
         self._fallback = ModelFallback(refuse, self._substitute, executor)
         self._notices: list[Notice | HealthNotice] = []
         self._accounting = Accounting() if accounting is None else accounting
+        self._silence = SilenceWatch() if silence is None else silence
         self._partitions: dict[int, Partition[Acknowledge]] = {}
         self._forgotten: list[Partition[Acknowledge]] = []
         self._frontiers = Frontiers(unfinished, self._accounting, clock, window_bytes)
@@ -117,10 +122,13 @@ class Pipeline:
         self._forgotten += self._partitions.values()
         self._partitions = {}
         self._states.forget()
+        self._silence.forget()
 
     async def recover(self, partitions: Iterable[int]) -> None:
         """Makes the states of newly assigned partitions whole; see :meth:`processors.stream.states.States.recover`."""
-        await self._states.recover(partitions)
+        numbers = list(partitions)
+        await self._states.recover(numbers)
+        await self._silence.load(numbers)
 
     async def finish(self) -> None:
         """After the last batch: leaves nothing for the next owner to repeat, if all of it was sent."""
@@ -150,6 +158,7 @@ class Pipeline:
             ]
         )
         chunks = self._admit_devices(chunks, partitions, dead_letters)
+        self._accounting.sound_again(self._silence.received(chunk.device_id for _, chunk in chunks))
         scored = await self._continue_unfinished(chunks, partitions)
         streams: dict[str, DeviceStream] = {}
         arrivals, partition_by_device = self._admit(chunks, partitions, dead_letters, streams)
@@ -157,7 +166,7 @@ class Pipeline:
         self._accounting.settle((segment for segment, _, _ in arrivals), streams.values())
         if not is_current():
             return
-        outputs = await self._states.apply(self._contexts.of, scored, self._feedback_of) if scored else []
+        outputs = await self._decide(scored) if scored else []
         if not is_current():
             # Stored or not, nothing is acknowledged: who reads these windows again sends what was decided.
             return
@@ -166,6 +175,7 @@ class Pipeline:
         await self._send_all(outputs, scored, dead_letters + [(NOTICES, notice.to_record()) for notice in notices])
         self._all_sent = True
         self._accounting.sent(outputs, notices)
+        self._silence.sent(outputs)
         if not is_current():
             return
         numbers = {delivery.partition for delivery in batch}
@@ -188,6 +198,19 @@ class Pipeline:
             await self._send(messages)
         self._states.sent(ends)
 
+    async def _decide(self, scored: Sequence[ScoredWindow]) -> list[Output]:
+        return await self._states.apply(self._contexts.of, scored, self._feedback_of, self._silence.closed)
+
+    async def _tell(self, closing: Sequence[Alert]) -> None:
+        """Sends closing revisions, and the notices that are due."""
+        notices = self._accounting.health.due(self._accounting.now_ms())
+        messages: list[tuple[Topic, Record]] = [(NOTICES, notice.to_record()) for notice in notices]
+        for alert in closing:
+            messages += [(ALERTS, alert.to_record()), (ALERT_STATE, alert.to_state_record())]
+        if messages:
+            await self._send(messages)
+        self._accounting.told(closing, notices)
+
     async def settle(self, is_current: Callable[[], bool]) -> None:
         """Lets commits pass the devices of partitions without new records; call it every few seconds, not in a batch.
 
@@ -195,6 +218,11 @@ class Pipeline:
             is_current: False once the partitions were revoked.
         """
         await self._states.catch_up()
+        await self._silence.load(())
+        closing, silent = self._silence.due()
+        self._accounting.silent(silent)
+        await self._tell(closing)
+        self._silence.confirm(closing)
         assigned = self._partitions.values()
         await self._frontiers.advance([partition for partition in assigned if partition.pending], assigned, is_current)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -19,6 +20,7 @@ from processors.stream.rebuild import Base, Rebuilt, StateRebuild
 from processors.stream.state_cache import CachedState, HeldStates, PartitionStates, is_ahead, offset_of
 from processors.stream.state_neighbours import changing_models, other_slot, peers_of
 from processors.stream.state_storage import StateStorage
+from schemas.alert import Alert
 from schemas.errors import RedisUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -132,6 +134,7 @@ class States:
         context_of: Callable[[Window], DecisionContext],
         windows: Sequence[ScoredWindow],
         feedback_of: Callable[[str, str], Sequence[OperatorFeedback]] = _no_feedback,
+        silenced: Mapping[StateKey, Alert] = MappingProxyType({}),
     ) -> list[Output]:
         """Decides windows in order and stores the states; returns what is to be sent.
 
@@ -139,6 +142,7 @@ class States:
             context_of: the decision context of a window.
             windows: scored, those of one device and slot in order.
             feedback_of: the operators' feedback on a device's detector.
+            silenced: closing revisions, see :func:`processors.core.alerting.decision.decide`.
 
         One round trip loads, one stores; a device without a cached state needs both, one whose model changes may need
         its other slot's state as well. Where another worker has stored a newer state, that is loaded and the windows
@@ -169,6 +173,7 @@ class States:
                     peers=peers_of(cache, key, group),
                     feedback=feedback_of(*key),
                     degraded=degraded,
+                    silenced=silenced.get(key),
                 )
                 for key, group in groups.items()
             }

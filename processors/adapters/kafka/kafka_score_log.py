@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -82,6 +82,15 @@ class KafkaScoreLog:
 
     async def open_alerts(self, partition: int) -> Sequence[Alert]:
         """See the port."""
+        return [alert for alert in await self.last_alerts((partition,)) if alert.state != "closed"]
+
+    async def last_alerts(self, partitions: Collection[int]) -> Sequence[Alert]:
+        """The last revisions of the alerts on partitions' devices, open or closed.
+
+        Raises:
+            aiokafka.errors.KafkaError: Kafka does not answer.
+        """
+        wanted = {self.partition_of(partition) for partition in partitions}
         harden_consumers()
         consumer = AIOKafkaConsumer(
             ALERT_STATE.name,
@@ -96,7 +105,7 @@ class KafkaScoreLog:
         try:
             async for message in read_to_end(consumer):
                 device = key_of(message).rpartition("/")[0].encode()
-                if (murmur2(device) & 0x7FFFFFFF) % self._count != self.partition_of(partition):
+                if (murmur2(device) & 0x7FFFFFFF) % self._count not in wanted:
                     continue
                 newest.pop(key_of(message), None)
                 try:
@@ -106,7 +115,7 @@ class KafkaScoreLog:
                     _log.warning("not an alert", topic=ALERT_STATE.name, offset=message.offset, error=str(error))
         finally:
             await consumer.stop()
-        return [alert for alert in newest.values() if alert.state != "closed"]
+        return list(newest.values())
 
     @staticmethod
     async def _start(consumer: AIOKafkaConsumer, place: TopicPartition, since: int | None, end: int) -> int:

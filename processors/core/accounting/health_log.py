@@ -12,10 +12,12 @@ MAX_SUBJECTS = 10_000
 """Subjects and kinds remembered at a time; what is beyond is in the metrics alone."""
 
 
+_OF_NO_DEVICE = ("records_lost", "records_refused", "store_away")
+
+
 @dataclass(slots=True)
 class _Entry:
-    device_id: str | None
-    next_ms: int
+    next_ms: int = 0
     count: int = 0
     seconds: float = 0.0
     at_ms: int = 0
@@ -35,7 +37,7 @@ class HealthLog:
         """Takes an occurrence.
 
         Args:
-            subject: a device, or ``partition-N``.
+            subject: a device, ``partition-N``, or ``store``.
             kind: see :class:`schemas.health_notice.HealthNotice`.
             at_ms: broker time, milliseconds since 1970.
             text: what happened, and what to do.
@@ -49,8 +51,7 @@ class HealthLog:
                 self._forget_before(at_ms)
             if len(self._entries) >= MAX_SUBJECTS:
                 return
-            device_id = None if subject.startswith("partition-") else subject
-            entry = self._entries[key] = _Entry(device_id, at_ms)
+            entry = self._entries[key] = _Entry()
         entry.count += count
         entry.seconds += seconds
         entry.at_ms, entry.text = max(entry.at_ms, at_ms), text
@@ -65,7 +66,7 @@ class HealthLog:
             found.append(
                 HealthNotice(
                     subject=key[0],
-                    device_id=entry.device_id,
+                    device_id=None if key[1] in _OF_NO_DEVICE else key[0],
                     kind=key[1],
                     count=entry.count,
                     seconds=round(entry.seconds, 3),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from processors.core.alerting.alert_lifecycle import AlertLifecycle
 from processors.core.alerting.decision_context import DecisionContext
 from processors.core.alerting.decision_step import step
 from processors.core.alerting.detector_state import DetectorState, Output
@@ -51,6 +52,7 @@ def decide(
     peers: Sequence[Reference] = (),
     feedback: Sequence[OperatorFeedback] = (),
     degraded: bool = False,
+    silenced: Alert | None = None,
 ) -> tuple[DetectorState, list[Output]]:
     """Applies windows in order; windows applied before change nothing.
 
@@ -66,6 +68,8 @@ def decide(
         peers: references of devices of the same kind and the same model, for a device that begins.
         feedback: the operators' on this device and detector, in order.
         degraded: True when the stored state cannot be reached.
+        silenced: the closing revision of an alert that was closed because the device sent nothing; the state may not
+            know of it yet.
 
     Raises:
         ScoreNotFinite: a model's score is not a finite number.
@@ -85,16 +89,28 @@ def decide(
                 outputs.append(again)
             continue
         observation, context = _observation(scored, session_id), context_of(window)
+        is_silenced = silenced is not None and _closes(current, silenced)
+        if is_silenced:
+            lifecycle = AlertLifecycle(None, current.lifecycle.raised)
+            current = current.model_copy(update={"lifecycle": lifecycle})
         current, output = step(
             current, context, observation, other=other, peers=peers, feedback=feedback, degraded=degraded
         )
         if output.alert is not None:
             output = output.model_copy(update={"alert": _with_evidence(output.alert, scored, context)})
+        elif is_silenced:
+            # Sent before; the score records it, so that states rebuilt from scores know of it.
+            output = output.model_copy(update={"alert": silenced})
         outputs.append(output)
     if current is state:
         return state, outputs
     # Replayed outputs stay in the outbox as well: Kafka has not confirmed them yet.
     return current.model_copy(update={"outbox": tuple(outputs)}), outputs
+
+
+def _closes(state: DetectorState, closing: Alert) -> bool:
+    alert = state.lifecycle.alert
+    return alert is not None and (alert.alert_id, alert.revision + 1) == (closing.alert_id, closing.revision)
 
 
 def _observation(scored: ScoredWindow, session_id: str) -> ScoredObservation:

@@ -68,7 +68,7 @@ def follow(
     if context is None or score.model.sha256 != context.model.sha256:
         past_sessions, _ = state.enter_session(score.session_id)
         position = Position(score.session_id, score.end_sample)
-        after = state.model_copy(update={"position": position, "past_sessions": past_sessions})
+        after = state.model_copy(update={"position": position, "past_sessions": past_sessions, "run": None})
     else:
         after, _ = step(state, context, observation_of(score), feedback=_known_to(score, feedback))
     # A shadow's alerts are never sent; earlier versions did not record alerts in scores.

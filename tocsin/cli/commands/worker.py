@@ -50,6 +50,7 @@ def worker(
         model_cache=settings.cache,
         model_trusted=settings.model_trusted,
         detectors=settings.detectors,
+        no_sound_s=60.0 * settings.no_sound_minutes,
         metrics=settings.metrics,
         metrics_by_device=settings.metrics_devices,
         memory_mb=settings.memory_mb,
