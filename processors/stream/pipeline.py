@@ -36,7 +36,7 @@ from schemas.errors import ContractError, SettingsError
 from schemas.health_notice import HealthNotice
 from schemas.notice import Notice
 from schemas.record import Record
-from schemas.topics import NOTICES, Topic
+from schemas.topics import ALERT_STATE, ALERTS, NOTICES, Topic
 
 _log = structlog.get_logger(__name__)
 

@@ -13,6 +13,7 @@ from schemas.assignment import Assignment, ModelStatus
 from schemas.cloudevents import MAX_NS
 from schemas.event import Event
 from schemas.feedback import AlertFeedback
+from schemas.health_notice import HealthNotice
 from schemas.notice import Notice
 from schemas.policy import Policy
 from schemas.record import Record
@@ -51,6 +52,10 @@ NOTICE = Notice(
     summary="the usual sound has moved",
 )  # fmt: skip
 
+HEALTH = HealthNotice(
+    subject="fan-1", device_id="fan-1", kind="gap", count=2, seconds=1.5, at_ns=DAY_NS, summary="sound is missing"
+)
+
 EVENTS: tuple[tuple[Topic, Event], ...] = (
     (ALERTS, ALERT),
     (DEVICES, DEVICE),
@@ -58,6 +63,7 @@ EVENTS: tuple[tuple[Topic, Event], ...] = (
     (MODEL_STATUS, STATUS),
     (MODELS, ASSIGNMENT),
     (NOTICES, NOTICE),
+    (NOTICES, HEALTH),
     (POLICIES, POLICY),
     (SCORES, SCORE),
 )
