@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import faust
 import structlog
-from aiokafka.errors import KafkaError
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Producer as FaustProducer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
@@ -74,11 +73,12 @@ class Consumer(FaustConsumer):
         mine = {tp: offset for tp, offset in committed.items() if tp.topic == AUDIO.name and offset}
         try:
             oldest = await asyncio.wait_for(self.earliest_offsets(*mine), _COMMIT_S) if mine else {}
-        except (KafkaError, TimeoutError) as error:
+        except Exception as error:
+            # Any error: it is for people, and the rebalance goes on.
             _log.warning("Kafka does not say what it has deleted", error=repr(error))
             return committed
         for tp, offset in mine.items():
-            if (lost := oldest[tp] - offset) > 0:
+            if (lost := oldest.get(tp, offset) - offset) > 0:
                 _log.error("records deleted before they were read", partition=tp.partition, records=lost)
                 Consumer.on_records_lost(tp.partition, lost)
         return committed
