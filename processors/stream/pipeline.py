@@ -335,29 +335,26 @@ class Pipeline:
         return arrivals, partition_by_device
 
     def _stream(self, chunk: Chunk, known: DeviceStream | None) -> DeviceStream:
-        """The device's stream; a new one where it is new, or its manifest names another rate for the chunk's sound."""
-        device_id = chunk.device_id
-        device = self._manifests.get(device_id) or Device(device_id=device_id, kind=self._default_kind)
+        """The device's stream; a new one where it is new, or a manifest from before the capture says another rate."""
+        device = self._manifests.get(chunk.device_id) or Device(device_id=chunk.device_id, kind=self._default_kind)
         try:
             detectors = detectors_of(device, self._detectors)
         except SettingsError as error:
             detectors = detectors_of(device.model_copy(update={"detectors": None}), self._detectors)
             if known is None:
                 _log.warning("the default detectors of the device's kind are used", error=str(error))
-        models_revision = (self._model_sets.revision, device.kind)
-        # A worker that is behind knows the manifest before it has read the sound captured before it.
-        is_earlier = chunk.captured_ns < device.announced_ns
-        if known is not None and (is_earlier or known.sample_rate == device.sample_rate):
-            if known.models_revision != models_revision or known.detectors != detectors:
-                known.set_detectors(detectors, self._model_sets.model_set(device_id, device.kind, detectors))
-                known.models_revision = models_revision
+        revision = (self._model_sets.revision, device.kind)
+        if known is not None and (known.sample_rate == device.sample_rate or chunk.captured_ns < device.announced_ns):
+            if known.models_revision != revision or known.detectors != detectors:
+                known.set_detectors(detectors, self._model_sets.model_set(device.device_id, device.kind, detectors))
+                known.models_revision = revision
             return known
         if known is not None:
             known.close("new_manifest")
-        model_set = self._model_sets.model_set(device_id, device.kind, detectors)
+        model_set = self._model_sets.model_set(device.device_id, device.kind, detectors)
         if without := [name for name in detectors if Slot(name, "champion") not in model_set]:
-            _log.warning("no model for a detector yet: publish one", device=device_id, detectors=without)
-        return DeviceStream(device_id, model_set, device.sample_rate, device.announced_ns, models_revision, detectors)
+            _log.warning("no model for a detector yet: publish one", device=device.device_id, detectors=without)
+        return DeviceStream(chunk.device_id, model_set, device.sample_rate, device.announced_ns, revision, detectors)
 
     async def _score(
         self,
