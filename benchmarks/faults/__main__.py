@@ -13,7 +13,8 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -40,8 +41,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends in order, as Ctrl-C does
     signal.signal(signal.SIGINT, signal.default_int_handler)
     console, runs = Console(stderr=True, highlight=False, soft_wrap=True), []
-    with Progress(console=console) as progress:
-        kept = map(load, options.judge) if options.judge else _run_all(options, console)
+    # Closed however this ends: a run that is cut short still removes its folder.
+    with Progress(console=console) as progress, closing(_runs(options, console)) as kept:
         for run in progress.track(kept, total=len(options.judge or _jobs(options)), description="runs"):
             runs.append(report.Judged(run, judge(run.evidence)))
             console.print("\n".join(report.lines(runs[-1])), markup=False)
@@ -57,7 +58,14 @@ def _jobs(options: argparse.Namespace) -> list[tuple[int, tuple[str, ...]]]:
     return calm + [(seed, tuple(options.faults)) for seed in seeds]
 
 
-def _run_all(options: argparse.Namespace, console: Console) -> Iterator[KeptRun]:
+def _runs(options: argparse.Namespace, console: Console) -> Generator[KeptRun, None, None]:
+    if options.judge:
+        yield from map(load, options.judge)
+    else:
+        yield from _run_all(options, console)
+
+
+def _run_all(options: argparse.Namespace, console: Console) -> Generator[KeptRun, None, None]:
     """Carries out one schedule after the other; its files are there until the next, and stay where ``--keep`` says."""
     for seed, groups in _jobs(options):
         seconds = options.minutes * 60.0
