@@ -14,6 +14,7 @@ from benchmarks.faults.schedule import Action
 
 _FILE = "run.pickle"
 _HERE = Path(__file__).parent
+_SHIPPED = _HERE.parents[1] / "processors" / "shipped_models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,9 @@ def keep_files(source: Path, folder: Path) -> None:
 def load(folder: Path) -> KeptRun:
     """A run that was kept. Loading runs code that the file names: only one's own files are to be loaded."""
     run: KeptRun = pickle.loads((folder / _FILE).read_bytes())  # noqa: S301
-    shipped, _ = run.evidence.models
-    return replace(run, evidence=replace(run.evidence, models=(shipped, folder / "store")))
+    # The checkout that ran may be elsewhere, or gone.
+    models = (_SHIPPED, folder / "store")
+    return replace(run, evidence=replace(run.evidence, models=models, detectors=_SHIPPED / "detectors.json"))
 
 
 def current_build() -> str:
