@@ -29,7 +29,7 @@ class Announcer:
 
     def __init__(self, kafka: str, folder: Path) -> None:
         self._kafka = kafka
-        self._folder = folder
+        self.folder = folder
         self.store = ArtefactStore(folder / "store")
         self.statuses: list[ModelStatus] = []
         self.scales: dict[str, float] = {}
@@ -56,7 +56,7 @@ class Announcer:
 
     def model(self, version: str, scale: float, spec: FeatureSpec = MACHINE, **faults: float | str) -> Artefact:
         """Crafts a model and keeps it in the store; ``faults`` as in :func:`tests.crafted.craft`."""
-        path = craft(self._folder / f"{version}.onnx", version, scale, spec, **faults)
+        path = craft(self.folder / f"{version}.onnx", version, scale, spec, **faults)
         url = self.store.put(path)
         sha256 = url.rpartition("/")[2].removesuffix(".onnx")
         self.scales[sha256], self.specs[sha256] = scale, spec
@@ -111,8 +111,8 @@ class Announcer:
 
     def hide_store(self) -> None:
         """Makes the store unavailable."""
-        shutil.move(self._folder / "store", self._folder / "away")
+        shutil.move(self.folder / "store", self.folder / "away")
 
     def show_store(self) -> None:
         """Makes the store available again."""
-        shutil.move(self._folder / "away", self._folder / "store")
+        shutil.move(self.folder / "away", self.folder / "store")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
@@ -30,7 +31,7 @@ _STAGES: tuple[Stage, ...] = ("champion", "shadow")
 _MAX_TARGETS = 10_000
 _MAX_UNSENT = 1_000
 _MAX_LOADING = 2
-_REPORT_S = 5.0
+_START_S = 10.0
 _SEND_S = 30.0
 
 
@@ -70,23 +71,21 @@ class AssignedModels:
         self._unsent: asyncio.Queue[ModelStatus] = asyncio.Queue(_MAX_UNSENT)
 
     async def start(self) -> None:
-        """Returns once every assigned champion, or its target's last good one, can score.
+        """Returns once every assigned champion, or its target's last good one, can score, or after 10 s.
 
-        A champion that can neither be fetched nor recalled is waited for: nothing may be scored by a model other than
-        the assigned one.
+        One that is not available at the first attempt is not waited for: until it is, the wider scope's model scores.
         """
         self._tasks.append(asyncio.create_task(self._send_statuses(), name="model-status"))
         await self._follower.start()
         while not await self._follower.catch_up():
             _log.warning("the assigned models are not known yet; nothing is scored meanwhile")
-        waiting = {keeper.target: keeper.resolved for keeper in self._keepers.values()}
-        while waiting := {target: resolved for target, resolved in waiting.items() if not resolved.is_set()}:
-            pending = [asyncio.create_task(resolved.wait()) for resolved in waiting.values()]
-            done, late = await asyncio.wait(pending, timeout=_REPORT_S)
-            for task in late:
-                task.cancel()
-            if not done:
-                _log.warning("waiting for models; nothing is scored meanwhile", targets=sorted(waiting)[:5])
+        waiting = [keeper for keeper in self._keepers.values() if keeper.target.stage == "champion"]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_START_S):
+                for keeper in waiting:
+                    await keeper.resolved.wait()
+        if late := sorted(keeper.target for keeper in waiting if not keeper.resolved.is_set()):
+            _log.warning("models are still fetched; other models score meanwhile", models=len(late), targets=late[:5])
 
     async def stop(self) -> None:
         """Stops following."""

@@ -73,8 +73,9 @@ class ModelKeeper:
     """Keeps one target on its assigned model. Of assignments that arrive faster than they can be followed, the newest
     counts.
 
-    A model that is unavailable or does not pass changes nothing: the one that scores continues. At a start none scores
-    yet; then the target's last good model is recalled from the cache. A refused file is tried again only under a new
+    A model that is unavailable or does not pass changes nothing: the one that scores continues, or the wider scope's
+    where the target has none. At a start none scores yet; then the target's last good model is recalled from the cache.
+    A refused file is tried again only under a new
     revision, each time after a longer pause. So is one that fails while it scores: the model before it continues.
 
     Args:
@@ -97,7 +98,7 @@ class ModelKeeper:
     ) -> None:
         self.target = target
         self.resolved = asyncio.Event()
-        """Set once the target has a model, or needs none."""
+        """Set once the target has a model, needs none, or is known to be without: its first attempt has ended."""
         self._models = models
         self._provider = provider
         self._report = report
@@ -222,8 +223,8 @@ class ModelKeeper:
         if self._unavailable != wanted:
             self._unavailable = wanted
             self._report(self.target, wanted, "waiting", error)
-        if await self._recall(wanted) or self.target.stage == "shadow":
-            self.resolved.set()
+        await self._recall(wanted)
+        self.resolved.set()
         return self._backoff()
 
     async def _recall(self, wanted: Wanted) -> bool:
