@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -32,7 +33,7 @@ from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("schemas", "synthesis", "producers", "processors", "trainers", "tocsin")
+PACKAGES = ("schemas", "synthesis", "connections", "producers", "processors", "trainers", "tocsin")
 EXTRAS = ("base", "producer", "worker", "stack")
 INSTALLERS = re.compile(r"(pip|setuptools|_distutils_hack|distutils-precedence|pkg_resources)\b")
 RATE, SECONDS = 16_000, 60
@@ -47,7 +48,8 @@ def main() -> None:
         sizes: dict[str, float | None] = {extra: _megabytes(_files(site)) for extra, site in installed.items()}
         sizes["train"] = _trainers()
         with Stack(folder / "data") as stack:
-            create_topics(stack.bootstrap)
+            os.environ["TOCSIN_DATA"] = str(folder / "data")  # where commands find the stack's passwords
+            create_topics(stack.connection)
             memory = {
                 "client": client(folder / "base", stack),
                 "producer": producer(folder / "producer", stack, sound(folder / "tone.wav", SECONDS)),
@@ -125,7 +127,7 @@ def _produce(environment: Path, stack: Stack, file: Path, kind: str) -> list[Any
 def _scored(stack: Stack) -> int:
     # Devices whose scores the worker has sent.
     async def keys() -> set[bytes | None]:
-        async with consumer_of(stack.bootstrap, [SCORES]) as consumer:
+        async with consumer_of(stack.connection, [SCORES]) as consumer:
             return {message.key async for message in read_to_end(consumer)}
 
     return len(asyncio.run(keys()))

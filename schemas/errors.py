@@ -3,6 +3,7 @@
 TocsinError
 ├── UserError                   the user at the command line acts; exit code 2
 │   ├── SettingsError           a setting is unknown or out of range
+│   ├── AccessDenied            Kafka or Redis refuses who connects, or a right
 │   ├── InputError              a file or folder cannot be used
 │   │   ├── UnreadableInput     it does not exist, or may not be read
 │   │   ├── NotAudio            it holds no audio that can be decoded
@@ -60,6 +61,10 @@ class UserError(TocsinError):
 
 class SettingsError(UserError):
     """A setting or option is unknown or out of its range."""
+
+
+class AccessDenied(UserError):
+    """Kafka or Redis refuses who connects, or denies a right: waiting does not help."""
 
 
 class InputError(UserError):

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from connections.kafka import Mechanism, Protocol
 from schemas.addresses import without_password
 from schemas.device import DeviceKind
 from schemas.errors import SettingsError
@@ -21,11 +22,29 @@ _OLD_COMPONENTS = "TOCSIN_PARTS"
 
 
 class Settings(BaseSettings):
-    """Settings from the environment; a command's options take precedence.
+    """Settings from the environment; a command's options take precedence. An empty variable counts as unset.
 
     Attributes:
         kafka: bootstrap address; None is the local stack's.
+        kafka_protocol: Kafka's ``security.protocol``; None is ``SASL_SSL`` where a user or token is set, ``SSL`` where
+            a CA or certificate is, else ``PLAINTEXT``.
+        kafka_mechanism: of SASL; None is ``OAUTHBEARER`` where a token is set, else ``SCRAM-SHA-512``.
+        kafka_username: of SCRAM and PLAIN; the client's id at a token endpoint.
+        kafka_password: of SCRAM and PLAIN; the client's secret at a token endpoint. Better in a file.
+        kafka_password_file: holds the password or secret; read again for every connection.
+        kafka_token_file: holds an access token for OAUTHBEARER; read again for every connection.
+        kafka_token_url: token endpoint for OAUTHBEARER, ``https://``.
+        kafka_token_scope: scope asked for at the token endpoint.
+        kafka_ca_file: PEM file of the authorities that Kafka's certificate is checked with; None is the system's.
+        kafka_certificate_file: PEM file of the client's own certificate, for mutual TLS.
+        kafka_key_file: PEM file of its private key, unless the certificate's file holds it.
+        kafka_key_password_file: holds the password of an encrypted key.
         redis_url: URL of Redis; None is the local stack's.
+        redis_username: user of Redis's access rules; instead of one in the URL.
+        redis_password_file: holds the password; instead of one in the URL.
+        redis_ca_file: PEM file of the authorities that Redis's certificate is checked with, for ``rediss://``.
+        redis_certificate_file: PEM file of the client's own certificate, for mutual TLS.
+        redis_key_file: PEM file of its private key.
         data: folder of the local stack.
         components: folder of fetched components, such as Kafka's jars; None is the virtual environment's own.
         group: consumer group of the workers.
@@ -45,10 +64,29 @@ class Settings(BaseSettings):
         metrics_devices: whether metrics of sound are labelled with their device, one time series each.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", protected_namespaces=())
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", protected_namespaces=()
+    )
 
     kafka: str | None = Field(default=None, min_length=1)
+    kafka_protocol: Protocol | None = None
+    kafka_mechanism: Mechanism | None = None
+    kafka_username: str | None = Field(default=None, min_length=1)
+    kafka_password: SecretStr | None = Field(default=None, min_length=1)
+    kafka_password_file: Path | None = None
+    kafka_token_file: Path | None = None
+    kafka_token_url: str | None = Field(default=None, min_length=1)
+    kafka_token_scope: str = ""
+    kafka_ca_file: Path | None = None
+    kafka_certificate_file: Path | None = None
+    kafka_key_file: Path | None = None
+    kafka_key_password_file: Path | None = None
     redis_url: str | None = Field(default=None, min_length=1)
+    redis_username: str | None = Field(default=None, min_length=1)
+    redis_password_file: Path | None = None
+    redis_ca_file: Path | None = None
+    redis_certificate_file: Path | None = None
+    redis_key_file: Path | None = None
     data: Path = Path(".tocsin")
     components: Path | None = Field(default=None, validation_alias=AliasChoices(f"{PREFIX}COMPONENTS", _OLD_COMPONENTS))
     group: str = Field(default="tocsin", min_length=1, max_length=200)
@@ -93,4 +131,5 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + str(first["loc"][0]).upper().removeprefix(PREFIX)
-        raise SettingsError(f"{name}={without_password(str(first['input']))!r}: {first['msg']}") from None
+        shown = "" if "PASSWORD" in name else f"={without_password(str(first['input']))!r}"
+        raise SettingsError(f"{name}{shown}: {first['msg']}") from None

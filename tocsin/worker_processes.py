@@ -6,6 +6,7 @@ import sys
 
 from processors.app.options import WorkerOptions
 from processors.app.supervisor import Supervisor
+from tocsin.addresses import environment_of
 
 
 def worker_supervisor(options: WorkerOptions, count: int, log: int | None = None) -> Supervisor:
@@ -13,7 +14,7 @@ def worker_supervisor(options: WorkerOptions, count: int, log: int | None = None
     command = [sys.executable, "-m", "tocsin", "worker", "--with-parent"]
     # Passed by the environment: any user can read a command line, and an address may contain a password.
     environment = {
-        "TOCSIN_KAFKA": options.kafka,
+        **environment_of(options.kafka),
         "TOCSIN_REDIS_URL": options.redis_url,
         "TOCSIN_GROUP": options.group,
         "TOCSIN_DEFAULT_KIND": options.default_kind,

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from benchmarks.faults.crafted_model import SPEC, craft_model
 from benchmarks.faults.garbage import Broken, broken_record, lone_chunk, zeros
 from benchmarks.faults.observer import AUDIO, read_topic
+from connections.kafka import KafkaConnection
 from processors.adapters.models.artefact_store import ArtefactStore
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment
@@ -34,13 +35,13 @@ class Intruder:
     """One client of its own.
 
     Args:
-        kafka: bootstrap address.
+        kafka: the connection to Kafka.
         store: folder of published models.
         machines: devices to send settings and models to.
         rng: of the run.
     """
 
-    def __init__(self, kafka: str, store: Path, machines: Sequence[str], rng: random.Random) -> None:
+    def __init__(self, kafka: KafkaConnection, store: Path, machines: Sequence[str], rng: random.Random) -> None:
         self._kafka, self._rng, self._machines = kafka, rng, machines
         self._store = ArtefactStore(store)
         self._folder = store
@@ -170,7 +171,7 @@ class Intruder:
         """A client, once the broker answers."""
         while True:
             producer = AIOKafkaProducer(
-                bootstrap_servers=self._kafka, max_request_size=64 * _MIB, compression_type=compression
+                **self._kafka.client_options(), max_request_size=64 * _MIB, compression_type=compression
             )
             try:
                 await producer.start()

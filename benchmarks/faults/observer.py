@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from benchmarks.faults.oracle.chunk_record import read_chunk
 from benchmarks.faults.oracle.evidence import Commit, Message, Sample
+from connections.kafka import KafkaConnection
 
 AUDIO = "tocsin.audio.v1"
 _OFFSETS = "__consumer_offsets"
@@ -26,7 +27,7 @@ class Observer:
     """Samples the group's commits and the workers' memory.
 
     Args:
-        kafka: bootstrap address.
+        kafka: the connection to Kafka.
         group: the workers'.
         partitions: of the audio topic.
         rss_mib: memory by worker.
@@ -35,7 +36,7 @@ class Observer:
 
     def __init__(
         self,
-        kafka: str,
+        kafka: KafkaConnection,
         group: str,
         partitions: int,
         rss_mib: Callable[[], Mapping[str, float]],
@@ -49,7 +50,7 @@ class Observer:
     async def watch(self) -> None:
         """Samples each second until cancelled; a client that gets no answer is replaced."""
         while True:
-            consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka, group_id=self._group, enable_auto_commit=False)
+            consumer = AIOKafkaConsumer(**self._kafka.client_options(), group_id=self._group, enable_auto_commit=False)
             try:
                 await asyncio.wait_for(consumer.start(), _ANSWER_S)
                 while True:
@@ -74,11 +75,11 @@ class Observer:
         self.samples.append(Sample(time.time_ns() // 1_000_000, committed, ends, self._rss_mib(), able))
 
 
-async def read_topic(kafka: str, topic: str) -> list[Message]:
+async def read_topic(kafka: KafkaConnection, topic: str) -> list[Message]:
     """Every record of a topic, in order within each partition; of sound the length and the digest are kept."""
     consumer = AIOKafkaConsumer(
         topic,
-        bootstrap_servers=kafka,
+        **kafka.client_options(),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -98,7 +99,7 @@ async def read_topic(kafka: str, topic: str) -> list[Message]:
         await consumer.stop()
 
 
-async def read_commits(kafka: str, group: str) -> list[Commit]:
+async def read_commits(kafka: KafkaConnection, group: str) -> list[Commit]:
     """Every commit of a group on the audio topic, from the broker's own topic of them."""
     return commits_in(await read_topic(kafka, _OFFSETS), group)
 

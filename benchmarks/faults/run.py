@@ -22,9 +22,10 @@ from benchmarks.faults.player import Player
 from benchmarks.faults.schedule import Action
 from benchmarks.faults.services import Services
 from benchmarks.faults.workers import Worker, Workers
-from producers.kafka.connection import Connection
+from connections.kafka import KafkaConnection
 from producers.kafka.publisher import Publisher
 from schemas import topics
+from tocsin.addresses import environment_of
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
 
@@ -65,7 +66,7 @@ class Run:
         """
         (self.folder / "store").mkdir(parents=True)
         with Stack(self.folder / "stack") as stack:
-            create_topics(stack.bootstrap)
+            create_topics(stack.connection)
             workers = Workers(
                 ["worker", "--with-parent", "--kafka", stack.bootstrap, "--redis", stack.redis_url, "--group", GROUP],
                 {
@@ -84,19 +85,19 @@ class Run:
         services = Services(stack)
         machines = [plan.name for plan in self.plans if plan.kind == "machine" and plan.habit not in EXCEPTIONAL]
         rng = random.Random(f"intruder {self.seed}")  # noqa: S311 - a schedule, no secret
-        intruder = Intruder(stack.bootstrap, self.folder / "store", machines, rng)
+        intruder = Intruder(stack.connection, self.folder / "store", machines, rng)
         for _ in range(_WORKERS):
             workers.join()
         await self._until_ready(workers)
         observer = Observer(
-            stack.bootstrap,
+            stack.connection,
             GROUP,
             topics.AUDIO.partitions,
             lambda: {w.name: rss for w in workers.running() if (rss := w.rss_mib()) is not None},
             lambda: services.kafka_up and any(worker.is_ready for worker in workers.running()),
         )
         watching = [asyncio.create_task(observer.watch()), asyncio.create_task(workers.watch())]
-        produced = RealProducer(stack.bootstrap, self.folder, self.seed)
+        produced = RealProducer(stack.connection, self.folder, self.seed)
         try:
             produced.start()
             self.tell(f"seed {self.seed}: {len(self.plans)} devices sound for {self.seconds:g} s")
@@ -109,7 +110,7 @@ class Run:
             told = Told(
                 intruder.broken, frozenset(p.name for p in self.plans if p.habit in EXCEPTIONAL), (), undelivered
             )
-            await self._drain(stack.bootstrap, told)
+            await self._drain(stack.connection, told)
         finally:
             produced.end()
             for task in watching:
@@ -117,7 +118,7 @@ class Run:
             await asyncio.gather(*watching, return_exceptions=True)
         for worker in workers.running():
             await workers.stop(worker, restart=False)
-        evidence = await self._read(stack.bootstrap, observer, told, tuple(workers.ended))
+        evidence = await self._read(stack.connection, observer, told, tuple(workers.ended))
         self.tell(f"seed {self.seed}: {len(evidence.audio)} records of audio, {len(evidence.scores)} of scores")
         return evidence
 
@@ -133,7 +134,7 @@ class Run:
     ) -> int:
         """Plays the devices and the schedule; returns how many chunks were not delivered."""
         faults: list[asyncio.Task[None]] = []
-        publisher = Publisher(Connection(stack.bootstrap))
+        publisher = Publisher(stack.connection)
         await publisher.start()
         try:
             playing = [asyncio.create_task(Player(plan, publisher).play(self.seconds)) for plan in self.plans]
@@ -153,7 +154,7 @@ class Run:
             undelivered = await publisher.close(_HEAL_S)
         return undelivered
 
-    async def _drain(self, kafka: str, told: Told) -> None:
+    async def _drain(self, kafka: KafkaConnection, told: Told) -> None:
         audio, devices = await read_topic(kafka, AUDIO), await read_topic(kafka, topics.DEVICES.name)
         deadline = time.monotonic() + _DRAIN_S
         while time.monotonic() < deadline:
@@ -169,7 +170,7 @@ class Run:
         folders = (_SHIPPED, self.folder / "store")
         return Evidence(audio, scores, (), (), (), devices, (), (), folders, _SHIPPED / "detectors.json", told)
 
-    async def _read(self, kafka: str, observer: Observer, told: Told, ended: tuple[str, ...]) -> Evidence:
+    async def _read(self, kafka: KafkaConnection, observer: Observer, told: Told, ended: tuple[str, ...]) -> Evidence:
         audio, scores, alerts, notices, letters, devices = [
             await read_topic(kafka, topic.name)
             for topic in (
@@ -200,13 +201,14 @@ class RealProducer:
     """``tocsin produce synthetic``, as a user runs it, killed and started again.
 
     Args:
-        kafka: bootstrap address.
+        kafka: the connection to Kafka.
         folder: for its log.
         seed: of its sound.
     """
 
-    def __init__(self, kafka: str, folder: Path, seed: int) -> None:
-        self._command = [sys.executable, "-m", "tocsin", "produce", "synthetic", "--kafka", kafka, "--seed", str(seed)]
+    def __init__(self, kafka: KafkaConnection, folder: Path, seed: int) -> None:
+        self._command = [sys.executable, "-m", "tocsin", "produce", "synthetic", "--seed", str(seed)]
+        self._environment = {**os.environ, **environment_of(kafka)}
         self._log = folder / "produce.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -214,7 +216,7 @@ class RealProducer:
         """Starts it, with new sessions."""
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ}
+                self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self._environment
             )
 
     def kill_and_restart(self) -> None:

@@ -66,7 +66,7 @@ class Services:
         await asyncio.to_thread(self._ask, "CONFIG", "SET", "maxmemory", "0")
 
     def _ask(self, *command: str) -> None:
-        with redis.Redis.from_url(self._stack.redis_url, socket_timeout=10.0) as client:
+        with redis.Redis.from_url(self._stack.redis_admin_url, socket_timeout=10.0) as client:
             client.execute_command(*command)
 
     async def _start(self, service: Service) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,9 +21,11 @@ import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from benchmarks.result import save
+from connections.kafka import KafkaConnection
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
 from schemas.topics import AUDIO, DEADLETTER, DEVICES
+from tocsin.addresses import environment_of
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
 
@@ -30,13 +33,13 @@ _GROUP = "backlog"
 _POLL_S = 0.5
 
 
-async def publish(kafka: str, options: argparse.Namespace) -> int:
+async def publish(kafka: KafkaConnection, options: argparse.Namespace) -> int:
     """Publishes the backlog, noise of ``--devices`` announced devices; returns the number of chunks."""
     rate, channels = (96_000, 2) if options.chunk_kib > 32 else (16_000, 1)
     samples = options.chunk_kib * 1024 // (2 * channels)
     pcm = np.random.default_rng(1).normal(0, 800, samples * channels).astype("<i2").tobytes()
     chunks: int = options.megabytes * 1024 // options.chunk_kib
-    async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, max_request_size=2**21) as producer:
+    async with AIOKafkaProducer(**kafka.client_options(), enable_idempotence=True, max_request_size=2**21) as producer:
         for n in range(options.devices):
             record = Device(device_id=f"d{n}", kind="machine").to_record()
             await producer.send_and_wait(DEVICES.name, record.value, key=record.key, headers=list(record.headers))
@@ -57,11 +60,13 @@ async def publish(kafka: str, options: argparse.Namespace) -> int:
     return chunks
 
 
-async def observe(kafka: str, worker: subprocess.Popen[bytes], chunks: int, timeout_s: float) -> dict[str, float]:
+async def observe(
+    kafka: KafkaConnection, worker: subprocess.Popen[bytes], chunks: int, timeout_s: float
+) -> dict[str, float]:
     """Samples memory and commits until all but each device's last windows are committed."""
     process = psutil.Process(worker.pid)
     peak, handled, longest, began = 0, 0, 0.0, 0.0
-    async with AIOKafkaConsumer(bootstrap_servers=kafka, group_id=_GROUP, enable_auto_commit=False) as consumer:
+    async with AIOKafkaConsumer(**kafka.client_options(), group_id=_GROUP, enable_auto_commit=False) as consumer:
         partitions = [TopicPartition(AUDIO.name, number) for number in range(AUDIO.partitions)]
         last = time.monotonic()
         deadline = last + timeout_s
@@ -89,14 +94,15 @@ async def observe(kafka: str, worker: subprocess.Popen[bytes], chunks: int, time
 def measure(options: argparse.Namespace) -> dict[str, float]:
     """One backlog through one worker."""
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder) / "stack") as stack:
-        create_topics(stack.bootstrap)
-        chunks = asyncio.run(publish(stack.bootstrap, options))
+        create_topics(stack.connection)
+        chunks = asyncio.run(publish(stack.connection, options))
         command = [sys.executable, "-m", "tocsin", "worker", "--group", _GROUP]
         command += ["--kafka", stack.bootstrap, "--redis", stack.redis_url]
         with (Path(folder) / "worker.log").open("wb") as log:
-            worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            environment = {**os.environ, **environment_of(stack.connection)}
+            worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
         try:
-            return {"chunks": chunks, **asyncio.run(observe(stack.bootstrap, worker, chunks, options.timeout_s))}
+            return {"chunks": chunks, **asyncio.run(observe(stack.connection, worker, chunks, options.timeout_s))}
         finally:
             worker.kill()
             worker.wait()

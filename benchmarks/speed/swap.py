@@ -20,6 +20,7 @@ import onnx
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.result import save
+from connections.kafka import KafkaConnection, client_options
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.app.options import WorkerOptions
 from schemas.artefact import Artefact
@@ -70,12 +71,12 @@ def versions(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-async def publish(kafka: str, devices: int, stop: asyncio.Event) -> None:
+async def publish(kafka: KafkaConnection, devices: int, stop: asyncio.Event) -> None:
     """Publishes noise of machines, evenly staggered over each half second."""
     rng = np.random.default_rng(1)
     pcm = [rng.normal(0, 800, RATE // 2).astype(np.int16).tobytes() for _ in range(16)]
     loop = asyncio.get_running_loop()
-    async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True) as producer:
+    async with AIOKafkaProducer(**client_options(kafka), enable_idempotence=True) as producer:
         for n in range(devices):
             record = Device(device_id=f"d{n}", kind="machine", sample_rate=RATE).to_record()
             await producer.send_and_wait(DEVICES.name, record.value, key=record.key, headers=list(record.headers))
@@ -97,22 +98,22 @@ async def run(stack: Stack, folder: Path, devices: int, seconds: float, swaps: i
     """Runs a phase without swaps and one with."""
     store = ArtefactStore(folder / "store")
     artefacts = [store_model(path, store, None)[0] for path in versions(folder, swaps + 1)]
-    options = WorkerOptions(stack.bootstrap, stack.redis_url, model_store=store.url, model_cache=folder / "cache")
+    options = WorkerOptions(stack.connection, stack.redis_url, model_store=store.url, model_cache=folder / "cache")
     workers = worker_supervisor(options, 2)
     stop = asyncio.Event()
-    await announce_artefact(artefacts[0], stack.bootstrap, Scope("all"), "champion", "")
+    await announce_artefact(artefacts[0], stack.connection, Scope("all"), "champion", "")
     running = asyncio.create_task(workers.run())
-    publishing = asyncio.create_task(publish(stack.bootstrap, devices, stop))
+    publishing = asyncio.create_task(publish(stack.connection, devices, stop))
     quiet, busy = Phase(), Phase()
     try:
-        await _ready(stack.bootstrap, artefacts[0])
+        await _ready(stack.connection, artefacts[0])
         await asyncio.sleep(_SETTLE_S * 2)
         quiet.began_ms = _now_ms()
         await asyncio.sleep(seconds)
         quiet.ended_ms = busy.began_ms = _now_ms()
         for artefact in artefacts[1:]:
             busy.swaps[artefact.sha256] = _now_ms()
-            await announce_artefact(artefact, stack.bootstrap, Scope("all"), "champion", "")
+            await announce_artefact(artefact, stack.connection, Scope("all"), "champion", "")
             await asyncio.sleep(seconds / swaps)
         await asyncio.sleep(_SETTLE_S)
         busy.ended_ms = _now_ms()
@@ -125,7 +126,7 @@ async def run(stack: Stack, folder: Path, devices: int, seconds: float, swaps: i
     return quiet, busy
 
 
-async def _ready(kafka: str, artefact: Artefact) -> None:
+async def _ready(kafka: KafkaConnection, artefact: Artefact) -> None:
     async with asyncio.timeout(60.0), consumer_of(kafka, [MODEL_STATUS]) as consumer:
         workers: set[str] = set()
         while len(workers) < 2:
@@ -134,7 +135,7 @@ async def _ready(kafka: str, artefact: Artefact) -> None:
                 workers |= {one.worker for one in statuses if one.state == "ready" and one.sha256 == artefact.sha256}
 
 
-async def figures(kafka: str, quiet: Phase, busy: Phase) -> dict[str, object]:
+async def figures(kafka: KafkaConnection, quiet: Phase, busy: Phase) -> dict[str, object]:
     """Delays and gaps of both phases, and how fast swaps took effect."""
     chunks: dict[str, list[int]] = defaultdict(list)
     async with consumer_of(kafka, [AUDIO]) as consumer:
@@ -186,9 +187,9 @@ def main() -> None:
     parser.add_argument("--swaps", type=int, default=10)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder) / "stack") as stack:
-        create_topics(stack.bootstrap)
+        create_topics(stack.connection)
         phases = asyncio.run(run(stack, Path(folder), options.devices, options.seconds, options.swaps))
-        found = asyncio.run(figures(stack.bootstrap, *phases))
+        found = asyncio.run(figures(stack.connection, *phases))
     save("swap", {"devices": options.devices, "swaps": options.swaps, "phase_s": options.seconds, **found})
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.result import save
+from connections.kafka import KafkaConnection, client_options
 from processors.app.options import WorkerOptions
 from processors.app.supervisor import Supervisor
 from schemas.chunk import Chunk, encode_chunk
@@ -26,11 +27,11 @@ RATE = 16_000
 _TIMEOUT_S = 300.0
 
 
-async def publish(kafka: str, devices: int, seconds: int) -> None:
+async def publish(kafka: KafkaConnection, devices: int, seconds: int) -> None:
     """Publishes noise of half rooms, half machines, in chunks of half a second."""
     rng = np.random.default_rng(1)
     pcm = [rng.normal(0, 800, RATE // 2).astype(np.int16).tobytes() for _ in range(16)]
-    async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, max_request_size=2**21) as producer:
+    async with AIOKafkaProducer(**client_options(kafka), enable_idempotence=True, max_request_size=2**21) as producer:
         for n in range(devices):
             record = Device(device_id=f"d{n}", kind="room" if n % 2 else "machine", sample_rate=RATE).to_record()
             await producer.send_and_wait(DEVICES.name, record.value, key=record.key, headers=list(record.headers))
@@ -43,7 +44,7 @@ async def publish(kafka: str, devices: int, seconds: int) -> None:
             await asyncio.gather(*sent)
 
 
-async def scored(kafka: str, expected: int) -> float:
+async def scored(kafka: KafkaConnection, expected: int) -> float:
     """Seconds between the first score and the last of ``expected``."""
     async with consumer_of(kafka, [SCORES]) as consumer:
         count, began = 0, 0.0
@@ -54,7 +55,7 @@ async def scored(kafka: str, expected: int) -> float:
         return time.perf_counter() - began
 
 
-async def measure(workers: Supervisor, kafka: str, expected: int) -> float:
+async def measure(workers: Supervisor, kafka: KafkaConnection, expected: int) -> float:
     """Runs workers until all windows are scored; see :func:`scored`."""
     running = asyncio.create_task(workers.run())
     try:
@@ -80,11 +81,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder) / "stack") as stack:
-        create_topics(stack.bootstrap)
-        asyncio.run(publish(stack.bootstrap, options.devices, options.seconds))
+        create_topics(stack.connection)
+        asyncio.run(publish(stack.connection, options.devices, options.seconds))
         expected = expected_windows(options.devices, options.seconds)
-        workers = worker_supervisor(WorkerOptions(stack.bootstrap, stack.redis_url), options.processes)
-        taken = asyncio.run(measure(workers, stack.bootstrap, expected))
+        workers = worker_supervisor(WorkerOptions(stack.connection, stack.redis_url), options.processes)
+        taken = asyncio.run(measure(workers, stack.connection, expected))
     audio_s = options.devices * options.seconds
     save(
         "worker",

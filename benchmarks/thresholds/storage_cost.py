@@ -20,6 +20,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from benchmarks.thresholds.distributions import days
 from benchmarks.thresholds.rule_run import run_rule
+from connections.kafka import KafkaConnection
 from processors.adapters.models.detectors import load_detectors
 from processors.adapters.models.onnx_model import load_shipped
 from processors.adapters.redis.redis_states import RedisStates
@@ -117,7 +118,7 @@ async def _storage(url: str, devices: int) -> Figures:
     keys = [state_key(window(device, 0).window.device_id, _SLOT) for device in range(devices)]
     for first in range(0, devices, _SLICE):
         await store.store([Change(key, None, grown) for key in keys[first : first + _SLICE]])
-    states, batch = States(store), min(WorkerOptions("", "").batch_chunks, devices)
+    states, batch = States(store), min(WorkerOptions(KafkaConnection("localhost:9092"), "").batch_chunks, devices)
     taken: list[float] = []
     trips: dict[int, list[int]] = {1: [], 2: []}
     with _counted() as sent:

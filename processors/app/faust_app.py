@@ -15,6 +15,7 @@ from typing import Any
 import mode
 import structlog
 
+from connections.denials import right_denied
 from processors.adapters.kafka.compacted_topic import CompactedTopicFollower
 from processors.adapters.kafka.feedback import FeedbackFollower
 from processors.adapters.kafka.kafka_score_log import KafkaScoreLog
@@ -31,11 +32,13 @@ from processors.adapters.models.onnx_model import load_shipped_models
 from processors.adapters.models.signing import load_trusted_keys
 from processors.adapters.models.source import ModelSource
 from processors.adapters.redis.redis_states import RedisStates
+from processors.app.access import watch_access
 from processors.app.batch_loop import BatchLoop
 from processors.app.byte_budget import ByteBudget
+from processors.app.credentials import broker_credentials, broker_urls
 from processors.app.monitor import CHECKS, Monitor
 from processors.app.options import WorkerOptions
-from processors.app.shutdown import crash, shut_down
+from processors.app.shutdown import crash, end_for_user, shut_down
 from processors.app.transport import App, Consumer, install
 from processors.app.watchdog import StallDetector, unread_records, watch
 from processors.core.accounting.stream_counts import StreamCounts
@@ -66,7 +69,8 @@ def new_app(options: WorkerOptions) -> App:
     """A Faust app with the verified settings, without agents."""
     app = App(
         options.group,
-        broker=";".join(f"kafka://{address.strip()}" for address in options.kafka.split(",")),
+        broker=broker_urls(options.kafka),
+        broker_credentials=broker_credentials(options.kafka),
         autodiscover=False,
         value_serializer="raw",
         key_serializer="raw",
@@ -184,6 +188,7 @@ class Worker:
         app.task(self._run)
         app.task(self._watch)
         app.task(self._monitor.run)
+        app.task(self._watch_access)
         app.on_partitions_revoked.connect(self._on_revoked, weak=False)
         app.on_partitions_assigned.connect(self._on_assigned, weak=False)
         app.on_before_shutdown.connect(self._on_before_shutdown, weak=False)
@@ -197,11 +202,13 @@ class Worker:
             await self._log.start()
             self._ready = True
             self._health.set("start", lasting=True)
-            _log.info("worker is ready", group=self._options.group, kafka=self._options.kafka)
+            _log.info("worker is ready", group=self._options.group, kafka=str(self._options.kafka))
             await self._batches.run()
         except asyncio.CancelledError:
             raise
         except BaseException as error:
+            if denial := right_denied(error, self._options.kafka, "Write"):
+                end_for_user(denial)
             _log.exception("the worker stops, nothing of this batch is acknowledged")
             await crash(self.app, error)
             raise
@@ -212,6 +219,9 @@ class Worker:
         if await watch(detector, lambda: batches.handled, self._is_behind, lambda: batches.is_stopping):
             _log.error("the worker stops: there is work and none is done", for_s=self._options.stall_s)
             await crash(self.app, RuntimeError("no progress"))
+
+    async def _watch_access(self) -> None:
+        await watch_access(self._options.kafka, self._options.group, lambda: self._batches.is_stopping)
 
     async def _is_behind(self) -> bool:
         return self._batches.is_assigned and self._ready and bool(await unread_records(self.app.consumer))

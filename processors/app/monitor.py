@@ -9,7 +9,8 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from processors.adapters.metrics.health import Health
-from schemas.errors import RedisUnavailable
+from processors.app.shutdown import end_for_user
+from schemas.errors import AccessDenied, RedisUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -107,6 +108,8 @@ async def _reason(check: Callable[[], Awaitable[None]]) -> str:
     try:
         async with asyncio.timeout(_CHECK_S):
             await check()
+    except AccessDenied as denial:
+        end_for_user(denial)
     except (KafkaError, RedisUnavailable, OSError, TimeoutError) as error:
         return str(error) or f"no answer ({type(error).__name__})"
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from connections.kafka import KafkaConnection
 from processors.adapters.metrics.address import OFF
 from schemas.device import DeviceKind
 
@@ -14,7 +15,7 @@ class WorkerOptions:
     """One worker process's options.
 
     Attributes:
-        kafka: bootstrap address, ``host:port[,host:port]``.
+        kafka: address and security.
         redis_url: ``redis://host:port/db``.
         group: consumer group; workers of one group share the partitions.
         instance_id: static membership, unique among live workers; None joins dynamically.
@@ -34,7 +35,7 @@ class WorkerOptions:
         stall_s: a batch that takes longer, or work that waits longer, ends the process; seconds.
     """
 
-    kafka: str
+    kafka: KafkaConnection
     redis_url: str
     group: str = "tocsin"
     instance_id: str | None = None

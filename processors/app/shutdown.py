@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 
@@ -11,6 +12,7 @@ import faust
 import structlog
 
 from processors.app.batch_loop import BatchLoop
+from schemas.errors import AccessDenied
 
 _log = structlog.get_logger(__name__)
 
@@ -19,6 +21,17 @@ EXIT_CRASH = 70
 _CRASH_S = 3.0
 _SHUTDOWN_S = 18.0
 _DRAIN_S = 10.0
+
+
+def end_for_user(denial: AccessDenied) -> None:
+    """Ends the process at once, with the denial as its last line and the exit code of what a user must mend.
+
+    Nothing can be stored or committed any more, and what is not committed is read again.
+    """
+    _log.error(str(denial))
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(denial.exit_code)
 
 
 async def crash(app: faust.App, error: BaseException) -> None:

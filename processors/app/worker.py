@@ -9,14 +9,16 @@ import threading
 
 import structlog
 
-from processors.adapters.kafka.ready import wait_for_topics
+from connections.denials import listening
+from processors.adapters.kafka.ready import wait_for_kafka
 from processors.adapters.metrics.address import parse_address
 from processors.adapters.metrics.health import Health
 from processors.adapters.metrics.server import serve_metrics
 from processors.app.faust_app import Worker
 from processors.app.monitor import CHECKS
 from processors.app.options import WorkerOptions
-from schemas.topics import TOPICS
+from processors.app.shutdown import end_for_user
+from schemas.access import rights_of
 
 _log = structlog.get_logger(__name__)
 _PARENT_GONE_S = 20.0
@@ -30,6 +32,7 @@ def run_worker(options: WorkerOptions, *, with_parent: bool = False) -> None:
         with_parent: stop when standard input ends, that is, when the supervisor is gone.
 
     Raises:
+        AccessDenied: Kafka refuses the worker, or a right is missing.
         SettingsError: a topic is missing, an address is invalid or in use, or a key that models must be signed with
             cannot be read.
         ModelRefused: a shipped model does not pass its checks.
@@ -38,9 +41,10 @@ def run_worker(options: WorkerOptions, *, with_parent: bool = False) -> None:
         threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
     health = Health(CHECKS, live_s=options.stall_s)
     health.set("start", "waits for Kafka", lasting=True)
-    with serve_metrics("worker", parse_address(options.metrics), health) as endpoint:
+    with listening(end_for_user), serve_metrics("worker", parse_address(options.metrics), health) as endpoint:
         _log.info("metrics", address=endpoint.url or "off")
-        asyncio.run(wait_for_topics(options.kafka, TOPICS, lambda text: _log.warning(text)))
+        rights = rights_of("worker", options.group)
+        asyncio.run(wait_for_kafka(options.kafka, rights, lambda text: _log.warning(text)))
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         worker = Worker(options, health=health)

@@ -11,8 +11,9 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka
 
-from producers.kafka.connection import Connection
-from schemas.errors import SettingsError
+from connections.denials import right_denied
+from connections.kafka import KafkaConnection
+from schemas.errors import SettingsError, UserError
 from schemas.topics import AUDIO, DEVICES
 
 _START_S = 10.0
@@ -22,26 +23,22 @@ _MAX_DELAY_S = 5.0
 _DISCARD_S = 0.3
 
 _PERMANENT_ERRORS = (
-    kafka.AuthenticationFailedError,
-    kafka.AuthenticationMethodNotSupported,
-    kafka.ClusterAuthorizationFailedError,
     kafka.IncompatibleBrokerVersion,
     kafka.InvalidTopicError,
     kafka.MessageSizeTooLargeError,
     kafka.PolicyViolationError,
     kafka.RecordListTooLargeError,
-    kafka.SaslAuthenticationFailed,
-    kafka.TopicAuthorizationFailedError,
     kafka.UnsupportedForMessageFormatError,
     kafka.UnsupportedVersionError,
 )
 """Errors that every retry would meet again."""
 
 
-def new_client(connection: Connection) -> Any:
+def new_client(connection: KafkaConnection) -> Any:
     """An idempotent producer, acknowledged by all replicas, with Kafka's murmur2 partitioner; not yet connected."""
     return AIOKafkaProducer(
-        **connection.options(),
+        **connection.client_options(),
+        client_id="tocsin-producer",
         enable_idempotence=True,
         acks="all",
         max_request_size=AUDIO.max_bytes,
@@ -113,11 +110,13 @@ async def discard(client: Any) -> None:
                     return
 
 
-def permanent_error(error: BaseException, topic: str, bootstrap: str) -> SettingsError | None:
+def permanent_error(error: BaseException, topic: str, connection: KafkaConnection) -> UserError | None:
     """The error to raise if every retry would be refused; None if a new client may succeed."""
+    if denial := right_denied(error, connection, "Write"):
+        return denial
     if not isinstance(error, _PERMANENT_ERRORS):
         return None
     return SettingsError(
-        f"Kafka at {bootstrap} refuses records for {topic} ({type(error).__name__}: {error}):"
+        f"Kafka at {connection} refuses records for {topic} ({type(error).__name__}: {error}):"
         " check its permissions and limits; `tocsin topics` shows the settings it needs"
     )

@@ -46,11 +46,11 @@ class Outage:
     """State of an outage, which is logged once.
 
     Args:
-        bootstrap: Kafka's address, for the log.
+        address: Kafka's address, for the log.
     """
 
-    def __init__(self, bootstrap: str) -> None:
-        self.bootstrap = bootstrap
+    def __init__(self, address: str) -> None:
+        self.address = address
         self._began: float | None = None
 
     @property
@@ -70,7 +70,7 @@ class Outage:
         self._began = time.monotonic()
         details = f" ({reason.strip()})" if reason.strip() else ""
         log.warning(
-            f"Kafka at {self.bootstrap} does not answer{details}: waiting for it with {pending} chunks in memory;"
+            f"Kafka at {self.address} does not answer{details}: waiting for it with {pending} chunks in memory;"
             " start one with `tocsin up`, choose another with --kafka, or stop with Ctrl-C"
         )
 
@@ -80,4 +80,4 @@ class Outage:
             return
         seconds = time.monotonic() - self._began
         self._began = None
-        log.info(f"Kafka at {self.bootstrap} answers again after {seconds:.1f} s")
+        log.info(f"Kafka at {self.address} answers again after {seconds:.1f} s")

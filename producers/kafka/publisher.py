@@ -14,11 +14,14 @@ from typing import Any, Self
 import structlog
 from aiokafka import errors as kafka
 
+from connections.kafka import KafkaConnection
+from connections.rights import denied
 from producers.kafka.client import connect, discard, new_client, permanent_error
-from producers.kafka.connection import Connection
 from producers.kafka.outage import AiokafkaLogFilter, Outage
+from schemas.access import rights_of
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
+from schemas.errors import SettingsError
 from schemas.record import Record
 from schemas.topics import AUDIO, DEVICES
 
@@ -66,11 +69,11 @@ class Publisher:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: KafkaConnection,
         *,
         max_pending_bytes: int = MAX_PENDING_BYTES,
         outage_after_s: float = _OUTAGE_AFTER_S,
-        make_client: Callable[[Connection], Any] = new_client,
+        make_client: Callable[[KafkaConnection], Any] = new_client,
     ) -> None:
         self._connection = connection
         self._max_bytes = max_pending_bytes
@@ -87,7 +90,7 @@ class Publisher:
         self._queued = asyncio.Event()
         self._announcing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
-        self._outage = Outage(connection.bootstrap)
+        self._outage = Outage(connection.address)
         self._log_filter = AiokafkaLogFilter()
 
     @property
@@ -170,7 +173,7 @@ class Publisher:
             self._log_filter.remove()
         lost = self.undelivered_chunks
         if lost:
-            log.error(f"{lost} chunks were not delivered to Kafka at {self._connection.bootstrap}")
+            log.error(f"{lost} chunks were not delivered to Kafka at {self._connection}")
         return lost
 
     async def __aenter__(self) -> Self:
@@ -229,9 +232,16 @@ class Publisher:
                 finally:
                     await discard(client)
                 await asyncio.sleep(_RECONNECT_S)
+        except SettingsError as error:
+            # A topic that the client may not see seems to be absent.
+            wanted = [right for right in rights_of("producer", "") if right.resource == "Topic"]
+            self._fail(await denied(self._connection, wanted) or error)
         except Exception as error:
-            self._failure = error
-            self._progressed.set()
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._progressed.set()
 
     async def _send_pending(self, client: Any) -> None:
         """Sends every pending record in order; returns when the client has failed."""
@@ -269,7 +279,7 @@ class Publisher:
 
     def _client_failed(self, failed: asyncio.Future[None], pending: _PendingRecord, error: BaseException) -> None:
         """Marks the client as failed; a permanent error ends the publisher."""
-        self._failure = self._failure or permanent_error(error, pending.topic, self._connection.bootstrap)
+        self._failure = self._failure or permanent_error(error, pending.topic, self._connection)
         if not failed.done():
             failed.set_result(None)
         self._queued.set()

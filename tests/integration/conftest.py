@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.integration.authenticated import authenticated
+from tests.integration.secured_kafka import secured_stack
 from tests.integration.worker_process import WorkerProcess
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
@@ -15,9 +18,20 @@ from tocsin.stack.topics import create_topics
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The session's own stack, in a folder of its own, on free ports."""
-    with Stack(tmp_path_factory.mktemp("stack")) as running:
-        create_topics(running.bootstrap)
+    """The session's own stack, in a folder of its own, on free ports.
+
+    With ``SECURED_KAFKA=1`` in the environment its Kafka has TLS, passwords and rules that deny by default; workers
+    have the rights of their role alone. Meant for tests that start workers only, such as ``test_faults.py``.
+    """
+    if os.environ.get("SECURED_KAFKA"):
+        with (
+            secured_stack(tmp_path_factory.mktemp("secured"), "test-") as secured,
+            authenticated(secured.connection, programs=secured.secured.as_user("worker")),
+        ):
+            yield secured
+        return
+    with Stack(tmp_path_factory.mktemp("stack")) as running, authenticated(running.connection):
+        create_topics(running.connection)
         yield running
 
 

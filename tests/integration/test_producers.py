@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from producers.kafka.connection import Connection
+from connections.kafka import KafkaConnection
 from producers.kafka.publisher import Publisher
 from schemas.chunk import Chunk, decode_chunk
 from schemas.device import Device
@@ -116,7 +116,7 @@ async def test_sensor_values_follow_from_the_manifest(kafka: str, tmp_path: Path
 
 
 async def test_the_partition_is_that_of_any_murmur2_client(kafka: str) -> None:
-    async with Publisher(Connection(kafka)) as publisher:
+    async with Publisher(KafkaConnection(kafka)) as publisher:
         await publisher.send(Chunk("foobar", fresh("s"), 0, 0, 16_000, 1, 0, bytes(8_000)))
     messages = await read_all(kafka, AUDIO.name, {"foobar"})
     # murmur2(b"foobar") is -790332482 in the tests of Kafka's own Java client.

@@ -18,9 +18,11 @@ import pytest
 import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from schemas.errors import PortInUse, ServiceDied, StackBusy
+from connections.kafka import KafkaConnection
+from schemas.addresses import without_password
+from schemas.errors import AccessDenied, PortInUse, ServiceDied, StackBusy
 from schemas.topics import AUDIO, TOPICS
-from tocsin.stack import background
+from tocsin.stack import background, kafka_probe, redis_service
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
 
@@ -73,7 +75,7 @@ def wait_until_empty(folder: Path, seconds: float) -> None:
 
 def write(stack: Stack, value: bytes) -> None:
     async def send() -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=stack.bootstrap, acks="all")
+        producer = AIOKafkaProducer(**stack.connection.client_options(), acks="all")
         await producer.start()
         try:
             await producer.send_and_wait(AUDIO.name, value, partition=0)
@@ -89,7 +91,7 @@ def read(stack: Stack) -> tuple[list[bytes], list[bytes]]:
     """The records of the topic's first partition, and the list in Redis."""
 
     async def fetch() -> list[bytes]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=stack.bootstrap, auto_offset_reset="earliest")
+        consumer = AIOKafkaConsumer(**stack.connection.client_options(), auto_offset_reset="earliest")
         await consumer.start()
         try:
             partition = TopicPartition(AUDIO.name, 0)
@@ -106,7 +108,7 @@ def read(stack: Stack) -> tuple[list[bytes], list[bytes]]:
 def test_up_down_up_keeps_data_and_addresses(data: Path) -> None:
     first = Stack(data)
     assert first.up()
-    create_topics(first.bootstrap)
+    create_topics(first.connection)
     write(first, b"one")
     assert sorted(background.down(data)) == ["kafka", "redis"]
     wait_until_empty(data, 1)
@@ -126,7 +128,7 @@ def test_up_twice_and_status(data: Path) -> None:
     assert stack.up()
     kafka, server = background.status(data)
     assert (kafka.state, kafka.address, kafka.version) == ("running", stack.bootstrap, "4.3.0")
-    assert (server.state, server.address) == ("running", stack.redis_url)
+    assert (server.state, server.address) == ("running", without_password(stack.redis_url))
     assert kafka.memory_bytes is not None
     assert 50 * 2**20 < kafka.memory_bytes < 1200 * 2**20
     assert {part.pid for part in (kafka, server)} == {process.pid for process in processes_in(data)}
@@ -158,7 +160,7 @@ def test_two_stacks_are_independent(data: Path, tmp_path: Path) -> None:
     with Stack(data) as one, Stack(tmp_path / "other") as other:
         assert len({one.bootstrap, other.bootstrap}) == len({one.redis_url, other.redis_url}) == 2
         for stack, value in ((one, b"one"), (other, b"other")):
-            create_topics(stack.bootstrap)
+            create_topics(stack.connection)
             write(stack, value)
         assert read(one) == ([b"one"], [b"one"])
         assert read(other) == ([b"other"], [b"other"])
@@ -167,7 +169,7 @@ def test_two_stacks_are_independent(data: Path, tmp_path: Path) -> None:
 
 def test_faults_of_a_single_service(data: Path) -> None:
     with Stack(data) as stack:
-        create_topics(stack.bootstrap)
+        create_topics(stack.connection)
         write(stack, b"before")
         stack.kafka.kill()
         stack.redis.terminate()
@@ -256,9 +258,9 @@ def test_an_interrupted_up_leaves_nothing_running(data: Path, number: int, momen
 
 def test_given_addresses_start_nothing(data: Path, tmp_path: Path) -> None:
     with Stack(data) as own:
-        with Stack(tmp_path / "user", kafka=own.bootstrap, redis_url=own.redis_url) as user:
+        with Stack(tmp_path / "user", kafka=own.connection, redis_url=own.redis_url) as user:
             assert (user.bootstrap, user.redis_url) == (own.bootstrap, own.redis_url)
-            assert [(part.state, part.given) for part in background.status(tmp_path / "user")] == [
+            assert [(part.state, part.given) for part in background.status(tmp_path / "user", own.connection)] == [
                 ("running", True)
             ] * 2
             assert processes_in(tmp_path / "user") == []
@@ -267,13 +269,13 @@ def test_given_addresses_start_nothing(data: Path, tmp_path: Path) -> None:
 
 def test_topics_are_created_once_and_compared(data: Path) -> None:
     with Stack(data) as stack:
-        made = create_topics(stack.bootstrap, partitions=3)
+        made = create_topics(stack.connection, partitions=3)
         assert [report.name for report in made] == [topic.name for topic in TOPICS]
         assert all(report.created and not report.differences for report in made)
         assert [report.partitions for report in made] == [3 if topic.partitions > 1 else 1 for topic in TOPICS]
-        again = create_topics(stack.bootstrap, partitions=3)
+        again = create_topics(stack.connection, partitions=3)
         assert not any(report.created or report.differences for report in again)
-        as_table = {report.name: report for report in create_topics(stack.bootstrap)}
+        as_table = {report.name: report for report in create_topics(stack.connection)}
         assert as_table[AUDIO.name].differences == ("3 partitions, not 8",)
 
 
@@ -298,3 +300,46 @@ def test_nothing_is_written_elsewhere_or_to_the_terminal(data: Path, tmp_path: P
     assert tocsin("status").returncode == 1
     assert list(home.rglob("*")) == []
     assert {path.stat().st_mode & 0o777 for path in (data, data / "kafka", data / "redis")} == {0o700}
+    assert [path for path in data.rglob("*") if path.stat().st_mode & 0o077] == []
+
+
+def test_who_has_no_password_gets_nothing(data: Path) -> None:
+    with Stack(data) as stack:
+        with pytest.raises(AccessDenied, match="demands authentication by SCRAM-SHA-512"):
+            kafka_probe.reach(KafkaConnection(stack.bootstrap))
+        controller = KafkaConnection(
+            f"127.0.0.1:{json.loads((data / 'stack.json').read_text())['ports']['controller']}"
+        )
+        with pytest.raises(AccessDenied, match="demands authentication by PLAIN"):
+            kafka_probe.reach(controller)
+        host = stack.redis_url.rpartition("@")[2]
+        with redis.Redis.from_url(f"redis://{host}") as client, pytest.raises(redis.AuthenticationError):
+            client.ping()
+        with pytest.raises(AccessDenied, match="does not authenticate user 'tocsin'"):
+            redis_service.reach(f"redis://tocsin:guessed@{host}")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["CONFIG SET dir /tmp", "CONFIG GET dir", "MODULE LIST", "DEBUG SLEEP 0", "SAVE", "BGSAVE", "ACL LIST",
+     "REPLICAOF localhost 1", "SHUTDOWN", "MIGRATE localhost 1 k 0 1"],
+)  # fmt: skip
+def test_our_user_of_redis_does_not_administer_it(stack: Stack, command: str) -> None:
+    with redis.Redis.from_url(stack.redis_url) as client, pytest.raises(redis.exceptions.NoPermissionError):
+        client.execute_command(*command.split())
+
+
+def test_the_owner_administers_redis(stack: Stack) -> None:
+    with redis.Redis.from_url(stack.redis_admin_url) as client:
+        assert client.config_get("dir") != {}
+
+
+def test_a_folder_of_an_earlier_version_goes_on_with_plain(data: Path) -> None:
+    with Stack(data) as stack:
+        create_topics(stack.connection)
+        write(stack, b"one")
+    # As it was formatted before there was a password.
+    (data / "kafka" / "mechanism").unlink()
+    with Stack(data) as stack:
+        assert stack.connection.mechanism == "PLAIN"
+        assert read(stack)[0] == [b"one"]

@@ -144,7 +144,7 @@ async def test_an_unavailable_store_is_reported_and_recovers(stack: Stack, key: 
 
 
 async def test_a_full_store_is_reported_at_once_and_recovers(stack: Stack, key: StateKey) -> None:
-    store, admin = RedisStates(stack.redis_url), redis.Redis.from_url(stack.redis_url)
+    store, admin = RedisStates(stack.redis_url), redis.Redis.from_url(stack.redis_admin_url)
     await store.store([Change(key, None, state(at(5)))])
     admin.config_set("maxmemory", 1)
     try:

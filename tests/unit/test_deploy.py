@@ -91,9 +91,16 @@ def test_the_jobs_settings_exist_and_its_secrets_stand_in_no_file() -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         assert environment[name].keys() == {"name", "valueFrom"}
         assert environment[name]["valueFrom"]["secretKeyRef"]["name"]
-    key = environment["TOCSIN_MODEL_KEY"]["value"]
-    (mount,) = [mount for mount in CONTAINER["volumeMounts"] if key.startswith(mount["mountPath"])]
-    assert {"name": mount["name"], "secret": {"secretName": "tocsin-model-signing"}} in POD["volumes"]
+    files = {
+        "TOCSIN_MODEL_KEY": "tocsin-model-signing",
+        "TOCSIN_KAFKA_PASSWORD_FILE": "tocsin-kafka",
+        "TOCSIN_KAFKA_CA_FILE": "tocsin-kafka",
+    }
+    for name, secret in files.items():
+        path = environment[name]["value"]
+        (mount,) = [mount for mount in CONTAINER["volumeMounts"] if path.startswith(mount["mountPath"])]
+        assert mount["readOnly"] is True
+        assert {"name": mount["name"], "secret": {"secretName": secret}} in POD["volumes"]
 
 
 def test_the_crontab_runs_a_command_there_is() -> None:

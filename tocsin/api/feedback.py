@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 
+from connections.kafka import KafkaConnection
 from schemas.alert import Alert
 from schemas.feedback import AlertFeedback, Judgement
 from schemas.topics import FEEDBACK
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.client.topic_writer import write_records
 from tocsin.settings import load_settings
 
 
 async def send_feedback(
-    alert: Alert, judgement: Judgement, *, note: str = "", by: str = "", kafka: str | None = None
+    alert: Alert, judgement: Judgement, *, note: str = "", by: str = "", kafka: KafkaConnection | str | None = None
 ) -> AlertFeedback:
     """Says whether an alert was right; the device's threshold takes it into account.
 
@@ -22,7 +23,7 @@ async def send_feedback(
         judgement: ``false-alarm``: it was normal sound; ``real``: it was not.
         note: for people, at most 2,000 characters.
         by: who says so, at most 200 characters.
-        kafka: bootstrap address; None takes ``TOCSIN_KAFKA`` or the running local stack.
+        kafka: address, ``host:port``, or connection; None takes ``TOCSIN_KAFKA`` or the running local stack.
 
     Returns:
         The record as Kafka confirmed it.
@@ -41,5 +42,5 @@ async def send_feedback(
         by=by,
         given_ns=time.time_ns(),
     )
-    await write_records(kafka_address(load_settings(), kafka), [(FEEDBACK, feedback.to_record())])
+    await write_records(kafka_connection(load_settings(), kafka), [(FEEDBACK, feedback.to_record())])
     return feedback

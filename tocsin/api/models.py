@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+from connections.kafka import KafkaConnection
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.signing import load_private_key
 from schemas.assignment import Assignment
 from schemas.scope import Scope
 from schemas.score import Stage
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.models.publish import announce_artefact, store_model
 from tocsin.settings import load_settings
 
@@ -53,7 +54,12 @@ def train_model(
 
 
 async def publish_model(
-    path: Path | str, *, scope: str = "all", stage: Stage = "champion", note: str = "", kafka: str | None = None
+    path: Path | str,
+    *,
+    scope: str = "all",
+    stage: Stage = "champion",
+    note: str = "",
+    kafka: KafkaConnection | str | None = None,
 ) -> Assignment:
     """Checks a model as workers will, stores it, signs it if a key is set, and announces it to running workers.
 
@@ -62,7 +68,7 @@ async def publish_model(
         scope: ``all``, ``kind:KIND`` or ``device:ID``.
         stage: ``champion`` scores and alerts; ``shadow`` only scores.
         note: for people, at most 500 characters.
-        kafka: bootstrap address; None takes ``TOCSIN_KAFKA`` or the running local stack.
+        kafka: address, ``host:port``, or connection; None takes ``TOCSIN_KAFKA`` or the running local stack.
 
     Returns:
         The assignment that holds from now on.
@@ -74,7 +80,7 @@ async def publish_model(
         StoreUnavailable, BrokerUnavailable: it could not be stored or announced.
     """
     known = load_settings()
-    bootstrap = kafka_address(known, kafka)
+    bootstrap = kafka_connection(known, kafka)
     key = None if known.model_key is None else load_private_key(known.model_key)
     artefact, _ = await asyncio.to_thread(store_model, Path(path), ArtefactStore(known.store), key)
     return (await announce_artefact(artefact, bootstrap, Scope.from_option(scope), stage, note)).assignment

@@ -10,13 +10,13 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from producers.kafka.connection import Connection
+from connections.kafka import KafkaConnection
 from producers.kafka.publisher import Publisher as ChunkPublisher
 from producers.pcm import to_block
 from producers.session import DEFAULT_CHUNK_SECONDS, Session
 from schemas.device import Device, DeviceKind
 from schemas.errors import InputError
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.settings import load_settings
 
 Samples = npt.NDArray[np.float32] | npt.NDArray[np.float64] | npt.NDArray[np.int16]
@@ -67,7 +67,7 @@ class Publisher:
         kind: ``machine`` or ``room``; selects the detectors.
         detectors: names of the detectors to run instead of the kind's.
         channels: 1 to 8.
-        kafka: bootstrap address; None takes ``TOCSIN_KAFKA`` or the running local stack.
+        kafka: address, ``host:port``, or connection; None takes ``TOCSIN_KAFKA`` or the running local stack.
         started_ns: when the first sample was captured, nanoseconds since 1970; None means now.
         chunk_seconds: audio in one Kafka record, 0.25 to 2 s.
 
@@ -85,7 +85,7 @@ class Publisher:
         kind: DeviceKind = "machine",
         detectors: Sequence[str] | None = None,
         channels: int = 1,
-        kafka: str | None = None,
+        kafka: KafkaConnection | str | None = None,
         started_ns: int | None = None,
         chunk_seconds: float = DEFAULT_CHUNK_SECONDS,
     ) -> None:
@@ -104,7 +104,7 @@ class Publisher:
             started_ns=now if started_ns is None else started_ns,
             chunk_seconds=chunk_seconds,
         )
-        self._publisher = ChunkPublisher(Connection(kafka_address(load_settings(), kafka)))
+        self._publisher = ChunkPublisher(kafka_connection(load_settings(), kafka))
 
     @property
     def session_id(self) -> str:

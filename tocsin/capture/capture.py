@@ -13,6 +13,7 @@ from pathlib import Path
 
 import soundfile
 
+from connections.kafka import KafkaConnection
 from schemas.cloudevents import format_time
 from schemas.device import Device
 from schemas.errors import OutputError, SettingsError, TocsinError
@@ -47,11 +48,13 @@ class Captured:
     added: int
 
 
-async def capture(bootstrap: str, request: CaptureRequest, since_ms: int, until_ms: int, out: Path) -> Captured:
+async def capture(
+    bootstrap: KafkaConnection, request: CaptureRequest, since_ms: int, until_ms: int, out: Path
+) -> Captured:
     """Captures into a folder; resumes an interrupted run, and leaves a complete capture unchanged.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
         request: what to capture.
         since_ms, until_ms: the time span, milliseconds since 1970, by the broker's clock; a resumed run keeps its
             own.
@@ -104,7 +107,11 @@ class _NothingToCaptureError(TocsinError):
 
 
 async def _plan(
-    bootstrap: str, reader: AudioReader, workspace: CaptureWorkspace, job: CaptureJob, fleet: Mapping[str, Device]
+    bootstrap: KafkaConnection,
+    reader: AudioReader,
+    workspace: CaptureWorkspace,
+    job: CaptureJob,
+    fleet: Mapping[str, Device],
 ) -> Plan:
     request = job.request
     scans = await _scan(reader, workspace, job, fleet)

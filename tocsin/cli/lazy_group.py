@@ -17,6 +17,7 @@ COMMANDS = {
     "down": "tocsin.cli.commands.stack:down",
     "status": "tocsin.cli.commands.stack:status",
     "topics": "tocsin.cli.commands.stack:topics",
+    "acl": "tocsin.cli.commands.acl:acl",
     "fetch": "tocsin.cli.commands.stack:fetch",
     "worker": "tocsin.cli.commands.worker:worker",
     "produce": "tocsin.cli.commands.produce.group:produce",

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
+from connections.kafka import KafkaConnection
 from schemas.alert import Alert
 from schemas.errors import ContractError, SettingsError
 from schemas.feedback import AlertFeedback, DeviceFeedback
@@ -25,7 +26,7 @@ class AlertLog:
         self._feedback: dict[str, list[AlertFeedback]] = {}
 
     @classmethod
-    async def read(cls, bootstrap: str) -> AlertLog:
+    async def read(cls, bootstrap: KafkaConnection) -> AlertLog:
         """The present content of the alerts and feedback topics.
 
         Raises:

@@ -11,6 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from connections.kafka import KafkaConnection
 from processors.core.windowing.device_stream import Arrival, DeviceStream
 from schemas.chunk import Chunk, decode_chunk
 from schemas.device import Device
@@ -58,11 +59,11 @@ class AudioReader:
     """Reads the audio topic from any offset, one range at a time.
 
     Args:
-        bootstrap: Kafka's address, for error messages.
+        bootstrap: the connection to Kafka, for error messages.
         consumer: of all the topic's partitions, as in :func:`audio_reader`.
     """
 
-    def __init__(self, bootstrap: str, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, bootstrap: KafkaConnection, consumer: AIOKafkaConsumer) -> None:
         self._bootstrap = bootstrap
         self._consumer = consumer
         self._partitions = {tp.partition: tp for tp in consumer.assignment()}
@@ -176,7 +177,7 @@ class ChunkSequencer:
 
 
 @asynccontextmanager
-async def audio_reader(bootstrap: str) -> AsyncIterator[AudioReader]:
+async def audio_reader(bootstrap: KafkaConnection) -> AsyncIterator[AudioReader]:
     """A reader of the audio topic.
 
     Raises:

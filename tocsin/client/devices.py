@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
+from connections.kafka import KafkaConnection
 from schemas.device import Device
 from schemas.topics import DEVICES
 from tocsin.client.topic_reader import read_newest
@@ -13,7 +14,7 @@ from tocsin.client.topic_reader import read_newest
 _MAX_SUGGESTED = 5
 
 
-async def read_fleet(bootstrap: str) -> dict[str, Device]:
+async def read_fleet(bootstrap: KafkaConnection) -> dict[str, Device]:
     """The newest manifest of every device, in the order of their names.
 
     Raises:

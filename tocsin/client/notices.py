@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connections.kafka import KafkaConnection
 from schemas.errors import ContractError, UnknownType
 from schemas.health_notice import HealthNotice
 from schemas.notice import Notice
@@ -25,7 +26,7 @@ def read_notice(message: Any) -> Notice | HealthNotice:
         return HealthNotice.from_record(record)
 
 
-async def read_health(bootstrap: str, since_ns: int) -> dict[str, dict[str, HealthNotice]]:
+async def read_health(bootstrap: KafkaConnection, since_ns: int) -> dict[str, dict[str, HealthNotice]]:
     """The last health notice of each subject and kind since a time, nanoseconds since 1970.
 
     Raises:

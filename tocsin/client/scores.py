@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from connections.kafka import KafkaConnection
 from processors.adapters.kafka.feedback import feedback_of_message
 from processors.adapters.kafka.score_history import scores_since
 from processors.core.alerting.operator_feedback import OperatorFeedback
@@ -15,7 +16,7 @@ from tocsin.diagnostics import log_skipped_record
 
 
 async def read_scores(
-    bootstrap: str,
+    bootstrap: KafkaConnection,
     since_ms: int,
     detector: str | None = None,
     device_id: str | None = None,
@@ -24,7 +25,7 @@ async def read_scores(
     """Scores since a time, without duplicates.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
         since_ms: milliseconds since 1970, by the broker's clock.
         detector, device_id: of these only; None for all.
         progress: called now and then with the number of records read.
@@ -40,7 +41,7 @@ async def read_scores(
         ]
 
 
-async def read_feedback(bootstrap: str, device_id: str, detector: str) -> list[OperatorFeedback]:
+async def read_feedback(bootstrap: KafkaConnection, device_id: str, detector: str) -> list[OperatorFeedback]:
     """The operators' feedback on a device's detector, oldest first. Malformed records are reported on standard error.
 
     Raises:

@@ -10,9 +10,13 @@ from typing import Any, TypeVar
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
+from connections.denials import raising_denials
+from connections.kafka import KafkaConnection, client_options
+from connections.rights import denied
 from processors.adapters.kafka.compacted_topic import NewestByKey
 from processors.adapters.kafka.messages import read_to_end, record_of
 from processors.adapters.kafka.records import MAX_POLL_RECORDS, harden_consumers
+from schemas.access import Right
 from schemas.errors import BrokerUnavailable, ContractError, SettingsError
 from schemas.event import Event
 from schemas.topics import Topic
@@ -26,17 +30,19 @@ _CONNECT_S = 10.0
 
 
 @asynccontextmanager
-async def consumer_of(bootstrap: str, topics: Sequence[Topic]) -> AsyncIterator[AIOKafkaConsumer]:
+async def consumer_of(bootstrap: KafkaConnection, topics: Sequence[Topic]) -> AsyncIterator[AIOKafkaConsumer]:
     """A group-less consumer of all partitions, at their beginning.
 
     Raises:
+        AccessDenied: Kafka refuses the client or denies it a topic, now or while it reads.
         BrokerUnavailable: no broker answers at the address within 10 s.
         SettingsError: a topic does not exist there.
     """
     harden_consumers()
+    bootstrap = KafkaConnection.of(bootstrap)
     consumer = AIOKafkaConsumer(
         *(topic.name for topic in topics),
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -44,9 +50,12 @@ async def consumer_of(bootstrap: str, topics: Sequence[Topic]) -> AsyncIterator[
     )
     try:
         try:
-            async with asyncio.timeout(_CONNECT_S):
+            async with raising_denials(bootstrap, "Read"), asyncio.timeout(_CONNECT_S):
                 await consumer.start()
         except UnknownTopicOrPartitionError:
+            # A topic that the client may not see seems to be absent.
+            if denial := await denied(bootstrap, [Right("Read", "Topic", topic.name) for topic in topics]):
+                raise denial from None
             names = ", ".join(topic.name for topic in topics)
             raise SettingsError(
                 f"the broker at {bootstrap} lacks a topic of {names}: create them with"
@@ -56,7 +65,8 @@ async def consumer_of(bootstrap: str, topics: Sequence[Topic]) -> AsyncIterator[
             raise BrokerUnavailable(
                 f"no Kafka broker answers at {bootstrap}: is the address right? `tocsin up` starts one"
             ) from None
-        yield consumer
+        async with raising_denials(bootstrap, "Read"):
+            yield consumer
     finally:
         await consumer.stop()
 
@@ -69,11 +79,11 @@ async def follow(consumer: AIOKafkaConsumer) -> AsyncIterator[Any]:
             yield message
 
 
-async def read_newest(bootstrap: str, topic: Topic, event: type[E], what: str) -> dict[str, E]:
+async def read_newest(bootstrap: KafkaConnection, topic: Topic, event: type[E], what: str) -> dict[str, E]:
     """The newest event under each key of a compacted topic, in the order of the keys.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
         topic: compacted.
         event: the class of its events.
         what: one of them is, for people; what breaks the contract is reported as "no ``what``" and ignored.

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from connections.denials import raising_denials
+from connections.kafka import KafkaConnection, client_options
 from producers.kafka.client import discard
 from schemas.errors import BrokerUnavailable
 from schemas.record import Record
@@ -16,15 +18,17 @@ from schemas.topics import Topic
 _TIMEOUT_S = 20.0
 
 
-async def write_records(bootstrap: str, records: Iterable[tuple[Topic, Record]]) -> None:
+async def write_records(bootstrap: KafkaConnection, records: Iterable[tuple[Topic, Record]]) -> None:
     """Sends records and returns once all replicas have them.
 
     Raises:
+        AccessDenied: Kafka refuses the client, or denies it the topic.
         BrokerUnavailable: Kafka does not acknowledge them within 20 s.
     """
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, acks="all")
+    bootstrap = KafkaConnection.of(bootstrap)
+    producer = AIOKafkaProducer(**client_options(bootstrap), enable_idempotence=True, acks="all")
     try:
-        async with asyncio.timeout(_TIMEOUT_S):
+        async with raising_denials(bootstrap, "Write"), asyncio.timeout(_TIMEOUT_S):
             await producer.start()
             for topic, record in records:
                 await producer.send_and_wait(topic.name, record.value, key=record.key, headers=list(record.headers))

@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer
 from rich.console import RenderableType
 from rich.live import Live
 
+from connections.kafka import KafkaConnection
 from processors.app.options import WorkerOptions
-from producers.kafka.connection import Connection
 from producers.kafka.publisher import Publisher
 from producers.player import play_all
 from producers.sources.synthetic import synthetic_jobs
@@ -84,18 +84,18 @@ class DemoRun:
         Raises:
             TocsinError: a service or worker cannot run.
         """
-        await asyncio.to_thread(create_topics, stack.bootstrap)
+        await asyncio.to_thread(create_topics, stack.connection)
         with self.options.worker_log.open("wb") as log:
             store = stack.data / "models"
             worker = WorkerOptions(
-                kafka=stack.bootstrap,
+                kafka=stack.connection,
                 redis_url=stack.redis_url,
                 group="tocsin-demo",
                 model_store=str(store),
                 model_cache=stack.data / "models-cache",
             )
             supervisor = worker_supervisor(worker, self.options.processes, log.fileno())
-            async with consumer_of(stack.bootstrap, [SCORES, ALERTS]) as consumer, asyncio.TaskGroup() as group:
+            async with consumer_of(stack.connection, [SCORES, ALERTS]) as consumer, asyncio.TaskGroup() as group:
                 background = [
                     group.create_task(supervisor.run()),
                     group.create_task(self._follow(consumer)),
@@ -103,8 +103,8 @@ class DemoRun:
                 ]
                 async with self._display():
                     self._began = time.monotonic()
-                    training = group.create_task(self._train_device_model(stack.bootstrap, str(store)))
-                    await self._play(stack.bootstrap)
+                    training = group.create_task(self._train_device_model(stack.connection, str(store)))
+                    await self._play(stack.connection)
                     await self._catch_up()
                     training.cancel()
                 supervisor.stop()
@@ -113,13 +113,13 @@ class DemoRun:
                     task.cancel()
         return assess(self.factory, self.view)
 
-    async def _play(self, bootstrap: str) -> None:
+    async def _play(self, bootstrap: KafkaConnection) -> None:
         jobs = synthetic_jobs(seed=self.options.seed, seconds=self.options.seconds)
-        publisher = Publisher(Connection(bootstrap))
+        publisher = Publisher(bootstrap)
         async with publisher:
             await play_all(jobs, publisher, ProducerStats(), realtime=True)
 
-    async def _train_device_model(self, bootstrap: str, store: str) -> None:
+    async def _train_device_model(self, bootstrap: KafkaConnection, store: str) -> None:
         """Trains a model on one device's own sound, which replaces the shipped one during the run."""
         if self.options.seconds >= MIN_RUN_S:
             await asyncio.sleep(TRAIN_AT_S)

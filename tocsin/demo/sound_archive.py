@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from connections.kafka import KafkaConnection
 from schemas.alert import Alert
 from schemas.chunk import Chunk, decode_chunk
 from schemas.errors import ContractError
@@ -27,7 +28,7 @@ class SoundArchive:
             self._chunks.setdefault((chunk.device_id, chunk.session_id), {})[chunk.first_sample] = chunk
 
     @classmethod
-    async def of(cls, bootstrap: str, devices: set[str]) -> SoundArchive:
+    async def of(cls, bootstrap: KafkaConnection, devices: set[str]) -> SoundArchive:
         """All sound of these devices on the topic."""
         chunks = []
         async with consumer_of(bootstrap, [AUDIO]) as consumer:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from aiokafka.partitioner import DefaultPartitioner
 
+from connections.kafka import KafkaConnection
 from schemas.device import Device
 from schemas.errors import SettingsError
 from schemas.topics import AUDIO
@@ -22,12 +23,12 @@ _BACK_FACTOR = 4
 
 
 async def read_device_audio(
-    bootstrap: str, device_id: str, seconds: float, guard_s: float, fleet: Mapping[str, Device]
+    bootstrap: KafkaConnection, device_id: str, seconds: float, guard_s: float, fleet: Mapping[str, Device]
 ) -> DeviceAudio:
     """The last ``seconds`` of a device's sound away from alerts; less if the topic holds less.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
         device_id: the device.
         seconds: amount of sound.
         guard_s: left out before an alert opened and after it closed; a false alarm excludes nothing.
@@ -58,7 +59,7 @@ async def read_device_audio(
     return audio
 
 
-async def _excluded_spans(bootstrap: str, device_id: str, guard_ns: int) -> list[Span]:
+async def _excluded_spans(bootstrap: KafkaConnection, device_id: str, guard_ns: int) -> list[Span]:
     intervals = alert_intervals_of(await AlertLog.read(bootstrap)).get(device_id, [])
     return [(one.begin_ns - guard_ns, one.end_ns + guard_ns) for one in intervals if one.judgement != "false-alarm"]
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from connections.kafka import KafkaConnection
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment
 from schemas.errors import ContractError, SettingsError
@@ -31,7 +32,7 @@ class Announcement:
     concurrent: Assignment | None
 
 
-async def read_assignments(bootstrap: str) -> dict[str, Assignment]:
+async def read_assignments(bootstrap: KafkaConnection) -> dict[str, Assignment]:
     """The newest assignment by key, in the order of the keys.
 
     Raises:
@@ -40,14 +41,14 @@ async def read_assignments(bootstrap: str) -> dict[str, Assignment]:
     return await read_newest(bootstrap, MODELS, Assignment, "assignment")
 
 
-async def announce(bootstrap: str, key: str, change: Change) -> Announcement:
+async def announce(bootstrap: KafkaConnection, key: str, change: Change) -> Announcement:
     """Changes the newest record under a key.
 
     Kafka has no compare and set. The topic is read again after the write, to report a concurrent change of the same
     key.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
         key: ``<detector>/<scope>``.
         change: makes the new record from the newest one and the time, nanoseconds since 1970.
 
@@ -88,7 +89,7 @@ def artefacts_of(assignments: dict[str, Assignment]) -> dict[str, Artefact]:
     }
 
 
-async def _history(bootstrap: str, key: str) -> list[Assignment]:
+async def _history(bootstrap: KafkaConnection, key: str) -> list[Assignment]:
     """The assignments under a key that the topic still holds, oldest first."""
     found: list[Assignment] = []
     async with consumer_of(bootstrap, [MODELS]) as consumer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from connections.kafka import KafkaConnection
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.check.artefact import read_manifest
 from processors.adapters.models.detectors import load_detectors
@@ -15,11 +16,11 @@ from tocsin.models.assignments import artefacts_of, read_assignments
 from tocsin.models.lookup import downloaded
 
 
-async def manifest_of(bootstrap: str, store: str, model: ModelRef) -> Manifest:
+async def manifest_of(bootstrap: KafkaConnection, store: str, model: ModelRef) -> Manifest:
     """The manifest of a shipped or announced model.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
         store: address of the artefact store.
         model: as scores refer to it.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from connections.kafka import KafkaConnection
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.check.artefact import CheckReport
 from processors.adapters.models.signing import sign
@@ -25,7 +26,7 @@ def publish(
     path: Path,
     *,
     store: ArtefactStore,
-    kafka: str,
+    kafka: KafkaConnection,
     scope: Scope = ALL,
     stage: Stage = "champion",
     key: Ed25519PrivateKey | None = None,
@@ -36,7 +37,7 @@ def publish(
     Args:
         path: the ONNX file.
         store: where workers fetch models.
-        kafka: bootstrap address.
+        kafka: the connection to Kafka.
         scope: the devices that it scores.
         stage: ``champion`` or ``shadow``.
         key: to sign it with; None leaves it unsigned.
@@ -81,7 +82,9 @@ def store_model(
     return artefact if key is None else sign(artefact, key), report
 
 
-async def announce_artefact(artefact: Artefact, kafka: str, scope: Scope, stage: Stage, note: str) -> Announcement:
+async def announce_artefact(
+    artefact: Artefact, kafka: KafkaConnection, scope: Scope, stage: Stage, note: str
+) -> Announcement:
     """Announces an artefact of :func:`store_model`; as :func:`publish`."""
 
     def change(current: Assignment | None, now_ns: int) -> Assignment:

@@ -10,6 +10,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from connections.kafka import KafkaConnection, client_options
 from schemas.assignment import Assignment, ModelStatus
 from schemas.errors import ContractError
 from schemas.topics import MODEL_STATUS
@@ -21,7 +22,7 @@ _MORE_REPORTS_S = 2.0
 _POLL_S = 0.25
 
 
-async def newest_statuses(bootstrap: str) -> list[ModelStatus]:
+async def newest_statuses(bootstrap: KafkaConnection) -> list[ModelStatus]:
     """The newest status of each worker for each detector, scope and stage, oldest first.
 
     Raises:
@@ -48,12 +49,12 @@ def statuses_of(statuses: Sequence[ModelStatus], assignment: Assignment) -> list
 
 
 async def wait_for_statuses(
-    bootstrap: str, assignment: Assignment, seconds: float, workers: int | None
+    bootstrap: KafkaConnection, assignment: Assignment, seconds: float, workers: int | None
 ) -> list[ModelStatus]:
     """Waits until workers have reported on an assignment.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
         assignment: as announced.
         seconds: longest wait.
         workers: number of reports to wait for; None waits for the first one and two seconds more.
@@ -86,9 +87,9 @@ async def wait_for_statuses(
     return sorted(received.values(), key=lambda status: (status.worker, status.stage))
 
 
-async def count_workers(bootstrap: str, group: str) -> int | None:
+async def count_workers(bootstrap: KafkaConnection, group: str) -> int | None:
     """Present members of the workers' consumer group; None if unknown or none."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
+    admin = AIOKafkaAdminClient(**client_options(bootstrap), request_timeout_ms=5_000)
     try:
         async with asyncio.timeout(_GROUP_S):
             await admin.start()

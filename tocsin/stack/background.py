@@ -9,8 +9,9 @@ from typing import Literal
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from connections.kafka import KafkaConnection
 from schemas.addresses import without_password
-from schemas.errors import BrokerUnavailable, RedisUnavailable, StackBusy
+from schemas.errors import AccessDenied, BrokerUnavailable, RedisUnavailable, StackBusy
 from tocsin.stack import kafka_probe, redis_service
 from tocsin.stack.kafka_service import KafkaService
 from tocsin.stack.locks import LOCK_GRACE_S, FolderLock, lock_commands
@@ -51,11 +52,16 @@ class ServiceStatus(BaseModel):
     log_end: str | None = None
 
 
-def status(data: Path) -> list[ServiceStatus]:
-    """State of Kafka and Redis of a data folder; without the folder both are stopped."""
+def status(data: Path, kafka: KafkaConnection | None = None) -> list[ServiceStatus]:
+    """State of Kafka and Redis of a data folder; without the folder both are stopped.
+
+    Args:
+        data: the data folder.
+        kafka: the connection to a Kafka that was not started here; None where there is no security to it.
+    """
     data = data.absolute()
     record = StackRecord.load(data)
-    return [_service_status(name, record, data) for name in ("kafka", "redis")]
+    return [_service_status(name, record, data, kafka) for name in ("kafka", "redis")]
 
 
 def down(data: Path) -> list[str]:
@@ -83,7 +89,7 @@ def down(data: Path) -> list[str]:
         return stopped
 
 
-def _service_status(name: str, record: StackRecord, data: Path) -> ServiceStatus:
+def _service_status(name: str, record: StackRecord, data: Path, given: KafkaConnection | None) -> ServiceStatus:
     recorded = record.services.get(name)
     if recorded is None:
         return ServiceStatus(name=name, state="stopped", data=data / name)
@@ -94,7 +100,7 @@ def _service_status(name: str, record: StackRecord, data: Path) -> ServiceStatus
             return ServiceStatus(name=name, state="stopped", address=address, data=data / name)
         end = tail_of(data / name, _LOG_NAMES[name])
         return ServiceStatus(name=name, state="died", address=address, data=data / name, log_end=end)
-    version = _probed_version(name, recorded)
+    version = _probed_version(name, recorded, given if recorded.given else None)
     memory = None
     with suppress(psutil.Error):
         memory = process.memory_info().rss if process is not None else None
@@ -110,12 +116,12 @@ def _service_status(name: str, record: StackRecord, data: Path) -> ServiceStatus
     )
 
 
-def _probed_version(name: str, recorded: ServiceRecord) -> str | None:
+def _probed_version(name: str, recorded: ServiceRecord, given: KafkaConnection | None) -> str | None:
     # The version (empty if unknown), or None if the service does not answer.
     try:
         if name == "redis":
             return redis_service.reach(recorded.address, timeout_s=2.0)
-        kafka_probe.reach(recorded.address, timeout_s=2.0)
-    except (BrokerUnavailable, RedisUnavailable):
+        kafka_probe.reach(recorded.kafka() if given is None else given, timeout_s=2.0)
+    except (AccessDenied, BrokerUnavailable, RedisUnavailable):
         return None
     return recorded.version

@@ -1,16 +1,21 @@
-"""A minimal Kafka metadata request: cheap enough for thirty probes a second, and without log output."""
+"""Whether a Kafka answers, and which one it is: one metadata request over a connection of its own."""
 
 from __future__ import annotations
 
-import socket
+import asyncio
+import os
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from aiokafka import client
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
+
+from connections.denials import unmet_demand
+from connections.kafka import KafkaConnection
 from schemas.errors import BrokerUnavailable, SettingsError
-
-METADATA = 3
-VERSION = 4
-MAX_RESPONSE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,43 +31,53 @@ class Cluster:
     brokers: tuple[str, ...]
 
 
-def probe(host: str, port: int, timeout_s: float = 1.0) -> Cluster:
-    """Request the cluster metadata of one broker over a plaintext connection.
+def reach(kafka: KafkaConnection, timeout_s: float = 5.0, *, explain: bool = True) -> Cluster:
+    """Ask the brokers of a connection's address in turn until one answers; blocks.
+
+    Args:
+        kafka: the connection.
+        timeout_s: for each broker.
+        explain: whether a broker that cuts the connection off is asked what it demands.
 
     Raises:
-        OSError: nothing listens there, or no response arrived in time.
-        ValueError: the response is not Kafka's.
-    """
-    client = b"tocsin"
-    body = struct.pack(">hhih", METADATA, VERSION, 1, len(client)) + client + struct.pack(">i?", 0, False)
-    with socket.create_connection((host, port), timeout_s) as connection:
-        connection.settimeout(timeout_s)
-        connection.sendall(struct.pack(">i", len(body)) + body)
-        (length,) = struct.unpack(">i", _exactly(connection, 4))
-        if not 0 < length <= MAX_RESPONSE:
-            raise ValueError(f"response of {length} bytes")
-        return _parse(_exactly(connection, length))
-
-
-def reach(bootstrap: str, timeout_s: float = 5.0) -> Cluster:
-    """Probe the brokers of a bootstrap address ("host:port", several with commas) in turn until one answers.
-
-    Raises:
-        SettingsError: the address is not of that form.
+        SettingsError: the address is not host:port, or a secret or certificate cannot be read.
+        AccessDenied: a broker refuses the client.
         BrokerUnavailable: no broker answers.
     """
+    return asyncio.run(_reach(kafka, timeout_s, explain=explain))
+
+
+async def _reach(kafka: KafkaConnection, timeout_s: float, *, explain: bool) -> Cluster:
+    options = {name: value for name, value in kafka.client_options().items() if name != "bootstrap_servers"}
     failures = []
-    for host, port in parse_bootstrap(bootstrap):
+    for host, port in parse_bootstrap(kafka.address):
         try:
-            return probe(host, port, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await _cluster(host, port, options)
+        except TimeoutError:
+            failures.append(f"{host}:{port} no answer in {timeout_s:g} s")
         except OSError as error:
-            failures.append(f"{host}:{port} {error.strerror or error}")
+            failures.append(f"{host}:{port} {os.strerror(error.errno) if error.errno else error}")
+        except KafkaError as error:
+            if explain and (denial := await unmet_demand(host, port, kafka.protocol, options.get("ssl_context"))):
+                raise denial from None
+            failures.append(f"{host}:{port} {error}")
         except (ValueError, struct.error):
-            failures.append(f"{host}:{port} answers, but not as Kafka does over a plaintext connection")
+            failures.append(f"{host}:{port} answers, but not as Kafka does")
     raise BrokerUnavailable(
-        f"Kafka at {bootstrap} does not answer ({'; '.join(failures)}): check the address and that the broker runs, "
+        f"Kafka at {kafka} does not answer ({'; '.join(failures)}): check the address and that the broker runs, "
         "or omit the address to start one here"
     )
+
+
+async def _cluster(host: str, port: int, options: Mapping[str, Any]) -> Cluster:
+    connection = await client.create_conn(host, port, client_id="tocsin", **options)
+    try:
+        answer = await connection.send(MetadataRequest([]))
+    finally:
+        await connection.close()
+    brokers = tuple(f"{broker[1]}:{broker[2]}" for broker in answer.brokers)
+    return Cluster(getattr(answer, "cluster_id", None) or "", brokers)
 
 
 def parse_bootstrap(bootstrap: str) -> list[tuple[str, int]]:
@@ -80,33 +95,3 @@ def parse_bootstrap(bootstrap: str) -> list[tuple[str, int]]:
             raise SettingsError(f"Kafka address {piece.strip()!r} is not host:port, such as localhost:9092")
         addresses.append((host, int(port)))
     return addresses
-
-
-def _exactly(connection: socket.socket, count: int) -> bytes:
-    data = bytearray()
-    while len(data) < count:
-        piece = connection.recv(count - len(data))
-        if not piece:
-            raise ValueError("the connection was closed in the middle of the response")
-        data += piece
-    return bytes(data)
-
-
-def _parse(response: bytes) -> Cluster:
-    # correlation id, throttle time, brokers (id, host, port, rack), cluster id, and fields that are not needed.
-    _, _, count = struct.unpack_from(">iii", response)
-    at = 12
-    brokers = []
-    for _ in range(count):
-        host, at = _string(response, at + 4)
-        (port,) = struct.unpack_from(">i", response, at)
-        _, at = _string(response, at + 4)
-        brokers.append(f"{host}:{port}")
-    cluster_id, _ = _string(response, at)
-    return Cluster(cluster_id, tuple(brokers))
-
-
-def _string(response: bytes, at: int) -> tuple[str, int]:
-    (length,) = struct.unpack_from(">h", response, at)
-    end = at + 2 + max(length, 0)
-    return response[at + 2 : end].decode("utf-8", "replace"), end

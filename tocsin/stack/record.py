@@ -11,6 +11,8 @@ from typing import Literal
 import psutil
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
+from connections.kafka import KafkaConnection, Mechanism
+from connections.secret import Secret
 from schemas.errors import OutputError
 
 FILE = "stack.json"
@@ -58,6 +60,7 @@ class ServiceRecord(BaseModel):
         version: empty for a given service.
         process: None for a given or stopped service.
         given: whether the address was given, so that the service was not started here.
+        mechanism, username, password_file: how clients authenticate at a Kafka started here.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,6 +69,16 @@ class ServiceRecord(BaseModel):
     version: str = ""
     process: Process | None = None
     given: bool = False
+    mechanism: Mechanism | None = None
+    username: str | None = None
+    password_file: Path | None = None
+
+    def kafka(self) -> KafkaConnection:
+        """The connection to this service, a Kafka."""
+        if self.mechanism is None or self.password_file is None:
+            return KafkaConnection(self.address)
+        password = Secret(file=self.password_file)
+        return KafkaConnection(self.address, "SASL_PLAINTEXT", self.mechanism, self.username, password)
 
 
 class StackRecord(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,8 +10,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from connections.redis import redis_denial
 from schemas.addresses import without_password
 from schemas.errors import RedisUnavailable, SettingsError
+from tocsin.stack.passwords import password_in, write_private
 from tocsin.stack.ports import HOST
 from tocsin.stack.programs import Program
 from tocsin.stack.service import Service, ServiceTies
@@ -33,8 +36,23 @@ maxmemory-policy noeviction
 """
 
 
+USER, ADMIN = "tocsin", "admin"
+PASSWORD, ADMIN_PASSWORD = "password", "admin-password"  # files
+# Whoever may set the folder that Redis writes to, load a module or follow another server writes files as its owner.
+# Other accounts of the machine reach the port, but have no password; our commands need none of these rights.
+RULES = f"""\
+user default off
+user {USER} on #{{user}} ~* &* +@all -@admin -@dangerous +info +flushall +flushdb +keys
+user {ADMIN} on #{{admin}} ~* &* +@all
+"""
+
+
 class RedisService(Service):
-    """redis-server or valkey-server on 127.0.0.1, data in its own folder (mode 0700)."""
+    """redis-server or valkey-server on 127.0.0.1, data in its own folder (mode 0700).
+
+    Clients are the user ``tocsin``, without the commands that administer the server. Those are for the user ``admin``,
+    whose password is in the file ``admin-password``.
+    """
 
     name: ClassVar[str] = "Redis"
     log_name: ClassVar[str] = LOG
@@ -45,14 +63,26 @@ class RedisService(Service):
 
     @property
     def address(self) -> str:
-        return f"redis://{HOST}:{self.port}/0"
+        return self._url(USER, PASSWORD)
+
+    @property
+    def admin_address(self) -> str:
+        """Address of the user ``admin``."""
+        return self._url(ADMIN, ADMIN_PASSWORD)
+
+    def _url(self, user: str, file: str) -> str:
+        return f"redis://{user}:{password_in(self.folder / file)}@{HOST}:{self.port}/0"
 
     @property
     def version(self) -> str:
         return self._program.version
 
     def _prepare(self) -> None:
-        (self.folder / "redis.conf").write_text(f"{SETTINGS}port {self.port}\n", encoding="ascii")
+        digests = {
+            name: hashlib.sha256(password_in(self.folder / file).encode()).hexdigest()
+            for name, file in (("user", PASSWORD), ("admin", ADMIN_PASSWORD))
+        }
+        write_private(self.folder / "redis.conf", f"{SETTINGS}port {self.port}\n{RULES.format(**digests)}")
         log = self.folder / LOG
         if log.exists() and log.stat().st_size > LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
@@ -74,6 +104,7 @@ def reach(url: str, timeout_s: float = 5.0) -> str:
 
     Raises:
         SettingsError: the address is not a Redis URL.
+        AccessDenied: it refuses the client.
         RedisUnavailable: it does not answer.
     """
     try:
@@ -87,6 +118,8 @@ def reach(url: str, timeout_s: float = 5.0) -> str:
             client.ping()
             return str(client.info("server")["redis_version"])
     except redis.RedisError as error:
+        if denial := redis_denial(error, url):
+            raise denial from None
         raise RedisUnavailable(
             f"Redis at {without_password(url)} does not answer ({error}): check the address and that the server runs, "
             "or omit the address to start one here"

@@ -56,7 +56,7 @@ def spawn(
     """
 
     def start() -> None:
-        with console.open("wb") as output:
+        with os.fdopen(os.open(console, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
             process = subprocess.Popen(
                 command,
                 cwd=cwd,
@@ -64,6 +64,7 @@ def spawn(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                umask=0o077,  # logs and data are for this account alone
                 start_new_session=True,  # this process handles Ctrl-C and stops its children
                 pass_fds=(lock_fd,),
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from connections.kafka import KafkaConnection
 from schemas.addresses import without_password
 from schemas.errors import OutputError, SettingsError, StackBusy, StackError
 from tocsin.stack import kafka_probe, ports, redis_service
@@ -40,7 +41,7 @@ class Stack:
     Args:
         data: the data folder; created if missing, with its parents.
         components: folder of the fetched components; None for the default.
-        kafka: bootstrap address of a running Kafka to use instead of starting one.
+        kafka: the connection to a running Kafka to use instead of starting one.
         redis_url: URL of a running Redis to use instead of starting one.
         kafka_port: port for our Kafka, 1 to 65535; None for the last one, or any free one.
         redis_port: the same for our Redis.
@@ -54,7 +55,7 @@ class Stack:
         self,
         data: Path,
         components: Path | None = None,
-        kafka: str | None = None,
+        kafka: KafkaConnection | str | None = None,
         redis_url: str | None = None,
         kafka_port: int | None = None,
         redis_port: int | None = None,
@@ -67,7 +68,8 @@ class Stack:
             raise SettingsError(f"Kafka and Redis cannot both have port {kafka_port}")
         self.data = data.absolute()
         self._components_folder = components_folder(components)
-        self._given = {"kafka": kafka, "redis": redis_url}
+        self._given_kafka = None if kafka is None else KafkaConnection.of(kafka)
+        self._given = {"kafka": None if kafka is None else str(kafka), "redis": redis_url}
         self._requested = {"kafka": kafka_port, "redis": redis_port}
         self._progress = progress
         self._lock = FolderLock(self.data / "lock", f"the data folder {self.data}")
@@ -80,9 +82,23 @@ class Stack:
         return self._record.services["kafka"].address
 
     @property
+    def connection(self) -> KafkaConnection:
+        """The connection to Kafka, once started."""
+        return self._given_kafka or self._record.services["kafka"].kafka()
+
+    @property
     def redis_url(self) -> str:
         """Redis's URL, once started."""
         return self._record.services["redis"].address
+
+    @property
+    def redis_admin_url(self) -> str:
+        """URL of the Redis of this stack for the user who may administer it.
+
+        Raises:
+            StackError: its address was given, or it is not started.
+        """
+        return self.redis.admin_address
 
     @property
     def kafka(self) -> KafkaService:
@@ -226,10 +242,10 @@ class Stack:
             raise
 
     def _reach_given(self) -> None:
-        bootstrap, redis_url = self._given["kafka"], self._given["redis"]
-        if bootstrap is not None:
-            self._progress(f"reaching Kafka at {bootstrap}")
-            kafka_probe.reach(bootstrap)
+        redis_url = self._given["redis"]
+        if self._given_kafka is not None:
+            self._progress(f"reaching Kafka at {self._given_kafka}")
+            kafka_probe.reach(self._given_kafka)
         if redis_url is not None:
             self._progress(f"reaching Redis at {without_password(redis_url)}")
             redis_service.reach(redis_url)
@@ -284,6 +300,12 @@ class Stack:
         for name, service in self._running.items():
             process = Process.of(service.pid) if service.pid is not None else None
             services[name] = ServiceRecord(address=service.address, version=service.version, process=process)
+            if isinstance(service, KafkaService):
+                login = service.connection
+                password_file = None if login.password is None else login.password.file
+                services[name] = services[name].model_copy(
+                    update={"mechanism": login.mechanism, "username": login.username, "password_file": password_file}
+                )
         self._record.services = services
         self._record.save(self.data)
 

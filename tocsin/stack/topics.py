@@ -12,6 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from pydantic import BaseModel, ConfigDict
 
+from connections.kafka import KafkaConnection, client_options
 from schemas.errors import BrokerUnavailable, SettingsError
 from schemas.topics import TOPICS, Topic
 from tocsin.stack.kafka_probe import reach
@@ -38,7 +39,7 @@ class TopicReport(BaseModel):
 
 
 def create_topics(
-    bootstrap: str, partitions: int | None = None, topics: Sequence[Topic] = TOPICS, timeout_s: float = 30.0
+    bootstrap: KafkaConnection, partitions: int | None = None, topics: Sequence[Topic] = TOPICS, timeout_s: float = 30.0
 ) -> list[TopicReport]:
     """Create the missing topics and wait until each partition has a leader.
 
@@ -70,10 +71,10 @@ def create_topics(
 
 
 async def _ensure(
-    bootstrap: str, topics: Sequence[Topic], counts: dict[str, int], timeout_s: float
+    bootstrap: KafkaConnection, topics: Sequence[Topic], counts: dict[str, int], timeout_s: float
 ) -> tuple[dict[str, int], dict[str, dict[str, str]]]:
     # Number of partitions of every topic, and the settings of those that existed before.
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout_s * 1000))
+    admin = AIOKafkaAdminClient(**client_options(bootstrap), request_timeout_ms=int(timeout_s * 1000))
     try:
         await admin.start()
         created = await _create(admin, topics, counts)

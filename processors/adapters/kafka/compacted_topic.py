@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from connections.kafka import KafkaConnection
 from processors.adapters.kafka.messages import key_of, record_of
 from processors.adapters.kafka.topic_follower import TopicFollower
 from schemas.event import Event
@@ -47,12 +48,12 @@ class CompactedTopicFollower(TopicFollower, Generic[E]):
     """A compacted topic of one partition, followed; see :class:`NewestByKey`.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
         topic: compacted, of one partition.
         event: the class of its events.
     """
 
-    def __init__(self, bootstrap: str, topic: Topic, event: type[E]) -> None:
+    def __init__(self, bootstrap: KafkaConnection, topic: Topic, event: type[E]) -> None:
         newest = NewestByKey(event)
         super().__init__(bootstrap, topic, newest.apply)
         self.events = newest.events

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from connections.kafka import KafkaConnection
 from processors.adapters.kafka.messages import record_of
 from processors.adapters.kafka.topic_follower import TopicFollower
 from processors.core.alerting.operator_feedback import OperatorFeedback
@@ -20,10 +21,10 @@ class FeedbackFollower(TopicFollower):
     """Operator feedback by device and detector, oldest first.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
     """
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: KafkaConnection) -> None:
         super().__init__(bootstrap, FEEDBACK, self._append)
         self._feedback: dict[tuple[str, str], tuple[OperatorFeedback, ...]] = {}
 

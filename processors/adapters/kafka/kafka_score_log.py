@@ -9,6 +9,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.partitioner import murmur2
 
+from connections.kafka import KafkaConnection, client_options
 from processors.adapters.kafka.messages import key_of, read_to_end, record_of
 from processors.adapters.kafka.records import MAX_POLL_RECORDS, harden_consumers
 from processors.adapters.kafka.score_history import score_consumer
@@ -31,10 +32,10 @@ class KafkaScoreLog:
     """See :class:`processors.adapters.kafka.score_log.ScoreLog`. The scores of an audio partition are in one partition.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
     """
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: KafkaConnection) -> None:
         self._bootstrap = bootstrap
         self._consumer: AIOKafkaConsumer | None = None
         self._topic = ""
@@ -94,7 +95,7 @@ class KafkaScoreLog:
         harden_consumers()
         consumer = AIOKafkaConsumer(
             ALERT_STATE.name,
-            bootstrap_servers=self._bootstrap,
+            **client_options(self._bootstrap),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

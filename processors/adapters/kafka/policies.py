@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connections.kafka import KafkaConnection
 from processors.adapters.kafka.compacted_topic import CompactedTopicFollower
 from schemas.policy import Policy, applicable
 from schemas.topics import POLICIES
@@ -11,10 +12,10 @@ class Policies(CompactedTopicFollower[Policy]):
     """The false-alarm budgets of all devices.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
     """
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: KafkaConnection) -> None:
         super().__init__(bootstrap, POLICIES, Policy)
 
     def policy(self, device_id: str, kind: str, detector: str) -> Policy | None:

@@ -1,53 +1,56 @@
-"""Readiness of Kafka before a worker starts: the broker answers, and every topic exists."""
+"""Readiness of Kafka before a worker starts: the broker answers, every topic exists, and the worker has its rights."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
 
+from connections.kafka import KafkaConnection
+from connections.rights import Findings, examine, lacking_line
+from schemas.access import Right
 from schemas.errors import SettingsError
-from schemas.topics import Topic
 
 _RETRY_S = 2.0
 
 
-async def wait_for_topics(bootstrap: str, topics: Iterable[Topic], report: Callable[[str], None]) -> None:
-    """Returns once the broker answers and every topic exists.
+async def wait_for_kafka(connection: KafkaConnection, rights: Iterable[Right], report: Callable[[str], None]) -> None:
+    """Returns once the broker answers, every topic exists, and the client has the rights.
 
     Args:
-        bootstrap: ``host:port[,host:port]``.
-        topics: that must exist.
+        connection: address and security.
+        rights: that the client needs; their topics must exist.
         report: called once when the broker does not answer, and once when it is back.
 
     Raises:
+        AccessDenied: the broker refuses the client, or a right is missing.
         SettingsError: the broker answers and a topic is missing.
     """
+    connection, rights = KafkaConnection.of(connection), tuple(rights)
     reported = False
-    while (names := await _topic_names(bootstrap)) is None:
+    while (found := await _examine(connection, rights)) is None:
         if not reported:
             report(
-                f"No Kafka broker answers at {bootstrap}; waiting for it. Is the address right? `tocsin up` starts one"
+                f"No Kafka broker answers at {connection}; waiting for it. Is the address right? `tocsin up` starts one"
             )
             reported = True
         await asyncio.sleep(_RETRY_S)
     if reported:
-        report(f"The Kafka broker at {bootstrap} answers")
-    if missing := [topic.name for topic in topics if topic.name not in names]:
+        report(f"The Kafka broker at {connection} answers")
+    if denial := lacking_line(connection, found.lacking):
+        raise denial
+    if found.absent:
         raise SettingsError(
-            f"the broker at {bootstrap} has no topic {', '.join(missing)}: create them with"
-            f" `tocsin topics --kafka {bootstrap}`"
+            f"the broker at {connection} has no topic {', '.join(found.absent)}: create them with"
+            f" `tocsin topics --kafka {connection}`"
         )
 
 
-async def _topic_names(bootstrap: str) -> set[str] | None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
+async def _examine(connection: KafkaConnection, rights: tuple[Right, ...]) -> Findings | None:
     try:
-        await admin.start()
-        return set(await admin.list_topics())
+        return await examine(connection, rights)
+    except (IncompatibleBrokerVersion, NotImplementedError):  # it does not tell rights: older than Kafka 2.3
+        return Findings((), ())
     except (KafkaError, OSError):
         return None
-    finally:
-        await admin.close()

@@ -10,6 +10,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from connections.kafka import KafkaConnection, client_options
 from processors.adapters.kafka.records import MAX_POLL_RECORDS, harden_consumers
 from schemas.errors import ContractError
 from schemas.topics import Topic
@@ -24,13 +25,13 @@ class TopicFollower:
     """Applies every message of a topic, in order.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
         topic: of one partition.
         apply: called for each message; a :class:`schemas.errors.ContractError` it raises is logged and the message
             ignored.
     """
 
-    def __init__(self, bootstrap: str, topic: Topic, apply: Callable[[Any], None]) -> None:
+    def __init__(self, bootstrap: KafkaConnection, topic: Topic, apply: Callable[[Any], None]) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._apply = apply
@@ -43,7 +44,7 @@ class TopicFollower:
         harden_consumers()
         consumer = AIOKafkaConsumer(
             self._topic.name,
-            bootstrap_servers=self._bootstrap,
+            **client_options(self._bootstrap),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

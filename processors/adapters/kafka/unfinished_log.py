@@ -11,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from connections.kafka import KafkaConnection, client_options
 from processors.adapters.kafka.messages import read_to_end, record_of
 from processors.adapters.kafka.records import MAX_POLL_RECORDS, harden_consumers
 from schemas.errors import ContractError
@@ -30,12 +31,12 @@ class KafkaUnfinishedLog:
     """A :class:`processors.stream.unfinished.UnfinishedLog` on Kafka.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
         send: sends records, each to a partition of its topic, and returns once Kafka has confirmed them.
     """
 
     def __init__(
-        self, bootstrap: str, send: Callable[[Topic, Sequence[tuple[int, Record]]], Awaitable[object]]
+        self, bootstrap: KafkaConnection, send: Callable[[Topic, Sequence[tuple[int, Record]]], Awaitable[object]]
     ) -> None:
         self._bootstrap = bootstrap
         self._send = send
@@ -47,7 +48,7 @@ class KafkaUnfinishedLog:
         harden_consumers()
         consumer = AIOKafkaConsumer(
             UNFINISHED.name,
-            bootstrap_servers=self._bootstrap,
+            **client_options(self._bootstrap),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from connections.kafka import KafkaConnection
 from processors.adapters.kafka.messages import key_of, record_of
 from processors.adapters.kafka.topic_follower import TopicFollower
 from processors.adapters.models.keeper import ModelKeeper, ModelProvider, Wanted
@@ -39,7 +40,7 @@ class AssignedModels:
     """Keeps the models of all targets as the topic assigns them.
 
     Args:
-        bootstrap: Kafka's address.
+        bootstrap: the connection to Kafka.
         models: receives the models that score.
         provider: of models.
         send: sends a status; it may fail.
@@ -50,7 +51,7 @@ class AssignedModels:
 
     def __init__(
         self,
-        bootstrap: str,
+        bootstrap: KafkaConnection,
         models: ModelAssignments,
         provider: ModelProvider,
         send: Callable[[Record], Awaitable[None]],

@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from connections.redis import redis_denial
 from processors.adapters.redis.state_codec import StateTexts, deflate_state, inflate_state
 from processors.adapters.redis.state_store import Change, StateKey
 from processors.core.alerting.detector_state import DetectorState
@@ -46,7 +47,7 @@ class RedisStates:
 
     def __init__(self, url: str, timeout_s: float = 1.0, is_announced: Callable[[str], bool] = lambda _: True) -> None:
         self._is_announced = is_announced
-        self._display_url, self._timeout = without_password(url), timeout_s
+        self._url, self._display_url, self._timeout = url, without_password(url), timeout_s
         try:
             self._redis = redis.asyncio.Redis.from_url(
                 url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
@@ -139,6 +140,8 @@ class RedisStates:
                 raise RedisUnavailable(
                     f"Redis at {self._display_url} is full: give it more memory, it refuses to store (maxmemory)"
                 ) from None
+            if denial := redis_denial(error, self._url):
+                raise denial from None
             reason = str(error) or type(error).__name__
             raise RedisUnavailable(f"Redis at {self._display_url} does not answer: {reason}") from None
 

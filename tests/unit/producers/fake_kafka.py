@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka import errors as kafka
 
-from producers.kafka.connection import Connection
+from connections.kafka import KafkaConnection
 from schemas.topics import TOPICS
 
 
@@ -34,7 +34,7 @@ class Broker:
     clients: list[FakeClient] = field(default_factory=list)
     pending: list[tuple[asyncio.Future[Any], tuple[str, bytes, bytes]]] = field(default_factory=list)
 
-    def make(self, _: Connection) -> FakeClient:
+    def make(self, _: KafkaConnection) -> FakeClient:
         client = FakeClient(self)
         self.clients.append(client)
         return client

@@ -10,11 +10,12 @@ import structlog
 from aiokafka import errors as kafka
 from structlog.testing import capture_logs
 
-from producers.kafka.connection import Connection
+from connections.kafka import KafkaConnection
+from connections.secret import Secret
 from producers.kafka.publisher import Publisher
 from schemas.chunk import Chunk
 from schemas.device import Device
-from schemas.errors import EmptyValue, SettingsError
+from schemas.errors import AccessDenied, EmptyValue, SettingsError, UserError
 from schemas.topics import AUDIO, DEVICES
 from tests.unit.producers.fake_kafka import Broker
 
@@ -28,7 +29,7 @@ def chunk(sequence: int, n_bytes: int = 2_000) -> Chunk:
 
 def publisher(broker: Broker, max_pending_bytes: int = 1_000_000) -> Publisher:
     return Publisher(
-        Connection("broker:9092"),
+        KafkaConnection("broker:9092"),
         max_pending_bytes=max_pending_bytes,
         outage_after_s=OUTAGE_AFTER_S,
         make_client=broker.make,
@@ -40,10 +41,10 @@ def sequences(broker: Broker) -> list[int]:
 
 
 def test_the_representation_of_a_connection_hides_the_password() -> None:
-    connection = Connection(" a:1, b:2", security_protocol="SASL_SSL", sasl_username="u", sasl_password="secret")  # noqa: S106
+    connection = KafkaConnection(" a:1, b:2", protocol="SASL_SSL", username="u", password=Secret("secret"))
     assert "secret" not in repr(connection)
-    assert connection.options()["bootstrap_servers"] == ["a:1", "b:2"]
-    assert connection.options()["sasl_plain_password"] == "secret"  # noqa: S105
+    assert connection.client_options()["bootstrap_servers"] == ["a:1", "b:2"]
+    assert connection.client_options()["sasl_plain_password"] == "secret"  # noqa: S105
 
 
 async def test_the_device_is_announced_before_its_sound_and_the_sound_is_in_order() -> None:
@@ -150,8 +151,14 @@ async def test_undelivered_records_of_a_failed_client_are_sent_again_in_order(er
     assert broker.clients[0].stopped
 
 
-@pytest.mark.parametrize("error", [kafka.MessageSizeTooLargeError(), kafka.TopicAuthorizationFailedError(AUDIO.name)])
-async def test_a_permanent_error_ends_the_publisher(error: kafka.KafkaError) -> None:
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (kafka.MessageSizeTooLargeError(), SettingsError, r"refuses records for tocsin\.audio\.v1"),
+        (kafka.TopicAuthorizationFailedError(AUDIO.name), AccessDenied, r"right to Write topic tocsin\.audio\.v1"),
+    ],
+)
+async def test_a_permanent_error_ends_the_publisher(error: kafka.KafkaError, kind: type[UserError], says: str) -> None:
     broker = Broker(failures=[error])
 
     async def run() -> None:
@@ -160,7 +167,7 @@ async def test_a_permanent_error_ends_the_publisher(error: kafka.KafkaError) -> 
                 await kafka_publisher.send(chunk(sequence))
                 await asyncio.sleep(0.001)
 
-    with capture_logs() as logs, pytest.raises(SettingsError, match=r"refuses records for tocsin\.audio\.v1"):
+    with capture_logs() as logs, pytest.raises(kind, match=says):
         await run()
     assert len(broker.clients) == 1
     assert "chunks were not delivered" in logs[-1]["event"]
@@ -187,13 +194,13 @@ async def test_a_stack_that_is_still_creating_its_topics_is_waited_for() -> None
     "address", ["", "host:port", "host:0", "host:65536", "a:1,,b:2", "http://a:9092", "a b:1", "::1"]
 )
 def test_an_invalid_address_is_refused(address: str) -> None:
-    with pytest.raises(SettingsError, match="give host:port"):
-        Connection(address)
+    with pytest.raises(SettingsError, match="is not host:port"):
+        KafkaConnection(address)
 
 
 @pytest.mark.parametrize("address", ["localhost", "127.0.0.1:9092", "[::1]:9092", "a.example:1, b.example:65535"])
 def test_a_valid_address_is_accepted(address: str) -> None:
-    assert Connection(address).bootstrap == address
+    assert str(KafkaConnection(address)) == address
 
 
 async def test_an_interruption_ends_soon_and_logs_undelivered_chunks() -> None:

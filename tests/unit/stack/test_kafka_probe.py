@@ -1,4 +1,4 @@
-"""The metadata request against Kafka-like and other servers."""
+"""Asking what is not Kafka."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from connections.kafka import KafkaConnection
 from schemas.errors import BrokerUnavailable, SettingsError
 from tocsin.stack import kafka_probe
 
@@ -35,30 +36,19 @@ def serve() -> Iterator[Callable[[bytes], int]]:
         thread.join()
 
 
-def string(text: str) -> bytes:
-    return struct.pack(">h", len(text)) + text.encode()
-
-
-def test_a_response_of_kafka(serve: Callable[[bytes], int]) -> None:
-    brokers = struct.pack(">i", 1) + string("localhost") + struct.pack(">ih", 9092, -1)
-    body = struct.pack(">iii", 1, 0, 1) + brokers + string("cluster-1") + struct.pack(">ii", 1, 0)
-    port = serve(struct.pack(">i", len(body)) + body)
-    assert kafka_probe.probe("127.0.0.1", port) == kafka_probe.Cluster("cluster-1", ("localhost:9092",))
-
-
 @pytest.mark.parametrize(
     "response",
     [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", struct.pack(">i", 8) + b"1234", struct.pack(">i", 4) + b"1234"],
 )
 def test_another_server_is_distinguished_from_kafka(serve: Callable[[bytes], int], response: bytes) -> None:
     port = serve(response)
-    with pytest.raises(BrokerUnavailable, match=f"127.0.0.1:{port} answers, but not as Kafka"):
-        kafka_probe.reach(f"127.0.0.1:{port}")
+    with pytest.raises(BrokerUnavailable, match=f"127.0.0.1:{port} does not answer"):
+        kafka_probe.reach(KafkaConnection(f"127.0.0.1:{port}"), timeout_s=0.5)
 
 
 def test_a_closed_port() -> None:
     with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1 .*refused"):
-        kafka_probe.reach("127.0.0.1:1")
+        kafka_probe.reach(KafkaConnection("127.0.0.1:1"))
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from rich.table import Column
 
+from connections.kafka import KafkaConnection
 from schemas.alert import Alert, AudioSpan
 from schemas.errors import BrokerUnavailable, ContractError, SettingsError
 from schemas.feedback import AlertFeedback, Judgement
 from schemas.score_text import score_text
 from schemas.time_text import utc_text
 from schemas.topics import ALERTS, AUDIO, FEEDBACK, NOTICES
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.cli.options import Json, JsonLines, Kafka
 from tocsin.client.alerts import AlertLog
 from tocsin.client.notices import read_notice
@@ -52,7 +53,7 @@ def list_alerts(
     JSON lines are the records of the topic, with `feedback` added to an alert that has some.
     """
     if context.invoked_subcommand is None:
-        asyncio.run(_list(kafka_address(load_settings(), kafka), following=following, json=json))
+        asyncio.run(_list(kafka_connection(load_settings(), kafka), following=following, json=json))
 
 
 @alerts.command()
@@ -62,7 +63,7 @@ def show(
     kafka: Kafka = None,
 ) -> None:
     """Show one alert with its feedback and the location of its sound."""
-    bootstrap = kafka_address(load_settings(), kafka)
+    bootstrap = kafka_connection(load_settings(), kafka)
     log = asyncio.run(AlertLog.read(bootstrap))
     revisions = log.find(alert_id)
     all_feedback = log.feedback_on(revisions[0].alert_id)
@@ -113,7 +114,7 @@ def feedback(
     """
     if len(note) > _MAX_NOTE:
         raise SettingsError(f"--note {note[:40]!r}... has {len(note)} characters; the maximum is {_MAX_NOTE}")
-    bootstrap = kafka_address(load_settings(), kafka)
+    bootstrap = kafka_connection(load_settings(), kafka)
     given = asyncio.run(_send_feedback(bootstrap, alert_id, judgement, note, _user() if by is None else by[:_MAX_NAME]))
     if json:
         print_json(given)
@@ -121,7 +122,7 @@ def feedback(
         print_line(f"{given.alert_id} at {given.device_id}: {_feedback_text(given)}")
 
 
-async def _list(bootstrap: str, *, following: bool, json: bool) -> None:
+async def _list(bootstrap: KafkaConnection, *, following: bool, json: bool) -> None:
     log = AlertLog()
     # Feedback is sent after its alert: it is read first, to be printed beside the alert.
     async with consumer_of(bootstrap, [FEEDBACK]) as consumer:
@@ -154,7 +155,9 @@ def _print_notice(message: Any, seen: set[str]) -> None:
         print_line(f"{utc_text(notice.time_ns())}Z  notice   {notice.kind:8}  {notice.summary}")
 
 
-async def _send_feedback(bootstrap: str, alert_id: str, judgement: Judgement, note: str, by: str) -> AlertFeedback:
+async def _send_feedback(
+    bootstrap: KafkaConnection, alert_id: str, judgement: Judgement, note: str, by: str
+) -> AlertFeedback:
     alert = (await AlertLog.read(bootstrap)).find(alert_id)[-1]
     feedback = AlertFeedback(
         alert_id=alert.alert_id,
@@ -169,7 +172,7 @@ async def _send_feedback(bootstrap: str, alert_id: str, judgement: Judgement, no
     return feedback
 
 
-async def _sound(bootstrap: str, spans: list[AudioSpan]) -> dict[str, Any]:
+async def _sound(bootstrap: KafkaConnection, spans: list[AudioSpan]) -> dict[str, Any]:
     """Where an alert's sound is stored, and whether the topic still holds it."""
     location = {
         "topic": spans[0].topic,

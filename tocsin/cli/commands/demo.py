@@ -81,7 +81,7 @@ async def _run(demo_run: DemoRun, stack: Stack, results: Path) -> DemoOutcome:
     from tocsin.demo.pictures import draw_alert
 
     opened = [alert for alert in demo_run.view.events if alert.state == "opened"]
-    archive = await SoundArchive.of(stack.bootstrap, {alert.device_id for alert in opened})
+    archive = await SoundArchive.of(stack.connection, {alert.device_id for alert in opened})
     for number, alert in enumerate(opened, start=1):
         start, samples = archive.around(alert, _BEFORE_S, _AFTER_S)
         path = results / f"alert-{number}-{alert.device_id}.png"

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from connections.kafka import KafkaConnection
 from processors.adapters.models.detectors import load_detectors
 from processors.core.alerting.detectors import detectors_of
 from schemas.assignment import Assignment
@@ -18,7 +19,7 @@ from schemas.errors import SettingsError, TooLittleSound
 from schemas.identity import is_name
 from schemas.scope import Scope
 from schemas.score import Stage
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.cli.options import DeviceId, Json, Kafka
 from tocsin.client.devices import read_fleet
 from tocsin.device_training.device_audio import DeviceAudio
@@ -55,7 +56,7 @@ def learn(
     if not is_name(device):
         raise SettingsError(f"{device!r} is not a device id: use letters, digits, '.', '_' and '-'")
     environment = load_settings()
-    bootstrap = kafka_address(environment, kafka)
+    bootstrap = kafka_connection(environment, kafka)
     audio = asyncio.run(_read_audio(bootstrap, device, detector, 60.0 * minutes, guard))
     began = time.monotonic()
     path, figures = _train(device, detector, audio, window, out, seed)
@@ -80,7 +81,9 @@ def learn(
         _print(result, device, stage)
 
 
-async def _read_audio(bootstrap: str, device: str, detector: str, seconds: float, guard_s: float) -> DeviceAudio:
+async def _read_audio(
+    bootstrap: KafkaConnection, device: str, detector: str, seconds: float, guard_s: float
+) -> DeviceAudio:
     fleet = await read_fleet(bootstrap)
     known = fleet.get(device)
     if known is not None:
@@ -122,7 +125,7 @@ def _train(
 
 
 def _publish(
-    environment: Settings, bootstrap: str, path: Path, device: str, stage: Stage, audio: DeviceAudio
+    environment: Settings, bootstrap: KafkaConnection, path: Path, device: str, stage: Stage, audio: DeviceAudio
 ) -> Assignment:
     from processors.adapters.models.artefact_store import ArtefactStore
     from processors.adapters.models.signing import load_private_key

@@ -17,7 +17,7 @@ from processors.core.alerting.replay import replay_scores
 from processors.core.threshold.budget import budget_plan
 from schemas.errors import SettingsError
 from schemas.score import Score
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.cli.options import DeviceId, Json, Kafka, key_values
 from tocsin.cli.time_args import time_ms
 from tocsin.client.alert_openings import opening_scores
@@ -53,7 +53,7 @@ def replay(
     Feedback takes effect where it did; feedback on an alert that this setting does not raise changes nothing.
     """
     options = load_settings()
-    bootstrap = kafka_address(options, kafka)
+    bootstrap = kafka_connection(options, kafka)
     setting = _false_alarms_per_week(settings)
     since_ms = time_ms(since, "--since", round(time.time() * 1_000))
     with spinner("reading scores") as show:

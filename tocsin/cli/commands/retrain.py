@@ -23,7 +23,7 @@ from processors.adapters.models.signing import load_private_key, load_trusted_ke
 from schemas.errors import OutputError, SettingsError
 from schemas.identity import is_name
 from schemas.scope import Scope
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.capture.capture import capture as run_capture
 from tocsin.capture.capture import summary
 from tocsin.cli.commands.dataset.capture import request_of
@@ -116,7 +116,7 @@ def retrain(
         tolerance=Tolerance(auc=tolerance),
     )
     environment = load_settings()
-    bootstrap = kafka_address(environment, kafka)
+    bootstrap = kafka_connection(environment, kafka)
     # An unusable option is refused before hours of training, not after.
     recipe_of(recipe)
     key = load_private_key(environment.model_key) if environment.model_key else None

@@ -11,16 +11,18 @@ from typing import Annotated, Any
 
 import typer
 
+from connections.kafka import KafkaConnection
 from schemas.addresses import without_password
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection, redis_address
 from tocsin.cli.options import Json
 from tocsin.console import DataTable, spinner, terminal
-from tocsin.settings import load_settings
+from tocsin.settings import Settings, load_settings
 from tocsin.stack.background import ServiceStatus
 from tocsin.stack.background import down as stop_stack
 from tocsin.stack.background import status as stack_status
 from tocsin.stack.install_lock import Progress
 from tocsin.stack.parts import fetch_components
+from tocsin.stack.record import StackRecord
 from tocsin.stack.stack import Stack
 from tocsin.stack.topics import TopicReport, create_topics
 from tocsin.terminal import print_error, print_error_lines, print_json, print_line
@@ -68,18 +70,25 @@ def up(
 ) -> None:
     """Start Kafka and Redis in the background; create the topics."""
     with _signals_interrupt(), _progress() as show:
-        stack = Stack(data, components or parts, kafka, redis_url, kafka_port, redis_port, progress=show)
+        given = None if kafka is None else kafka_connection(_settings(data), kafka)
+        url = None if redis_url is None else redis_address(_settings(data), redis_url)
+        stack = Stack(data, components or parts, given, url, kafka_port, redis_port, progress=show)
         started = stack.up()
         show("creating the topics")
         try:
-            reports = create_topics(stack.bootstrap, partitions)
+            reports = create_topics(stack.connection, partitions)
         except BaseException:
             if started:  # half an `up` leaves nothing behind
                 stop_stack(data)
             raise
     _warn(reports)
     if json:
-        _print_json({"started": started, "services": [one.model_dump(mode="json") for one in stack_status(data)]})
+        _print_json(
+            {
+                "started": started,
+                "services": [one.model_dump(mode="json") for one in stack_status(data, stack.connection)],
+            }
+        )
         return
     print_line("up" if started else "up already")
     print_line(f"Kafka  {stack.bootstrap}")
@@ -102,7 +111,7 @@ def down(data: Data = DATA, json: Json = False) -> None:
 
 def status(data: Data = DATA, json: Json = False) -> None:
     """Show the state of Kafka and Redis. Exit code 1 unless both run and answer."""
-    found = stack_status(data)
+    found = stack_status(data, _given_kafka(data))
     if json:
         _print_json({"data": str(data.absolute()), "services": [one.model_dump(mode="json") for one in found]})
     else:
@@ -138,7 +147,7 @@ def fetch(components: ComponentsFolder = None, json: Json = False, parts: OldCom
 
 def topics(data: Data = DATA, kafka: Kafka = None, partitions: Partitions = None, json: Json = False) -> None:
     """Create the missing topics. Existing ones whose settings differ from the required ones are reported."""
-    address = kafka_address(load_settings().model_copy(update={"data": data}), kafka)
+    address = kafka_connection(_settings(data), kafka)
     reports = create_topics(address, partitions)
     if json:
         _print_json({"topics": [report.model_dump(mode="json") for report in reports]})
@@ -148,6 +157,15 @@ def topics(data: Data = DATA, kafka: Kafka = None, partitions: Partitions = None
         state = "created" if report.created else "; ".join(report.differences) or "as required"
         table.add_row(report.name, str(report.partitions), state)
     terminal().print(table)
+
+
+def _settings(data: Path) -> Settings:
+    return load_settings().model_copy(update={"data": data})
+
+
+def _given_kafka(data: Path) -> KafkaConnection | None:
+    known = StackRecord.load(data).services.get("kafka")
+    return None if known is None or not known.given else kafka_connection(_settings(data), known.address)
 
 
 @contextmanager

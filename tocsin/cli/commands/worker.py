@@ -15,7 +15,7 @@ from processors.app.supervisor import Supervisor
 from processors.app.worker import run_worker
 from schemas.device import DeviceKind
 from schemas.errors import SettingsError
-from tocsin.addresses import kafka_address, redis_address
+from tocsin.addresses import kafka_connection, redis_address
 from tocsin.cli.options import Kafka
 from tocsin.settings import load_settings
 from tocsin.worker_processes import worker_supervisor
@@ -41,7 +41,7 @@ def worker(
         )
     configure_logs(logging.getLevelNamesMapping()[settings.log_level])
     options = WorkerOptions(
-        kafka=kafka_address(settings, kafka),
+        kafka=kafka_connection(settings, kafka),
         redis_url=redis_address(settings, redis),
         group=group or settings.group,
         instance_id=settings.instance_id,

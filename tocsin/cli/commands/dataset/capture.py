@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from schemas.errors import SettingsError
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.capture.capture import capture as run_capture
 from tocsin.capture.capture import summary
 from tocsin.capture.manifest import CaptureRequest
@@ -43,7 +43,7 @@ def capture(
     complete one is left unchanged.
     """
     request, since_ms, until_ms = request_of(devices, since, until, clip, guard, minutes_per_device, max_gb)
-    captured = asyncio.run(run_capture(kafka_address(load_settings(), kafka), request, since_ms, until_ms, out))
+    captured = asyncio.run(run_capture(kafka_connection(load_settings(), kafka), request, since_ms, until_ms, out))
     result = summary(captured, out)
     if json:
         print_json(result)

@@ -15,7 +15,7 @@ from processors.core.threshold.budget import explain_budget as budget_arithmetic
 from schemas.errors import SettingsError
 from schemas.score import Score
 from schemas.time_text import utc_text
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.cli.options import DetectorFilter, DeviceId, JsonLines, Kafka
 from tocsin.cli.time_args import time_ms
 from tocsin.client.scores import read_scores
@@ -44,7 +44,7 @@ def explain(
     arithmetic behind them.
     """
     settings = load_settings()
-    bootstrap, detectors = kafka_address(settings, kafka), load_detectors(settings.detectors)
+    bootstrap, detectors = kafka_connection(settings, kafka), load_detectors(settings.detectors)
     now_ms = round(time.time() * 1_000)
     at_ms = now_ms if at is None else time_ms(at, "--at", now_ms)
     scores = asyncio.run(read_scores(bootstrap, at_ms - _SEARCH_MS, detector, device))

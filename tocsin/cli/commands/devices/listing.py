@@ -8,13 +8,14 @@ import time
 from rich.box import SIMPLE_HEAD
 from rich.table import Column
 
+from connections.kafka import KafkaConnection
 from processors.adapters.models.detectors import load_detectors
 from processors.core.alerting.detectors import detectors_of
 from schemas.device import Device
 from schemas.health_notice import HealthNotice
 from schemas.policy import DEFAULT_FALSE_ALARMS_PER_WEEK, Policy, applicable
 from schemas.time_text import utc_text
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.cli.commands.devices.policy import read_policies
 from tocsin.cli.options import JsonLines, Kafka
 from tocsin.client.alerts import AlertLog
@@ -38,7 +39,7 @@ def list_devices(json: JsonLines = False, kafka: Kafka = None) -> None:
     alerts raised meanwhile are counted separately. Below it: what was wrong in the last 24 hours, and what to do.
     """
     settings = load_settings()
-    bootstrap, detectors = kafka_address(settings, kafka), load_detectors(settings.detectors)
+    bootstrap, detectors = kafka_connection(settings, kafka), load_detectors(settings.detectors)
     fleet, policies, log = asyncio.run(_read(bootstrap))
     health = asyncio.run(read_health(bootstrap, time.time_ns() - _DAY_NS))
     opened = log.opened_since(time.time_ns() - _WEEK_NS)
@@ -76,7 +77,7 @@ def list_devices(json: JsonLines = False, kafka: Kafka = None) -> None:
             print_line(f"{utc_text(notice.at_ns)}Z  {notice.kind}  {notice.summary}")
 
 
-async def _read(bootstrap: str) -> tuple[dict[str, Device], list[Policy], AlertLog]:
+async def _read(bootstrap: KafkaConnection) -> tuple[dict[str, Device], list[Policy], AlertLog]:
     return await read_fleet(bootstrap), await read_policies(bootstrap), await AlertLog.read(bootstrap)
 
 

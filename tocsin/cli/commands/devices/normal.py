@@ -14,7 +14,7 @@ from processors.core.alerting.detectors import detectors_of
 from schemas.errors import SettingsError
 from schemas.feedback import DeviceFeedback
 from schemas.topics import FEEDBACK
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.cli.options import DetectorFilter, DeviceId, Kafka, Note
 from tocsin.client.devices import near, read_fleet
 from tocsin.client.topic_writer import write_records
@@ -35,7 +35,7 @@ def normal(
     reference; otherwise today's sound does. The previous reference is stored for --undo.
     """
     settings = load_settings()
-    bootstrap, detectors = kafka_address(settings, kafka), load_detectors(settings.detectors)
+    bootstrap, detectors = kafka_connection(settings, kafka), load_detectors(settings.detectors)
     fleet = asyncio.run(read_fleet(bootstrap))
     if device not in fleet:
         raise SettingsError(f"no device {device!r}; {near(fleet, [device])}")

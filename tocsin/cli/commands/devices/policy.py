@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from connections.kafka import KafkaConnection
 from processors.adapters.models.detectors import load_detectors
 from processors.core.alerting.detectors import detector_named
 from processors.core.threshold.budget import budget_plan, explain_budget
@@ -17,7 +18,7 @@ from schemas.policy import ANY, DEFAULT_FALSE_ALARMS_PER_WEEK, Policy
 from schemas.record import Record
 from schemas.scope import ALL, Scope
 from schemas.topics import POLICIES
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.cli.options import JsonLines, Kafka, Note
 from tocsin.client.devices import near, read_fleet
 from tocsin.client.topic_reader import read_newest
@@ -70,7 +71,7 @@ def policy(
     A policy applies to the fleet, a kind or a device; the narrowest one counts. Setting one prints the budget
     arithmetic: how often a minute of sound may exceed its threshold.
     """
-    bootstrap = kafka_address(load_settings(), kafka)
+    bootstrap = kafka_connection(load_settings(), kafka)
     if false_alarms_per_week is None and not unset:
         if device is not None or kind is not None or detector is not None:
             raise SettingsError("--device, --kind and --detector need --false-alarms-per-week N, or --unset")
@@ -172,7 +173,7 @@ def _show(policies: list[Policy], *, json: bool) -> None:
     terminal().print(table)
 
 
-async def read_policies(bootstrap: str) -> list[Policy]:
+async def read_policies(bootstrap: KafkaConnection) -> list[Policy]:
     """The policies in force, in the order of their keys.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from connections.kafka import KafkaConnection
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.signing import load_private_key, load_trusted_keys, verify, write_keys
 from schemas.assignment import Assignment
@@ -16,7 +17,7 @@ from schemas.errors import SettingsError
 from schemas.scope import ALL
 from schemas.scope import Scope as DeviceScope
 from schemas.score import Stage
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.cli.commands.models.formatting import assignment_lines, print_content, status_lines
 from tocsin.cli.options import Json, Kafka, Note
 from tocsin.models.assignments import Announcement, announce, assignment_of, read_assignments
@@ -50,7 +51,7 @@ def publish(
     settings = load_settings()
     devices = _checked(scope, note)
     key = None if settings.model_key is None else load_private_key(settings.model_key)
-    bootstrap, store = kafka_address(settings, kafka), ArtefactStore(settings.store)
+    bootstrap, store = kafka_connection(settings, kafka), ArtefactStore(settings.store)
     # Before the file is stored: an unavailable broker should leave nothing behind.
     asyncio.run(read_assignments(bootstrap))
     artefact, report = store_model(file, store, key, detector)
@@ -123,7 +124,7 @@ def _change(
     json: bool,
 ) -> None:
     settings = load_settings()
-    bootstrap, key = kafka_address(settings, kafka), f"{detector}/{_checked(scope, note)}"
+    bootstrap, key = kafka_connection(settings, kafka), f"{detector}/{_checked(scope, note)}"
     assignments = asyncio.run(read_assignments(bootstrap))
     assignment_of(assignments, key)
 
@@ -140,7 +141,9 @@ def _checked(scope: str, note: str) -> DeviceScope:
     return devices
 
 
-def _finish(announcement: Announcement, settings: Settings, bootstrap: str, wait: float, *, json: bool) -> None:
+def _finish(
+    announcement: Announcement, settings: Settings, bootstrap: KafkaConnection, wait: float, *, json: bool
+) -> None:
     """Prints the new assignment and the workers' statuses; exit code 1 when a worker refuses, or none answers."""
     assignment = announcement.assignment
     statuses, workers = [], None

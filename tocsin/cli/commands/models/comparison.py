@@ -14,7 +14,7 @@ from schemas.assignment import Assignment
 from schemas.errors import SettingsError
 from schemas.scope import ALL
 from schemas.score import ModelRef, Score
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.cli.commands.models.formatting import print_content
 from tocsin.cli.options import Json, Kafka
 from tocsin.cli.time_args import time_ms
@@ -36,7 +36,7 @@ def compare(
     kafka: Kafka = None,
 ) -> None:
     """Compare shadow and champion on the same windows. Prints agreement, rank correlation and alarms a day."""
-    bootstrap = kafka_address(load_settings(), kafka)
+    bootstrap = kafka_connection(load_settings(), kafka)
     since_ms = time_ms(since, "--since", round(time.time() * 1_000))
     assignment = assignment_of(asyncio.run(read_assignments(bootstrap)), f"{detector}/{scope}")
     if assignment.shadow is None:

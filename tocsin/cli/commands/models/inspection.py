@@ -16,7 +16,7 @@ from processors.adapters.models.signing import load_trusted_keys
 from processors.adapters.models.signing import verify as verify_signature
 from schemas.errors import ModelRefused
 from schemas.score import Stage
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.cli.commands.models.formatting import print_assignments, print_content, print_manifest
 from tocsin.cli.options import Json, JsonLines, Kafka
 from tocsin.models.assignments import read_assignments
@@ -33,7 +33,7 @@ Reference = Annotated[
 
 def list_models(json: JsonLines = False, kafka: Kafka = None) -> None:
     """List the assigned models and their status on the workers."""
-    bootstrap = kafka_address(load_settings(), kafka)
+    bootstrap = kafka_connection(load_settings(), kafka)
     assignments = list(asyncio.run(read_assignments(bootstrap)).values())
     statuses = asyncio.run(newest_statuses(bootstrap))
     if json:
@@ -88,7 +88,7 @@ def _model(reference: str, stage: Stage, settings: Settings, kafka: str | None) 
     if is_file(reference):
         yield ModelFile(Path(reference), None)
         return
-    assignments = asyncio.run(read_assignments(kafka_address(settings, kafka)))
+    assignments = asyncio.run(read_assignments(kafka_connection(settings, kafka)))
     with downloaded(find_artefact(reference, stage, assignments), ArtefactStore(settings.store)) as model:
         yield model
 

@@ -18,7 +18,7 @@ from producers.sources.synthetic import synthetic_jobs
 from producers.stats import ProducerStats
 from schemas.device import Device
 from schemas.errors import SettingsError
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.cli.commands.produce.run import play, print_status, run
 from tocsin.cli.options import Kafka, Kind
 from tocsin.settings import load_settings
@@ -150,4 +150,4 @@ def produce_microphone(
     async def work(publisher: Publisher) -> None:
         await capture(options, manifest, publisher, stats, seconds=seconds)
 
-    run(kafka_address(load_settings(), kafka), stats, work, total_s=seconds, json=json, endless=seconds is None)
+    run(kafka_connection(load_settings(), kafka), stats, work, total_s=seconds, json=json, endless=seconds is None)

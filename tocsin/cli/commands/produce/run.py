@@ -12,18 +12,18 @@ from dataclasses import dataclass
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
+from connections.kafka import KafkaConnection
 from processors.adapters.metrics.address import parse_address
 from processors.adapters.metrics.health import Health
 from processors.adapters.metrics.server import serve_metrics
 from processors.app.logs import configure_logs
-from producers.kafka.connection import Connection
 from producers.kafka.publisher import Publisher
 from producers.player import MAX_CONCURRENT_REALTIME, play_all
 from producers.session import chunk_samples
 from producers.source import PlaybackJob
 from producers.stats import ProducerStats
 from schemas.errors import BrokerUnavailable, InputError
-from tocsin.addresses import kafka_address
+from tocsin.addresses import kafka_connection
 from tocsin.cli.commands.produce.metrics import ProducerCollector
 from tocsin.cli.main import INTERRUPTED
 from tocsin.console import terminal
@@ -64,7 +64,7 @@ def play(
     for job in jobs:
         for source in job.sources:
             chunk_samples(source.sample_rate, source.channels, chunk_seconds)
-    address = kafka_address(load_settings(), kafka)
+    address = kafka_connection(load_settings(), kafka)
     for failure in failures:
         print_status(f"tocsin: {failure}")
     if realtime and len(jobs) > MAX_CONCURRENT_REALTIME:
@@ -122,11 +122,13 @@ class _Summary:
         return "; ".join(parts)
 
 
-def run(address: str, stats: ProducerStats, work: Work, *, total_s: float | None, json: bool, endless: bool) -> None:
+def run(
+    kafka: KafkaConnection, stats: ProducerStats, work: Work, *, total_s: float | None, json: bool, endless: bool
+) -> None:
     """Runs until everything is delivered or the run is interrupted, prints the summary and sets the exit code.
 
     Args:
-        address: Kafka's bootstrap address.
+        kafka: the connection to Kafka.
         stats: what ``work`` counts in.
         work: sends everything.
         total_s: seconds of sound in all; None if it has no end.
@@ -136,7 +138,7 @@ def run(address: str, stats: ProducerStats, work: Work, *, total_s: float | None
     Raises:
         typer.Exit: a file failed, chunks were not delivered, or the run was interrupted.
     """
-    publisher = Publisher(Connection(address))
+    publisher = Publisher(kafka)
     health = Health(("kafka",), live_s=_LIVE_S)
     metrics = parse_address(load_settings().metrics)
     began = time.monotonic()
