@@ -33,7 +33,7 @@ TocsinError
 │   ├── DeviceNotAdmitted       too many devices without a manifest send at once
 │   └── MalformedRecord         JSON that does not match its type
 └── ModelRefused                an artefact is not loaded; the last good one continues
-    ├── DigestMismatch · SizeMismatch · Unsigned · WrongSignature
+    ├── DigestMismatch · SizeMismatch · Unsigned · WrongSignature · Replayed
     ├── ManifestInvalid · FeatureMismatch · ShapeMismatch · GoldenMismatch
     ├── ScoreInverted · ScoreNotFinite · ScoringFailed
     ├── ExternalData · UnsafePath · ForbiddenOperator
@@ -270,6 +270,10 @@ class Unsigned(ModelRefused):
 
 class WrongSignature(ModelRefused):
     """The signature is not one of a trusted key over this file."""
+
+
+class Replayed(ModelRefused):
+    """The announcement is older than the one that applies."""
 
 
 class ScoreInverted(ModelRefused):

@@ -53,6 +53,12 @@ class Needs:
         left_out = (self._fast and bool(marks & SLOW)) or (self._without_train and "train" in marks)
         return True if left_out else None
 
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+        """A module that the command line names is not asked about above."""
+        if self.pytest_ignore_collect(module_path):
+            return _LeftOut.from_parent(parent, path=module_path)
+        return None
+
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         unwanted = SLOW if self._fast else {"train"} if self._without_train else frozenset()
         left_out = [item for item in items if not unwanted.isdisjoint(mark.name for mark in item.iter_markers())]
@@ -111,6 +117,13 @@ class Needs:
             )
         self._refused.append(f"{item.nodeid} {told}")
         raise PermissionError(self._refused[-1])
+
+
+class _LeftOut(pytest.Module):
+    """A module without tests, which is not imported."""
+
+    def collect(self) -> list[pytest.Item | pytest.Collector]:
+        return []
 
 
 class _NoTrain(MetaPathFinder, Loader):

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from processors.app.logs import as_plain_text
-from schemas.errors import ContractError
+from schemas.errors import ContractError, ModelRefused
 from tocsin.terminal import print_error
 
 
@@ -41,7 +41,7 @@ def _as_line(_logger: structlog.typing.WrappedLogger, _name: str, event: structl
     return f"{stamp}{text}" + (f": {values}" if values else "") + (f"\n{trace}" if trace else "")
 
 
-def log_skipped_record(message: Any, expected: str, error: ContractError) -> None:
+def log_skipped_record(message: Any, expected: str, error: ContractError | ModelRefused) -> None:
     """Reports that a record of a topic was skipped, and why.
 
     Args:

@@ -14,6 +14,7 @@ from typing import Any
 
 import mode
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from connections.denials import right_denied
 from processors.adapters.kafka.compacted_topic import CompactedTopicFollower
@@ -24,6 +25,7 @@ from processors.adapters.kafka.topic_follower import TopicFollower
 from processors.adapters.kafka.unfinished_log import KafkaUnfinishedLog
 from processors.adapters.metrics.health import Health
 from processors.adapters.metrics.stream_collector import Gauge, StreamCollector
+from processors.adapters.models.announcements import Announcements
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.assigned import AssignedModels
 from processors.adapters.models.cache import ModelCache
@@ -122,12 +124,14 @@ class Worker:
         self._counts = StreamCounts()
         detectors = load_detectors(options.detectors)
         self._models = ModelAssignments(load_shipped_models(detectors))
+        trusted = _trusted_keys(options)
         self._assigned = AssignedModels(
             options.kafka,
             self._models,
-            _source(options),
+            _source(options, trusted),
             lambda status: self._send([(MODEL_STATUS, status)]),
             detectors,
+            announcements=Announcements(trusted, options.model_cache),
             on_refused=lambda error: self._counts.models_refused.update((error,)),
         )
         self._manifests = CompactedTopicFollower(options.kafka, DEVICES, Device)
@@ -318,6 +322,12 @@ def _place(record: Record) -> int | None:
     return 0 if record.key is not None and len(record.key) > _MAX_HASHED_KEY_BYTES else None
 
 
-def _source(options: WorkerOptions) -> ModelSource:
-    trusted = () if options.model_trusted is None else load_trusted_keys(options.model_trusted)
+def _source(options: WorkerOptions, trusted: Sequence[Ed25519PublicKey]) -> ModelSource:
     return ModelSource(ArtefactStore(options.model_store), ModelCache(options.model_cache), trusted)
+
+
+def _trusted_keys(options: WorkerOptions) -> tuple[Ed25519PublicKey, ...]:
+    if options.model_trusted is not None:
+        return load_trusted_keys(options.model_trusted)
+    _log.warning("no key is trusted: whoever can write to the models topic chooses what scores; TOCSIN_MODEL_TRUSTED")
+    return ()

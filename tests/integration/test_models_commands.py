@@ -173,6 +173,33 @@ def test_signatures_are_required_with_trusted_keys(tocsin: Run, tmp_path: Path, 
     assert (foreign.returncode, "REFUSED  signature: WrongSignature" in foreign.stdout) == (1, True)
 
 
+def test_nothing_unsigned_changes_anything_once_a_key_is_trusted(tocsin: Run, tmp_path: Path, scope: str) -> None:
+    keys = printed(tocsin("keygen", "--out", "keys", "--json"))
+    trusted = {"TOCSIN_MODEL_TRUSTED": keys["public"]}
+    signing = {"TOCSIN_MODEL_KEY": keys["private"], **trusted}
+    first, second = (str(model(tmp_path, version)) for version in ("1", "2"))
+    for file in (first, second):
+        printed(tocsin("publish", file, "--scope", scope, "--json", **signing))
+
+    for change in ("rollback", "retire"):
+        refused = tocsin(change, "machine", "--scope", scope, **trusted)
+        assert (refused.returncode, "TOCSIN_MODEL_KEY" in refused.stderr) == (1, True)
+    # Whoever trusts no key may announce what they like: those who trust one do not see it.
+    assert tocsin("retire", "machine", "--scope", scope).returncode == 0
+    assert assigned(tocsin, scope, **trusted)["champion"]["version"] == "2"
+    assert assigned(tocsin, scope)["champion"] is None
+
+    printed(tocsin("rollback", "machine", "--scope", scope, "--json", **signing))
+    assert assigned(tocsin, scope, **trusted)["champion"]["version"] == "1"
+
+
+def assigned(tocsin: Run, scope: str, **environment: str) -> dict[str, Any]:
+    """The assignment of a scope as `models list` shows it."""
+    listed = tocsin("list", "--json", **environment).stdout.splitlines()
+    (found,) = [one["assignment"] for one in map(json.loads, listed) if one["assignment"]["scope"] == scope]
+    return found
+
+
 def test_a_model_that_fails_a_check_is_not_published(tocsin: Run, kafka: str, tmp_path: Path, scope: str) -> None:
     off = described(graph(), manifest())
     off.graph.initializer[0].raw_data = bytes(len(off.graph.initializer[0].raw_data))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from connections.kafka import KafkaConnection
 from processors.adapters.models.artefact_store import ArtefactStore
-from processors.adapters.models.signing import load_private_key
 from schemas.assignment import Assignment
 from schemas.scope import Scope
 from schemas.score import Stage
 from tocsin.addresses import kafka_connection
+from tocsin.models.keys import signing_key, trusted_keys
 from tocsin.models.publish import announce_artefact, store_model
 from tocsin.settings import load_settings
 
@@ -81,6 +81,7 @@ async def publish_model(
     """
     known = load_settings()
     bootstrap = kafka_connection(known, kafka)
-    key = None if known.model_key is None else load_private_key(known.model_key)
+    key, trusted = signing_key(known), trusted_keys(known)
     artefact, _ = await asyncio.to_thread(store_model, Path(path), ArtefactStore(known.store), key)
-    return (await announce_artefact(artefact, bootstrap, Scope.from_option(scope), stage, note)).assignment
+    devices = Scope.from_option(scope)
+    return (await announce_artefact(artefact, bootstrap, devices, stage, note, key, trusted)).assignment

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
 from connections.kafka import KafkaConnection
+from processors.adapters.models.announcements import Announcements, sign_record, verify_record
 from schemas.artefact import Artefact
 from schemas.assignment import Assignment
-from schemas.errors import ContractError, SettingsError
+from schemas.errors import ContractError, ModelRefused, SettingsError
 from schemas.topics import MODELS
 from tocsin.client.topic_reader import consumer_of, read_newest, read_to_end, record_of
 from tocsin.client.topic_writer import write_records
 from tocsin.diagnostics import log_skipped_record
+
+Trusted = Sequence[Ed25519PublicKey]
 
 Change = Callable[[Assignment | None, int], Assignment]
 
@@ -32,16 +37,31 @@ class Announcement:
     concurrent: Assignment | None
 
 
-async def read_assignments(bootstrap: KafkaConnection) -> dict[str, Assignment]:
-    """The newest assignment by key, in the order of the keys.
+async def read_assignments(bootstrap: KafkaConnection, trusted: Trusted = ()) -> dict[str, Assignment]:
+    """The assignment that applies to each key, in the order of the keys.
+
+    Args:
+        bootstrap: the connection to Kafka.
+        trusted: with keys, only what is signed with one of them counts, as on workers; the rest is reported.
 
     Raises:
         BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
-    return await read_newest(bootstrap, MODELS, Assignment, "assignment")
+    if not trusted:
+        return await read_newest(bootstrap, MODELS, Assignment, "assignment")
+    found: dict[str, Assignment] = {}
+    for assignment in await _history(bootstrap, None, trusted):
+        found[assignment.key()] = assignment
+    return dict(sorted(found.items()))
 
 
-async def announce(bootstrap: KafkaConnection, key: str, change: Change) -> Announcement:
+async def announce(
+    bootstrap: KafkaConnection,
+    key: str,
+    change: Change,
+    sign_with: Ed25519PrivateKey | None = None,
+    trusted: Trusted = (),
+) -> Announcement:
     """Changes the newest record under a key.
 
     Kafka has no compare and set. The topic is read again after the write, to report a concurrent change of the same
@@ -51,17 +71,26 @@ async def announce(bootstrap: KafkaConnection, key: str, change: Change) -> Anno
         bootstrap: the connection to Kafka.
         key: ``<detector>/<scope>``.
         change: makes the new record from the newest one and the time, nanoseconds since 1970.
+        sign_with: the key to sign the record with; None leaves it unsigned.
+        trusted: keys of which one must have signed the newest record, and the new one; without any, none is needed.
 
     Raises:
         UserError: ``change`` refuses.
+        Unsigned, WrongSignature: workers that trust these keys would ignore the change; nothing is announced.
         BrokerUnavailable, SettingsError: as in :func:`tocsin.client.topic_reader.consumer_of`.
     """
-    current = (await read_assignments(bootstrap)).get(key)
-    assignment = change(current, time.time_ns())
-    await write_records(bootstrap, [(MODELS, assignment.to_record())])
+    current = (await read_assignments(bootstrap, trusted)).get(key)
+    # Later than what it replaces, whatever this machine's clock says: workers take an older one for a replay.
+    assignment = change(current, max(time.time_ns(), 0 if current is None else current.announced_ns + 1))
+    record = assignment.to_record()
+    if sign_with is not None:
+        record = sign_record(record, sign_with)
+    if trusted:
+        verify_record(record, trusted)
+    await write_records(bootstrap, [(MODELS, record)])
     others = [
         other
-        for other in await _history(bootstrap, key)
+        for other in await _history(bootstrap, key, trusted)
         if other.revision >= assignment.revision and other.event_id() != assignment.event_id()
     ]
     return Announcement(assignment, others[-1] if others else None)
@@ -89,18 +118,21 @@ def artefacts_of(assignments: dict[str, Assignment]) -> dict[str, Artefact]:
     }
 
 
-async def _history(bootstrap: KafkaConnection, key: str) -> list[Assignment]:
-    """The assignments under a key that the topic still holds, oldest first."""
+async def _history(bootstrap: KafkaConnection, key: str | None, trusted: Trusted) -> list[Assignment]:
+    """The assignments under a key, or all, that the topic still holds, oldest first; with keys, those that apply."""
     found: list[Assignment] = []
+    announcements = Announcements(trusted)
     async with consumer_of(bootstrap, [MODELS]) as consumer:
         async for message in read_to_end(consumer):
             if message.value is None:
                 continue
             try:
-                assignment = Assignment.from_record(record_of(message))
-            except ContractError as error:
+                record = record_of(message)
+                assignment = Assignment.from_record(record)
+                announcements.accept(assignment, record)
+            except (ContractError, ModelRefused) as error:
                 log_skipped_record(message, "assignment", error)
                 continue
-            if assignment.key() == key:
+            if key in (None, assignment.key()):
                 found.append(assignment)
     return found

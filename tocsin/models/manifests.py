@@ -12,17 +12,18 @@ from processors.adapters.models.onnx_model import load_shipped_models
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest
 from schemas.score import ModelRef
-from tocsin.models.assignments import artefacts_of, read_assignments
+from tocsin.models.assignments import Trusted, artefacts_of, read_assignments
 from tocsin.models.lookup import downloaded
 
 
-async def manifest_of(bootstrap: KafkaConnection, store: str, model: ModelRef) -> Manifest:
+async def manifest_of(bootstrap: KafkaConnection, store: str, model: ModelRef, trusted: Trusted = ()) -> Manifest:
     """The manifest of a shipped or announced model.
 
     Args:
         bootstrap: the connection to Kafka.
         store: address of the artefact store.
         model: as scores refer to it.
+        trusted: see :func:`tocsin.models.assignments.read_assignments`.
 
     Raises:
         SettingsError: the model is neither shipped nor announced.
@@ -31,7 +32,7 @@ async def manifest_of(bootstrap: KafkaConnection, store: str, model: ModelRef) -
     for shipped in load_shipped_models(load_detectors()).values():
         if shipped.sha256 == model.sha256:
             return shipped.manifest
-    artefact = artefacts_of(await read_assignments(bootstrap)).get(model.sha256)
+    artefact = artefacts_of(await read_assignments(bootstrap, trusted)).get(model.sha256)
     if artefact is None:
         raise SettingsError(
             f"model {model.name} {model.version} ({model.sha256[:12]}) neither ships with this build nor was announced:"

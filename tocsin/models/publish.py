@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from connections.kafka import KafkaConnection
 from processors.adapters.models.artefact_store import ArtefactStore
@@ -31,6 +32,7 @@ def publish(
     stage: Stage = "champion",
     key: Ed25519PrivateKey | None = None,
     note: str = "",
+    trusted: Sequence[Ed25519PublicKey] = (),
 ) -> Assignment:
     """Checks a model as workers will, stores and announces it; blocks.
 
@@ -40,8 +42,9 @@ def publish(
         kafka: the connection to Kafka.
         scope: the devices that it scores.
         stage: ``champion`` or ``shadow``.
-        key: to sign it with; None leaves it unsigned.
+        key: to sign it and its announcement with; None leaves both unsigned.
         note: for people, at most 500 characters.
+        trusted: keys that workers trust; see :func:`tocsin.models.assignments.announce`.
 
     Returns:
         The new assignment.
@@ -52,7 +55,7 @@ def publish(
         StoreUnavailable, BrokerUnavailable: it could not be stored, or not announced.
     """
     stored, _ = store_model(path, store, key)
-    return asyncio.run(announce_artefact(stored, kafka, scope, stage, note)).assignment
+    return asyncio.run(announce_artefact(stored, kafka, scope, stage, note, key, trusted)).assignment
 
 
 def store_model(
@@ -83,11 +86,17 @@ def store_model(
 
 
 async def announce_artefact(
-    artefact: Artefact, kafka: KafkaConnection, scope: Scope, stage: Stage, note: str
+    artefact: Artefact,
+    kafka: KafkaConnection,
+    scope: Scope,
+    stage: Stage,
+    note: str,
+    key: Ed25519PrivateKey | None = None,
+    trusted: Sequence[Ed25519PublicKey] = (),
 ) -> Announcement:
     """Announces an artefact of :func:`store_model`; as :func:`publish`."""
 
     def change(current: Assignment | None, now_ns: int) -> Assignment:
         return with_model(current, artefact, scope, stage, note, now_ns)
 
-    return await announce(kafka, f"{artefact.detector}/{scope}", change)
+    return await announce(kafka, f"{artefact.detector}/{scope}", change, key, trusted)

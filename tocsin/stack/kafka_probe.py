@@ -15,6 +15,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from connections.denials import unmet_demand
 from connections.kafka import KafkaConnection
+from schemas.addresses import without_password
 from schemas.errors import BrokerUnavailable, SettingsError
 
 
@@ -84,14 +85,20 @@ def parse_bootstrap(bootstrap: str) -> list[tuple[str, int]]:
     """Split ``"host:port,[::1]:port"``.
 
     Raises:
-        SettingsError: an address has no host, or no port from 1 to 65535.
+        SettingsError: an address has no host, or no port from 1 to 65535, or comes with a user or password.
     """
+    if "@" in bootstrap:
+        raise SettingsError(
+            f"Kafka address {without_password(bootstrap)!r} comes with a user or password: give host:port alone"
+        )
     addresses = []
     for piece in bootstrap.split(","):
         host, _, port = piece.strip().rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
         malformed = not host or any(mark in "/@ " for mark in host)
         if malformed or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
-            raise SettingsError(f"Kafka address {piece.strip()!r} is not host:port, such as localhost:9092")
+            raise SettingsError(
+                f"Kafka address {without_password(piece.strip())!r} is not host:port, such as localhost:9092"
+            )
         addresses.append((host, int(port)))
     return addresses

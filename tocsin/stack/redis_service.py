@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from connections.redis import redis_denial
-from schemas.addresses import without_password
+from schemas.addresses import reason, without_password
 from schemas.errors import RedisUnavailable, SettingsError
 from tocsin.stack.passwords import password_in, write_private
 from tocsin.stack.ports import HOST
@@ -109,10 +109,11 @@ def reach(url: str, timeout_s: float = 5.0) -> str:
     """
     try:
         client = _client(url, timeout_s)
-    except ValueError as error:
+    except (ValueError, TypeError):
+        # The library's own text may quote a part of the password, and so would a traceback of it.
         raise SettingsError(
             f"Redis address {without_password(url)!r} is not a URL such as redis://localhost:6379/0"
-        ) from error
+        ) from None
     try:
         with client:
             client.ping()
@@ -121,11 +122,14 @@ def reach(url: str, timeout_s: float = 5.0) -> str:
         if denial := redis_denial(error, url):
             raise denial from None
         raise RedisUnavailable(
-            f"Redis at {without_password(url)} does not answer ({error}): check the address and that the server runs, "
-            "or omit the address to start one here"
-        ) from error
+            f"Redis at {without_password(url)} does not answer ({reason(error, url)}): check the address and that the"
+            " server runs, or omit the address to start one here"
+        ) from None
 
 
 def _client(url: str, timeout_s: float) -> redis.Redis:
     once = Retry(NoBackoff(), 0)  # by default a client retries for seconds
-    return redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=once)
+    client = redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=once)
+    # An option in the URL that the library does not know is noticed here only.
+    client.connection_pool.make_connection()
+    return client

@@ -18,6 +18,7 @@ from typing import IO
 
 import fsspec
 
+from schemas.addresses import without_password
 from schemas.artefact import MAX_ARTEFACT_BYTES, Artefact
 from schemas.errors import (
     DigestMismatch,
@@ -36,6 +37,8 @@ _FETCH_S = 60.0
 _STALE_S = 3_600.0
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _S3_OPTIONS = {"config_kwargs": {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 2}}}
+_REDIRECTING = frozenset({"http", "https", "webhdfs"})
+"""Servers that may send a reader to any other address."""
 
 
 class ArtefactStore:
@@ -54,9 +57,15 @@ class ArtefactStore:
         if not separator:
             scheme, rest = "file", os.path.abspath(Path(text).expanduser())  # noqa: PTH100 - resolve() follows links
         location = rest.rstrip("/")
-        if not _SCHEME.fullmatch(scheme) or not location or {"..", "."} & set(location.split("/")):
-            raise SettingsError(f"{text!r} cannot be a store of models: name a folder, or s3://bucket/prefix")
-        if "@" in location or "?" in location:
+        if (
+            not _SCHEME.fullmatch(scheme)
+            or scheme in _REDIRECTING
+            or not location
+            or {"..", "."} & set(location.split("/"))
+        ):
+            shown = without_password(text)
+            raise SettingsError(f"{shown!r} cannot be a store of models: name a folder, or s3://bucket/prefix")
+        if scheme != "file" and set("@?#") & set(location):
             raise SettingsError("a store's address may hold no credentials: leave them to the environment (AWS_...)")
         self.url = f"{scheme}://{location}"
         self._folder = Path(location) if scheme == "file" else None
@@ -66,7 +75,7 @@ class ArtefactStore:
             self._files = fsspec.filesystem(scheme, **(_S3_OPTIONS if scheme == "s3" else {}))
         except (ImportError, ValueError) as error:
             extra = ": pip install 'tocsin[s3]'" if scheme == "s3" else ""
-            raise SettingsError(f"no store can be opened at {text!r} ({error}){extra}") from None
+            raise SettingsError(f"no store can be opened at {self.url!r} ({error}){extra}") from None
 
     def url_of(self, sha256: str) -> str:
         """The address of a file, stored or not."""

@@ -15,6 +15,7 @@ import structlog
 from connections.kafka import KafkaConnection
 from processors.adapters.kafka.messages import key_of, record_of
 from processors.adapters.kafka.topic_follower import TopicFollower
+from processors.adapters.models.announcements import Announcements
 from processors.adapters.models.keeper import ModelKeeper, ModelProvider, Wanted
 from processors.core.alerting.detectors import Detectors
 from processors.core.models.assignments import ModelAssignments, Target
@@ -45,6 +46,7 @@ class AssignedModels:
         provider: of models.
         send: sends a status; it may fail.
         detectors: by name; assignments for others are ignored.
+        announcements: which of the topic's records apply; all of them unless given.
         worker: this worker's name; host and process id unless given.
         on_refused: called with the error class of every refusal.
     """
@@ -56,11 +58,13 @@ class AssignedModels:
         provider: ModelProvider,
         send: Callable[[Record], Awaitable[None]],
         detectors: Detectors,
+        announcements: Announcements | None = None,
         worker: str | None = None,
         on_refused: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._on_refused = on_refused
         self._detectors = detectors
+        self._announcements = announcements or Announcements()
         self._models = models
         self._provider = provider
         self._send = send
@@ -77,6 +81,9 @@ class AssignedModels:
         One that is not available at the first attempt is not waited for: until it is, the wider scope's model scores.
         """
         self._tasks.append(asyncio.create_task(self._send_statuses(), name="model-status"))
+        # What was announced last stands, even if someone has since removed it from the topic.
+        for assignment in self._announcements.restored():
+            self._assign(assignment)
         await self._follower.start()
         while not await self._follower.catch_up():
             _log.warning("the assigned models are not known yet; nothing is scored meanwhile")
@@ -101,6 +108,9 @@ class AssignedModels:
         Raises:
             ContractError: it is not an assignment.
         """
+        if message.value is None and self._announcements.signed_only:
+            _log.error("tombstone ignored: it is not signed; `tocsin models retire` signs", key=key_of(message)[:200])
+            return
         if message.value is None:
             detector, _, scope = key_of(message).partition("/")
             try:
@@ -110,13 +120,26 @@ class AssignedModels:
             for stage in _STAGES:
                 self._want(Target(detector, retired, stage), Wanted(None, -1))
             return
-        assignment = Assignment.from_record(record_of(message))
+        record = record_of(message)
+        assignment = Assignment.from_record(record)
+        try:
+            self._announcements.accept(assignment, record)
+        except ModelRefused as error:
+            self._ignore(assignment, error)
+            return
+        self._assign(assignment)
+
+    def _assign(self, assignment: Assignment) -> None:
         if assignment.detector not in self._detectors:
             _log.warning("assignment ignored: this build has no such detector", detector=assignment.detector)
             return
-        artefacts: dict[Stage, Artefact | None] = {"champion": assignment.champion, "shadow": assignment.shadow}
-        for stage, artefact in artefacts.items():
-            self._want(Target(assignment.detector, assignment.scope, stage), Wanted(artefact, assignment.revision))
+        for target, wanted in _targets(assignment):
+            self._want(target, wanted)
+
+    def _ignore(self, assignment: Assignment, error: ModelRefused) -> None:
+        _log.error("announcement ignored", key=assignment.key(), revision=assignment.revision, error=str(error))
+        for target, wanted in _targets(assignment):
+            self._report(target, wanted, "refused", error)
 
     def refuse(self, sha256: str, error: ModelRefused) -> bool:
         """Takes a model that failed while it scored from its targets; False where it is assigned to none.
@@ -184,3 +207,11 @@ class AssignedModels:
             except Exception as error:
                 # A status is for people; scoring does not depend on it.
                 _log.warning("a model's status was not sent", state=status.state, error=repr(error))
+
+
+def _targets(assignment: Assignment) -> list[tuple[Target, Wanted]]:
+    artefacts: dict[Stage, Artefact | None] = {"champion": assignment.champion, "shadow": assignment.shadow}
+    return [
+        (Target(assignment.detector, assignment.scope, stage), Wanted(artefact, assignment.revision))
+        for stage, artefact in artefacts.items()
+    ]

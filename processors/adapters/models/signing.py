@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,8 +91,25 @@ def load_trusted_keys(path: Path) -> tuple[Ed25519PublicKey, ...]:
 
 def sign(artefact: Artefact, key: Ed25519PrivateKey) -> Artefact:
     """The artefact with its signature."""
-    signature = base64.b64encode(key.sign(artefact.signed_bytes())).decode()
-    return artefact.model_copy(update={"signature": signature})
+    return artefact.model_copy(update={"signature": signature_of(artefact.signed_bytes(), key)})
+
+
+def signature_of(data: bytes, key: Ed25519PrivateKey) -> str:
+    """The signature of bytes, base64."""
+    return base64.b64encode(key.sign(data)).decode()
+
+
+def is_signed_by(trusted: Sequence[Ed25519PublicKey], signature: str, data: bytes) -> bool:
+    """Whether one of the keys made a signature, base64, of bytes."""
+    try:
+        raw = base64.b64decode(signature, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    for key in trusted:
+        with contextlib.suppress(InvalidSignature):
+            key.verify(raw, data)
+            return True
+    return False
 
 
 def verify(artefact: Artefact, trusted: Sequence[Ed25519PublicKey]) -> None:
@@ -105,20 +123,11 @@ def verify(artefact: Artefact, trusted: Sequence[Ed25519PublicKey]) -> None:
         return
     if artefact.signature is None:
         raise Unsigned(f"{artefact.sha256[:12]} is not signed: publish it with TOCSIN_MODEL_KEY set")
-    try:
-        signature = base64.b64decode(artefact.signature, validate=True)
-    except (binascii.Error, ValueError):
-        signature = b""
-    for key in trusted:
-        try:
-            key.verify(signature, artefact.signed_bytes())
-        except InvalidSignature:
-            continue
-        return
-    raise WrongSignature(
-        f"the signature of {artefact.sha256[:12]} is by none of the {len(trusted)} trusted keys: sign it with one of"
-        " them, or add the signer's public key to TOCSIN_MODEL_TRUSTED"
-    )
+    if not is_signed_by(trusted, artefact.signature, artefact.signed_bytes()):
+        raise WrongSignature(
+            f"the signature of {artefact.sha256[:12]} is by none of the {len(trusted)} trusted keys: sign it with one"
+            " of them, or add the signer's public key to TOCSIN_MODEL_TRUSTED"
+        )
 
 
 def _public_key(path: Path) -> Ed25519PublicKey:

@@ -18,7 +18,7 @@ from connections.redis import redis_denial
 from processors.adapters.redis.state_codec import StateTexts, deflate_state, inflate_state
 from processors.adapters.redis.state_store import Change, StateKey
 from processors.core.alerting.detector_state import DetectorState
-from schemas.addresses import without_password
+from schemas.addresses import reason, without_password
 from schemas.errors import RedisUnavailable, SettingsError
 
 _FULL = "OOM command not allowed"
@@ -52,7 +52,9 @@ class RedisStates:
             self._redis = redis.asyncio.Redis.from_url(
                 url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
             )
-        except ValueError:
+            # An option in the URL that the library does not know is noticed here only.
+            self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        except (ValueError, TypeError):
             # The library's own text may quote a part of the password.
             raise SettingsError(
                 f"Redis address {self._display_url!r} cannot be read: write it as redis://host:6379/0"
@@ -142,8 +144,8 @@ class RedisStates:
                 ) from None
             if denial := redis_denial(error, self._url):
                 raise denial from None
-            reason = str(error) or type(error).__name__
-            raise RedisUnavailable(f"Redis at {self._display_url} does not answer: {reason}") from None
+            said = reason(error, self._url)
+            raise RedisUnavailable(f"Redis at {self._display_url} does not answer: {said}") from None
 
 
 def _name(key: StateKey) -> str:

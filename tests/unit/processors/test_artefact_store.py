@@ -296,9 +296,11 @@ def test_partial_files_of_a_killed_process_are_deleted(store: ArtefactStore, fil
     [
         "ftp+nothing://host/x",
         "s3://key:secret@bucket/x",
+        "http://169.254.169.254/models",
+        "https://models.example/x",
+        "simplecache::s3://bucket/x",
         "file:///",
         "s3://",
-        "simplecache::s3://bucket/x",
         "file:///data/../x",
         "s3://bucket/x?a=b",
         "S3://bucket",

@@ -128,7 +128,7 @@ def _publish(
     environment: Settings, bootstrap: KafkaConnection, path: Path, device: str, stage: Stage, audio: DeviceAudio
 ) -> Assignment:
     from processors.adapters.models.artefact_store import ArtefactStore
-    from processors.adapters.models.signing import load_private_key
+    from tocsin.models.keys import signing_key, trusted_keys
     from tocsin.models.publish import publish
 
     return publish(
@@ -137,7 +137,8 @@ def _publish(
         kafka=bootstrap,
         scope=Scope.of_device(device),
         stage=stage,
-        key=load_private_key(environment.model_key) if environment.model_key else None,
+        key=signing_key(environment),
+        trusted=trusted_keys(environment),
         note=f"trained on {audio.seconds / 60.0:.1f} minutes of its own sound",
     )
 

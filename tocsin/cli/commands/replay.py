@@ -23,6 +23,7 @@ from tocsin.cli.time_args import time_ms
 from tocsin.client.alert_openings import opening_scores
 from tocsin.client.scores import read_feedback, read_scores
 from tocsin.console import spinner
+from tocsin.models.keys import trusted_keys
 from tocsin.models.manifests import manifest_of
 from tocsin.settings import load_settings
 from tocsin.terminal import print_json, print_line
@@ -61,7 +62,7 @@ def replay(
             read_scores(bootstrap, since_ms, detector, device, lambda count: show(f"reading scores: {count:,}"))
         )
     scores = _of_one_detector(device, since, [score for score in read if score.stage == "champion"])
-    model = asyncio.run(manifest_of(bootstrap, options.store, scores[-1].model))
+    model = asyncio.run(manifest_of(bootstrap, options.store, scores[-1].model, trusted_keys(options)))
     mine = [score for score in scores if score.model.sha256 == scores[-1].model.sha256]
     role = detector_named(mine[0].detector, load_detectors(options.detectors))
     last = mine[-1].explanation

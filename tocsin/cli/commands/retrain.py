@@ -19,7 +19,6 @@ from processors.adapters.metrics.health import Health
 from processors.adapters.metrics.server import serve_metrics
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.onnx_model import OnnxModel
-from processors.adapters.models.signing import load_private_key, load_trusted_keys
 from schemas.errors import OutputError, SettingsError
 from schemas.identity import is_name
 from schemas.scope import Scope
@@ -32,6 +31,7 @@ from tocsin.client.devices import read_fleet
 from tocsin.console import DataTable, terminal
 from tocsin.diagnostics import log_line
 from tocsin.models.assignments import read_assignments
+from tocsin.models.keys import signing_key, trusted_keys
 from tocsin.models.publish import publish
 from tocsin.retraining.champions import champions_of
 from tocsin.retraining.retrain import PLOT, RetrainOutcome, RetrainRequest
@@ -119,8 +119,7 @@ def retrain(
     bootstrap = kafka_connection(environment, kafka)
     # An unusable option is refused before hours of training, not after.
     recipe_of(recipe)
-    key = load_private_key(environment.model_key) if environment.model_key else None
-    trusted = load_trusted_keys(environment.model_trusted) if environment.model_trusted else ()
+    key, trusted = signing_key(environment), trusted_keys(environment)
     store = ArtefactStore(environment.store)
     fleet = asyncio.run(read_fleet(bootstrap))
     metrics = serve_metrics("retrain", parse_address(environment.metrics), Health())
@@ -139,7 +138,7 @@ def retrain(
 
         def champions(names: Sequence[str], detector: str) -> Mapping[str, OnnxModel | None]:
             kinds = {name: fleet[name].kind if name in fleet else environment.default_kind for name in names}
-            assigned = asyncio.run(read_assignments(bootstrap))
+            assigned = asyncio.run(read_assignments(bootstrap, trusted))
             return champions_of(kinds, detector, assigned, store, trusted, workspace / "models")
 
         outcome = retrain_model(retraining, files, out, workspace, champions)
@@ -150,7 +149,14 @@ def retrain(
         if outcome.model is not None and not outcome.worse and not dry_run:
             note = f"retrained on {', '.join(outcome.devices)}"[:_MAX_NOTE]
             assignment = publish(
-                outcome.model, store=store, kafka=bootstrap, scope=report["scope"], stage="shadow", key=key, note=note
+                outcome.model,
+                store=store,
+                kafka=bootstrap,
+                scope=report["scope"],
+                stage="shadow",
+                key=key,
+                note=note,
+                trusted=trusted,
             )
             report["published"] = {"key": assignment.key(), "revision": assignment.revision, "stage": "shadow"}
             _write_report(out, report)

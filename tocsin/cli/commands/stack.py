@@ -51,6 +51,8 @@ Partitions = Annotated[
 ]
 OldComponentsFolder = Annotated[Path | None, typer.Option("--parts", hidden=True)]
 DATA = Path(".tocsin")
+_SIGNED_ONLY = "only those announced with a trusted key score (TOCSIN_MODEL_TRUSTED)"
+_UNSIGNED = "no key is trusted: whoever can write to the models topic chooses what scores (TOCSIN_MODEL_TRUSTED)"
 
 
 def up(
@@ -112,11 +114,14 @@ def down(data: Data = DATA, json: Json = False) -> None:
 def status(data: Data = DATA, json: Json = False) -> None:
     """Show the state of Kafka and Redis. Exit code 1 unless both run and answer."""
     found = stack_status(data, _given_kafka(data))
+    signed = load_settings().model_trusted is not None
     if json:
-        _print_json({"data": str(data.absolute()), "services": [one.model_dump(mode="json") for one in found]})
+        services = [one.model_dump(mode="json") for one in found]
+        _print_json({"data": str(data.absolute()), "services": services, "signed_models_only": signed})
     else:
         _print_services(found)
         print_line(f"data  {data.absolute()}")
+        print_line(f"models  {_SIGNED_ONLY if signed else _UNSIGNED}")
         for service in found:
             if service.log_end is not None:
                 print_error(f"{service.name} ended by itself; the end of its log:")

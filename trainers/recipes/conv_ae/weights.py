@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import warnings
 from pathlib import Path
 
 import torch
@@ -22,11 +22,15 @@ def load_weights(net: nn.Module, path: Path) -> None:
         UnreadableInput: it cannot be read, or has other layers.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of a file of another kind, which is refused below.
+            warnings.simplefilter("ignore")
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UnreadableInput(f"{path} cannot be read: {error.strerror}: give a file of published weights") from None
-    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
-        # torch's own message has many lines, and advises loading the file unsafely.
+    except Exception:
+        # torch passes on any error of its readers; its own message has many lines, and advises loading the file
+        # unsafely.
         raise UnreadableInput(f"{path} is not a torch state dict of tensors alone: give published weights") from None
     expected = {name: tensor.shape for name, tensor in net.state_dict().items()}
     if (

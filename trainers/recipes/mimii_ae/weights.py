@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
-import numpy as np
 import torch
 from torch import nn
 
 from schemas.errors import UnreadableInput
+from trainers.data.hdf5 import plain_array
 from trainers.recipes.mimii_ae.network import WIDTHS, VectorAutoencoder
 
 
@@ -28,17 +28,13 @@ def load_weights(net: VectorAutoencoder, path: Path) -> None:
     dense = [layer for layer in net.layers if isinstance(layer, nn.Linear)]
     try:
         with h5py.File(path, "r") as file:
-            layers = file["model_weights"]
             for number, layer in enumerate(dense):
                 name = "dense" if number == 0 else f"dense_{number}"
-                kernel = np.asarray(layers[name][name]["kernel:0"], dtype=np.float32)
-                bias = np.asarray(layers[name][name]["bias:0"], dtype=np.float32)
-                if kernel.T.shape != tuple(layer.weight.shape) or bias.shape != tuple(layer.bias.shape):
-                    raise UnreadableInput(
-                        f"{path}: layer {name!r} is {kernel.shape}, not {tuple(layer.weight.T.shape)}: another network"
-                    )
+                wide, narrow = layer.in_features, layer.out_features
+                kernel = plain_array(file, "model_weights", name, name, "kernel:0", shape=(wide, narrow))
+                bias = plain_array(file, "model_weights", name, name, "bias:0", shape=(narrow,))
                 with torch.no_grad():
                     layer.weight.copy_(torch.from_numpy(kernel.T.copy()))
                     layer.bias.copy_(torch.from_numpy(bias))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UnreadableInput(f"{path} cannot be read as Keras weights of {WIDTHS}: {error}") from None

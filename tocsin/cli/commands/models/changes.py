@@ -11,7 +11,7 @@ import typer
 
 from connections.kafka import KafkaConnection
 from processors.adapters.models.artefact_store import ArtefactStore
-from processors.adapters.models.signing import load_private_key, load_trusted_keys, verify, write_keys
+from processors.adapters.models.signing import verify, write_keys
 from schemas.assignment import Assignment
 from schemas.errors import SettingsError
 from schemas.scope import ALL
@@ -22,6 +22,7 @@ from tocsin.cli.commands.models.formatting import assignment_lines, print_conten
 from tocsin.cli.options import Json, Kafka, Note
 from tocsin.models.assignments import Announcement, announce, assignment_of, read_assignments
 from tocsin.models.changes import promoted, retired, rolled_back
+from tocsin.models.keys import signing_key, trusted_keys
 from tocsin.models.manifests import worse_than_chance
 from tocsin.models.publish import announce_artefact, store_model
 from tocsin.models.statuses import count_workers, wait_for_statuses
@@ -47,16 +48,15 @@ def publish(
     json: Json = False,
     kafka: Kafka = None,
 ) -> None:
-    """Check, store, sign and announce a model. It is signed if TOCSIN_MODEL_KEY is set."""
+    """Check, store, sign and announce a model. It and its announcement are signed if TOCSIN_MODEL_KEY is set."""
     settings = load_settings()
     devices = _checked(scope, note)
-    key = None if settings.model_key is None else load_private_key(settings.model_key)
+    key, trusted = signing_key(settings), trusted_keys(settings)
     bootstrap, store = kafka_connection(settings, kafka), ArtefactStore(settings.store)
     # Before the file is stored: an unavailable broker should leave nothing behind.
-    asyncio.run(read_assignments(bootstrap))
+    asyncio.run(read_assignments(bootstrap, trusted))
     artefact, report = store_model(file, store, key, detector)
-    if settings.model_trusted is not None:
-        verify(artefact, load_trusted_keys(settings.model_trusted))
+    verify(artefact, trusted)
     if not json:
         cost = f"{report.window_s * 1e3:.2g} ms a window, {report.resident_bytes / 2**20:.0f} MiB"
         print_line(f"checked: {report.nodes} nodes, golden scores within {report.golden_off:.1g}, {cost}")
@@ -66,7 +66,7 @@ def publish(
             f"tocsin: the model's manifest states {name} {value:.3f}: it scores anomalies below normal sound;"
             " `tocsin models rollback` takes it back"
         )
-    announcement = announce_artefact(artefact, bootstrap, devices, stage, note)
+    announcement = announce_artefact(artefact, bootstrap, devices, stage, note, key, trusted)
     _finish(asyncio.run(announcement), settings, bootstrap, wait, json=json)
 
 
@@ -125,13 +125,14 @@ def _change(
 ) -> None:
     settings = load_settings()
     bootstrap, key = kafka_connection(settings, kafka), f"{detector}/{_checked(scope, note)}"
-    assignments = asyncio.run(read_assignments(bootstrap))
+    own, trusted = signing_key(settings), trusted_keys(settings)
+    assignments = asyncio.run(read_assignments(bootstrap, trusted))
     assignment_of(assignments, key)
 
     def change_now(current: Assignment | None, now_ns: int) -> Assignment:
         return change(assignment_of({} if current is None else {key: current}, key), note, now_ns)
 
-    _finish(asyncio.run(announce(bootstrap, key, change_now)), settings, bootstrap, wait, json=json)
+    _finish(asyncio.run(announce(bootstrap, key, change_now, own, trusted)), settings, bootstrap, wait, json=json)
 
 
 def _checked(scope: str, note: str) -> DeviceScope:

@@ -23,6 +23,7 @@ from tocsin.console import DataTable, spinner, terminal
 from tocsin.models.assignments import assignment_of, read_assignments
 from tocsin.models.comparison import Agreement, paired
 from tocsin.models.comparison import compare as compare_pairs
+from tocsin.models.keys import trusted_keys
 from tocsin.settings import load_settings
 from tocsin.terminal import print_line
 
@@ -36,9 +37,10 @@ def compare(
     kafka: Kafka = None,
 ) -> None:
     """Compare shadow and champion on the same windows. Prints agreement, rank correlation and alarms a day."""
-    bootstrap = kafka_connection(load_settings(), kafka)
+    settings = load_settings()
+    bootstrap = kafka_connection(settings, kafka)
     since_ms = time_ms(since, "--since", round(time.time() * 1_000))
-    assignment = assignment_of(asyncio.run(read_assignments(bootstrap)), f"{detector}/{scope}")
+    assignment = assignment_of(asyncio.run(read_assignments(bootstrap, trusted_keys(settings))), f"{detector}/{scope}")
     if assignment.shadow is None:
         raise SettingsError(f"{assignment.key()} has no shadow to compare: publish one with --stage shadow")
     shadow = assignment.shadow.ref

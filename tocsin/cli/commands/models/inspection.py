@@ -12,7 +12,6 @@ import typer
 
 from processors.adapters.models.artefact_store import ArtefactStore
 from processors.adapters.models.check.artefact import ANNOUNCED, CHECKS, SIGNATURE, examine, read_manifest
-from processors.adapters.models.signing import load_trusted_keys
 from processors.adapters.models.signing import verify as verify_signature
 from schemas.errors import ModelRefused
 from schemas.score import Stage
@@ -20,6 +19,7 @@ from tocsin.addresses import kafka_connection
 from tocsin.cli.commands.models.formatting import print_assignments, print_content, print_manifest
 from tocsin.cli.options import Json, JsonLines, Kafka
 from tocsin.models.assignments import read_assignments
+from tocsin.models.keys import trusted_keys
 from tocsin.models.lookup import ModelFile, downloaded, find_artefact, is_file
 from tocsin.models.statuses import newest_statuses, statuses_of
 from tocsin.settings import Settings, load_settings
@@ -33,8 +33,9 @@ Reference = Annotated[
 
 def list_models(json: JsonLines = False, kafka: Kafka = None) -> None:
     """List the assigned models and their status on the workers."""
-    bootstrap = kafka_connection(load_settings(), kafka)
-    assignments = list(asyncio.run(read_assignments(bootstrap)).values())
+    settings = load_settings()
+    bootstrap = kafka_connection(settings, kafka)
+    assignments = list(asyncio.run(read_assignments(bootstrap, trusted_keys(settings))).values())
     statuses = asyncio.run(newest_statuses(bootstrap))
     if json:
         for assignment in assignments:
@@ -62,7 +63,7 @@ def verify(reference: Reference, stage: StageOption = "champion", json: Json = F
     settings = load_settings()
     passed: list[str] = []
     refused: ModelRefused | None = None
-    trusted = () if settings.model_trusted is None else load_trusted_keys(settings.model_trusted)
+    trusted = trusted_keys(settings)
     with _model(reference, stage, settings, kafka) as model:
         # A local file has no announcement that could be signed.
         keys = () if model.artefact is None else trusted
@@ -88,6 +89,7 @@ def _model(reference: str, stage: Stage, settings: Settings, kafka: str | None) 
     if is_file(reference):
         yield ModelFile(Path(reference), None)
         return
+    # Also what no trusted key has signed: both commands say so.
     assignments = asyncio.run(read_assignments(kafka_connection(settings, kafka)))
     with downloaded(find_artefact(reference, stage, assignments), ArtefactStore(settings.store)) as model:
         yield model
@@ -101,7 +103,7 @@ def _signature(model: ModelFile, settings: Settings) -> str:
     if settings.model_trusted is None:
         return "not verified: TOCSIN_MODEL_TRUSTED is not set"
     try:
-        verify_signature(model.artefact, load_trusted_keys(settings.model_trusted))
+        verify_signature(model.artefact, trusted_keys(settings))
     except ModelRefused as error:
         return f"{type(error).__name__}: {error}"
     return "by a trusted key"
