@@ -58,7 +58,7 @@ def complaints(text: str, path: str = "") -> Iterator[str]:
         pickles = keywords.get("allow_pickle", ast.Constant(value=False))
         if function == "load" and module in ("np", "numpy") and not _is(pickles, expected=False):
             yield f"line {node.lineno}: {name} with allow_pickle"
-        if function == "read_array" and not _is(keywords.get("allow_pickle"), expected=False):
+        if name.endswith("format.read_array") and not _is(keywords.get("allow_pickle"), expected=False):
             yield f"line {node.lineno}: read_array without allow_pickle=False"
 
 
