@@ -16,7 +16,6 @@ PACKAGES = (
     "processors",
     "trainers",
     "tocsin",
-    "benchmarks",
     "examples",
     "deploy",
     "docs",
