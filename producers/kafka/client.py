@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -47,14 +47,26 @@ def new_client(connection: KafkaConnection) -> Any:
     )
 
 
-async def connect(make: Callable[[], Any], *, on_unavailable: Callable[[str], None]) -> Any:
+async def _none() -> None:
+    pass
+
+
+async def connect(
+    make: Callable[[], Any],
+    *,
+    on_unavailable: Callable[[str], None],
+    refusal: Callable[[], Awaitable[UserError | None]] = _none,
+) -> Any:
     """A connected client. Waits for an unavailable broker, and retries after 0.2 to 5 s.
 
     Args:
         make: creates a client that has not been started.
         on_unavailable: called with the reason whenever the broker does not answer.
+        refusal: says what denies the client its work; None where nothing does. Asked where a client does not get
+            ready, because an idempotent one that may write nowhere waits without end.
 
     Raises:
+        UserError: the client is denied its work.
         SettingsError: the broker answers but lacks a topic for more than 5 s.
     """
     delay = _FIRST_DELAY_S
@@ -67,6 +79,8 @@ async def connect(make: Callable[[], Any], *, on_unavailable: Callable[[str], No
                 return client
         except (kafka.KafkaError, OSError, TimeoutError) as error:
             await discard(client)
+            if isinstance(error, TimeoutError) and (denial := await refusal()):
+                raise denial from None
             on_unavailable(str(error) or type(error).__name__)
         except BaseException:
             await discard(client)

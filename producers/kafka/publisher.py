@@ -21,7 +21,7 @@ from producers.kafka.outage import AiokafkaLogFilter, Outage
 from schemas.access import rights_of
 from schemas.chunk import Chunk, encode_chunk
 from schemas.device import Device
-from schemas.errors import SettingsError
+from schemas.errors import SettingsError, UserError
 from schemas.record import Record
 from schemas.topics import AUDIO, DEVICES
 
@@ -223,6 +223,7 @@ class Publisher:
                     on_unavailable=lambda reason: self._outage.begin(
                         self._log_filter.last_message or reason, self.undelivered_chunks
                     ),
+                    refusal=self._refusal,
                 )
                 try:
                     self._connected = True
@@ -234,10 +235,13 @@ class Publisher:
                 await asyncio.sleep(_RECONNECT_S)
         except SettingsError as error:
             # A topic that the client may not see seems to be absent.
-            wanted = [right for right in rights_of("producer", "") if right.resource == "Topic"]
-            self._fail(await denied(self._connection, wanted) or error)
+            self._fail(await self._refusal() or error)
         except Exception as error:
             self._fail(error)
+
+    async def _refusal(self) -> UserError | None:
+        wanted = [right for right in rights_of("producer", "") if right.resource == "Topic"]
+        return await denied(self._connection, wanted)
 
     def _fail(self, error: Exception) -> None:
         self._failure = error

@@ -10,7 +10,9 @@ from aiokafka.errors import KafkaError
 
 from connections.denials import raising_denials
 from connections.kafka import KafkaConnection, client_options
+from connections.rights import denied
 from producers.kafka.client import discard
+from schemas.access import Right
 from schemas.errors import BrokerUnavailable
 from schemas.record import Record
 from schemas.topics import Topic
@@ -25,7 +27,7 @@ async def write_records(bootstrap: KafkaConnection, records: Iterable[tuple[Topi
         AccessDenied: Kafka refuses the client, or denies it the topic.
         BrokerUnavailable: Kafka does not acknowledge them within 20 s.
     """
-    bootstrap = KafkaConnection.of(bootstrap)
+    bootstrap, records = KafkaConnection.of(bootstrap), tuple(records)
     producer = AIOKafkaProducer(**client_options(bootstrap), enable_idempotence=True, acks="all")
     try:
         async with raising_denials(bootstrap, "Write"), asyncio.timeout(_TIMEOUT_S):
@@ -33,6 +35,10 @@ async def write_records(bootstrap: KafkaConnection, records: Iterable[tuple[Topi
             for topic, record in records:
                 await producer.send_and_wait(topic.name, record.value, key=record.key, headers=list(record.headers))
     except (KafkaError, OSError, TimeoutError) as error:
+        # An idempotent producer that may write nowhere waits without end.
+        wanted = sorted({topic.name for topic, _ in records})
+        if denial := await denied(bootstrap, [Right("Write", "Topic", name) for name in wanted]):
+            raise denial from None
         raise BrokerUnavailable(
             f"Kafka at {bootstrap} did not acknowledge the record ({str(error) or type(error).__name__}): send it again"
         ) from None
