@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
+import socket
 import uuid
 from importlib import resources
 from pathlib import Path
@@ -135,6 +136,12 @@ class KafkaService(Service):
         return self._run("kafka.Kafka", SETTINGS)
 
     def _probe(self) -> bool:
+        try:
+            # Most probes find nothing there yet; an interrupt in the middle of asyncio's connect would print a
+            # traceback.
+            socket.create_connection((HOST, self.port), 1.0).close()
+        except OSError:
+            return False
         try:
             cluster = kafka_probe.reach(self.connection, timeout_s=1.0, explain=False)
         except (AccessDenied, BrokerUnavailable):
