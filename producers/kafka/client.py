@@ -47,6 +47,10 @@ def new_client(connection: KafkaConnection) -> Any:
     )
 
 
+_MAY_BE_DENIED = (kafka.ClusterAuthorizationFailedError, TimeoutError)
+"""What an idempotent client meets at its start that may write to no topic."""
+
+
 async def _none() -> None:
     pass
 
@@ -63,7 +67,7 @@ async def connect(
         make: creates a client that has not been started.
         on_unavailable: called with the reason whenever the broker does not answer.
         refusal: says what denies the client its work; None where nothing does. Asked where a client does not get
-            ready, because an idempotent one that may write nowhere waits without end.
+            ready.
 
     Raises:
         UserError: the client is denied its work.
@@ -79,7 +83,7 @@ async def connect(
                 return client
         except (kafka.KafkaError, OSError, TimeoutError) as error:
             await discard(client)
-            if isinstance(error, TimeoutError) and (denial := await refusal()):
+            if isinstance(error, _MAY_BE_DENIED) and (denial := await refusal()):
                 raise denial from None
             on_unavailable(str(error) or type(error).__name__)
         except BaseException:

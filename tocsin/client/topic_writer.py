@@ -13,7 +13,7 @@ from connections.kafka import KafkaConnection, client_options
 from connections.rights import denied
 from producers.kafka.client import discard
 from schemas.access import Right
-from schemas.errors import BrokerUnavailable
+from schemas.errors import AccessDenied, BrokerUnavailable
 from schemas.record import Record
 from schemas.topics import Topic
 
@@ -34,11 +34,11 @@ async def write_records(bootstrap: KafkaConnection, records: Iterable[tuple[Topi
             await producer.start()
             for topic, record in records:
                 await producer.send_and_wait(topic.name, record.value, key=record.key, headers=list(record.headers))
-    except (KafkaError, OSError, TimeoutError) as error:
-        # An idempotent producer that may write nowhere waits without end.
+    except AccessDenied as denial:
+        # An idempotent producer that may write nowhere is refused at its start, before it names a topic.
         wanted = sorted({topic.name for topic, _ in records})
-        if denial := await denied(bootstrap, [Right("Write", "Topic", name) for name in wanted]):
-            raise denial from None
+        raise (await denied(bootstrap, [Right("Write", "Topic", name) for name in wanted]) or denial) from None
+    except (KafkaError, OSError, TimeoutError) as error:
         raise BrokerUnavailable(
             f"Kafka at {bootstrap} did not acknowledge the record ({str(error) or type(error).__name__}): send it again"
         ) from None
