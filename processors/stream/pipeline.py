@@ -11,18 +11,17 @@ import structlog
 
 from processors.core.alerting.decision import ScoredWindow
 from processors.core.alerting.detector_state import Output
-from processors.core.alerting.detectors import Detectors, detectors_of
+from processors.core.alerting.detectors import Detectors
 from processors.core.alerting.operator_feedback import OperatorFeedback
-from processors.core.models.model import ScoringModel, Slot
 from processors.core.offsets.partition import Partition
 from processors.core.windowing.device_stream import Arrival, DeviceStream
 from processors.core.windowing.segment import Segment
-from processors.core.windowing.window import Window
 from processors.stream.accounting import Accounting
 from processors.stream.admission import Admission
 from processors.stream.batch_scorer import ModelsFailed
 from processors.stream.decision_contexts import DecisionContexts
 from processors.stream.delivery import Delivery, Send, SendScores, dead_letter_of, letter_of, messages_of
+from processors.stream.device_streams import DeviceStreams
 from processors.stream.frontier import Frontiers
 from processors.stream.model_fallback import ModelFallback, Refuse
 from processors.stream.ports import DeviceManifests, ModelSets, WindowScorer
@@ -31,8 +30,8 @@ from processors.stream.states import States
 from processors.stream.unfinished import Acknowledge, UnfinishedLog, open_partitions, read_continued
 from schemas.alert import Alert
 from schemas.chunk import Chunk, decode_chunk
-from schemas.device import Device, DeviceKind
-from schemas.errors import ContractError, SettingsError
+from schemas.device import DeviceKind
+from schemas.errors import ContractError
 from schemas.health_notice import HealthNotice
 from schemas.notice import Notice
 from schemas.record import Record
@@ -89,16 +88,13 @@ class Pipeline:
         self._contexts = contexts
         self._feedback_of = feedback_of
         self._states = states
-        self._manifests = manifests
         self._admission = Admission(manifests, clock)
-        self._model_sets = model_sets
-        self._detectors = detectors
+        self._streams = DeviceStreams(manifests, model_sets, detectors, default_kind)
         self._send = send
         self._send_scores = send_scores
         self._unfinished = unfinished
         self._executor = executor
-        self._default_kind: DeviceKind = default_kind
-        self._fallback = ModelFallback(refuse, self._substitute, executor)
+        self._fallback = ModelFallback(refuse, self._streams.substitute, executor)
         self._notices: list[Notice | HealthNotice] = []
         self._accounting = Accounting() if accounting is None else accounting
         self._silence = SilenceWatch() if silence is None else silence
@@ -286,7 +282,7 @@ class Pipeline:
                 for offset, chunk in piece:
                     continued[chunk.device_id] = offset
                     self._accounting.received(chunk)
-                    stream = self._stream(chunk, partition.stream(chunk.device_id))
+                    stream = self._streams.of(chunk, partition.stream(chunk.device_id))
                     try:
                         arrival = stream.admit(chunk, partition.broker_ms)
                     except ContractError:
@@ -320,7 +316,7 @@ class Pipeline:
             partition = partitions[delivery.partition]
             stream = partition.stream(chunk.device_id)
             try:
-                stream = self._stream(chunk, stream)
+                stream = self._streams.of(chunk, stream)
                 arrival = stream.admit(chunk, delivery.timestamp_ms)
             except Exception as error:
                 dead_letters.append(dead_letter_of(delivery, error))
@@ -333,28 +329,6 @@ class Pipeline:
                 arrivals.append((stream.segment, chunk, delivery.offset))
                 partition_by_device[chunk.device_id] = delivery.partition
         return arrivals, partition_by_device
-
-    def _stream(self, chunk: Chunk, known: DeviceStream | None) -> DeviceStream:
-        """The device's stream; a new one where it is new, or a manifest from before the capture says another rate."""
-        device = self._manifests.get(chunk.device_id) or Device(device_id=chunk.device_id, kind=self._default_kind)
-        try:
-            detectors = detectors_of(device, self._detectors)
-        except SettingsError as error:
-            detectors = detectors_of(device.model_copy(update={"detectors": None}), self._detectors)
-            if known is None:
-                _log.warning("the default detectors of the device's kind are used", error=str(error))
-        revision = (self._model_sets.revision, device.kind)
-        if known is not None and (known.sample_rate == device.sample_rate or chunk.captured_ns < device.announced_ns):
-            if known.models_revision != revision or known.detectors != detectors:
-                known.set_detectors(detectors, self._model_sets.model_set(device.device_id, device.kind, detectors))
-                known.models_revision = revision
-            return known
-        if known is not None:
-            known.close("new_manifest")
-        model_set = self._model_sets.model_set(device.device_id, device.kind, detectors)
-        if without := [name for name in detectors if Slot(name, "champion") not in model_set]:
-            _log.warning("no model for a detector yet: publish one", device=device.device_id, detectors=without)
-        return DeviceStream(chunk.device_id, model_set, device.sample_rate, device.announced_ns, revision, detectors)
 
     async def _score(
         self,
@@ -370,9 +344,3 @@ class Pipeline:
             scored, told = await self._fallback.complete(failed, partition_by_device)
             self._notices += told
             return scored
-
-    def _substitute(self, window: Window) -> ScoringModel | None:
-        """The model that scores a window's device in its slot by now."""
-        device = self._manifests.get(window.device_id)
-        kind = self._default_kind if device is None else device.kind
-        return self._model_sets.model_set(window.device_id, kind, (window.slot.detector,)).get(window.slot)
