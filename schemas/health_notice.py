@@ -17,6 +17,7 @@ HealthKind = Literal[
     "gap",
     "refused",
     "records_refused",
+    "records_lost",
     "store_away",
     "silent",
     "sound_again",
@@ -34,8 +35,8 @@ class HealthNotice(Event):
         kind: ``concurrent_sessions``: two producers send as one device, the sound of the older session is refused;
             ``session_reused``: a producer began again under the id of its last session; ``gap``: sound is missing in a
             session; ``refused``: its chunks became dead
-            letters; ``records_refused``: so did records that are no chunks; ``store_away``: Redis could not be used,
-            the last known thresholds applied;
+            letters; ``records_refused``: so did records that are no chunks; ``records_lost``: Kafka deleted records
+            before they were read; ``store_away``: Redis could not be used, the last known thresholds applied;
             ``silent``: the device sends nothing; ``sound_again``: it does again.
         count: occurrences since the last notice of this kind.
         seconds: of sound concerned; 0 where unknown.

@@ -150,6 +150,7 @@ class Worker:
         )
         self._states = States(self._store, rebuild=rebuild)
         accounting = Accounting(self._counts)
+        Consumer.on_records_lost = staticmethod(accounting.records_lost)
         self._pipeline = Pipeline(
             scorer=BatchScorer() if scorer is None else scorer,
             contexts=self._contexts,

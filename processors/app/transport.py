@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, ClassVar
 
 import faust
@@ -14,6 +14,7 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 
 from processors.adapters.kafka.records import harden_consumers
 from processors.app.byte_budget import ByteBudget, bytes_of
+from schemas.topics import AUDIO
 
 _log = structlog.get_logger(__name__)
 _COMMIT_S = 3.0
@@ -32,14 +33,21 @@ class App(faust.App):
         pass
 
 
+def _ignore(partition: int, count: int) -> None:
+    """Nobody asked."""
+
+
 class Consumer(FaustConsumer):
     """Takes records within the byte budget, and commits acknowledged offsets before a rebalance drops them.
 
     Attributes:
         commits: offsets of a partition committed so far in this process.
+        on_records_lost: called with a partition of the audio topic, and how many of its records Kafka has deleted that
+            the group had not read.
     """
 
     commits: ClassVar[int] = 0
+    on_records_lost: ClassVar[Callable[[int, int], None]] = staticmethod(_ignore)
 
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         committed: bool = await super()._commit(offsets)
@@ -58,6 +66,22 @@ class Consumer(FaustConsumer):
                     return  # as Faust does: they are read again
             budget.take(size)
             yield tp, message
+
+    async def seek_to_committed(self) -> Mapping[Any, int]:
+        """Notes what retention has deleted unread: the client itself goes on at the oldest record without a word."""
+        committed: Mapping[Any, int] = await super().seek_to_committed()
+        mine = {tp: offset for tp, offset in committed.items() if tp.topic == AUDIO.name and offset}
+        try:
+            oldest = await asyncio.wait_for(self.earliest_offsets(*mine), _COMMIT_S) if mine else {}
+        except Exception as error:
+            # Any error: it is for people, and the rebalance goes on.
+            _log.warning("Kafka does not say what it has deleted", error=repr(error))
+            return committed
+        for tp, offset in mine.items():
+            if (lost := oldest.get(tp, offset) - offset) > 0:
+                _log.error("records deleted before they were read", partition=tp.partition, records=lost)
+                Consumer.on_records_lost(tp.partition, lost)
+        return committed
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """Bounded in time, because the rebalance waits for it."""

@@ -88,6 +88,15 @@ class Accounting:
         """The present, milliseconds since 1970."""
         return int(self._clock() * 1_000)
 
+    def records_lost(self, partition: int, count: int) -> None:
+        """Kafka has deleted records of a partition that were not read."""
+        self.counts.records_lost += count
+        text = (
+            f"{count} records of partition {partition} were deleted unread: start more workers, or let the"
+            " audio topic keep records for longer (retention.ms, retention.bytes)"
+        )
+        self.health.report(f"partition-{partition}", "records_lost", self.now_ms(), text, count=count)
+
     def silent(self, device_ids: Iterable[str]) -> None:
         """Devices have sent nothing for a while."""
         for device_id in device_ids:

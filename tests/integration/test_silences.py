@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Callable
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.alert import Alert
 from schemas.chunk import Chunk
 from schemas.health_notice import HealthNotice
 from schemas.record import Record
-from schemas.topics import ALERTS, DEADLETTER, NOTICES
+from schemas.topics import ALERTS, AUDIO, DEADLETTER, NOTICES
 from tests.integration.fleet import Fleet
 from tests.integration.oracle import read_all, read_output, start_group_at_end
 from tests.integration.worker_process import WorkerProcess
@@ -35,6 +38,10 @@ async def notices_on(kafka: str, device_id: str) -> list[HealthNotice]:
         for message in await read_all(kafka, NOTICES.name, {device_id})
         if ("ce_type", HealthNotice.event_type.encode()) in message.headers
     ]
+
+
+async def partition_notices(kafka: str, partition: int, since_s: float) -> list[HealthNotice]:
+    return [one for one in await notices_on(kafka, f"partition-{partition}") if one.at_ns / 1e9 >= since_s]
 
 
 async def scored(kafka: str, fleet: Fleet, count: int) -> list[tuple[str, int]]:
@@ -129,3 +136,25 @@ async def test_the_alert_of_a_silent_device_is_closed_once_also_by_another_worke
     closed = found[-1]
     assert (closed.state, closed.reason) == ("closed", "no_sound")
     assert (closed.alert_id, closed.revision) == (opening.alert_id, before[-1].revision + 1)
+
+
+async def test_records_that_retention_deleted_unread(kafka: str, group: str, start_worker: Start) -> None:
+    began = time.time() - 1.0
+    await start_group_at_end(kafka, group)
+    fleet = Fleet.of_factory(SECONDS, count=1)
+    (device_id,) = fleet.devices
+    await fleet.publish(kafka)
+    messages = await read_all(kafka, AUDIO.name, {device_id})
+    place = TopicPartition(AUDIO.name, messages[0].partition)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.delete_records({place: RecordsToDelete(before_offset=messages[-3].offset)})
+    await admin.close()
+    start_worker()
+
+    async with asyncio.timeout(60):
+        while not (found := await partition_notices(kafka, place.partition, began)):
+            await asyncio.sleep(0.3)
+    assert [one.kind for one in found] == ["records_lost"]
+    assert found[0].count == messages[-3].offset - messages[0].offset
+    assert "retention" in found[0].summary

@@ -60,6 +60,7 @@ class StreamCollector(Collector):
         yield _counter("tocsin_chunks", "Chunks decoded.", counts.chunks)
         yield _counter("tocsin_records_acknowledged", "Audio records handled to their end.", counts.acknowledged)
         yield _counter("tocsin_windows_degraded", "Windows decided without Redis.", counts.windows_degraded)
+        yield _counter("tocsin_records_lost", "Records deleted before they were read.", counts.records_lost)
         yield _labelled("tocsin_windows_scored", "Windows scored.", ("detector", "stage"), counts.windows)
         yield _labelled("tocsin_alerts", "Alert revisions, by state.", ("detector", "state"), counts.alerts)
         yield _labelled("tocsin_notices", "Notices, by kind.", ("kind",), _single(counts.notices))

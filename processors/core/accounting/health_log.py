@@ -12,7 +12,7 @@ MAX_SUBJECTS = 10_000
 """Subjects and kinds remembered at a time; what is beyond is in the metrics alone."""
 
 
-_OF_NO_DEVICE = ("records_refused", "store_away")
+_OF_NO_DEVICE = ("records_lost", "records_refused", "store_away")
 
 
 @dataclass(slots=True)

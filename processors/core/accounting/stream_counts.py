@@ -45,6 +45,7 @@ class StreamCounts:
         notices: sent, by kind.
         dead_letters: by error class.
         windows_degraded: decided without Redis.
+        records_lost: deleted by Kafka before they were read.
         acknowledged: records handled to their end.
         models_refused: by error class.
         capture_to_alert: from the end of the window that opened an alert to its sending.
@@ -57,6 +58,7 @@ class StreamCounts:
     notices: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
     windows_degraded: int = 0
+    records_lost: int = 0
     acknowledged: int = 0
     models_refused: Counter[str] = field(default_factory=Counter)
     capture_to_alert: Histogram = field(default_factory=Histogram)
