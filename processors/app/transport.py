@@ -49,6 +49,10 @@ class Consumer(FaustConsumer):
     commits: ClassVar[int] = 0
     on_records_lost: ClassVar[Callable[[int, int], None]] = staticmethod(_ignore)
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._next_offset: dict[Any, int] = {}
+
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         committed: bool = await super()._commit(offsets)
         if committed:
@@ -59,6 +63,8 @@ class Consumer(FaustConsumer):
         """Faust's, record by record as there is room for them; its own bounds count records, not bytes."""
         budget: ByteBudget = self.app.byte_budget  # type: ignore[attr-defined]  # of the App above
         async for tp, message in super().getmany(timeout):
+            if tp.topic == AUDIO.name:
+                await self._note_lost(tp, message.offset)
             size = bytes_of(message)
             if not budget.has_room(size):
                 await self.wait_first(budget.wait_for_room(size), self.suspend_flow.wait())
@@ -67,21 +73,24 @@ class Consumer(FaustConsumer):
             budget.take(size)
             yield tp, message
 
-    async def seek_to_committed(self) -> Mapping[Any, int]:
-        """Notes what retention has deleted unread: the client itself goes on at the oldest record without a word."""
-        committed: Mapping[Any, int] = await super().seek_to_committed()
-        mine = {tp: offset for tp, offset in committed.items() if tp.topic == AUDIO.name and offset}
+    async def _note_lost(self, tp: Any, offset: int) -> None:
+        """Notes what retention has deleted unread: the client itself goes on at the oldest record without a word.
+
+        A batch that could not be read whole leaves a hole too, and its own letter; its records are still there.
+        """
+        expected = self._next_offset.get(tp, self._committed_offset.get(tp))
+        self._next_offset[tp] = offset + 1
+        if expected is None or offset <= expected:
+            return
         try:
-            oldest = await asyncio.wait_for(self.earliest_offsets(*mine), _COMMIT_S) if mine else {}
+            oldest = await asyncio.wait_for(self.earliest_offsets(tp), _COMMIT_S)
         except Exception as error:
-            # Any error: it is for people, and the rebalance goes on.
+            # Any error: it is for people, and the records go on.
             _log.warning("Kafka does not say what it has deleted", error=repr(error))
-            return committed
-        for tp, offset in mine.items():
-            if (lost := oldest.get(tp, offset) - offset) > 0:
-                _log.error("records deleted before they were read", partition=tp.partition, records=lost)
-                Consumer.on_records_lost(tp.partition, lost)
-        return committed
+            return
+        if (lost := min(oldest[tp], offset) - expected) > 0:
+            _log.error("records deleted before they were read", partition=tp.partition, records=lost)
+            Consumer.on_records_lost(tp.partition, lost)
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """Bounded in time, because the rebalance waits for it."""
@@ -90,6 +99,7 @@ class Consumer(FaustConsumer):
         except Exception as error:
             # Nothing is lost without this commit: the next owner reads some records again.
             _log.warning("no commit before the rebalance", error=repr(error))
+        self._next_offset.clear()
         await super().on_partitions_revoked(revoked)
 
 

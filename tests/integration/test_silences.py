@@ -140,11 +140,13 @@ async def test_the_alert_of_a_silent_device_is_closed_once_also_by_another_worke
 
 async def test_records_that_retention_deleted_unread(kafka: str, group: str, start_worker: Start) -> None:
     began = time.time() - 1.0
-    await start_group_at_end(kafka, group)
     fleet = Fleet.of_factory(SECONDS, count=1)
     (device_id,) = fleet.devices
     await fleet.publish(kafka)
-    messages = await read_all(kafka, AUDIO.name, {device_id})
+    read = len(await read_all(kafka, AUDIO.name, {device_id}))
+    await start_group_at_end(kafka, group)
+    await fleet.publish(kafka)
+    messages = (await read_all(kafka, AUDIO.name, {device_id}))[read:]
     place = TopicPartition(AUDIO.name, messages[0].partition)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()

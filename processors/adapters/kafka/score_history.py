@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 
 from connections.kafka import KafkaConnection, client_options
 from processors.adapters.kafka.messages import key_of, read_to_end, record_of
-from processors.adapters.kafka.records import MAX_POLL_RECORDS, harden_consumers
+from processors.adapters.kafka.records import MAX_POLL_RECORDS, READ_WAIT_MS, harden_consumers
 from schemas.errors import ContractError
 from schemas.score import Score
 from schemas.topics import SCORES
@@ -28,6 +28,7 @@ def score_consumer(bootstrap: KafkaConnection) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_poll_records=MAX_POLL_RECORDS,
+        fetch_max_wait_ms=READ_WAIT_MS,
     )
 
 

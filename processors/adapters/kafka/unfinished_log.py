@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from connections.kafka import KafkaConnection, client_options
 from processors.adapters.kafka.messages import read_to_end, record_of
-from processors.adapters.kafka.records import MAX_POLL_RECORDS, harden_consumers
+from processors.adapters.kafka.records import MAX_POLL_RECORDS, READ_WAIT_MS, harden_consumers
 from schemas.errors import ContractError
 from schemas.record import Record
 from schemas.topics import AUDIO, UNFINISHED, Topic
@@ -53,6 +53,7 @@ class KafkaUnfinishedLog:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=MAX_POLL_RECORDS,
+            fetch_max_wait_ms=READ_WAIT_MS,
             max_partition_fetch_bytes=_FETCH_BYTES,
         )
         await consumer.start()
@@ -83,36 +84,44 @@ class KafkaUnfinishedLog:
             except KafkaError as error:
                 _log.warning("topic not readable", topic=UNFINISHED.name, error=str(error) or type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
+            finally:
+                consumer.unsubscribe()
 
     async def read(self, partition: int, offsets: Sequence[int]) -> list[tuple[int, Record]]:
         """The audio topic's records at these offsets, in order, each with its own; deleted ones are left out."""
         consumer, here = self._started(), TopicPartition(AUDIO.name, partition)
-        if consumer.assignment() != {here}:
-            consumer.assign([here])
-        wanted, found, position = deque(offsets), list[tuple[int, Record]](), -1
-        while wanted:
-            if not position <= wanted[0] < position + _NEAR:
-                consumer.seek(here, wanted[0])
-            try:
-                messages = (await consumer.getmany(here, timeout_ms=_POLL_MS, max_records=_NEAR)).get(here, [])
-                if not messages and wanted[0] >= (await consumer.end_offsets([here]))[here]:
-                    break
-            except KafkaError as error:
-                _log.warning("topic not readable", topic=AUDIO.name, error=str(error) or type(error).__name__)
-                await asyncio.sleep(_RETRY_S)
-                continue
-            for message in messages:
-                while wanted and wanted[0] < message.offset:
-                    wanted.popleft()
-                if wanted and wanted[0] == message.offset:
-                    found.append((wanted.popleft(), record_of(message)))
-                position = message.offset + 1
-        return found
+        consumer.assign([here])
+        try:
+            return await _read(consumer, here, offsets)
+        finally:
+            consumer.unsubscribe()
 
     def _started(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             raise RuntimeError("the log of unfinished segments was not started")
         return self._consumer
+
+
+async def _read(consumer: AIOKafkaConsumer, here: TopicPartition, offsets: Sequence[int]) -> list[tuple[int, Record]]:
+    wanted, found, position = deque(offsets), list[tuple[int, Record]](), -1
+    while wanted:
+        if not position <= wanted[0] < position + _NEAR:
+            consumer.seek(here, wanted[0])
+        try:
+            messages = (await consumer.getmany(here, timeout_ms=_POLL_MS, max_records=_NEAR)).get(here, [])
+            if not messages and wanted[0] >= (await consumer.end_offsets([here]))[here]:
+                break
+        except KafkaError as error:
+            _log.warning("topic not readable", topic=AUDIO.name, error=str(error) or type(error).__name__)
+            await asyncio.sleep(_RETRY_S)
+            continue
+        for message in messages:
+            while wanted and wanted[0] < message.offset:
+                wanted.popleft()
+            if wanted and wanted[0] == message.offset:
+                found.append((wanted.popleft(), record_of(message)))
+            position = message.offset + 1
+    return found
 
 
 def _segment(message: Any) -> UnfinishedSegment | None:
