@@ -149,6 +149,11 @@ async def test_no_window_is_lost_when_kafka_was_away(stack: Stack, kafka: str, g
     fleet = Fleet.of_factory(14.0, count=3)
     worker = start_worker()
     await worker.ready()
+
+    async def restart() -> None:
+        await asyncio.sleep(OUTAGE_S)
+        await asyncio.to_thread(stack.kafka.start)
+
     async with AIOKafkaProducer(
         bootstrap_servers=kafka, enable_idempotence=True, request_timeout_ms=int(OUTAGE_S + 120) * 1_000
     ) as producer:
@@ -157,6 +162,8 @@ async def test_no_window_is_lost_when_kafka_was_away(stack: Stack, kafka: str, g
         for round_ in range(28):
             if round_ == 11:
                 stack.kafka.kill()
+                # Beside the sending, which waits for room in the producer meanwhile.
+                restarted = asyncio.create_task(restart())
             for chunks in fleet.chunks.values():
                 record = encode_chunk(chunks[round_])
                 sent.append(
@@ -164,10 +171,8 @@ async def test_no_window_is_lost_when_kafka_was_away(stack: Stack, kafka: str, g
                         AUDIO.name, record.value, key=record.key, partition=0, headers=list(record.headers)
                     )
                 )
-            if round_ == 13:
-                await asyncio.sleep(OUTAGE_S)
-                await asyncio.to_thread(stack.kafka.start)
             await asyncio.sleep(CHUNK_S)
+        await restarted
         await asyncio.gather(*sent)
     if not worker.alive:
         start_worker()  # it ends itself after three minutes, as its supervisor knows

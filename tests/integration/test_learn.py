@@ -42,7 +42,12 @@ def device(kind: str = "pump") -> RecordedDevice:
 
 
 def tocsin(kafka: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+    # The stack's credentials are named in the environment.
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("TOCSIN_KAFKA_") or not name.startswith("TOCSIN_")
+    }
     root = str(Path(__file__).parents[2])
     return subprocess.run(
         [sys.executable, "-m", "tocsin", *arguments],

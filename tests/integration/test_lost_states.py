@@ -23,8 +23,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
-    found = redis.asyncio.Redis.from_url(redis_url)
+async def client(stack: Stack) -> AsyncIterator[redis.asyncio.Redis]:
+    found = redis.asyncio.Redis.from_url(stack.redis_admin_url)
     yield found
     await found.aclose()
 

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.integration.fleet import RATE, Fleet
 from tests.integration.oracle import start_group_at_end, wait_for
 from tests.integration.worker_process import WorkerProcess
+from tocsin.stack.stack import Stack
 
 pytestmark = pytest.mark.integration
 
@@ -53,7 +54,7 @@ async def redis_refuses(url: str) -> AsyncIterator[None]:
 
 
 async def test_a_worker_counts_all_sound_and_is_ready_only_while_it_can_store(
-    kafka: str, redis_url: str, group: str, start_worker: Start, monkeypatch: pytest.MonkeyPatch
+    kafka: str, stack: Stack, group: str, start_worker: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOCSIN_METRICS", "127.0.0.1:0")
     await start_group_at_end(kafka, group)
@@ -71,7 +72,7 @@ async def test_a_worker_counts_all_sound_and_is_ready_only_while_it_can_store(
     await until(lambda: answers(200))
     await fleet.publish(kafka)
     await wait_for(kafka, expected)
-    async with redis_refuses(redis_url):
+    async with redis_refuses(stack.redis_admin_url):
         await until(lambda: answers(503))
         assert "redis: Redis at" in (await get(url, "/ready"))[1]
         assert (await get(url, "/live"))[0] == 200

@@ -12,6 +12,7 @@ import pytest
 from schemas.device import Device
 from tests.crafted import MACHINE
 from tests.integration.announcer import Announcer
+from tests.integration.authenticated import authenticated
 from tests.integration.fleet import RATE, Fleet
 from tests.integration.model_oracle import ScoreLog, assert_chain, last_end, sound_of, windows_in
 from tests.integration.oracle import start_group_at_end
@@ -30,8 +31,8 @@ START_S = 45.0
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack of its own: what is announced here for all machines is not for other tests."""
-    with Stack(tmp_path_factory.mktemp("stack")) as running:
-        create_topics(running.bootstrap)
+    with Stack(tmp_path_factory.mktemp("stack")) as running, authenticated(running.connection):
+        create_topics(running.connection)
         yield running
 
 

@@ -13,7 +13,6 @@ from processors.adapters.metrics.health import Health
 from processors.adapters.metrics.server import serve_metrics
 from producers.sources.sensor import SensorOptions
 from tocsin.cli.options import KeyValues, key_values
-from tocsin.diagnostics import log_line
 from tocsin.settings import load_settings
 from tocsin.terminal import print_error, print_json, print_line
 from trainers.recipes.registry import RECIPES
@@ -63,8 +62,7 @@ def train(
     checkpoint = out
     try:
         metrics = serve_metrics("train", parse_address(load_settings().metrics), Health())
-        with metrics as endpoint, as_recordings(data, sensor) as folder, resumable(out, run_key) as checkpoint:
-            log_line(f"metrics: {endpoint.url or 'off'}")
+        with metrics, as_recordings(data, sensor) as folder, resumable(out, run_key) as checkpoint:
             trained = recipe_of(recipe).train(folder, seed, values)
             model = write(trained, out, seed, version)
     except KeyboardInterrupt:
