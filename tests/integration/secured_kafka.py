@@ -30,7 +30,10 @@ from tocsin.stack.stack import Stack
 from tocsin.stack.topics import create_topics
 
 ADMIN = "admin"
-PASSWORDS = {name: f"{name}-of-the-test" for name in (ADMIN, "worker", "producer", "trainer", "consumer", "operator")}
+PASSWORDS = {
+    name: f"{name}-of-the-test"
+    for name in (ADMIN, "worker", "producer", "trainer", "consumer", "operator", "right", "user")
+}
 
 _SETTINGS = """\
 process.roles=broker,controller
