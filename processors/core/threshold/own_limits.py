@@ -1,9 +1,9 @@
 """Limits of a device's own model: the model's threshold is a prior that the device's own blocks outweigh.
 
-A model trained on the device knows what its scores mean, so it has a threshold from the first window on. It has heard
-minutes; the device is heard for hours. As in any shrinkage estimate, the prior counts as a number of observations: as
-:data:`PRIOR_BLOCKS` blocks. After an hour its threshold and the device's own quantile weigh the same, after a day the
-prior weighs a twenty-fifth.
+A model trained on the device knows what its scores mean, so it has a threshold from the first window on. It rests on
+minutes of sound; the device is observed for hours. As in any shrinkage estimate, the prior counts as a number of
+observations: as :data:`PRIOR_BLOCKS` blocks. After an hour its threshold and the device's own quantile weigh the same,
+after a day the prior weighs a twenty-fifth.
 
 A level is the cumulative sum of scores (Page, Biometrika 41, 1954), clipped above and with an allowance below, and not
 cut at the end of a block: a fault that lasts for a minute mostly lies in two blocks.
