@@ -11,11 +11,11 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from connections.denials import raising_denials
-from connections.kafka import KafkaConnection, client_options
+from connections.kafka import KafkaConnection
 from connections.rights import denied
 from processors.adapters.kafka.compacted_topic import NewestByKey
 from processors.adapters.kafka.messages import read_to_end, record_of
-from processors.adapters.kafka.records import MAX_POLL_RECORDS, harden_consumers
+from processors.adapters.kafka.side_consumer import side_consumer
 from schemas.access import Right
 from schemas.errors import BrokerUnavailable, ContractError, SettingsError
 from schemas.event import Event
@@ -38,16 +38,8 @@ async def consumer_of(bootstrap: KafkaConnection, topics: Sequence[Topic]) -> As
         BrokerUnavailable: no broker answers at the address within 10 s.
         SettingsError: a topic does not exist there.
     """
-    harden_consumers()
     bootstrap = KafkaConnection.of(bootstrap)
-    consumer = AIOKafkaConsumer(
-        *(topic.name for topic in topics),
-        **client_options(bootstrap),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_poll_records=MAX_POLL_RECORDS,
-    )
+    consumer = side_consumer(bootstrap, *topics)
     try:
         try:
             async with raising_denials(bootstrap, "Read"), asyncio.timeout(_CONNECT_S):

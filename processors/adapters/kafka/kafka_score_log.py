@@ -9,15 +9,14 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.partitioner import murmur2
 
-from connections.kafka import KafkaConnection, client_options
+from connections.kafka import KafkaConnection
 from processors.adapters.kafka.messages import key_of, read_to_end, record_of
-from processors.adapters.kafka.records import MAX_POLL_RECORDS, harden_consumers
-from processors.adapters.kafka.score_history import score_consumer
 from processors.adapters.kafka.score_log import LoggedScores
+from processors.adapters.kafka.side_consumer import READ_WAIT_MS, side_consumer
 from schemas.alert import Alert
 from schemas.errors import ContractError
 from schemas.score import Score
-from schemas.topics import ALERT_STATE
+from schemas.topics import ALERT_STATE, SCORES
 
 _log = structlog.get_logger(__name__)
 
@@ -47,7 +46,7 @@ class KafkaScoreLog:
         Raises:
             aiokafka.errors.KafkaError: Kafka does not answer.
         """
-        consumer = score_consumer(self._bootstrap)
+        consumer = side_consumer(self._bootstrap, SCORES, fetch_max_wait_ms=READ_WAIT_MS)
         await consumer.start()
         partitions = consumer.assignment()
         self._topic, self._count = next(iter(partitions)).topic, len(partitions)
@@ -92,15 +91,7 @@ class KafkaScoreLog:
             aiokafka.errors.KafkaError: Kafka does not answer.
         """
         wanted = {self.partition_of(partition) for partition in partitions}
-        harden_consumers()
-        consumer = AIOKafkaConsumer(
-            ALERT_STATE.name,
-            **client_options(self._bootstrap),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_poll_records=MAX_POLL_RECORDS,
-        )
+        consumer = side_consumer(self._bootstrap, ALERT_STATE, fetch_max_wait_ms=READ_WAIT_MS)
         await consumer.start()
         newest: dict[str, Alert] = {}
         try:

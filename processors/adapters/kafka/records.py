@@ -26,9 +26,6 @@ MAX_BATCH_RECORDS = 10_000
 
 MAX_POLL_RECORDS = 500
 """What consumers take at once: without a bound the client unpacks all batches that it has fetched."""
-READ_WAIT_MS = 10
-"""For consumers that read a part and stop: the broker answers a connection's requests in turn, so that a fetch which
-waits for records (500 ms unless said) holds up every question after it."""
 
 _HEAD = struct.Struct(">qiibIhiqqqhii")
 _ATTRIBUTES = slice(21, 23)

@@ -7,29 +7,12 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 from aiokafka import AIOKafkaConsumer
 
-from connections.kafka import KafkaConnection, client_options
 from processors.adapters.kafka.messages import key_of, read_to_end, record_of
-from processors.adapters.kafka.records import MAX_POLL_RECORDS, READ_WAIT_MS, harden_consumers
 from schemas.errors import ContractError
 from schemas.score import Score
-from schemas.topics import SCORES
 
 _log = structlog.get_logger(__name__)
 _REPORT_EVERY = 1_000
-
-
-def score_consumer(bootstrap: KafkaConnection) -> AIOKafkaConsumer:
-    """A group-less consumer of the scores topic, not yet started."""
-    harden_consumers()
-    return AIOKafkaConsumer(
-        SCORES.name,
-        **client_options(bootstrap),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_poll_records=MAX_POLL_RECORDS,
-        fetch_max_wait_ms=READ_WAIT_MS,
-    )
 
 
 async def scores_since(

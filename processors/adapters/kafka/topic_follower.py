@@ -10,8 +10,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from connections.kafka import KafkaConnection, client_options
-from processors.adapters.kafka.records import MAX_POLL_RECORDS, harden_consumers
+from connections.kafka import KafkaConnection
+from processors.adapters.kafka.side_consumer import side_consumer
 from schemas.errors import ContractError
 from schemas.topics import Topic
 
@@ -41,15 +41,7 @@ class TopicFollower:
 
     async def start(self) -> None:
         """Reads the topic to its end, then follows it."""
-        harden_consumers()
-        consumer = AIOKafkaConsumer(
-            self._topic.name,
-            **client_options(self._bootstrap),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_poll_records=MAX_POLL_RECORDS,
-        )
+        consumer = side_consumer(self._bootstrap, self._topic)
         await consumer.start()
         self._consumer = consumer
         self._task = asyncio.create_task(self._follow(consumer), name=self._topic.name)

@@ -11,9 +11,9 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from connections.kafka import KafkaConnection, client_options
+from connections.kafka import KafkaConnection
 from processors.adapters.kafka.messages import read_to_end, record_of
-from processors.adapters.kafka.records import MAX_POLL_RECORDS, READ_WAIT_MS, harden_consumers
+from processors.adapters.kafka.side_consumer import READ_WAIT_MS, side_consumer
 from schemas.errors import ContractError
 from schemas.record import Record
 from schemas.topics import AUDIO, UNFINISHED, Topic
@@ -45,16 +45,8 @@ class KafkaUnfinishedLog:
 
     async def start(self) -> None:
         """Connects."""
-        harden_consumers()
-        consumer = AIOKafkaConsumer(
-            UNFINISHED.name,
-            **client_options(self._bootstrap),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_poll_records=MAX_POLL_RECORDS,
-            fetch_max_wait_ms=READ_WAIT_MS,
-            max_partition_fetch_bytes=_FETCH_BYTES,
+        consumer = side_consumer(
+            self._bootstrap, UNFINISHED, fetch_max_wait_ms=READ_WAIT_MS, max_partition_fetch_bytes=_FETCH_BYTES
         )
         await consumer.start()
         self._partitions = len(consumer.partitions_for_topic(UNFINISHED.name) or ())
