@@ -6,8 +6,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import BaseModel, ValidationError
 
+from processors.adapters.models.json_file import write_json
 from processors.adapters.models.signing import is_signed_by, signature_of
 from schemas.assignment import Assignment
 from schemas.errors import ModelRefused, Replayed, Unsigned, WrongSignature
@@ -107,15 +106,7 @@ class Announcements:
         # A digest, because scopes hold characters that file names cannot.
         path = self._folder / f"announced-{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=".note-", suffix=".part")
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write(stored.model_dump_json())
-                Path(name).replace(path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            write_json(path, stored)
         except OSError as error:
             _log.warning(
                 "an announcement cannot be remembered: after a restart an older one could be replayed",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
 import structlog
 from pydantic import BaseModel, ValidationError
 
+from processors.adapters.models.json_file import write_json
 from processors.core.models.assignments import Target
 from schemas.artefact import Artefact
 from schemas.errors import ModelRefused, refusal_named
@@ -141,15 +140,7 @@ def _read(path: Path) -> _Note | None:
 
 def _write(path: Path, note: _Note) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".note-", suffix=".part")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(note.model_dump_json())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_json(path, note)
     except OSError as error:
         # Models are then checked again, and a worker that starts while the store is unavailable waits for it.
         _log.warning("the cache of models cannot be written", path=str(path), error=error.strerror)
