@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +16,10 @@ from schemas.features import FeatureSpec
 from tests.crafted import MACHINE
 from tests.integration import slow_fetch_worker
 from tests.integration.announcer import Announcer
-from tests.integration.authenticated import authenticated
 from tests.integration.fleet import RATE, Fleet
 from tests.integration.model_oracle import ScoreLog, assert_chain, assert_values, last_end, sound_of, windows_in
 from tests.integration.oracle import start_group_at_end
 from tests.integration.worker_process import WorkerProcess
-from tocsin.stack.stack import Stack
-from tocsin.stack.topics import create_topics
 
 pytestmark = pytest.mark.integration
 
@@ -30,22 +27,6 @@ Start = Callable[..., WorkerProcess]
 
 SHORT = FeatureSpec(n_frames=48, window_hop=24, level="none")
 LONG = FeatureSpec(n_frames=150, window_hop=50, level="none")
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of its own: what is announced here for all machines is not for other tests."""
-    with Stack(tmp_path_factory.mktemp("stack")) as running, authenticated(running.connection):
-        create_topics(running.connection)
-        yield running
-
-
-@pytest.fixture
-async def announcer(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Announcer]:
-    monkeypatch.setenv("TOCSIN_MODEL_STORE", str(tmp_path / "models" / "store"))
-    monkeypatch.setenv("TOCSIN_MODEL_CACHE", str(tmp_path / "cache"))
-    async with Announcer(kafka, tmp_path / "models") as announcer:
-        yield announcer
 
 
 def noise_fleet(count: int, seconds: float) -> Fleet:

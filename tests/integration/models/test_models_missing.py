@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,13 +11,10 @@ import pytest
 from schemas.device import Device
 from tests.crafted import MACHINE
 from tests.integration.announcer import Announcer
-from tests.integration.authenticated import authenticated
 from tests.integration.fleet import RATE, Fleet
 from tests.integration.model_oracle import ScoreLog, assert_chain, last_end, sound_of, windows_in
 from tests.integration.oracle import start_group_at_end
 from tests.integration.worker_process import WorkerProcess
-from tocsin.stack.stack import Stack
-from tocsin.stack.topics import create_topics
 
 pytestmark = pytest.mark.integration
 
@@ -26,22 +22,6 @@ SECONDS = 8.0
 LENGTH = int(SECONDS * RATE)
 # A start on a loaded machine, and the bounded wait for models; for ever, before.
 START_S = 45.0
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of its own: what is announced here for all machines is not for other tests."""
-    with Stack(tmp_path_factory.mktemp("stack")) as running, authenticated(running.connection):
-        create_topics(running.connection)
-        yield running
-
-
-@pytest.fixture
-async def announcer(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Announcer]:
-    monkeypatch.setenv("TOCSIN_MODEL_STORE", str(tmp_path / "models" / "store"))
-    monkeypatch.setenv("TOCSIN_MODEL_CACHE", str(tmp_path / "cache"))
-    async with Announcer(kafka, tmp_path / "models") as announcer:
-        yield announcer
 
 
 def machines(count: int) -> Fleet:
