@@ -63,8 +63,10 @@ class Consumer(FaustConsumer):
         """Faust's, record by record as there is room for them; its own bounds count records, not bytes."""
         budget: ByteBudget = self.app.byte_budget  # type: ignore[attr-defined]  # of the App above
         async for tp, message in super().getmany(timeout):
-            if tp.topic == AUDIO.name:
-                await self._note_lost(tp, message.offset)
+            expected = self._next_offset.get(tp)
+            self._next_offset[tp] = message.offset + 1
+            if message.offset != expected and tp.topic == AUDIO.name:
+                await self._note_lost(tp, expected, message.offset)
             size = bytes_of(message)
             if not budget.has_room(size):
                 await self.wait_first(budget.wait_for_room(size), self.suspend_flow.wait())
@@ -73,13 +75,12 @@ class Consumer(FaustConsumer):
             budget.take(size)
             yield tp, message
 
-    async def _note_lost(self, tp: Any, offset: int) -> None:
+    async def _note_lost(self, tp: Any, expected: int | None, offset: int) -> None:
         """Notes what retention has deleted unread: the client itself goes on at the oldest record without a word.
 
         A batch that could not be read whole leaves a hole too, and its own letter; its records are still there.
         """
-        expected = self._next_offset.get(tp, self._committed_offset.get(tp))
-        self._next_offset[tp] = offset + 1
+        expected = self._committed_offset.get(tp) if expected is None else expected
         if expected is None or offset <= expected:
             return
         try:
